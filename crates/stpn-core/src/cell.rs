@@ -1,0 +1,140 @@
+//! The trait every cell implements, and the composed sequence path they share.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use candle_core::{DType, Tensor};
+
+use crate::kernels::{self, FusedKernel, Kernel};
+use crate::{Error, Parameters, Result, State, StateField};
+
+/// What one step returns.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Activity after the step, `[B, H]`.
+    pub hidden: Tensor,
+    /// State after the step.
+    pub state: State,
+}
+
+/// What a sequence returns.
+#[derive(Clone, Debug)]
+pub struct Sequence {
+    /// Activity after every step, `[T, B, H]`.
+    pub hidden: Tensor,
+    /// State after the last step.
+    pub state: State,
+}
+
+/// A (usually recurrent) layer with trainable parameters and a state per batch element.
+///
+/// Parameters and state have one dtype, f32 or f64, chosen when the cell is built. All methods are differentiable
+/// in the input, the parameters and the incoming state.
+pub trait Cell: Debug + Send + Sync {
+    /// Size I of the input vector.
+    fn input_size(&self) -> usize;
+
+    /// Number H of units, the size of the activity.
+    fn hidden_size(&self) -> usize;
+
+    /// Trainable parameters by name, in a fixed order.
+    fn parameters(&self) -> &Parameters;
+
+    /// The state's fields in a fixed order; empty for a memoryless cell.
+    fn state_layout(&self) -> &[StateField];
+
+    /// One step from x `[B, I]`, in candle operations: the reference for every faster path.
+    ///
+    /// # Errors
+    /// Fails on shapes that do not fit.
+    fn step(&self, x: &Tensor, state: &State) -> Result<Step>;
+
+    /// Energy `Σ_j |G_ij|·z_j²` of each unit at a step from x `[B, I]` and the state before it (paper §5,
+    /// "Energy efficiency"): `[B, U]`, with U = H, or 4H for LSTM whose gates are counted one by one.
+    ///
+    /// `input_mask` `[I]`, where given, multiplies the input in this sum alone: 0 leaves an input out.
+    ///
+    /// # Errors
+    /// Fails on shapes that do not fit.
+    fn energy_per_unit(&self, x: &Tensor, state: &State, input_mask: Option<&Tensor>) -> Result<Tensor>;
+
+    /// Which path [`Cell::sequence`] takes.
+    fn kernel(&self) -> Kernel;
+
+    /// The fused CPU path, where this cell has one.
+    fn fused(&self) -> Option<Arc<dyn FusedKernel>> {
+        None
+    }
+
+    /// The dtype of parameters and state.
+    fn dtype(&self) -> DType {
+        self.parameters().iter().next().map_or(DType::F32, |(_, var)| var.dtype())
+    }
+
+    /// State of `batch` elements at the start of an episode: zeros.
+    ///
+    /// # Errors
+    /// Fails where candle cannot allocate.
+    fn zero_state(&self, batch: usize) -> Result<State> {
+        let device = self.parameters().iter().next().map_or(candle_core::Device::Cpu, |(_, var)| var.device().clone());
+        State::zeros(self.state_layout(), batch, self.dtype(), &device)
+    }
+
+    /// A whole sequence from x `[T, B, I]`.
+    ///
+    /// `resets` (u8 `[T, B]`) is 1 where an element's episode starts: its state is zeroed before that step.
+    /// Takes the fused path where the cell has one, the tensors are on the CPU and [`Cell::kernel`] allows it.
+    ///
+    /// # Errors
+    /// Fails on shapes that do not fit.
+    fn sequence(&self, x: &Tensor, resets: Option<&Tensor>, state: &State) -> Result<Sequence> {
+        check_sequence(self.input_size(), x, resets, state)?;
+        match self.fused() {
+            Some(kernel) if self.kernel() == Kernel::Auto && x.device().is_cpu() => {
+                kernels::operator::sequence(kernel, self.parameters(), self.state_layout(), x, resets, state)
+            }
+            _ => self.sequence_composed(x, resets, state),
+        }
+    }
+
+    /// [`Cell::sequence`] in candle operations, step by step, whatever [`Cell::kernel`] says.
+    ///
+    /// # Errors
+    /// Fails on shapes that do not fit.
+    fn sequence_composed(&self, x: &Tensor, resets: Option<&Tensor>, state: &State) -> Result<Sequence> {
+        check_sequence(self.input_size(), x, resets, state)?;
+        let any_reset: Vec<bool> = match resets {
+            None => vec![false; x.dim(0)?],
+            Some(mask) => mask.to_vec2::<u8>()?.iter().map(|row| row.contains(&1)).collect(),
+        };
+        let mut state = state.clone();
+        let mut hidden = Vec::with_capacity(any_reset.len());
+        for (t, any_reset) in any_reset.into_iter().enumerate() {
+            if let (true, Some(mask)) = (any_reset, resets) {
+                state = state.reset(&mask.get(t)?)?;
+            }
+            let step = self.step(&x.get(t)?, &state)?;
+            hidden.push(step.hidden);
+            state = step.state;
+        }
+        Ok(Sequence { hidden: Tensor::stack(&hidden, 0)?, state })
+    }
+}
+
+/// Refuses sequences whose shapes do not fit one another.
+fn check_sequence(input: usize, x: &Tensor, resets: Option<&Tensor>, state: &State) -> Result<()> {
+    let refuse = |what: &str, expected: String, got: &[usize]| {
+        Err(Error::Shape { what: what.to_string(), expected, got: got.to_vec() })
+    };
+    let &[steps, batch, width] = x.dims() else { return refuse("x", format!("[T, B, {input}]"), x.dims()) };
+    if width != input || steps == 0 {
+        return refuse("x", format!("[T ≥ 1, B, {input}]"), x.dims());
+    }
+    if state.batch() != batch {
+        return refuse("state", format!("{batch} batch elements"), &[state.batch()]);
+    }
+    match resets {
+        Some(mask) if mask.dims() != [steps, batch] => refuse("resets", format!("[{steps}, {batch}]"), mask.dims()),
+        _ => Ok(()),
+    }
+}

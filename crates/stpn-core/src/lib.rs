@@ -1,0 +1,21 @@
+//! Short-term plasticity neurons and the cells they are compared with.
+//!
+//! A [`Cell`] maps an input sequence `[T, B, I]` and a [`State`] to activities `[T, B, H]` and the next state,
+//! differentiably. Every cell has a composed path, written in candle operations and running on any device, and
+//! most have a fused [`kernels`] path for the CPU that is tested against it.
+//!
+//! The crate knows no environment and no learning algorithm.
+
+pub mod cell;
+pub mod cells;
+pub mod error;
+pub mod kernels;
+pub mod parameters;
+pub mod state;
+
+pub use cell::{Cell, Sequence, Step};
+pub use cells::CellConfig;
+pub use error::{Error, Result};
+pub use kernels::Kernel;
+pub use parameters::{Initializer, Parameters};
+pub use state::{State, StateField};

@@ -1,0 +1,2 @@
+//! The `stpn` command.
+fn main() {}
