@@ -1,1 +1,15 @@
-//! Environments.
+//! Reinforcement-learning environments in the shape of Gymnasium, and the vector form that rollouts step.
+//!
+//! The crate knows no network: it takes actions and writes observations into buffers that the caller owns.
+
+#![forbid(unsafe_code)]
+
+pub mod env;
+pub mod error;
+pub mod space;
+pub mod vector;
+
+pub use env::{Action, Env, Episode, ObservationMut, Step};
+pub use error::{Error, Result};
+pub use space::{Dtype, Space};
+pub use vector::{EnvGroup, Transition, VectorEnv};

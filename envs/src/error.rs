@@ -1,0 +1,82 @@
+//! The one error type of this crate.
+
+use thiserror::Error;
+
+/// What can go wrong in making, resetting, stepping, saving or restoring an environment.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A configuration value is impossible.
+    #[error("env.{key} = {value}: {allowed}")]
+    Config {
+        /// The key below `env`.
+        key: &'static str,
+        /// The value given.
+        value: String,
+        /// What is allowed.
+        allowed: String,
+    },
+
+    /// No environment of that name, or not in this build.
+    #[error("no environment named `{name}` in this build; there are: {known}")]
+    UnknownEnvironment {
+        /// The name asked for.
+        name: String,
+        /// The names there are.
+        known: String,
+    },
+
+    /// An action outside the action space.
+    #[error("action {action} is not in the action space {space}")]
+    Action {
+        /// The action, printed.
+        action: String,
+        /// The space, printed.
+        space: String,
+    },
+
+    /// A buffer of the wrong length or dtype.
+    #[error("{what}: expected {expected}, got {got}")]
+    Buffer {
+        /// Which buffer.
+        what: &'static str,
+        /// What the environment needs.
+        expected: String,
+        /// What came.
+        got: String,
+    },
+
+    /// A saved state that this environment cannot take.
+    #[error("saved state of `{environment}` refused: {problem}")]
+    State {
+        /// The environment's name.
+        environment: String,
+        /// Why.
+        problem: String,
+    },
+
+    /// The simulator underneath failed.
+    #[error("{environment}: {problem}")]
+    Simulator {
+        /// The environment's name.
+        environment: String,
+        /// What the simulator said, with a remedy where there is one.
+        problem: String,
+    },
+
+    /// An environment of a vector failed or panicked.
+    #[error("environment {index} (seed {seed}) failed at its step {step}: {problem}")]
+    Worker {
+        /// Global index of the environment.
+        index: usize,
+        /// Seed of its stream.
+        seed: u64,
+        /// Steps it had taken.
+        step: u64,
+        /// The error or panic message.
+        problem: String,
+    },
+}
+
+/// Result with this crate's [`enum@Error`].
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,100 @@
+//! Observation and action spaces.
+
+use std::fmt;
+
+/// Element type of an observation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dtype {
+    /// 32-bit floats.
+    F32,
+    /// Bytes, for pixels: converted once, in the network.
+    U8,
+}
+
+/// A set of possible observations or actions, as in `gymnasium.spaces`.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Space {
+    /// One of 0, 1, …, n−1.
+    Discrete {
+        /// Number of choices.
+        n: usize,
+    },
+    /// An array with a lower and an upper bound per element.
+    Box {
+        /// Lower bounds, row-major; −∞ where unbounded.
+        low: Vec<f32>,
+        /// Upper bounds, row-major; +∞ where unbounded.
+        high: Vec<f32>,
+        /// Shape, e.g. `[1, 84, 84]`.
+        shape: Vec<usize>,
+        /// Element type.
+        dtype: Dtype,
+    },
+}
+
+impl Space {
+    /// n choices.
+    pub fn discrete(n: usize) -> Self {
+        Self::Discrete { n }
+    }
+
+    /// A float array with the same bounds for every element.
+    pub fn boxed(low: f32, high: f32, shape: impl Into<Vec<usize>>) -> Self {
+        let shape = shape.into();
+        let len = shape.iter().product();
+        Self::Box { low: vec![low; len], high: vec![high; len], shape, dtype: Dtype::F32 }
+    }
+
+    /// A byte array, 0 to 255: pixels.
+    pub fn pixels(shape: impl Into<Vec<usize>>) -> Self {
+        let shape = shape.into();
+        let len = shape.iter().product();
+        Self::Box { low: vec![0.0; len], high: vec![255.0; len], shape, dtype: Dtype::U8 }
+    }
+
+    /// Number of elements of one sample: 1 for a discrete space.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Discrete { .. } => 1,
+            Self::Box { shape, .. } => shape.iter().product(),
+        }
+    }
+
+    /// True for a box without elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Element type of a sample; discrete samples are carried as floats where a buffer needs one.
+    pub fn dtype(&self) -> Dtype {
+        match self {
+            Self::Discrete { .. } => Dtype::F32,
+            Self::Box { dtype, .. } => *dtype,
+        }
+    }
+
+    /// Shape of a sample; empty for a discrete space.
+    pub fn shape(&self) -> &[usize] {
+        match self {
+            Self::Discrete { .. } => &[],
+            Self::Box { shape, .. } => shape,
+        }
+    }
+}
+
+impl fmt::Display for Space {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Discrete { n } => write!(f, "Discrete({n})"),
+            Self::Box { low, high, shape, dtype } => {
+                let bound = |values: &[f32]| match values {
+                    [] => "-".to_string(),
+                    [first, rest @ ..] if rest.iter().all(|v| v == first) => first.to_string(),
+                    _ => format!("{values:?}"),
+                };
+                write!(f, "Box({}, {}, {shape:?}, {dtype:?})", bound(low), bound(high))
+            }
+        }
+    }
+}
