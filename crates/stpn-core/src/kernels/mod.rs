@@ -5,12 +5,21 @@
 //! result is shared by all threads. Each call works on one block of batch elements on the calling thread; callers
 //! split a batch into blocks of a fixed size, so that the result does not depend on the number of threads.
 
+mod aligned;
+mod instructions;
+mod lanes;
 pub mod operator;
+pub mod plastic;
 
 use std::any::Any;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+pub use instructions::Instructions;
+
+use crate::Result;
 
 /// Which implementation of a sequence a cell runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,9 +33,38 @@ pub enum Kernel {
 }
 
 /// The element type of kernels: f32 or f64.
-pub trait Real: candle_core::WithDType + Debug + Default + Send + Sync + 'static {}
-impl Real for f32 {}
-impl Real for f64 {}
+pub trait Real: candle_core::WithDType + Debug + Default {
+    /// 0
+    const ZERO: Self;
+    /// 1
+    const ONE: Self;
+
+    /// The nearest value.
+    fn of(value: f64) -> Self;
+
+    /// The same value in double precision.
+    fn wide(self) -> f64;
+}
+
+macro_rules! real {
+    ($type:ty) => {
+        impl Real for $type {
+            const ZERO: Self = 0.0;
+            const ONE: Self = 1.0;
+
+            fn of(value: f64) -> Self {
+                value as Self
+            }
+
+            fn wide(self) -> f64 {
+                self.into()
+            }
+        }
+    };
+}
+
+real!(f32);
+real!(f64);
 
 /// Extents of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,11 +81,11 @@ pub type Tape = Box<dyn Any + Send + Sync>;
 /// A fused recurrent layer for one element type.
 pub trait SequenceKernel<T: Real>: Debug + Send + Sync {
     /// Lays out packed parameters (cell's order, row-major) for this kernel.
-    fn prepare(&self, parameters: &[T]) -> Box<dyn Prepared<T>>;
+    fn prepare(&self, parameters: &[T]) -> Arc<dyn Prepared<T>>;
 }
 
 /// A kernel with its parameters in place.
-pub trait Prepared<T: Real>: Send + Sync {
+pub trait Prepared<T: Real>: Any + Debug + Send + Sync {
     /// Forward over x `[T, B, I]`.
     ///
     /// `resets` `[T, B]`, 1 where an episode starts. `state` `[B, S]` holds the initial state and is overwritten by the
@@ -66,7 +104,7 @@ pub trait Prepared<T: Real>: Send + Sync {
     ///
     /// `grad_hidden` `[T, B, H]` comes in. `grad_state` `[B, S]` comes in as the gradient of the final state and
     /// leaves as that of the initial state. `grad_x` `[T, B, I]` (skipped where `None`) and `grad_parameters`
-    /// (packed) are overwritten.
+    /// (packed) are overwritten. The tape is only read: the pass may be repeated.
     #[expect(clippy::too_many_arguments, reason = "one gradient for each of the forward pass's operands")]
     fn backward(
         &self,
@@ -82,20 +120,34 @@ pub trait Prepared<T: Real>: Send + Sync {
     );
 
     /// A stepper for inference on `batch` elements, its state zero and in the kernel's own layout.
-    fn stepper(&self, batch: usize) -> Box<dyn Stepper<T> + '_>;
+    fn stepper(self: Arc<Self>, batch: usize) -> Box<dyn Stepper<T>>;
 }
 
 /// Steps a block of batch elements in place, without tape: the inference path of rollouts.
-pub trait Stepper<T: Real>: Send {
+///
+/// Its activities are those of [`Prepared::forward`] bit for bit, whatever the number of elements in either.
+pub trait Stepper<T: Real>: Debug + Send {
     /// Takes over a packed state `[B, S]`.
     fn load(&mut self, state: &[T]);
 
-    /// Writes the state out, packed `[B, S]`. `load` of what `store` wrote continues bit for bit.
+    /// Writes the state out, packed `[B, S]`. What follows is the same, bit for bit, whether this stepper goes on or
+    /// another one that loads what was written. (A stepper that was not stored in between may differ from both by
+    /// rounding.)
     fn store(&mut self, state: &mut [T]);
 
     /// One step from x `[B, I]`: zeroes the elements with `resets` = 1, then writes the activity `[B, H]` and,
     /// where asked for, the energy of every unit `[B, U]`.
     fn step(&mut self, x: &[T], resets: Option<&[u8]>, hidden: &mut [T], energy: Option<&mut [T]>);
+
+    /// Multiplies the inputs by `mask` `[I]` in the energies to come, and in them alone: 0 leaves an input out.
+    fn mask_energy(&mut self, mask: Option<&[T]>);
+
+    /// Goes on with other values of the parameters, laid out by the same kernel. Where this stands in the sequence
+    /// counts as a [`Stepper::store`].
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] where `prepared` is not of the same kernel, sizes or options.
+    fn replace(&mut self, prepared: Arc<dyn Prepared<T>>) -> Result<()>;
 }
 
 /// A fused kernel for both element types.

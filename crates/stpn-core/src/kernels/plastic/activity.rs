@@ -1,0 +1,155 @@
+//! From the sums of a pass to the activity of the step: norms, bias, layer normalisation, activation.
+
+use super::form::{NORM_EPSILON, ROW_BIAS, ROW_H, ROW_INVERSE, ROW_R, ROW_S, ROW_SUM, ROWS, VARIANCE_EPSILON};
+use super::record::Record;
+use super::spec::Sums;
+use super::weights::{Neuron, Weights};
+use crate::kernels::Real;
+use crate::kernels::lanes::Lanes;
+
+/// 1 / (√square + ε)
+#[inline(always)]
+fn inverse_norm<L: Lanes>(lanes: L, square: L::Vector) -> L::Vector {
+    let one = lanes.splat(L::Real::ONE);
+    // Rounding may leave a tiny negative square.
+    let root = lanes.sqrt(lanes.max(lanes.splat(L::Real::ZERO), square));
+    lanes.div(one, lanes.add(root, lanes.splat(L::Real::of(NORM_EPSILON))))
+}
+
+/// The scale s of Φ where the state is normalised after the update, from the sums of the pass that wrote Φ.
+#[inline(always)]
+pub fn scale_after<L: Lanes>(
+    lanes: L,
+    of_fast: bool,
+    square_w: L::Vector,
+    w_phi: L::Vector,
+    phi: L::Vector,
+) -> L::Vector {
+    if of_fast {
+        return inverse_norm(lanes, phi);
+    }
+    let both = lanes.add(lanes.add(w_phi, w_phi), phi);
+    inverse_norm(lanes, lanes.add(square_w, both))
+}
+
+/// Takes one group of E elements through a step: `rows` `[blocks, ROWS, E]` come with the sums and leave with
+/// activity and scales. `fresh` says that Φ is the state itself, so that s = 1. `record` `[blocks, len, E]`.
+#[inline(always)]
+pub fn activity<L: Lanes, const E: usize>(
+    weights: &Weights<L>,
+    fresh: bool,
+    rows: &mut [[[L::Vector; E]; ROWS]],
+    mut record: Option<(Record, &mut [[L::Vector; E]])>,
+) {
+    let (lanes, spec) = (weights.lanes, &weights.spec);
+    let one = lanes.splat(L::Real::ONE);
+    let (sums, of_fast, forward) = (spec.sums(), spec.of_fast(), spec.config.normalize_forward);
+    for (block, rows) in rows.iter_mut().enumerate() {
+        let square_w = weights.neuron(Neuron::Square, block);
+        let bias = weights.neuron(Neuron::Bias, block);
+        for e in 0..E {
+            let [s0, s1, s2, s3] = [0, 1, 2, 3].map(|which| rows[ROW_SUM + which][e]);
+            let scale = if fresh || !spec.after() { one } else { scale_after(lanes, of_fast, square_w, s2, s3) };
+            let (product, square) = match sums {
+                Sums::Dot => (s0, one),
+                Sums::Norm => (s0, s1),
+                Sums::Apart => {
+                    let both = lanes.mul_add(scale, s3, lanes.add(s2, s2));
+                    (lanes.mul_add(scale, s1, s0), lanes.mul_add(scale, both, square_w))
+                }
+            };
+            let inverse = if forward { inverse_norm(lanes, square) } else { one };
+            let product = if forward { lanes.mul(product, inverse) } else { product };
+            let ratio = if !spec.before() {
+                one
+            } else if of_fast {
+                inverse_norm(lanes, lanes.mul(lanes.mul(scale, scale), s3))
+            } else if forward {
+                inverse
+            } else {
+                inverse_norm(lanes, square)
+            };
+            let mut pre = lanes.add(product, bias);
+            if spec.config.plastic_bias {
+                pre = lanes.add(pre, rows[ROW_BIAS][e]);
+            }
+            if let Some((layout, record)) = &mut record {
+                let record = &mut record[block * layout.len..];
+                let kept = [
+                    (layout.product, product),
+                    (layout.inverse, inverse),
+                    (layout.ratio, ratio),
+                    (layout.scale, scale),
+                    (layout.bias, rows[ROW_BIAS][e]),
+                ];
+                for (place, value) in kept {
+                    if let Some(place) = place {
+                        record[place][e] = value;
+                    }
+                }
+            }
+            rows[ROW_S][e] = scale;
+            rows[ROW_R][e] = lanes.mul(scale, ratio);
+            rows[ROW_INVERSE][e] = inverse;
+            rows[ROW_H][e] = pre;
+        }
+    }
+    if spec.config.layer_norm {
+        layer_norm(weights, rows, record);
+    }
+    for (block, rows) in rows.iter_mut().enumerate() {
+        for e in 0..E {
+            let pre = rows[ROW_H][e];
+            let hidden = if spec.hebbff { lanes.sigmoid(pre) } else { lanes.tanh(pre) };
+            rows[ROW_H][e] = hidden;
+            if spec.config.plastic_bias {
+                let decayed = lanes.mul(weights.neuron(Neuron::BiasLambda, block), rows[ROW_BIAS][e]);
+                rows[ROW_BIAS][e] = lanes.mul_add(weights.neuron(Neuron::BiasGamma, block), hidden, decayed);
+            }
+        }
+    }
+}
+
+/// Layer-normalises the pre-activations in row h over the neurons that exist.
+#[inline(always)]
+fn layer_norm<L: Lanes, const E: usize>(
+    weights: &Weights<L>,
+    rows: &mut [[[L::Vector; E]; ROWS]],
+    mut record: Option<(Record, &mut [[L::Vector; E]])>,
+) {
+    let lanes = weights.lanes;
+    let share = L::Real::ONE / L::Real::of(weights.spec.hidden as f64);
+    for e in 0..E {
+        let mean = lanes.splat(share * neuron_sum(weights, |block| rows[block][ROW_H][e]));
+        let square = |block: usize| {
+            let centred = lanes.sub(rows[block][ROW_H][e], mean);
+            lanes.mul(centred, centred)
+        };
+        let variance = lanes.splat(share * neuron_sum(weights, square));
+        let deviation = lanes.sqrt(lanes.add(variance, lanes.splat(L::Real::of(VARIANCE_EPSILON))));
+        let deviation = lanes.div(lanes.splat(L::Real::ONE), deviation);
+        for (block, rows) in rows.iter_mut().enumerate() {
+            let normal = lanes.mul(lanes.sub(rows[ROW_H][e], mean), deviation);
+            let (gain, offset) = (weights.neuron(Neuron::Gain, block), weights.neuron(Neuron::Offset, block));
+            rows[ROW_H][e] = lanes.mul_add(normal, gain, offset);
+            if let Some((layout, record)) = &mut record {
+                for (place, value) in [(layout.normal, normal), (layout.deviation, deviation)] {
+                    if let Some(place) = place {
+                        record[block * layout.len + place][e] = value;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Sum over the neurons that exist.
+#[inline(always)]
+pub fn neuron_sum<L: Lanes>(weights: &Weights<L>, value: impl Fn(usize) -> L::Vector) -> L::Real {
+    let lanes = weights.lanes;
+    let mut sum = lanes.splat(L::Real::ZERO);
+    for block in 0..weights.blocks {
+        sum = lanes.mul_add(weights.neuron(Neuron::Exists, block), value(block), sum);
+    }
+    lanes.sum(sum)
+}

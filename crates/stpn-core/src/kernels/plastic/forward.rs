@@ -1,0 +1,130 @@
+//! A whole sequence forward, with the tape for its backward pass.
+
+use super::cohort::Cohort;
+use super::form::ROW_H;
+use super::packing::{Place, each_place, in_rows};
+use super::plan::Plan;
+use super::presynaptic::Span;
+use super::record::Record;
+use super::weights::Weights;
+use crate::kernels::aligned::Lease;
+use crate::kernels::lanes::Lanes;
+use crate::kernels::{Extent, Real};
+
+/// What a forward pass leaves for the backward pass, a part for each cohort in the plan's order.
+#[derive(Debug)]
+pub struct PlasticTape<T: Real> {
+    pub cohorts: Vec<CohortTape<T>>,
+}
+
+/// The tape of one cohort.
+#[derive(Debug)]
+pub struct CohortTape<T: Real> {
+    /// Activity before the first step, `[G·E, H]`.
+    pub start: Vec<T>,
+    /// Records `[T + 1, G, blocks, len, E]` of vectors; of the last only the scale counts.
+    pub records: Lease<T>,
+    /// Φ before every `every`-th step, `[⌈T/every⌉, G, blocks, D, E]` of vectors.
+    pub checkpoints: Lease<T>,
+    /// Oja's rule: what the update before each checkpoint took for z, `[⌈T/every⌉, G, D, E]`.
+    pub residuals: Lease<T>,
+    /// Steps from checkpoint to checkpoint.
+    pub every: usize,
+}
+
+/// Operands of a forward pass over a whole block.
+pub struct Sequence<'a, T> {
+    pub extent: Extent,
+    pub x: &'a [T],
+    pub resets: Option<&'a [u8]>,
+    pub state: &'a mut [T],
+    pub hidden: &'a mut [T],
+}
+
+/// Runs the block cohort by cohort.
+pub fn forward<L: Lanes>(
+    weights: &Weights<L>,
+    mut sequence: Sequence<'_, L::Real>,
+    tape: bool,
+) -> Option<PlasticTape<L::Real>> {
+    let plan = Plan::new(weights, sequence.extent);
+    let mut cohorts = Vec::with_capacity(plan.cohorts.len());
+    for cohort in &plan.cohorts {
+        let every = tape.then_some(cohort.every);
+        let part = match cohort.width {
+            4 => run::<L, 4>(weights, cohort.span, &mut sequence, every),
+            2 => run::<L, 2>(weights, cohort.span, &mut sequence, every),
+            _ => run::<L, 1>(weights, cohort.span, &mut sequence, every),
+        };
+        cohorts.extend(part);
+    }
+    tape.then_some(PlasticTape { cohorts })
+}
+
+fn run<L: Lanes, const E: usize>(
+    weights: &Weights<L>,
+    span: Span,
+    sequence: &mut Sequence<'_, L::Real>,
+    every: Option<usize>,
+) -> Option<CohortTape<L::Real>> {
+    let Extent { steps, batch } = sequence.extent;
+    let (input, hidden_size) = (weights.spec.input, weights.spec.hidden);
+    let layout = Record::new(&weights.spec);
+    let record_len = span.groups * weights.blocks * layout.len * E * L::WIDTH;
+    let mut cohort = Cohort::<L, E>::new(weights, span);
+    cohort.load(weights, sequence.state);
+    let phi_len = cohort.phi().len();
+    let mut tape = every.map(|every| {
+        let residual_len = if weights.spec.oja() { steps.div_ceil(every) * span.groups * weights.width * E } else { 0 };
+        CohortTape {
+            start: Vec::new(),
+            records: weights.pool.lease((steps + 1) * record_len),
+            checkpoints: weights.pool.lease(steps.div_ceil(every) * phi_len),
+            residuals: weights.pool.lease(residual_len),
+            every,
+        }
+    });
+    for t in 0..steps {
+        let x = &sequence.x[t * batch * input..(t + 1) * batch * input];
+        let resets = sequence.resets.map(|resets| &resets[t * batch..(t + 1) * batch]);
+        cohort.approach(weights, x, resets);
+        if let Some(tape) = &mut tape {
+            if t == 0 {
+                tape.start = start::<L, E>(weights, &cohort, span);
+            }
+            if t % tape.every == 0 {
+                let place = t / tape.every;
+                tape.checkpoints[place * phi_len..(place + 1) * phi_len].copy_from_slice(cohort.phi());
+                if let Some(residual) = cohort.residual() {
+                    let len = residual.len();
+                    tape.residuals[place * len..(place + 1) * len].copy_from_slice(residual);
+                }
+            }
+        }
+        let record = tape.as_mut().map(|tape| (layout, &mut tape.records[t * record_len..(t + 1) * record_len]));
+        let hidden = &mut sequence.hidden[t * batch * hidden_size..(t + 1) * batch * hidden_size];
+        cohort.emit(weights, hidden, record);
+    }
+    cohort.settle(weights);
+    if let (Some(tape), Some(place)) = (&mut tape, layout.scale) {
+        cohort.copy_scale(weights, layout.len, place, &mut tape.records[steps * record_len..]);
+    }
+    cohort.store(weights, sequence.state);
+    tape
+}
+
+/// The activity in the rows of a cohort, `[G·E, H]`; empty for a layer without recurrence.
+fn start<L: Lanes, const E: usize>(weights: &Weights<L>, cohort: &Cohort<L, E>, span: Span) -> Vec<L::Real> {
+    if !weights.spec.config.recurrent {
+        return Vec::new();
+    }
+    let (size, state_len) = (weights.spec.hidden, weights.spec.state_len());
+    let mut start = vec![L::Real::ZERO; span.groups * E * size];
+    each_place::<L, E>(weights, Span { first: 0, ..span }, |packed, place| {
+        if let Place::Hidden(index) = place {
+            let neuron = packed % state_len;
+            start[packed / state_len * size + neuron] = cohort.rows()[in_rows::<L, E>(index, ROW_H, super::form::ROWS)];
+        }
+    });
+    start
+}
