@@ -8,7 +8,7 @@ use stpn_random::{Purpose, Stream};
 
 use super::MakeEnv;
 use super::buffers::{self, Actions, Transition};
-use crate::{Env, Episode, Error, ObservationMut, Result, Space};
+use crate::{Env, Episode, Error, ObservationMut, Result, Space, state};
 
 /// Consecutive environments stepped by one thread.
 pub struct EnvGroup {
@@ -198,9 +198,8 @@ impl EnvGroup {
                 Ok(SlotState { seed: slot.seed, steps: slot.steps, running: slot.running, env })
             })
             .collect::<Result<Vec<_>>>()?;
-        let state = GroupState { first: self.first as u64, slots, episodes: self.episodes.clone() };
-        bytes.extend(postcard::to_allocvec(&state).map_err(|error| self.refused(error))?);
-        Ok(())
+        let saved = GroupState { first: self.first as u64, slots, episodes: self.episodes.clone() };
+        state::save(&self.name(), &saved, bytes)
     }
 
     /// Takes over what [`EnvGroup::save_state`] wrote for the same environments.
@@ -209,26 +208,23 @@ impl EnvGroup {
     /// [`Error::State`] on bytes of another group or that are cut short, too long or refused by an environment; in
     /// the last case the group must be reset or restored before it is stepped.
     pub fn restore_state(&mut self, bytes: &[u8]) -> Result<()> {
-        let (state, rest): (GroupState, _) = postcard::take_from_bytes(bytes).map_err(|error| self.refused(error))?;
-        if !rest.is_empty() {
-            return Err(self.refused(format!("{} bytes too many", rest.len())));
+        let saved: GroupState = state::restore(&self.name(), bytes)?;
+        let (first, count) = (saved.first, saved.slots.len());
+        if (first, count) != (self.first as u64, self.len()) {
+            let problem = format!("it is of {count} environments from number {first} on");
+            return Err(state::refused(&self.name(), problem));
         }
-        if (state.first, state.slots.len()) != (self.first as u64, self.len()) {
-            let (first, count) = (state.first, state.slots.len());
-            return Err(self.refused(format!("it is of {count} environments from number {first} on")));
-        }
-        for (slot, saved) in self.slots.iter_mut().zip(&state.slots) {
+        for (slot, saved) in self.slots.iter_mut().zip(&saved.slots) {
             slot.env.restore_state(&saved.env)?;
             (slot.seed, slot.steps, slot.running) = (saved.seed, saved.steps, saved.running);
         }
         self.episodes.clear();
-        self.episodes.extend(state.episodes);
+        self.episodes.extend(saved.episodes);
         Ok(())
     }
 
-    fn refused(&self, problem: impl ToString) -> Error {
-        let environment = format!("{} × {}, from number {}", self.len(), self.slots[0].env.name(), self.first);
-        Error::State { environment, problem: problem.to_string() }
+    fn name(&self) -> String {
+        format!("{} × {}, from number {}", self.len(), self.slots[0].env.name(), self.first)
     }
 
     /// Runs `work` on every environment in order; its first error or panic ends the loop and is reported with the
