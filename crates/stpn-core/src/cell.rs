@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::{DType, Tensor};
 
 use crate::kernels::{self, FusedKernel, Kernel};
-use crate::{Error, Parameters, Result, State, StateField};
+use crate::{CellParts, Error, Parameters, Result, State, StateField};
 
 /// What one step returns.
 #[derive(Clone, Debug)]
@@ -31,17 +31,8 @@ pub struct Sequence {
 /// Parameters and state have one dtype, f32 or f64, chosen when the cell is built. All methods are differentiable
 /// in the input, the parameters and the incoming state.
 pub trait Cell: Debug + Send + Sync {
-    /// Size I of the input vector.
-    fn input_size(&self) -> usize;
-
-    /// Number H of units, the size of the activity.
-    fn hidden_size(&self) -> usize;
-
-    /// Trainable parameters by name, in a fixed order.
-    fn parameters(&self) -> &Parameters;
-
-    /// The state's fields in a fixed order; empty for a memoryless cell.
-    fn state_layout(&self) -> &[StateField];
+    /// Sizes, parameters and state layout.
+    fn parts(&self) -> &CellParts;
 
     /// One step from x `[B, I]`, in candle operations: the reference for every faster path.
     ///
@@ -58,8 +49,30 @@ pub trait Cell: Debug + Send + Sync {
     /// Fails on shapes that do not fit.
     fn energy_per_unit(&self, x: &Tensor, state: &State, input_mask: Option<&Tensor>) -> Result<Tensor>;
 
+    /// Size I of the input vector.
+    fn input_size(&self) -> usize {
+        self.parts().input
+    }
+
+    /// Number H of units, the size of the activity.
+    fn hidden_size(&self) -> usize {
+        self.parts().hidden
+    }
+
+    /// Trainable parameters by name, in a fixed order.
+    fn parameters(&self) -> &Parameters {
+        &self.parts().parameters
+    }
+
+    /// The state's fields in a fixed order; empty for a memoryless cell.
+    fn state_layout(&self) -> &[StateField] {
+        &self.parts().state_layout
+    }
+
     /// Which path [`Cell::sequence`] takes.
-    fn kernel(&self) -> Kernel;
+    fn kernel(&self) -> Kernel {
+        self.parts().kernel
+    }
 
     /// The fused CPU path, where this cell has one.
     fn fused(&self) -> Option<Arc<dyn FusedKernel>> {

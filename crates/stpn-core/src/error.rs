@@ -33,7 +33,7 @@ pub enum Error {
     /// A parameter or state field of that name does not exist.
     #[error("no {kind} named `{name}`; there are: {known}")]
     Unknown {
-        /// `parameter` or `state field`.
+        /// `parameter`, `state field` or `cell`.
         kind: &'static str,
         /// The name asked for.
         name: String,

@@ -11,11 +11,13 @@ pub mod cells;
 pub mod error;
 pub mod kernels;
 pub mod parameters;
+pub mod parts;
 pub mod state;
 
 pub use cell::{Cell, Sequence, Step};
-pub use cells::CellConfig;
+pub use cells::{CellConfig, CellName};
 pub use error::{Error, Result};
 pub use kernels::Kernel;
 pub use parameters::{Initializer, Parameters};
+pub use parts::CellParts;
 pub use state::{State, StateField};

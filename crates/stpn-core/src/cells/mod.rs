@@ -1,8 +1,65 @@
-//! The cells, one a file.
+//! The cells, one a file, and the configuration that chooses among them.
+
+mod backpropamine;
+mod clamp;
+mod fast_weights;
+mod hebbff;
+mod layer_norm;
+mod lstm;
+mod mlp;
+mod name;
+mod rnn;
+mod sigmoid;
+mod stpn;
 
 use serde::{Deserialize, Serialize};
 
-/// Which cell, with its options.
+pub use backpropamine::{Backpropamine, BackpropamineConfig, Bound, Modulation};
+pub use fast_weights::{FastWeights, FastWeightsConfig};
+pub use hebbff::{HebbFf, HebbFfConfig};
+pub use layer_norm::LayerNorm;
+pub use lstm::{Lstm, LstmConfig};
+pub use mlp::{Activation, Mlp, MlpConfig};
+pub use name::CellName;
+pub use rnn::{Rnn, RnnConfig};
+pub use stpn::{Decay, Granularity, NormOf, NormalizeState, Plastic, Rule, Stpn, StpnConfig};
+
+use crate::{Cell, Initializer, Kernel, Result};
+
+/// Which cell (`kind`), with its options. Options left out take the published settings; unknown ones are refused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum CellConfig {}
+pub enum CellConfig {
+    /// STPN, and STPNf with `recurrent = false`.
+    Stpn(StpnConfig),
+    /// HebbFF.
+    Hebbff(HebbFfConfig),
+    /// Fast weights with inner steps.
+    FastWeights(FastWeightsConfig),
+    /// Plain recurrent network.
+    Rnn(RnnConfig),
+    /// Long short-term memory.
+    Lstm(LstmConfig),
+    /// Backpropamine, and by `modulation` differentiable plasticity and the retroactive form.
+    Backpropamine(BackpropamineConfig),
+    /// A layer without memory.
+    Mlp(MlpConfig),
+}
+
+impl CellConfig {
+    /// A cell of `input` inputs and `hidden` units with initial values from `init`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] where an option or a size is impossible, naming its key.
+    pub fn build(&self, input: usize, hidden: usize, kernel: Kernel, init: &mut Initializer) -> Result<Box<dyn Cell>> {
+        Ok(match self {
+            Self::Stpn(config) => Box::new(Stpn::new(config, input, hidden, kernel, init)?),
+            Self::Hebbff(HebbFfConfig {}) => Box::new(HebbFf::new(input, hidden, kernel, init)?),
+            Self::FastWeights(config) => Box::new(FastWeights::new(config, input, hidden, kernel, init)?),
+            Self::Rnn(config) => Box::new(Rnn::new(config, input, hidden, kernel, init)?),
+            Self::Lstm(config) => Box::new(Lstm::new(config, input, hidden, kernel, init)?),
+            Self::Backpropamine(config) => Box::new(Backpropamine::new(config, input, hidden, kernel, init)?),
+            Self::Mlp(config) => Box::new(Mlp::new(config, input, hidden, kernel, init)?),
+        })
+    }
+}

@@ -1,0 +1,222 @@
+//! The Short-Term Plasticity Neuron, recurrent (STPN) and feed-forward (STPNf).
+//!
+//! Source: Rodriguez, Guo, Moraitis, "Short-Term Plasticity Neurons Learning to Learn and Forget", ICML 2022.
+
+mod config;
+
+use candle_core::{D, Tensor, Var};
+
+pub use config::{Decay, Granularity, NormOf, NormalizeState, Plastic, Rule, StpnConfig};
+
+use super::clamp::clamp;
+use super::layer_norm::LayerNorm;
+use crate::parts::energy_inputs;
+use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
+
+/// Added to every norm, so that an all-zero row divides to zero.
+const NORM_EPSILON: f64 = 1e-16;
+
+/// STPN or STPNf.
+///
+/// With z = `[x ; h]` (STPNf: x) of size D and P plastic columns (normally P = D):
+/// ```text
+/// G = W + F;  n = ‖G‖ by rows;  h' = tanh(G z / n + b)
+/// F̂ = F / n;  F' = clamp(λ⊙F̂ + γ⊙(h' ⊗ z))
+/// ```
+/// Parameters: `weight` `[H, D]`, `bias` `[H]`, `lambda` and `gamma` (`[H, P]`, `[P]` or `[1]`), `bias_lambda` and
+/// `bias_gamma` (`[H]` or `[1]`), `layer_norm.*` `[H]`. State: `h` `[H]` (STPN only), `F` `[H, P]`, `bias_F` `[H]`.
+#[derive(Debug)]
+pub struct Stpn {
+    parts: CellParts,
+    config: StpnConfig,
+    /// First plastic column and their number.
+    plastic: (usize, usize),
+    weight: Var,
+    bias: Option<Var>,
+    lambda: Var,
+    gamma: Var,
+    plastic_bias: Option<PlasticBias>,
+    layer_norm: Option<LayerNorm>,
+}
+
+/// The plasticity of the bias.
+#[derive(Debug)]
+struct PlasticBias {
+    lambda: Var,
+    gamma: Var,
+}
+
+impl Stpn {
+    /// A cell with initial values W, b ~ U(±k), λ ~ U(0, 1), γ ~ U(±0.001 k), k = 1/√H (STPNf: 1/√I).
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] on impossible options or sizes.
+    pub fn new(
+        config: &StpnConfig,
+        input: usize,
+        hidden: usize,
+        kernel: Kernel,
+        init: &mut Initializer,
+    ) -> Result<Self> {
+        config.check()?;
+        let mut parts = CellParts::new(input, hidden, kernel)?;
+        let width = if config.recurrent { input + hidden } else { input };
+        let plastic = match config.plastic {
+            Plastic::All => (0, width),
+            Plastic::Input => (0, input),
+            Plastic::Recurrent => (input, hidden),
+        };
+        let plasticity_shape = match config.granularity {
+            Granularity::Synapse => vec![hidden, plastic.1],
+            Granularity::Presynaptic => vec![plastic.1],
+            Granularity::Scalar => vec![1],
+        };
+        let bound = 1.0 / (if config.recurrent { hidden } else { input } as f64).sqrt();
+        let gamma_bound = 0.001 * bound;
+
+        let add = &mut parts.parameters;
+        let weight = add.add("weight", &init.uniform((hidden, width), -bound, bound)?)?;
+        let bias = match config.bias {
+            true => Some(add.add("bias", &init.uniform(hidden, -bound, bound)?)?),
+            false => None,
+        };
+        let lambda = add.add("lambda", &init.uniform(plasticity_shape.clone(), 0.0, 1.0)?)?;
+        let gamma = add.add("gamma", &init.uniform(plasticity_shape, -gamma_bound, gamma_bound)?)?;
+        let plastic_bias = match config.plastic_bias {
+            true => {
+                let size = if config.granularity == Granularity::Synapse { hidden } else { 1 };
+                let lambda = add.add("bias_lambda", &init.uniform(size, 0.0, 1.0)?)?;
+                let gamma = add.add("bias_gamma", &init.uniform(size, -gamma_bound, gamma_bound)?)?;
+                Some(PlasticBias { lambda, gamma })
+            }
+            false => None,
+        };
+        let layer_norm = match config.layer_norm {
+            true => Some(LayerNorm::new(add, hidden, init)?),
+            false => None,
+        };
+
+        if config.recurrent {
+            parts.add_state("h", [hidden]);
+        }
+        parts.add_state("F", [hidden, plastic.1]);
+        if config.plastic_bias {
+            parts.add_state("bias_F", [hidden]);
+        }
+        Ok(Self { parts, config: config.clone(), plastic, weight, bias, lambda, gamma, plastic_bias, layer_norm })
+    }
+
+    /// The options it was built with.
+    pub fn config(&self) -> &StpnConfig {
+        &self.config
+    }
+
+    /// The activity in the state; none for STPNf.
+    fn recurrent_activity<'s>(&self, state: &'s State) -> Result<Option<&'s Tensor>> {
+        if self.config.recurrent { Ok(Some(state.get("h")?)) } else { Ok(None) }
+    }
+
+    /// G = W + F `[B, H, D]`, F standing where it exists.
+    fn effective_weight(&self, fast: &Tensor) -> Result<Tensor> {
+        let (start, width) = self.plastic;
+        let right = self.weight.dim(1)? - start - width;
+        Ok(fast.pad_with_zeros(2, start, right)?.broadcast_add(&self.weight)?)
+    }
+
+    /// The norm that divides the fast weights.
+    fn state_norm(&self, fast: &Tensor, effective: &Tensor) -> Result<Tensor> {
+        row_norm(if self.config.norm_of == NormOf::F { fast } else { effective })
+    }
+
+    /// The fast weights after a step that led from z to `hidden`; `normalized` is F̂.
+    fn update(&self, normalized: &Tensor, hidden: &Tensor, z: &Tensor) -> Result<Tensor> {
+        let (start, width) = self.plastic;
+        let mut pre = z.narrow(1, start, width)?.unsqueeze(1)?;
+        if self.config.rule == Rule::Oja {
+            pre = (pre - hidden.unsqueeze(1)?.matmul(normalized)?)?;
+        }
+        let change = hidden.unsqueeze(2)?.matmul(&pre)?.broadcast_mul(&self.gamma)?;
+        let mut fast = match self.config.decay {
+            Decay::Old => (normalized.broadcast_mul(&self.lambda)? + change)?,
+            Decay::All => (normalized + change)?.broadcast_mul(&self.lambda)?,
+        };
+        if let Some(bound) = self.config.clamp {
+            fast = clamp(&fast, bound)?;
+        }
+        if self.config.normalize_state == NormalizeState::After {
+            fast = fast.broadcast_div(&self.state_norm(&fast, &self.effective_weight(&fast)?)?)?;
+        }
+        Ok(fast)
+    }
+}
+
+/// Norm of every row `[B, H, ·]` plus 1e-16: `[B, H, 1]`. The gradient of an all-zero row is zero, not 0/0.
+fn row_norm(rows: &Tensor) -> Result<Tensor> {
+    let squared = rows.sqr()?.sum_keepdim(D::Minus1)?;
+    let zero = squared.eq(0.0)?;
+    let root = zero.where_cond(&squared.ones_like()?, &squared)?.sqrt()?;
+    Ok((zero.where_cond(&root.zeros_like()?, &root)? + NORM_EPSILON)?)
+}
+
+impl Cell for Stpn {
+    fn parts(&self) -> &CellParts {
+        &self.parts
+    }
+
+    fn step(&self, x: &Tensor, state: &State) -> Result<Step> {
+        self.parts.check_step(x, state)?;
+        let z = match self.recurrent_activity(state)? {
+            Some(activity) => Tensor::cat(&[x, activity], 1)?,
+            None => x.clone(),
+        };
+        let fast = state.get("F")?;
+        let effective = self.effective_weight(fast)?;
+        let mut pre = effective.matmul(&z.unsqueeze(2)?)?;
+        let normalize_before = self.config.normalize_state == NormalizeState::Before;
+        let norm = match self.config.normalize_forward || normalize_before {
+            true => Some(row_norm(&effective)?),
+            false => None,
+        };
+        if let (true, Some(norm)) = (self.config.normalize_forward, &norm) {
+            pre = (pre / norm)?;
+        }
+        let mut pre = pre.squeeze(2)?;
+        if let Some(bias) = &self.bias {
+            pre = pre.broadcast_add(bias)?;
+        }
+        if self.plastic_bias.is_some() {
+            pre = (pre + state.get("bias_F")?)?;
+        }
+        if let Some(layer_norm) = &self.layer_norm {
+            pre = layer_norm.forward(&pre)?;
+        }
+        let hidden = pre.tanh()?;
+
+        let normalized = match (self.config.norm_of, norm) {
+            _ if !normalize_before => fast.clone(),
+            (NormOf::G, Some(norm)) => fast.broadcast_div(&norm)?,
+            _ => fast.broadcast_div(&row_norm(fast)?)?,
+        };
+        let mut fields = Vec::with_capacity(3);
+        if self.config.recurrent {
+            fields.push(("h", hidden.clone()));
+        }
+        fields.push(("F", self.update(&normalized, &hidden, &z)?));
+        if let Some(PlasticBias { lambda, gamma }) = &self.plastic_bias {
+            let decayed = state.get("bias_F")?.broadcast_mul(lambda)?;
+            fields.push(("bias_F", (decayed + hidden.broadcast_mul(gamma)?)?));
+        }
+        Ok(Step { state: State::new(state.batch(), fields), hidden })
+    }
+
+    fn energy_per_unit(&self, x: &Tensor, state: &State, input_mask: Option<&Tensor>) -> Result<Tensor> {
+        self.parts.check_step(x, state)?;
+        let squares = energy_inputs(x, self.recurrent_activity(state)?, input_mask)?;
+        let effective = self.effective_weight(state.get("F")?)?;
+        let mut energy = effective.abs()?.matmul(&squares.unsqueeze(2)?)?;
+        if self.config.normalize_forward {
+            energy = (energy / row_norm(&effective)?)?;
+        }
+        Ok(energy.squeeze(2)?)
+    }
+}

@@ -1,0 +1,148 @@
+//! Options of the STPN.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// Options of [`super::Stpn`]; the default is the paper's recurrent cell (Rodriguez, Guo, Moraitis 2022, eqs. 1–4).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StpnConfig {
+    /// True: STPN, z = [x ; h]. False: STPNf, z = x and no activity in the state. Default true.
+    pub recurrent: bool,
+    /// Divide the pre-activation of each unit by the norm of its effective weights W + F. Default true.
+    pub normalize_forward: bool,
+    /// Where the fast weights are normalised. Default `before`; `after` in the published maze runs.
+    pub normalize_state: NormalizeState,
+    /// Whose norm divides the fast weights. Default `G`.
+    pub norm_of: NormOf,
+    /// Limits the fast weights to ±this. Default none; 1.0 in the published maze runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clamp: Option<f64>,
+    /// The plasticity rule. Default `hebb`.
+    pub rule: Rule,
+    /// What λ multiplies. Default `old`.
+    pub decay: Decay,
+    /// Which synapses have fast weights. Default `all`.
+    pub plastic: Plastic,
+    /// How many λ and γ there are. Default `synapse`.
+    pub granularity: Granularity,
+    /// Add a trained bias to the pre-activation. Default true.
+    pub bias: bool,
+    /// Layer-normalise the pre-activation, bias included. Default false.
+    pub layer_norm: bool,
+    /// Give the bias a plastic part with its own λ and γ. Default false.
+    pub plastic_bias: bool,
+}
+
+impl Default for StpnConfig {
+    fn default() -> Self {
+        Self {
+            recurrent: true,
+            normalize_forward: true,
+            normalize_state: NormalizeState::Before,
+            norm_of: NormOf::G,
+            clamp: None,
+            rule: Rule::Hebb,
+            decay: Decay::Old,
+            plastic: Plastic::All,
+            granularity: Granularity::Synapse,
+            bias: true,
+            layer_norm: false,
+            plastic_bias: false,
+        }
+    }
+}
+
+impl StpnConfig {
+    /// STPNf as in the paper's ablations: only the forward pass is normalised, and there is no bias.
+    pub fn feed_forward() -> Self {
+        Self { recurrent: false, normalize_state: NormalizeState::None, bias: false, ..Self::default() }
+    }
+
+    /// Refuses impossible values and contradictions.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with the offending key.
+    pub fn check(&self) -> Result<()> {
+        let refuse = |key, problem: String| Err(Error::Config { key, problem });
+        match self.clamp {
+            Some(bound) if !(bound.is_finite() && bound > 0.0) => {
+                return refuse("clamp", format!("is {bound}; allowed are positive numbers, or none at all"));
+            }
+            _ => {}
+        }
+        if self.plastic == Plastic::Recurrent && !self.recurrent {
+            return refuse("plastic", "is recurrent, but with recurrent = false there are only inputs".into());
+        }
+        if self.plastic_bias && !self.bias {
+            return refuse("plastic_bias", "is true, but with bias = false there is no bias".into());
+        }
+        Ok(())
+    }
+}
+
+/// Where the fast weights are divided by a row norm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NormalizeState {
+    /// Nowhere.
+    None,
+    /// Before the update: F̂ = F / n (the paper's cell).
+    Before,
+    /// After the update and the clamp, by the norm of the new weights (the published maze runs).
+    After,
+}
+
+/// Whose row norm divides the fast weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NormOf {
+    /// The effective weights G = W + F.
+    G,
+    /// The fast weights F alone.
+    F,
+}
+
+/// The plasticity rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// h ⊗ z.
+    Hebb,
+    /// h ⊗ (z − F̂ᵀh), Oja's subspace rule.
+    Oja,
+}
+
+/// What λ multiplies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Decay {
+    /// The old fast weights: λ⊙F̂ + γ⊙(h ⊗ z).
+    Old,
+    /// Everything: λ⊙(F̂ + γ⊙(h ⊗ z)).
+    All,
+}
+
+/// Which synapses have fast weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Plastic {
+    /// All.
+    All,
+    /// Those from the inputs.
+    Input,
+    /// Those from the units.
+    Recurrent,
+}
+
+/// How many λ and γ there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Granularity {
+    /// One for each plastic synapse.
+    Synapse,
+    /// One for all.
+    Scalar,
+    /// One for each presynaptic element.
+    Presynaptic,
+}
