@@ -137,7 +137,7 @@ impl RunConfig {
                 return Err(Error::config(key, "must be at least 1"));
             }
         }
-        self.env.check()?;
+        self.env.validate()?;
         self.algorithm.check(&self.rollout)?;
         self.optimizer.check()
     }

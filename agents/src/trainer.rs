@@ -184,7 +184,7 @@ impl Trainer {
     /// Keeps the state before an update, so that a failing one can be undone.
     fn remember(&mut self) -> Result<()> {
         self.progress_before.clone_from(&self.progress);
-        self.workers.par_iter().zip(&mut self.before).try_for_each(|(worker, saved)| worker.save(saved))
+        self.workers.par_iter_mut().zip(&mut self.before).try_for_each(|(worker, saved)| worker.save(saved))
     }
 
     /// What the rollout says by itself; refuses one that is not finite.
@@ -248,9 +248,9 @@ impl Trainer {
     ///
     /// # Errors
     /// Fails where an environment cannot be saved.
-    pub fn save(&self) -> Result<SavedTrainer> {
+    pub fn save(&mut self) -> Result<SavedTrainer> {
         let mut workers = vec![SavedWorker::default(); self.workers.len()];
-        self.workers.par_iter().zip(&mut workers).try_for_each(|(worker, saved)| worker.save(saved))?;
+        self.workers.par_iter_mut().zip(&mut workers).try_for_each(|(worker, saved)| worker.save(saved))?;
         Ok(self.saved(self.progress.clone(), workers))
     }
 

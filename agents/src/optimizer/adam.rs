@@ -28,7 +28,7 @@ impl Default for AdamConfig {
             beta1: 0.9,
             beta2: 0.999,
             epsilon: 1e-8,
-            max_grad_norm: Some(0.5),
+            max_grad_norm: None,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Parameters and gradients as one flat buffer, in the parameters' fixed order.
 
 use candle_core::backprop::GradStore;
-use candle_core::{DType, Tensor, Var};
+use candle_core::{DType, Tensor};
 use stpn_core::Parameters;
 
 use crate::Result;
@@ -38,8 +38,10 @@ impl FlatLayout {
 
     /// Name, shape and place in the buffer of every parameter, in order.
     pub fn entries(&self) -> impl Iterator<Item = (&str, &[usize], std::ops::Range<usize>)> {
-        let entry = |((name, var), &start): ((_, &Var), &usize)| (name, var.dims(), start..start + var.elem_count());
-        self.parameters.iter().zip(&self.offsets).map(entry)
+        self.parameters.iter().zip(&self.offsets).map(|((name, var), &start)| {
+            let dims: &[usize] = var.dims();
+            (name, dims, start..start + var.elem_count())
+        })
     }
 
     /// The parameters' present values.
