@@ -1,14 +1,17 @@
 //! Every case of the golden folder: activities, states after every step, energies, loss and all gradients.
 //!
 //! `STPN_GOLDEN_DIR` names the folder; by default it is the copy in this crate.
+#![allow(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
 
+mod golden_cases;
 mod support;
 
 use std::collections::BTreeSet;
 
 use candle_core::{DType, Tensor, Var};
-use stpn_core::{Cell, Kernel, Sequence, State};
-use support::golden::{Case, Path, load_cases};
+use golden_cases::{Case, Path, load_cases};
+use stpn_core::cells::Decay;
+use stpn_core::{Cell, CellConfig, Kernel, Sequence, State};
 use support::{close, set_parameters};
 
 /// Bound on the error relative to the tensor's norm.
@@ -95,6 +98,12 @@ fn check(case: &Case, dtype: DType, path: Path) -> Vec<String> {
         "{}: parameters",
         case.name
     );
+    assert_eq!(
+        cell.state_layout().iter().map(|field| format!("state.{}", field.name)).collect::<BTreeSet<_>>(),
+        case.names_below("state."),
+        "{}: state",
+        case.name
+    );
     wrong
 }
 
@@ -122,4 +131,15 @@ fn every_case_in_double_precision() {
 #[test]
 fn every_case_in_single_precision() {
     check_all(DType::F32);
+}
+
+/// The comparison itself: another cell's equations must not pass.
+#[test]
+fn a_wrong_option_is_noticed() {
+    let mut case = load_cases().into_iter().find(|case| matches!(case.config, CellConfig::Stpn(_))).unwrap();
+    let CellConfig::Stpn(config) = &mut case.config else { unreachable!("found by its kind") };
+    config.decay = Decay::All;
+    let wrong = check(&case, DType::F64, Path::Composed);
+    assert!(wrong.iter().any(|why| why.starts_with("h:")), "{wrong:?}");
+    assert!(wrong.iter().any(|why| why.starts_with("grad.param.weight:")), "{wrong:?}");
 }

@@ -1,8 +1,6 @@
 //! What the integration tests of the cells share.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
-pub mod golden;
-
 use candle_core::{DType, Device, Tensor};
 use stpn_core::{Cell, CellConfig, Initializer, Kernel, State};
 use stpn_random::{Purpose, Stream};

@@ -117,17 +117,20 @@ struct BackpropamineCase {
     clamp: f64,
 }
 
-/// Splits a description into the part all cells have and the options.
-fn split(name: &str, mut options: Map<String, Value>) -> (Frame, Value) {
+/// Reads a description; panics on any cell, option or value it does not know. `split` where the file has the
+/// matrices of inputs and units apart, which descriptions leave to the reader.
+fn describe(name: &str, text: &str, split: bool) -> (Frame, CellConfig) {
+    let mut options: Map<String, Value> = serde_json::from_str(text).unwrap_or_else(|why| panic!("{name}: {why}"));
     let mut frame = Map::new();
     for key in ["cell", "input", "hidden", "batch", "steps", "note"] {
         frame.extend(options.remove(key).map(|value| (key.to_string(), value)));
     }
-    let frame = serde_json::from_value(Value::Object(frame)).unwrap_or_else(|why| panic!("{name}: {why}"));
-    (frame, Value::Object(options))
+    let frame: Frame = serde_json::from_value(Value::Object(frame)).unwrap_or_else(|why| panic!("{name}: {why}"));
+    let config = configure(name, &frame.cell, Value::Object(options), split);
+    (frame, config)
 }
 
-/// The cell's configuration. `split` where the file has the matrices apart.
+/// The cell's configuration.
 fn configure(name: &str, cell: &str, options: Value, split: bool) -> CellConfig {
     fn parse<T: for<'de> Deserialize<'de>>(name: &str, options: Value) -> T {
         serde_json::from_value(options).unwrap_or_else(|why| panic!("{name}: {why}"))
@@ -182,10 +185,10 @@ fn configure(name: &str, cell: &str, options: Value, split: bool) -> CellConfig 
 impl Case {
     fn load(description: &FilePath) -> Self {
         let name = description.file_stem().unwrap().to_string_lossy().into_owned();
-        let options = serde_json::from_str(&fs::read_to_string(description).unwrap()).unwrap();
+        let text = fs::read_to_string(description).unwrap();
         let tensors = candle_core::safetensors::load(description.with_extension("safetensors"), &Device::Cpu).unwrap();
-        let (Frame { cell, input, hidden, batch, steps, .. }, options) = split(&name, options);
-        let config = configure(&name, &cell, options, tensors.contains_key("param.weight_ih"));
+        let (Frame { input, hidden, batch, steps, .. }, config) =
+            describe(&name, &text, tensors.contains_key("param.weight_ih"));
         Self { name, config, batch, steps, input, hidden, tensors }
     }
 
@@ -235,4 +238,17 @@ pub fn load_cases() -> Vec<Case> {
     assert_eq!(descriptions, stems("safetensors"), "every case is a .json and a .safetensors");
     assert!(!descriptions.is_empty(), "no case in {}", folder.display());
     descriptions.iter().map(|stem| Case::load(&PathBuf::from(format!("{}.json", stem.display())))).collect()
+}
+
+#[test]
+#[should_panic(expected = "unknown field `surprise`")]
+fn an_unknown_option_is_a_failure() {
+    let text = r#"{"cell": "lstm", "surprise": 1, "input": 5, "hidden": 4, "batch": 3, "steps": 7}"#;
+    describe("case", text, false);
+}
+
+#[test]
+#[should_panic(expected = "unknown cell gru")]
+fn an_unknown_cell_is_a_failure() {
+    describe("case", r#"{"cell": "gru", "input": 5, "hidden": 4, "batch": 3, "steps": 7}"#, false);
 }

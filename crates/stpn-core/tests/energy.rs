@@ -1,0 +1,69 @@
+//! Energy where no golden case has it, and the inputs that are left out.
+#![allow(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
+
+mod support;
+
+use candle_core::{DType, Device, Tensor};
+use stpn_core::{Cell, CellName, State};
+use support::{build, close, normal, random_state};
+
+const INPUT: usize = 5;
+const UNITS: usize = 4;
+
+fn matrix(cell: &dyn Cell, name: &str) -> Vec<Vec<f64>> {
+    cell.parameters().get(name).unwrap().to_vec2().unwrap()
+}
+
+/// Input weights alone for the MLP; input weights and W + αF for the plastic cells; by loops.
+fn by_hand(cell: &dyn Cell, x: &Tensor, state: &State) -> Vec<Vec<f64>> {
+    let x: Vec<Vec<f64>> = x.to_vec2().unwrap();
+    let plastic = cell.parameters().get("alpha").is_ok();
+    let input = matrix(cell, if plastic { "weight_ih" } else { "weight" });
+    let mut energy: Vec<Vec<f64>> = (x.iter())
+        .map(|x| input.iter().map(|row| row.iter().zip(x).map(|(w, x)| w.abs() * x * x).sum()).collect())
+        .collect();
+    if plastic {
+        let (weight, alpha) = (matrix(cell, "weight_hh"), matrix(cell, "alpha"));
+        let h: Vec<Vec<f64>> = state.get("h").unwrap().to_vec2().unwrap();
+        let fast: Vec<Vec<Vec<f64>>> = state.get("F").unwrap().to_vec3().unwrap();
+        for (b, energy) in energy.iter_mut().enumerate() {
+            for (i, energy) in energy.iter_mut().enumerate() {
+                *energy += (0..UNITS)
+                    .map(|j| (weight[i][j] + alpha[i][j] * fast[b][i][j]).abs() * h[b][j].powi(2))
+                    .sum::<f64>();
+            }
+        }
+    }
+    energy
+}
+
+#[test]
+fn energy_without_a_golden_case_is_as_defined() {
+    for name in [CellName::Mlp, CellName::DifferentiablePlasticity, CellName::BackpropamineRetroactive] {
+        let cell = build(&name.config(), INPUT, UNITS, DType::F64);
+        let (x, state) = (normal(&[3, INPUT], 1.0, 0, DType::F64), random_state(cell.as_ref(), 3));
+        let want = Tensor::new(by_hand(cell.as_ref(), &x, &state), &Device::Cpu).unwrap();
+        let got = cell.energy_per_unit(&x, &state, None).unwrap();
+        close(&got, &want, 1e-12).unwrap_or_else(|why| panic!("{name}: {why}"));
+    }
+}
+
+#[test]
+fn a_masked_input_costs_nothing() {
+    let mask = Tensor::new(&[1f64, 1.0, 0.0, 1.0, 1.0], &Device::Cpu).unwrap();
+    for name in CellName::ALL {
+        let cell = build(&name.config(), INPUT, UNITS, DType::F64);
+        let (x, state) = (normal(&[3, INPUT], 1.0, 0, DType::F64), random_state(cell.as_ref(), 3));
+        let energy = |x: &Tensor, mask: Option<&Tensor>| cell.energy_per_unit(x, &state, mask).unwrap();
+        let (full, masked) = (energy(&x, None), energy(&x, Some(&mask)));
+        let units = if name == CellName::Lstm { 4 * UNITS } else { UNITS };
+        assert_eq!(full.dims(), [3, units], "{name}");
+        let saved: Vec<f64> = (full - &masked).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        assert!(saved.iter().all(|saved| *saved > 0.0), "{name}: {saved:?}");
+        // The inner steps of the fast weights still see the input, so only the other cells' energy is that of x·mask.
+        if name != CellName::FastWeights {
+            let without = energy(&x.broadcast_mul(&mask).unwrap(), None);
+            close(&masked, &without, 1e-12).unwrap_or_else(|why| panic!("{name}: {why}"));
+        }
+    }
+}
