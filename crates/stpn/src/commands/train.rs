@@ -30,7 +30,7 @@ pub fn run(arguments: &TrainArguments) -> Result<ExitCode> {
         let learner = run.trainer().learner();
         eprintln!(
             "training {} on {}: {} parameters, {} environments × {} steps per update, seed {}\nrun directory: {}",
-            config.policy.cell.kind(),
+            config.policy.cell.label(),
             config.env.name(),
             thousands(learner.layout().len() as u64),
             config.rollout.environments,
@@ -148,7 +148,7 @@ fn section<'t>(table: &'t mut Table, key: &str) -> &'t mut Table {
 /// The first of `runs/NAME-CELL-seedN`, `…-2`, `…-3` that does not exist.
 fn default_directory(experiment: &str, config: &RunConfig) -> PathBuf {
     let name = Path::new(experiment).file_stem().and_then(|stem| stem.to_str()).unwrap_or("run");
-    let base = format!("{name}-{}-seed{}", config.policy.cell.kind(), config.seed);
+    let base = format!("{name}-{}-seed{}", config.policy.cell.label(), config.seed);
     let runs = Path::new("runs");
     let numbered = (2..).map(|n| runs.join(format!("{base}-{n}")));
     std::iter::once(runs.join(&base)).chain(numbered).find(|path| !path.exists()).unwrap_or_else(|| runs.join(base))
