@@ -67,7 +67,9 @@ impl Manifest {
         let version: Version = serde_json::from_slice(&text).map_err(|error| refuse(format!("is damaged: {error}")))?;
         if version.format != FORMAT {
             let found = version.format;
-            return Err(refuse(format!("has format {found}; this stpn reads format {FORMAT}: use the stpn that wrote it")));
+            return Err(refuse(format!(
+                "has format {found}; this stpn reads format {FORMAT}: use the stpn that wrote it"
+            )));
         }
         serde_json::from_slice(&text).map_err(|error| refuse(format!("is damaged: {error}")))
     }

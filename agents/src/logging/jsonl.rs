@@ -88,8 +88,7 @@ mod tests {
         let mut log = MetricsLog::open(&path, 3).unwrap();
         (4..=6).for_each(|update| write(&mut log, update));
         let text = std::fs::read_to_string(&path).unwrap();
-        let updates: Vec<u64> =
-            text.lines().map(|line| serde_json::from_str::<Line>(line).unwrap().update).collect();
+        let updates: Vec<u64> = text.lines().map(|line| serde_json::from_str::<Line>(line).unwrap().update).collect();
         assert_eq!(updates, [1, 2, 3, 4, 5, 6]);
         assert!(text.contains("\"charts/episodic_return\":3.1"));
     }

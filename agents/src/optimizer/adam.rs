@@ -23,13 +23,7 @@ pub struct AdamConfig {
 
 impl Default for AdamConfig {
     fn default() -> Self {
-        Self {
-            learning_rate: Schedule::Constant(3e-4),
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            max_grad_norm: None,
-        }
+        Self { learning_rate: Schedule::Constant(3e-4), beta1: 0.9, beta2: 0.999, epsilon: 1e-8, max_grad_norm: None }
     }
 }
 

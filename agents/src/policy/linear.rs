@@ -44,9 +44,8 @@ impl Linear {
     /// # Errors
     /// Fails where candle cannot convert to f32.
     pub fn prepare(&self) -> Result<PreparedLinear> {
-        let values = |var: &Var| -> Result<Vec<f32>> {
-            Ok(var.flatten_all()?.to_dtype(candle_core::DType::F32)?.to_vec1()?)
-        };
+        let values =
+            |var: &Var| -> Result<Vec<f32>> { Ok(var.flatten_all()?.to_dtype(candle_core::DType::F32)?.to_vec1()?) };
         let (weight, bias) = (values(&self.weight)?, values(&self.bias)?);
         Ok(PreparedLinear { input: weight.len() / bias.len(), weight, bias })
     }

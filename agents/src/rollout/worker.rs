@@ -43,8 +43,7 @@ impl Worker {
     /// Fails where an environment cannot be reset.
     pub fn new(mut group: EnvGroup, mut fragment: Fragment, seed: u64, state: usize) -> Result<Self> {
         let (batch, observation) = (group.len(), group.observation_space().len());
-        let streams =
-            (0..batch).map(|i| Stream::new(seed, Purpose::Actions, (group.first() + i) as u64)).collect();
+        let streams = (0..batch).map(|i| Stream::new(seed, Purpose::Actions, (group.first() + i) as u64)).collect();
         let next = fragment.steps * batch * observation;
         group.reset(ObservationMut::F32(&mut fragment.observations[next..]))?;
         Ok(Self {

@@ -39,9 +39,7 @@ pub fn run() -> Result<ExitCode> {
     let maze = &PRESETS[1];
     let config = RunConfig::from_table(maze.table()?)?;
     let env = config.env.make().map_err(stpn_agents::Error::from)?;
-    let count = |cell: &_, hidden| {
-        presets::parameter_count(cell, hidden, env.observation_space(), env.action_space())
-    };
+    let count = |cell: &_, hidden| presets::parameter_count(cell, hidden, env.observation_space(), env.action_space());
     let reference = count(&config.policy.cell, config.policy.hidden)?;
     let rows: Vec<Vec<String>> = CellName::ALL
         .iter()
