@@ -13,7 +13,7 @@ pub enum Action<'a> {
     Continuous(&'a [f32]),
 }
 
-impl Action<'_> {
+impl<'a> Action<'a> {
     /// The choice among `n`.
     ///
     /// # Errors
@@ -22,6 +22,19 @@ impl Action<'_> {
         match self {
             Action::Discrete(choice) if choice < n => Ok(choice),
             other => Err(Error::Action { action: format!("{other:?}"), space: format!("Discrete({n})") }),
+        }
+    }
+
+    /// `len` numbers, all finite; whether they must lie within bounds is the environment's affair.
+    ///
+    /// # Errors
+    /// [`Error::Action`] for a discrete action, another length, NaN or an infinity.
+    pub fn continuous(self, len: usize) -> Result<&'a [f32]> {
+        match self {
+            Action::Continuous(values) if values.len() == len && values.iter().all(|value| value.is_finite()) => {
+                Ok(values)
+            }
+            other => Err(Error::Action { action: format!("{other:?}"), space: format!("{len} finite numbers") }),
         }
     }
 }
@@ -125,6 +138,9 @@ impl<'a> ObservationMut<'a> {
 }
 
 /// What a step returns beside the observation.
+///
+/// `terminated` and `truncated` may both be set, where the task ends on the very step that reaches a limit; it is
+/// then a termination.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Step {
     /// The step's reward.

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod classic;
 pub mod env;
 pub mod error;
 pub mod maze;
@@ -11,6 +12,7 @@ pub mod registry;
 pub mod space;
 pub mod state;
 pub mod vector;
+pub mod wrappers;
 
 pub use env::{Action, Env, Episode, ObservationMut, Step};
 pub use error::{Error, Result};

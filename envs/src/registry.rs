@@ -6,6 +6,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::classic::{
+    AcrobotConfig, CartPoleConfig, Memory, MemoryConfig, MountainCarConfig, MountainCarContinuousConfig, PendulumConfig,
+};
 use crate::maze::{Maze, MazeConfig};
 use crate::{Env, Error, Result};
 
@@ -22,6 +25,20 @@ use crate::{Env, Error, Result};
 pub enum EnvConfig {
     /// [`crate::maze`]
     Maze(MazeConfig),
+    /// [`crate::classic::CartPole`]
+    Cartpole(CartPoleConfig),
+    /// [`crate::classic::CartPole`] without velocities
+    CartpoleMasked(CartPoleConfig),
+    /// [`crate::classic::Pendulum`]
+    Pendulum(PendulumConfig),
+    /// [`crate::classic::MountainCar`]
+    MountainCar(MountainCarConfig),
+    /// [`crate::classic::MountainCarContinuous`]
+    MountainCarContinuous(MountainCarContinuousConfig),
+    /// [`crate::classic::Acrobot`]
+    Acrobot(AcrobotConfig),
+    /// [`crate::classic::Memory`]
+    Memory(MemoryConfig),
 }
 
 /// An environment that [`EnvConfig`] knows.
@@ -36,11 +53,48 @@ pub struct Entry {
 }
 
 /// Every environment of this build.
-pub const ENVIRONMENTS: &[Entry] = &[Entry {
-    name: "maze",
-    summary: "find a goal hidden in a grid, then return to it from anywhere",
-    default: || EnvConfig::Maze(MazeConfig::default()),
-}];
+pub const ENVIRONMENTS: &[Entry] = &[
+    Entry {
+        name: "maze",
+        summary: "find a goal hidden in a grid, then return to it from anywhere",
+        default: || EnvConfig::Maze(MazeConfig::default()),
+    },
+    Entry {
+        name: "cartpole",
+        summary: "balance a pole on a cart",
+        default: || EnvConfig::Cartpole(CartPoleConfig::default()),
+    },
+    Entry {
+        name: "cartpole-masked",
+        summary: "balance a pole on a cart, velocities hidden",
+        default: || EnvConfig::CartpoleMasked(CartPoleConfig::default()),
+    },
+    Entry {
+        name: "pendulum",
+        summary: "swing a pendulum up with a weak motor, continuous torque",
+        default: || EnvConfig::Pendulum(PendulumConfig::default()),
+    },
+    Entry {
+        name: "mountain-car",
+        summary: "get a weak car up a hill by a run-up",
+        default: || EnvConfig::MountainCar(MountainCarConfig::default()),
+    },
+    Entry {
+        name: "mountain-car-continuous",
+        summary: "get a weak car up a hill by a run-up, continuous push",
+        default: || EnvConfig::MountainCarContinuous(MountainCarContinuousConfig::default()),
+    },
+    Entry {
+        name: "acrobot",
+        summary: "swing up two links by the joint between them",
+        default: || EnvConfig::Acrobot(AcrobotConfig::default()),
+    },
+    Entry {
+        name: "memory",
+        summary: "name a symbol shown some steps ago",
+        default: || EnvConfig::Memory(MemoryConfig::default()),
+    },
+];
 
 impl EnvConfig {
     /// The environment of that name with its default settings.
@@ -59,6 +113,13 @@ impl EnvConfig {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Maze(_) => "maze",
+            Self::Cartpole(_) => "cartpole",
+            Self::CartpoleMasked(_) => "cartpole-masked",
+            Self::Pendulum(_) => "pendulum",
+            Self::MountainCar(_) => "mountain-car",
+            Self::MountainCarContinuous(_) => "mountain-car-continuous",
+            Self::Acrobot(_) => "acrobot",
+            Self::Memory(_) => "memory",
         }
     }
 
@@ -69,6 +130,13 @@ impl EnvConfig {
     pub fn make(&self) -> Result<Box<dyn Env>> {
         Ok(match self {
             Self::Maze(config) => Box::new(Maze::new(config.clone())?),
+            Self::Cartpole(config) => Box::new(config.make()?),
+            Self::CartpoleMasked(config) => Box::new(config.make_masked()?),
+            Self::Pendulum(config) => Box::new(config.make()?),
+            Self::MountainCar(config) => Box::new(config.make()?),
+            Self::MountainCarContinuous(config) => Box::new(config.make()?),
+            Self::Acrobot(config) => Box::new(config.make()?),
+            Self::Memory(config) => Box::new(Memory::new(config.clone())?),
         })
     }
 

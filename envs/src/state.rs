@@ -20,11 +20,19 @@ pub fn save(environment: &str, state: &impl Serialize, bytes: &mut Vec<u8>) -> R
 /// # Errors
 /// [`Error::State`] on bytes that are not exactly one such value.
 pub fn restore<T: DeserializeOwned>(environment: &str, bytes: &[u8]) -> Result<T> {
-    let (state, rest) = postcard::take_from_bytes(bytes).map_err(|error| refused(environment, error))?;
+    let (state, rest) = split(environment, bytes)?;
     if !rest.is_empty() {
         return Err(refused(environment, format_args!("{} bytes too many", rest.len())));
     }
     Ok(state)
+}
+
+/// Reads what [`save`] wrote at the front, as a wrapper does before it hands the rest to the environment inside.
+///
+/// # Errors
+/// [`Error::State`] where the bytes do not begin with such a value.
+pub fn split<'a, T: DeserializeOwned>(environment: &str, bytes: &'a [u8]) -> Result<(T, &'a [u8])> {
+    postcard::take_from_bytes(bytes).map_err(|error| refused(environment, error))
 }
 
 /// The error of a saved state that does not fit.
