@@ -250,3 +250,124 @@ fn explained_variance(fragments: &[&Fragment], advantages: &[Advantages]) -> f64
     let left = variance(&mut returns().zip(values).map(|(r, v)| r - v));
     if total > 0.0 { 1.0 - left / total } else { 0.0 }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+    use stpn_core::Kernel;
+    use stpn_core::cells::CellName;
+    use stpn_envs::Space;
+    use stpn_random::{Purpose, Stream};
+
+    use super::*;
+    use crate::policy::PolicyConfig;
+    use crate::policy::distribution::ActionBuffer;
+
+    const STEPS: usize = 7;
+    const BATCH: usize = 3;
+    const INPUTS: usize = 4;
+
+    /// A policy in f64 with random sequences, episodes starting inside them.
+    struct Case {
+        policy: ActorCritic,
+        observations: Vec<f32>,
+        starts: Vec<u8>,
+        state: Vec<f32>,
+        advantages: Vec<f32>,
+        returns: Vec<f32>,
+        actions: ActionBuffer,
+    }
+
+    impl Case {
+        fn new(cell: CellName) -> Self {
+            let config = PolicyConfig { hidden: 5, kernel: Kernel::Auto, cell: cell.config() };
+            let spaces = (Space::boxed(-1.0, 1.0, [INPUTS]), Space::discrete(3));
+            let policy = ActorCritic::new(&config, &spaces.0, &spaces.1, 3, DType::F64, &Device::Cpu).unwrap();
+            let mut stream = Stream::new(1, Purpose::Test, 0);
+            let mut normals = |n: usize| (0..n).map(|_| stream.normal() as f32).collect::<Vec<f32>>();
+            let n = STEPS * BATCH;
+            Self {
+                observations: normals(n * INPUTS),
+                state: normals(BATCH * policy.state_len()).iter().map(|v| 0.1 * v).collect(),
+                advantages: normals(n),
+                returns: normals(n),
+                starts: (0..n).map(|i| u8::from(i % 5 == 2)).collect(),
+                actions: ActionBuffer::Discrete((0..n as u32).map(|i| i % 3).collect()),
+                policy,
+            }
+        }
+
+        fn loss(&self, config: &A2cConfig) -> candle_core::Tensor {
+            let batch = SequenceBatch {
+                steps: STEPS,
+                batch: BATCH,
+                observations: &self.observations,
+                episode_starts: &self.starts,
+                state: &self.state,
+                actions: self.actions.clone(),
+                advantages: &self.advantages,
+                returns: &self.returns,
+            };
+            loss(config, &self.policy, &batch, 1.0 / (STEPS * BATCH) as f64).unwrap().0
+        }
+
+        fn value(&self, config: &A2cConfig) -> f64 {
+            self.loss(config).to_scalar().unwrap()
+        }
+    }
+
+    #[test]
+    fn gradients_of_every_parameter_agree_with_finite_differences() {
+        let config = A2cConfig { entropy_coefficient: 0.05, ..A2cConfig::default() };
+        for cell in CellName::ALL {
+            let case = Case::new(cell);
+            let gradients = case.loss(&config).backward().unwrap();
+            for (name, var) in case.policy.parameters().iter() {
+                let gradient = gradients.get(var).unwrap_or_else(|| panic!("{cell}: {name} has no gradient"));
+                let gradient: Vec<f64> = gradient.flatten_all().unwrap().to_vec1().unwrap();
+                let values: Vec<f64> = var.flatten_all().unwrap().to_vec1().unwrap();
+                assert!(gradient.iter().any(|g| *g != 0.0), "{cell}: {name} has a gradient of zeros");
+                for i in [0, values.len() / 2, values.len() - 1] {
+                    let at = |value: f64| {
+                        let mut moved = values.clone();
+                        moved[i] = value;
+                        var.set(&candle_core::Tensor::from_vec(moved, var.shape(), &Device::Cpu).unwrap()).unwrap();
+                        case.value(&config)
+                    };
+                    let step = 1e-5;
+                    let difference = (at(values[i] + step) - at(values[i] - step)) / (2.0 * step);
+                    at(values[i]);
+                    let error = (gradient[i] - difference).abs();
+                    assert!(
+                        error < 1e-7 + 1e-5 * difference.abs(),
+                        "{cell}: {name}[{i}]: {} {difference}",
+                        gradient[i]
+                    );
+                }
+            }
+        }
+    }
+
+    /// The loss written out from the definition, in plain f64.
+    #[test]
+    fn the_loss_is_its_definition() {
+        let config = A2cConfig { entropy_coefficient: 0.02, ..A2cConfig::default() };
+        let case = Case::new(CellName::Stpn);
+        let observations = case.policy.observation_tensor(&case.observations, STEPS, BATCH).unwrap();
+        let outputs = case.policy.forward(&observations, &case.starts, &case.state).unwrap();
+        let logits: Vec<Vec<f64>> = outputs.policy.to_vec2().unwrap();
+        let values: Vec<f64> = outputs.values.to_vec1().unwrap();
+        let ActionBuffer::Discrete(actions) = &case.actions;
+        let mut expected = 0.0;
+        for n in 0..STEPS * BATCH {
+            let total: f64 = logits[n].iter().map(|l| l.exp()).sum();
+            let probs: Vec<f64> = logits[n].iter().map(|l| l.exp() / total).collect();
+            let error = f64::from(case.returns[n]) - values[n];
+            expected -= probs[actions[n] as usize].ln() * f64::from(case.advantages[n]);
+            expected += 0.1 * error * error + 0.03 * probs.iter().map(|p| p * p).sum::<f64>();
+            expected += 0.02 * probs.iter().map(|p| p * p.ln()).sum::<f64>();
+        }
+        expected /= (STEPS * BATCH) as f64;
+        assert!((case.value(&config) - expected).abs() < 1e-12);
+    }
+}

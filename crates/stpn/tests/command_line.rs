@@ -104,3 +104,20 @@ fn interrupting_finishes_the_update_and_says_how_to_resume() {
     assert!(resumed.status.success(), "{}", resumed.error);
     assert_eq!(lines(), done + 2);
 }
+
+#[test]
+fn numbers_that_stop_being_finite_stop_the_run_after_a_checkpoint_of_the_last_good_state() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("run");
+    let failed = stpn(&small("train maze-small --updates 50 --set optimizer.learning_rate=1e38", &run));
+    assert_eq!(failed.status.code(), Some(4), "{}", failed.error);
+    assert!(
+        failed.error.contains("not finite at update") && failed.error.contains("learning_rate"),
+        "{}",
+        failed.error
+    );
+    let lines = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap().lines().count();
+    assert!(run.join(format!("checkpoints/update-{lines:08}")).is_dir(), "no checkpoint after update {lines}");
+    let evaluated = stpn(&["eval", run.to_str().unwrap(), "--episodes", "5"].map(String::from));
+    assert!(evaluated.status.success(), "{}", evaluated.error);
+}
