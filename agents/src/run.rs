@@ -115,7 +115,7 @@ impl Run {
             };
             metrics.set("time/elapsed_seconds", self.started.elapsed().as_secs_f64());
             self.log(&metrics)?;
-            if self.trainer.progress().update % self.trainer.config().checkpoint.every == 0 {
+            if self.trainer.progress().update.is_multiple_of(self.trainer.config().checkpoint.every) {
                 let best = self.trainer.note_best();
                 self.checkpoint(best)?;
             }
@@ -134,11 +134,11 @@ impl Run {
     fn log(&mut self, metrics: &Metrics) -> Result<()> {
         let progress = self.trainer.progress();
         let config = &self.trainer.config().log;
-        if progress.update % config.every == 0 {
+        if progress.update.is_multiple_of(config.every) {
             self.metrics.write(progress, metrics)?;
             self.events.scalars(progress.env_steps, metrics);
         }
-        if progress.update % config.histograms_every == 0 || progress.update == 1 {
+        if progress.update.is_multiple_of(config.histograms_every) || progress.update == 1 {
             self.events.histograms(progress.env_steps, &histograms(&self.trainer));
         }
         Ok(())

@@ -42,7 +42,7 @@ impl AdamConfig {
         if !(self.epsilon.is_finite() && self.epsilon > 0.0) {
             return Err(Error::config("optimizer.epsilon", format!("must be positive, got {}", self.epsilon)));
         }
-        if let Some(max) = self.max_grad_norm.filter(|max| !(*max > 0.0)) {
+        if let Some(max) = self.max_grad_norm.filter(|max| max.is_nan() || *max <= 0.0) {
             return Err(Error::config("optimizer.max_grad_norm", format!("must be positive, got {max}")));
         }
         Ok(())
