@@ -1,5 +1,7 @@
 //! A run continued from its checkpoint equals the run that was never interrupted, bit for bit.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod binary;
 
 use std::path::Path;
