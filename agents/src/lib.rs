@@ -1,1 +1,27 @@
-//! Agents.
+//! Recurrent actor–critic agents: policies, rollouts, algorithms, optimiser, checkpoints, logging.
+//!
+//! A run is a [`config::RunConfig`]. [`trainer::Trainer`] is the training loop's body, [`run::Run`] a run directory
+//! with its metrics, TensorBoard events and checkpoints, [`evaluation`] measures a trained policy.
+
+#![forbid(unsafe_code)]
+
+pub mod advantage;
+pub mod algorithms;
+pub mod checkpoint;
+pub mod config;
+pub mod error;
+pub mod evaluation;
+pub mod learner;
+pub mod logging;
+pub mod metrics;
+pub mod optimizer;
+pub mod policy;
+pub mod rollout;
+pub mod run;
+pub mod trainer;
+
+pub use config::RunConfig;
+pub use error::{Error, Result};
+pub use metrics::Metrics;
+pub use policy::ActorCritic;
+pub use trainer::Trainer;

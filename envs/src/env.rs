@@ -1,6 +1,8 @@
 //! The environment trait.
 
-use crate::{Error, Result, Space};
+use serde::{Deserialize, Serialize};
+
+use crate::{Dtype, Error, Result, Space};
 
 /// An action, borrowed from the caller.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -11,7 +13,7 @@ pub enum Action<'a> {
     Continuous(&'a [f32]),
 }
 
-impl Action<'_> {
+impl<'a> Action<'a> {
     /// The choice among `n`.
     ///
     /// # Errors
@@ -20,6 +22,19 @@ impl Action<'_> {
         match self {
             Action::Discrete(choice) if choice < n => Ok(choice),
             other => Err(Error::Action { action: format!("{other:?}"), space: format!("Discrete({n})") }),
+        }
+    }
+
+    /// `len` numbers, all finite; whether they must lie within bounds is the environment's affair.
+    ///
+    /// # Errors
+    /// [`Error::Action`] for a discrete action, another length, NaN or an infinity.
+    pub fn continuous(self, len: usize) -> Result<&'a [f32]> {
+        match self {
+            Action::Continuous(values) if values.len() == len && values.iter().all(|value| value.is_finite()) => {
+                Ok(values)
+            }
+            other => Err(Error::Action { action: format!("{other:?}"), space: format!("{len} finite numbers") }),
         }
     }
 }
@@ -64,6 +79,55 @@ impl<'a> ObservationMut<'a> {
         }
     }
 
+    /// Number of elements.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::F32(buffer) => buffer.len(),
+            Self::U8(buffer) => buffer.len(),
+        }
+    }
+
+    /// True for a buffer without elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Element type.
+    pub fn dtype(&self) -> Dtype {
+        match self {
+            Self::F32(_) => Dtype::F32,
+            Self::U8(_) => Dtype::U8,
+        }
+    }
+
+    /// The elements before `middle` and those from it on.
+    ///
+    /// # Panics
+    /// If `middle` lies beyond the end.
+    pub fn split_at(self, middle: usize) -> (Self, Self) {
+        match self {
+            Self::F32(buffer) => {
+                let (left, right) = buffer.split_at_mut(middle);
+                (Self::F32(left), Self::F32(right))
+            }
+            Self::U8(buffer) => {
+                let (left, right) = buffer.split_at_mut(middle);
+                (Self::U8(left), Self::U8(right))
+            }
+        }
+    }
+
+    /// Row `index` of a `[B, width]` buffer.
+    ///
+    /// # Panics
+    /// If the buffer has no such row.
+    pub fn row(&mut self, index: usize, width: usize) -> ObservationMut<'_> {
+        match self {
+            Self::F32(buffer) => ObservationMut::F32(&mut buffer[index * width..(index + 1) * width]),
+            Self::U8(buffer) => ObservationMut::U8(&mut buffer[index * width..(index + 1) * width]),
+        }
+    }
+
     fn refused(&self, expected: String) -> Error {
         let got = match self {
             Self::F32(buffer) => format!("{} × f32", buffer.len()),
@@ -74,6 +138,9 @@ impl<'a> ObservationMut<'a> {
 }
 
 /// What a step returns beside the observation.
+///
+/// `terminated` and `truncated` may both be set, where the task ends on the very step that reaches a limit; it is
+/// then a termination.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Step {
     /// The step's reward.
@@ -82,7 +149,8 @@ pub struct Step {
     pub terminated: bool,
     /// The episode was cut off from outside, e.g. by a time limit: what follows still has a value.
     pub truncated: bool,
-    /// Set at the end of a whole episode by [`crate::vector`] or a statistics wrapper.
+    /// Set at the end of a whole episode by environments that record their own episodes
+    /// ([`Env::records_episodes`]), e.g. under a statistics wrapper; `None` otherwise.
     pub episode: Option<Episode>,
 }
 
@@ -94,7 +162,7 @@ impl Step {
 }
 
 /// Statistics of a finished episode, in raw rewards.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Episode {
     /// Sum of its rewards.
     pub total_reward: f64,
@@ -140,4 +208,63 @@ pub trait Env: Send {
     /// # Errors
     /// [`Error::State`] on bytes that do not fit; the environment is then as before, or must be reset.
     fn restore_state(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// Whether [`Step::episode`] tells of finished episodes. A vector then reports those alone, and counts none by
+    /// itself: what ends a training episode, such as a lost life, need not end the game.
+    fn records_episodes(&self) -> bool {
+        false
+    }
+
+    /// The exact expected return of an episode under the optimal policy, where it is known.
+    fn oracle_return(&self) -> Option<f64> {
+        None
+    }
+
+    /// The present state as lines of text for a terminal, where there is such a view.
+    fn render(&self) -> Option<String> {
+        None
+    }
+}
+
+/// A boxed environment is one itself, so that wrappers take either.
+impl<E: Env + ?Sized> Env for Box<E> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn observation_space(&self) -> &Space {
+        (**self).observation_space()
+    }
+
+    fn action_space(&self) -> &Space {
+        (**self).action_space()
+    }
+
+    fn reset(&mut self, seed: Option<u64>, observation: ObservationMut<'_>) -> Result<()> {
+        (**self).reset(seed, observation)
+    }
+
+    fn step(&mut self, action: Action<'_>, observation: ObservationMut<'_>) -> Result<Step> {
+        (**self).step(action, observation)
+    }
+
+    fn save_state(&self, bytes: &mut Vec<u8>) -> Result<()> {
+        (**self).save_state(bytes)
+    }
+
+    fn restore_state(&mut self, bytes: &[u8]) -> Result<()> {
+        (**self).restore_state(bytes)
+    }
+
+    fn records_episodes(&self) -> bool {
+        (**self).records_episodes()
+    }
+
+    fn oracle_return(&self) -> Option<f64> {
+        (**self).oracle_return()
+    }
+
+    fn render(&self) -> Option<String> {
+        (**self).render()
+    }
 }

@@ -55,6 +55,28 @@ pub enum Error {
         problem: String,
     },
 
+    /// A step where no episode is running.
+    #[error("{environment}: no episode is running; reset comes first")]
+    ResetNeeded {
+        /// The environment's name.
+        environment: String,
+    },
+
+    /// Environments of one vector differ in their spaces.
+    #[error("environment {index} has the {space} space {got} where environment {reference} has {expected}")]
+    Spaces {
+        /// Global index of the environment that differs.
+        index: usize,
+        /// Global index of the one it is compared with.
+        reference: usize,
+        /// `observation` or `action`.
+        space: &'static str,
+        /// The reference's space, printed.
+        expected: String,
+        /// The differing space, printed.
+        got: String,
+    },
+
     /// The simulator underneath failed.
     #[error("{environment}: {problem}")]
     Simulator {

@@ -4,12 +4,18 @@
 
 #![forbid(unsafe_code)]
 
+pub mod classic;
 pub mod env;
 pub mod error;
+pub mod maze;
+pub mod registry;
 pub mod space;
+pub mod state;
 pub mod vector;
+pub mod wrappers;
 
 pub use env::{Action, Env, Episode, ObservationMut, Step};
 pub use error::{Error, Result};
+pub use registry::EnvConfig;
 pub use space::{Dtype, Space};
 pub use vector::{EnvGroup, Transition, VectorEnv};

@@ -1,4 +1,5 @@
 //! Configuration: what is refused, what survives serialisation, sizes and initial values.
+#![allow(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
 
 mod support;
 

@@ -1,6 +1,7 @@
 //! Every case of the golden folder: activities, states after every step, energies, loss and all gradients.
 //!
 //! `STPN_GOLDEN_DIR` names the folder; by default it is the copy in this crate.
+#![allow(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
 
 mod golden_cases;
 mod support;

@@ -1,2 +1,35 @@
-//! The `stpn` command.
-fn main() {}
+//! `stpn`: train, resume, evaluate and inspect agents with short-term plasticity neurons.
+
+#![forbid(unsafe_code)]
+
+mod cli;
+mod commands;
+mod exit;
+mod overrides;
+mod presets;
+mod progress;
+mod table;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let cli = cli::Cli::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("STPN_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+        )
+        .with_target(false)
+        .without_time()
+        .init();
+    let result = match cli.command {
+        cli::Command::Train(arguments) => commands::train::run(&arguments),
+        cli::Command::Resume(arguments) => commands::resume::run(&arguments),
+        cli::Command::Eval(arguments) => commands::eval::run(&arguments),
+        cli::Command::List => commands::list::run(),
+    };
+    result.unwrap_or_else(|error| exit::report(&error))
+}

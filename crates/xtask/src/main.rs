@@ -1,2 +1,28 @@
-//! Development tasks: `cargo xtask check` runs everything.
-fn main() {}
+//! Development tasks. `cargo xtask check` is the one command that CI runs.
+
+#![forbid(unsafe_code)]
+
+mod check;
+mod links;
+mod python;
+mod run;
+
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask check    format, lints, tests, doc tests, documentation, links, TensorBoard: everything CI runs";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match arguments.split_first() {
+        Some((task, [])) if task == "check" => check::run(),
+        _ => Err(anyhow::anyhow!("which task?\n{USAGE}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -3,10 +3,14 @@
 //! Source: Tyulmankov, Yang, Abbott, "Meta-learning synaptic plasticity and memory addressing for continual
 //! familiarity detection", Neuron 2022.
 
+use std::sync::Arc;
+
 use candle_core::{Tensor, Var};
 use serde::{Deserialize, Serialize};
 
 use super::sigmoid::sigmoid;
+use crate::kernels::FusedKernel;
+use crate::kernels::plastic::{PlasticKernel, PlasticSpec};
 use crate::parts::energy_inputs;
 use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
 
@@ -30,6 +34,7 @@ pub struct HebbFf {
     bias: Var,
     lambda_raw: Var,
     gamma_raw: Var,
+    fused: Arc<PlasticKernel>,
 }
 
 impl HebbFf {
@@ -48,7 +53,8 @@ impl HebbFf {
         let lambda_raw = add.add("lambda_raw", &init.constant((), logit)?)?;
         let gamma_raw = add.add("gamma_raw", &init.constant((), log_rate)?)?;
         parts.add_state("F", [hidden, input]);
-        Ok(Self { parts, weight, bias, lambda_raw, gamma_raw })
+        let fused = Arc::new(PlasticKernel::new(PlasticSpec::hebbff(input, hidden)));
+        Ok(Self { parts, weight, bias, lambda_raw, gamma_raw, fused })
     }
 }
 
@@ -65,6 +71,10 @@ impl Cell for HebbFf {
         let decayed = fast.broadcast_mul(&sigmoid(&self.lambda_raw)?)?;
         let change = hidden.unsqueeze(2)?.matmul(&x.unsqueeze(1)?)?.broadcast_mul(&self.gamma_raw.exp()?)?;
         Ok(Step { state: State::new(state.batch(), vec![("F", (decayed - change)?)]), hidden })
+    }
+
+    fn fused(&self) -> Option<Arc<dyn FusedKernel>> {
+        Some(Arc::clone(&self.fused) as Arc<dyn FusedKernel>)
     }
 
     fn energy_per_unit(&self, x: &Tensor, state: &State, input_mask: Option<&Tensor>) -> Result<Tensor> {

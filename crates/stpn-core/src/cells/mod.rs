@@ -62,4 +62,26 @@ impl CellConfig {
             Self::Mlp(config) => Box::new(Mlp::new(config, input, hidden, kernel, init)?),
         })
     }
+
+    /// A short name of what it is, e.g. `stpnf`; options that have no name of their own do not show in it.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Stpn(config) => match (config.recurrent, config.granularity) {
+                (true, Granularity::Scalar) => "stpn-scalar",
+                (true, _) => "stpn",
+                (false, Granularity::Scalar) => "stpnf-scalar",
+                (false, _) => "stpnf",
+            },
+            Self::Hebbff(_) => "hebbff",
+            Self::FastWeights(_) => "fast-weights",
+            Self::Rnn(_) => "rnn",
+            Self::Lstm(_) => "lstm",
+            Self::Backpropamine(config) => match config.modulation {
+                Modulation::Constant => "differentiable-plasticity",
+                Modulation::Network => "backpropamine",
+                Modulation::Retroactive => "backpropamine-retroactive",
+            },
+            Self::Mlp(_) => "mlp",
+        }
+    }
 }

@@ -4,12 +4,16 @@
 
 mod config;
 
+use std::sync::Arc;
+
 use candle_core::{D, Tensor, Var};
 
 pub use config::{Decay, Granularity, NormOf, NormalizeState, Plastic, Rule, StpnConfig};
 
 use super::clamp::clamp;
 use super::layer_norm::LayerNorm;
+use crate::kernels::FusedKernel;
+use crate::kernels::plastic::{PlasticKernel, PlasticSpec};
 use crate::parts::energy_inputs;
 use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
 
@@ -37,6 +41,7 @@ pub struct Stpn {
     gamma: Var,
     plastic_bias: Option<PlasticBias>,
     layer_norm: Option<LayerNorm>,
+    fused: Arc<PlasticKernel>,
 }
 
 /// The plasticity of the bias.
@@ -103,7 +108,8 @@ impl Stpn {
         if config.plastic_bias {
             parts.add_state("bias_F", [hidden]);
         }
-        Ok(Self { parts, config: config.clone(), plastic, weight, bias, lambda, gamma, plastic_bias, layer_norm })
+        let fused = Arc::new(PlasticKernel::new(PlasticSpec::stpn(config, input, hidden)));
+        Ok(Self { parts, config: config.clone(), plastic, weight, bias, lambda, gamma, plastic_bias, layer_norm, fused })
     }
 
     /// The options it was built with.
@@ -207,6 +213,10 @@ impl Cell for Stpn {
             fields.push(("bias_F", (decayed + hidden.broadcast_mul(gamma)?)?));
         }
         Ok(Step { state: State::new(state.batch(), fields), hidden })
+    }
+
+    fn fused(&self) -> Option<Arc<dyn FusedKernel>> {
+        Some(Arc::clone(&self.fused) as Arc<dyn FusedKernel>)
     }
 
     fn energy_per_unit(&self, x: &Tensor, state: &State, input_mask: Option<&Tensor>) -> Result<Tensor> {

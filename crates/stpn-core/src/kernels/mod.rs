@@ -6,6 +6,7 @@
 //! split a batch into blocks of a fixed size, so that the result does not depend on the number of threads.
 
 mod aligned;
+pub mod blocks;
 mod instructions;
 mod lanes;
 pub mod operator;
@@ -82,6 +83,9 @@ pub type Tape = Box<dyn Any + Send + Sync>;
 pub trait SequenceKernel<T: Real>: Debug + Send + Sync {
     /// Lays out packed parameters (cell's order, row-major) for this kernel.
     fn prepare(&self, parameters: &[T]) -> Arc<dyn Prepared<T>>;
+
+    /// Number H of units.
+    fn hidden_size(&self) -> usize;
 }
 
 /// A kernel with its parameters in place.
@@ -138,6 +142,9 @@ pub trait Stepper<T: Real>: Debug + Send {
     /// One step from x `[B, I]`: zeroes the elements with `resets` = 1, then writes the activity `[B, H]` and,
     /// where asked for, the energy of every unit `[B, U]`.
     fn step(&mut self, x: &[T], resets: Option<&[u8]>, hidden: &mut [T], energy: Option<&mut [T]>);
+
+    /// Number U of units whose energy is counted.
+    fn units(&self) -> usize;
 
     /// Multiplies the inputs by `mask` `[I]` in the energies to come, and in them alone: 0 leaves an input out.
     fn mask_energy(&mut self, mask: Option<&[T]>);

@@ -61,6 +61,10 @@ macro_rules! sequence_kernel {
                 }
                 PlasticLayer::shared(Portable::<$real>::new(), spec, parameters, pool)
             }
+
+            fn hidden_size(&self) -> usize {
+                self.spec.hidden
+            }
         }
     };
 }

@@ -1,0 +1,170 @@
+//! The configuration of a run: one typed value, from which the run can be repeated.
+
+use serde::{Deserialize, Serialize};
+use stpn_envs::EnvConfig;
+
+use crate::algorithms::AlgorithmConfig;
+use crate::optimizer::AdamConfig;
+use crate::policy::PolicyConfig;
+use crate::{Error, Result};
+
+/// Everything that determines a run's result, and how it is logged and saved.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunConfig {
+    /// Seed of every random stream.
+    #[serde(default = "one")]
+    pub seed: u64,
+    /// How long to train, and on how many threads.
+    #[serde(default)]
+    pub training: TrainingConfig,
+    /// The environment.
+    pub env: EnvConfig,
+    /// How experience is collected.
+    pub rollout: RolloutConfig,
+    /// The network.
+    pub policy: PolicyConfig,
+    /// The learning algorithm.
+    pub algorithm: AlgorithmConfig,
+    /// The optimiser.
+    #[serde(default)]
+    pub optimizer: AdamConfig,
+    /// When checkpoints are written and which are kept.
+    #[serde(default)]
+    pub checkpoint: CheckpointConfig,
+    /// What is logged how often.
+    #[serde(default)]
+    pub log: LogConfig,
+}
+
+/// How long to train, and on how many threads.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainingConfig {
+    /// Updates of the run, warm-up included.
+    pub updates: u64,
+    /// First updates that collect experience but do not learn.
+    pub warmup_updates: u64,
+    /// Worker threads; 0 = one per core. The result does not depend on it.
+    pub threads: usize,
+}
+
+impl Default for TrainingConfig {
+    fn default() -> Self {
+        Self { updates: 1000, warmup_updates: 0, threads: 0 }
+    }
+}
+
+/// How experience is collected.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RolloutConfig {
+    /// Parallel environments B.
+    pub environments: usize,
+    /// Steps T that each environment takes per update.
+    pub steps: usize,
+    /// Longest sequence of back-propagation through time; absent = all T steps.
+    #[serde(default)]
+    pub sequence_length: Option<usize>,
+}
+
+impl RolloutConfig {
+    /// Steps between stored recurrent states.
+    pub fn sequence_length(&self) -> usize {
+        self.sequence_length.unwrap_or(self.steps).min(self.steps)
+    }
+
+    /// Environments that one worker steps: fixed by the number of environments alone, so that results do not depend
+    /// on the number of threads.
+    pub fn group_size(&self) -> usize {
+        self.environments.div_ceil(8).clamp(1, 16)
+    }
+}
+
+/// When checkpoints are written and which are kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CheckpointConfig {
+    /// Updates between checkpoints; the last update always writes one.
+    pub every: u64,
+    /// How many of the newest to keep, beside the best.
+    pub keep: usize,
+}
+
+impl Default for CheckpointConfig {
+    fn default() -> Self {
+        Self { every: 100, keep: 3 }
+    }
+}
+
+/// What is logged how often.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogConfig {
+    /// Updates between entries of `metrics.jsonl` and TensorBoard.
+    pub every: u64,
+    /// Updates between histograms of parameters and fast weights.
+    pub histograms_every: u64,
+    /// Inputs left out of the energy (the maze leaves out its reward input).
+    pub energy_skip_inputs: Vec<usize>,
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self { every: 1, histograms_every: 50, energy_skip_inputs: Vec::new() }
+    }
+}
+
+impl RunConfig {
+    /// Refuses impossible values, naming the key.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with what is allowed.
+    pub fn check(&self) -> Result<()> {
+        let positive = [
+            ("training.updates", self.training.updates),
+            ("rollout.environments", self.rollout.environments as u64),
+            ("rollout.steps", self.rollout.steps as u64),
+            ("rollout.sequence_length", self.rollout.sequence_length.unwrap_or(1) as u64),
+            ("policy.hidden", self.policy.hidden as u64),
+            ("checkpoint.every", self.checkpoint.every),
+            ("checkpoint.keep", self.checkpoint.keep as u64),
+            ("log.every", self.log.every),
+            ("log.histograms_every", self.log.histograms_every),
+        ];
+        for (key, value) in positive {
+            if value == 0 {
+                return Err(Error::config(key, "must be at least 1"));
+            }
+        }
+        self.env.validate()?;
+        self.algorithm.check(&self.rollout)?;
+        self.optimizer.check()
+    }
+
+    /// The configuration as TOML.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where a value has no TOML form (a number beyond 2⁶³).
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string_pretty(self).map_err(|error| Error::config("(whole)", error.to_string()))
+    }
+
+    /// Reads a configuration from TOML.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key, with the allowed values.
+    pub fn from_table(table: toml::Table) -> Result<Self> {
+        let config: Self = serde_path_to_error::deserialize(table).map_err(|error| {
+            let key = error.path().to_string();
+            let problem = error.into_inner().to_string().trim().to_string();
+            Error::config(if key == "." { "(top level)".to_string() } else { key }, problem)
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+}
+
+fn one() -> u64 {
+    1
+}

@@ -1,0 +1,91 @@
+//! The one error type of this crate.
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// What can go wrong in training, evaluating, saving or resuming an agent.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A tensor operation of candle failed.
+    #[error("tensor operation failed: {0}")]
+    Candle(#[from] candle_core::Error),
+
+    /// A cell refused its configuration or input.
+    #[error(transparent)]
+    Core(#[from] stpn_core::Error),
+
+    /// An environment failed.
+    #[error(transparent)]
+    Environment(#[from] stpn_envs::Error),
+
+    /// A configuration value is impossible, of the wrong type, or unknown.
+    #[error("configuration: {key}: {problem}")]
+    Config {
+        /// The key, dotted.
+        key: String,
+        /// What is wrong with it and what is allowed.
+        problem: String,
+    },
+
+    /// Reading or writing a file failed.
+    #[error("{action} {path}: {source}")]
+    Io {
+        /// What was tried, e.g. `cannot write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+
+    /// A checkpoint or one of its files cannot be used.
+    #[error("checkpoint {path}: {problem}")]
+    Checkpoint {
+        /// The checkpoint or the file in it.
+        path: PathBuf,
+        /// Why, with a remedy where there is one.
+        problem: String,
+    },
+
+    /// A loss, gradient or parameter stopped being finite.
+    #[error("{what} is not finite at update {update}: {remedy}")]
+    NotFinite {
+        /// The quantity.
+        what: String,
+        /// The update that failed, counted from 1.
+        update: u64,
+        /// What to try.
+        remedy: String,
+    },
+
+    /// The run directory cannot be used as asked.
+    #[error("run directory {path}: {problem}")]
+    RunDirectory {
+        /// The directory.
+        path: PathBuf,
+        /// Why, with a remedy where there is one.
+        problem: String,
+    },
+
+    /// The thread pool could not be made.
+    #[error("cannot start worker threads: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
+}
+
+impl Error {
+    /// An I/O error with the file it happened on.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// A refused configuration key.
+    pub(crate) fn config(key: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Config { key: key.into(), problem: problem.into() }
+    }
+}
+
+/// Result with this crate's [`enum@Error`].
+pub type Result<T> = std::result::Result<T, Error>;

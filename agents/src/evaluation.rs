@@ -1,0 +1,179 @@
+//! Measuring a policy on fresh episodes.
+
+use rayon::prelude::*;
+use stpn_envs::vector::Transition;
+use stpn_envs::{EnvConfig, EnvGroup, ObservationMut};
+use stpn_random::{Purpose, Stream};
+
+use crate::policy::ActorCritic;
+use crate::policy::distribution::Distribution;
+use crate::policy::inference::PreparedPolicy;
+use crate::{Error, Result};
+
+/// Environments stepped together in evaluation.
+const GROUP: usize = 16;
+
+/// How a policy is measured.
+#[derive(Clone, Debug)]
+pub struct EvaluationOptions {
+    /// Number of episodes.
+    pub episodes: usize,
+    /// Seed of environments and action sampling; other streams than training's, whatever the seed.
+    pub seed: u64,
+    /// Take the most probable action in place of a sample.
+    pub deterministic: bool,
+    /// Inputs left out of the energy.
+    pub energy_skip_inputs: Vec<usize>,
+}
+
+/// What the episodes gave.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Evaluation {
+    /// Return of every episode, in order of its number.
+    pub returns: Vec<f64>,
+    /// Steps of every episode.
+    pub lengths: Vec<u64>,
+    /// Mean energy per unit and step; absent for the random policy.
+    pub energy_per_unit_step: Option<f64>,
+    /// Expected return of the optimal policy, where the environment knows it.
+    pub oracle_return: Option<f64>,
+}
+
+impl Evaluation {
+    /// Mean return.
+    pub fn mean_return(&self) -> f64 {
+        self.returns.iter().sum::<f64>() / self.returns.len() as f64
+    }
+
+    /// Sample standard deviation of the return; 0 for a single episode.
+    pub fn std_return(&self) -> f64 {
+        let (mean, n) = (self.mean_return(), self.returns.len());
+        let squares: f64 = self.returns.iter().map(|r| (r - mean).powi(2)).sum();
+        if n > 1 { (squares / (n - 1) as f64).sqrt() } else { 0.0 }
+    }
+
+    /// 95 % confidence interval of the mean return by the normal approximation: mean ± 1.96·s/√n.
+    pub fn ci95(&self) -> [f64; 2] {
+        let half = 1.959_964 * self.std_return() / (self.returns.len() as f64).sqrt();
+        [self.mean_return() - half, self.mean_return() + half]
+    }
+
+    /// Mean steps of an episode.
+    pub fn mean_length(&self) -> f64 {
+        self.lengths.iter().sum::<u64>() as f64 / self.lengths.len() as f64
+    }
+
+    /// Mean return as a share of the optimal policy's.
+    pub fn oracle_share(&self) -> Option<f64> {
+        self.oracle_return.map(|oracle| self.mean_return() / oracle)
+    }
+}
+
+/// Runs `options.episodes` episodes of `policy` (the uniformly random policy where `None`).
+///
+/// # Errors
+/// Fails where an environment does.
+pub fn evaluate(env: &EnvConfig, policy: Option<&ActorCritic>, options: &EvaluationOptions) -> Result<Evaluation> {
+    if options.episodes == 0 {
+        return Err(Error::config("episodes", "must be at least 1"));
+    }
+    let prepared = policy.map(ActorCritic::prepare).transpose()?;
+    let starts: Vec<usize> = (0..options.episodes).step_by(GROUP).collect();
+    let groups = starts
+        .par_iter()
+        .map(|&first| evaluate_group(env, prepared.as_ref(), options, first, GROUP.min(options.episodes - first)))
+        .collect::<Result<Vec<_>>>()?;
+    let steps: u64 = groups.iter().flat_map(|g| &g.lengths).sum();
+    let energy: f64 = groups.iter().map(|g| g.energy).sum();
+    Ok(Evaluation {
+        returns: groups.iter().flat_map(|g| g.returns.iter().copied()).collect(),
+        lengths: groups.iter().flat_map(|g| g.lengths.iter().copied()).collect(),
+        energy_per_unit_step: prepared.is_some().then(|| energy / steps as f64),
+        oracle_return: env.make()?.oracle_return(),
+    })
+}
+
+/// One episode of each of a group's environments.
+struct GroupResult {
+    returns: Vec<f64>,
+    lengths: Vec<u64>,
+    /// Sum over steps of the mean energy per unit.
+    energy: f64,
+}
+
+fn evaluate_group(
+    env: &EnvConfig,
+    policy: Option<&PreparedPolicy<'_>>,
+    options: &EvaluationOptions,
+    first: usize,
+    count: usize,
+) -> Result<GroupResult> {
+    let seed = Stream::new(options.seed, Purpose::Evaluation, 0).next_u64();
+    let mut group = EnvGroup::new(&|_| env.make(), first, count, seed)?;
+    let mut streams: Vec<Stream> =
+        (first..first + count).map(|i| Stream::new(options.seed, Purpose::EvaluationActions, i as u64)).collect();
+    let distribution = Distribution::for_space(group.action_space())?;
+    let width = group.observation_space().len();
+    let mask = energy_mask(&options.energy_skip_inputs, width)?;
+    let mut session = policy.map(|policy| policy.session(count)).transpose()?;
+
+    let mut observations = vec![0f32; count * width];
+    let mut final_observations = observations.clone();
+    group.reset(ObservationMut::F32(&mut observations))?;
+    let mut actions = distribution.buffer(count);
+    let uniform = vec![0f32; distribution.len()];
+    let mut starts = vec![1u8; count];
+    let (mut rewards, mut terminated, mut truncated) = (vec![0f32; count], vec![false; count], vec![false; count]);
+    let mut running = vec![true; count];
+    let mut result = GroupResult { returns: vec![0.0; count], lengths: vec![0; count], energy: 0.0 };
+    while running.contains(&true) {
+        if let Some(session) = &mut session {
+            session.step_with_energy(&observations, &starts, mask.as_deref())?;
+        }
+        for (i, stream) in streams.iter_mut().enumerate() {
+            let outputs = session.as_ref().map_or(uniform.as_slice(), |session| session.policy(i));
+            let stream = (!options.deterministic || session.is_none()).then_some(stream);
+            distribution.act(outputs, stream, &mut actions, i);
+        }
+        let mut transition = Transition {
+            observations: ObservationMut::F32(&mut observations),
+            final_observations: ObservationMut::F32(&mut final_observations),
+            rewards: &mut rewards,
+            terminated: &mut terminated,
+            truncated: &mut truncated,
+        };
+        group.step(actions.slice(0, count), &mut transition)?;
+        for i in (0..count).filter(|&i| running[i]).collect::<Vec<_>>() {
+            result.returns[i] += f64::from(rewards[i]);
+            result.lengths[i] += 1;
+            if let Some(session) = &session {
+                let units = session.energy().len() / count;
+                let energies = &session.energy()[i * units..(i + 1) * units];
+                result.energy += energies.iter().map(|&e| f64::from(e)).sum::<f64>() / units.max(1) as f64;
+            }
+            running[i] = !(terminated[i] || truncated[i]);
+        }
+        for (start, (terminated, truncated)) in starts.iter_mut().zip(terminated.iter().zip(&truncated)) {
+            *start = u8::from(*terminated || *truncated);
+        }
+    }
+    Ok(result)
+}
+
+/// 1 for inputs that count in the energy, 0 for those left out; none where all count.
+///
+/// # Errors
+/// [`Error::Config`] for an input that does not exist.
+pub(crate) fn energy_mask(skipped: &[usize], inputs: usize) -> Result<Option<Vec<f32>>> {
+    if skipped.is_empty() {
+        return Ok(None);
+    }
+    let mut mask = vec![1.0; inputs];
+    for &index in skipped {
+        *mask.get_mut(index).ok_or_else(|| {
+            let problem = format!("input {index} does not exist: the observation has {inputs} elements");
+            Error::config("log.energy_skip_inputs", problem)
+        })? = 0.0;
+    }
+    Ok(Some(mask))
+}

@@ -1,0 +1,132 @@
+//! The learner: a policy, its parameters as one flat buffer, and the optimiser that moves them.
+
+use candle_core::Tensor;
+
+use crate::optimizer::flat::{clip_norm, norm};
+use crate::optimizer::{Adam, AdamConfig, FlatLayout};
+use crate::policy::ActorCritic;
+use crate::{Error, Result};
+
+/// A gradient of all parameters, flat, in their fixed order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gradient(pub Vec<f32>);
+
+impl Gradient {
+    /// The sum of block gradients by a binary tree over block numbers: the order depends on their number alone.
+    pub fn sum(mut blocks: Vec<Self>) -> Self {
+        let mut stride = 1;
+        while stride < blocks.len() {
+            for left in (0..blocks.len() - stride).step_by(2 * stride) {
+                let right = std::mem::take(&mut blocks[left + stride].0);
+                blocks[left].0.iter_mut().zip(right).for_each(|(l, r)| *l += r);
+            }
+            stride *= 2;
+        }
+        blocks.into_iter().next().unwrap_or(Self(Vec::new()))
+    }
+}
+
+/// A policy under training.
+#[derive(Debug)]
+pub struct Learner {
+    policy: ActorCritic,
+    layout: FlatLayout,
+    values: Vec<f32>,
+    adam: Adam,
+    config: AdamConfig,
+}
+
+impl Learner {
+    /// A learner at the first step.
+    ///
+    /// # Errors
+    /// Fails where the parameters cannot be read.
+    pub fn new(policy: ActorCritic, config: &AdamConfig) -> Result<Self> {
+        let layout = FlatLayout::new(policy.parameters());
+        let values = layout.values()?;
+        let adam = Adam::new(layout.len());
+        Ok(Self { policy, layout, values, adam, config: config.clone() })
+    }
+
+    /// The policy.
+    pub fn policy(&self) -> &ActorCritic {
+        &self.policy
+    }
+
+    /// Where each parameter lies in flat buffers.
+    pub fn layout(&self) -> &FlatLayout {
+        &self.layout
+    }
+
+    /// All parameter values, flat.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// The optimiser's state.
+    pub fn adam(&self) -> &Adam {
+        &self.adam
+    }
+
+    /// Takes over saved parameters and optimiser state.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where their length is not that of the policy.
+    pub fn restore(&mut self, values: Vec<f32>, adam: Adam) -> Result<()> {
+        for len in [values.len(), adam.first_moment.len(), adam.second_moment.len()] {
+            if len != self.layout.len() {
+                let problem = format!("{len} saved values where the policy has {} parameters", self.layout.len());
+                return Err(Error::config("checkpoint", problem));
+            }
+        }
+        self.layout.assign(&values)?;
+        self.values = values;
+        self.adam = adam;
+        Ok(())
+    }
+
+    /// Back-propagates a scalar loss.
+    ///
+    /// # Errors
+    /// Fails where a tensor operation has no backward.
+    pub fn gradient(&self, loss: &Tensor) -> Result<Gradient> {
+        Ok(Gradient(self.layout.gradients(&loss.backward()?)?))
+    }
+
+    /// One optimiser step; returns the gradient's norm before clipping.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`], with nothing changed, where the gradient or the step it leads to is not finite.
+    pub fn step(&mut self, mut gradient: Gradient, learning_rate: f64, update: u64) -> Result<f64> {
+        let not_finite = |what: &str| Error::NotFinite {
+            what: what.to_string(),
+            update,
+            remedy: "lower optimizer.learning_rate or optimizer.max_grad_norm and resume from the checkpoint".into(),
+        };
+        let size = clip_norm(&mut gradient.0, self.config.max_grad_norm);
+        if !size.is_finite() {
+            return Err(not_finite("the gradient's norm"));
+        }
+        let (values, adam) = (self.values.clone(), self.adam.clone());
+        self.adam.step(&self.config, learning_rate, &mut self.values, &gradient.0);
+        if !norm(&self.values).is_finite() {
+            (self.values, self.adam) = (values, adam);
+            return Err(not_finite("a parameter"));
+        }
+        self.layout.assign(&self.values)?;
+        Ok(size)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sum_of_blocks_is_their_sum() {
+        for n in 1..9 {
+            let blocks = (0..n).map(|i| Gradient(vec![i as f32, 1.0])).collect();
+            assert_eq!(Gradient::sum(blocks), Gradient(vec![(n * (n - 1) / 2) as f32, n as f32]));
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! What a run leaves behind for its reader: `metrics.jsonl` and TensorBoard event files.
+//!
+//! Both are set back to the checkpoint when a run resumes, so that neither has a gap or a double entry.
+
+pub mod events;
+pub mod histogram;
+pub mod jsonl;
+
+pub use events::EventLog;
+pub use histogram::Histogram;
+pub use jsonl::MetricsLog;

@@ -1,0 +1,101 @@
+//! Parameters and gradients as one flat buffer, in the parameters' fixed order.
+
+use candle_core::backprop::GradStore;
+use candle_core::{DType, Tensor};
+use stpn_core::Parameters;
+
+use crate::Result;
+
+/// Where each parameter lies in the flat buffer.
+#[derive(Clone, Debug)]
+pub struct FlatLayout {
+    parameters: Parameters,
+    offsets: Vec<usize>,
+    len: usize,
+}
+
+impl FlatLayout {
+    /// The layout of `parameters`, whose variables it shares.
+    pub fn new(parameters: &Parameters) -> Self {
+        let mut len = 0;
+        let mut offsets = Vec::new();
+        for (_, var) in parameters.iter() {
+            offsets.push(len);
+            len += var.elem_count();
+        }
+        Self { parameters: parameters.clone(), offsets, len }
+    }
+
+    /// Scalars in the buffer.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// True without parameters.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Name, shape and place in the buffer of every parameter, in order.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &[usize], std::ops::Range<usize>)> {
+        self.parameters.iter().zip(&self.offsets).map(|((name, var), &start)| {
+            let dims: &[usize] = var.dims();
+            (name, dims, start..start + var.elem_count())
+        })
+    }
+
+    /// The parameters' present values.
+    ///
+    /// # Errors
+    /// Fails where candle cannot convert to f32.
+    pub fn values(&self) -> Result<Vec<f32>> {
+        let mut flat = Vec::with_capacity(self.len);
+        for (_, var) in self.parameters.iter() {
+            flat.extend(var.flatten_all()?.to_dtype(DType::F32)?.to_vec1::<f32>()?);
+        }
+        Ok(flat)
+    }
+
+    /// Writes `flat` into the parameters.
+    ///
+    /// # Errors
+    /// Fails where candle cannot copy.
+    pub fn assign(&self, flat: &[f32]) -> Result<()> {
+        for ((_, var), &start) in self.parameters.iter().zip(&self.offsets) {
+            let values = Tensor::from_slice(&flat[start..start + var.elem_count()], var.shape(), var.device())?;
+            var.set(&values.to_dtype(var.dtype())?)?;
+        }
+        Ok(())
+    }
+
+    /// Copies gradients out of candle's store; 0 where a parameter took no part.
+    ///
+    /// # Errors
+    /// Fails where candle cannot convert to f32.
+    pub fn gradients(&self, store: &GradStore) -> Result<Vec<f32>> {
+        let mut flat = vec![0f32; self.len];
+        for ((_, var), &start) in self.parameters.iter().zip(&self.offsets) {
+            if let Some(gradient) = store.get(var) {
+                let values = gradient.flatten_all()?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+                flat[start..start + values.len()].copy_from_slice(&values);
+            }
+        }
+        Ok(flat)
+    }
+}
+
+/// Euclidean norm, accumulated in f64.
+pub fn norm(values: &[f32]) -> f64 {
+    values.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>().sqrt()
+}
+
+/// Scales `gradients` down to norm `max` where they exceed it; returns the norm they had
+/// (`torch.nn.utils.clip_grad_norm_`).
+pub fn clip_norm(gradients: &mut [f32], max: Option<f64>) -> f64 {
+    let norm = norm(gradients);
+    if let Some(max) = max.filter(|&max| norm > max) {
+        let scale = (max / (norm + 1e-6)) as f32;
+        gradients.iter_mut().for_each(|g| *g *= scale);
+    }
+    norm
+}

@@ -1,0 +1,9 @@
+//! Optimisation on one flat buffer of all parameters.
+
+pub mod adam;
+pub mod flat;
+pub mod schedule;
+
+pub use adam::{Adam, AdamConfig};
+pub use flat::FlatLayout;
+pub use schedule::Schedule;

@@ -1,0 +1,167 @@
+//! A whole batch by a kernel: divided into blocks of a fixed size, which run in parallel.
+//!
+//! The division depends on the batch alone and gradients of parameters are summed block by block in order, so that
+//! results are the same, bit for bit, for any number of threads.
+
+use rayon::prelude::*;
+
+use super::{Extent, Prepared, Real, Tape};
+
+/// Batch elements in a block: a multiple of every instruction set's group, small enough to occupy many threads.
+const BLOCK: usize = 8;
+
+/// Sizes of the slices that belong to one batch element.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// Input size I.
+    pub input: usize,
+    /// Units H.
+    pub hidden: usize,
+    /// Packed state S.
+    pub state: usize,
+    /// All packed parameters.
+    pub parameters: usize,
+}
+
+/// The tapes of a batch, block by block.
+pub struct BatchTape {
+    blocks: Vec<Tape>,
+}
+
+/// What the forward pass of a batch returns.
+pub struct Forward<T> {
+    /// `[T, B, H]`
+    pub hidden: Vec<T>,
+    /// Final state `[B, S]`.
+    pub state: Vec<T>,
+    /// Present where it was asked for.
+    pub tape: Option<BatchTape>,
+}
+
+/// What the backward pass of a batch returns.
+pub struct Backward<T> {
+    /// `[T, B, I]`, where it was asked for.
+    pub x: Option<Vec<T>>,
+    /// Gradient of the initial state `[B, S]`.
+    pub state: Vec<T>,
+    /// Packed.
+    pub parameters: Vec<T>,
+}
+
+/// What goes into a sequence: the operands of the forward pass that the backward pass needs again.
+#[derive(Clone, Copy)]
+pub struct Operands<'a, T> {
+    /// Time steps and batch elements.
+    pub extent: Extent,
+    /// Sizes.
+    pub sizes: Sizes,
+    /// `[T, B, I]`
+    pub x: &'a [T],
+    /// `[T, B]`, 1 where an episode starts.
+    pub resets: Option<&'a [u8]>,
+}
+
+/// The batch elements of each block, and their extent.
+fn blocks(extent: Extent) -> impl IndexedParallelIterator<Item = (usize, Extent)> {
+    (0..extent.batch.div_ceil(BLOCK)).into_par_iter().map(move |block| {
+        let first = block * BLOCK;
+        (first, Extent { steps: extent.steps, batch: BLOCK.min(extent.batch - first) })
+    })
+}
+
+/// The elements `first..first + part.batch` out of `[T, B, width]`.
+fn gather<V: Copy>(values: &[V], batch: usize, first: usize, part: Extent, width: usize) -> Vec<V> {
+    let mut block = Vec::with_capacity(part.steps * part.batch * width);
+    for t in 0..part.steps {
+        let start = (t * batch + first) * width;
+        block.extend_from_slice(&values[start..start + part.batch * width]);
+    }
+    block
+}
+
+/// Puts the blocks' `[T, b, width]` together to `[T, B, width]`.
+fn scatter<T: Real>(blocks: &[&[T]], extent: Extent, width: usize) -> Vec<T> {
+    let mut values = vec![T::ZERO; extent.steps * extent.batch * width];
+    let row = (extent.batch * width).max(1);
+    values.par_chunks_mut(row).enumerate().for_each(|(t, values)| {
+        for (block, values) in blocks.iter().zip(values.chunks_mut(BLOCK * width)) {
+            values.copy_from_slice(&block[t * values.len()..(t + 1) * values.len()]);
+        }
+    });
+    values
+}
+
+/// Forward over a batch from `state` `[B, S]`.
+pub fn forward<T: Real>(kernel: &dyn Prepared<T>, operands: Operands<'_, T>, state: &[T], tape: bool) -> Forward<T> {
+    let Operands { extent, sizes, x, resets } = operands;
+    let run = |(first, part): (usize, Extent)| {
+        let x = gather(x, extent.batch, first, part, sizes.input);
+        let resets = resets.map(|resets| gather(resets, extent.batch, first, part, 1));
+        let mut state = state[first * sizes.state..(first + part.batch) * sizes.state].to_vec();
+        let mut hidden = vec![T::ZERO; part.steps * part.batch * sizes.hidden];
+        let tape = kernel.forward(part, &x, resets.as_deref(), &mut state, &mut hidden, tape);
+        (hidden, state, tape)
+    };
+    let parts: Vec<_> = blocks(extent).map(run).collect();
+    let hidden = scatter(&parts.iter().map(|(hidden, ..)| &hidden[..]).collect::<Vec<_>>(), extent, sizes.hidden);
+    let state = parts.iter().flat_map(|(_, state, _)| state).copied().collect();
+    let tape = tape.then(|| BatchTape { blocks: parts.into_iter().filter_map(|(.., tape)| tape).collect() });
+    Forward { hidden, state, tape }
+}
+
+/// Backward of [`forward`]: from the gradients of `hidden` `[T, B, H]` and of the final state `[B, S]`, which is
+/// zero where it is not given.
+pub fn backward<T: Real>(
+    kernel: &dyn Prepared<T>,
+    operands: Operands<'_, T>,
+    hidden: &[T],
+    tape: &BatchTape,
+    grad_hidden: &[T],
+    grad_state: Option<&[T]>,
+    want_x: bool,
+) -> Backward<T> {
+    let Operands { extent, sizes, x, resets } = operands;
+    let run = |((first, part), tape): ((usize, Extent), &Tape)| {
+        let x = gather(x, extent.batch, first, part, sizes.input);
+        let resets = resets.map(|resets| gather(resets, extent.batch, first, part, 1));
+        let hidden = gather(hidden, extent.batch, first, part, sizes.hidden);
+        let grad_hidden = gather(grad_hidden, extent.batch, first, part, sizes.hidden);
+        let states = first * sizes.state..(first + part.batch) * sizes.state;
+        let mut grad_state = grad_state.map_or_else(|| vec![T::ZERO; states.len()], |grad| grad[states.clone()].to_vec());
+        let mut grad_x = want_x.then(|| vec![T::ZERO; x.len()]);
+        let mut parameters = vec![T::ZERO; sizes.parameters];
+        kernel.backward(
+            part,
+            &x,
+            resets.as_deref(),
+            &hidden,
+            tape,
+            &grad_hidden,
+            &mut grad_state,
+            grad_x.as_deref_mut(),
+            &mut parameters,
+        );
+        (grad_x, grad_state, parameters)
+    };
+    let parts: Vec<_> = blocks(extent).zip(&tape.blocks).map(run).collect();
+    let x = want_x.then(|| {
+        let parts: Vec<&[T]> = parts.iter().filter_map(|(x, ..)| x.as_deref()).collect();
+        scatter(&parts, extent, sizes.input)
+    });
+    let state = parts.iter().flat_map(|(_, state, _)| state).copied().collect();
+    Backward { x, state, parameters: sum(parts.into_iter().map(|(.., parameters)| parameters), sizes.parameters) }
+}
+
+/// Sum of the blocks' gradients, block by block in order.
+fn sum<T: Real>(parts: impl Iterator<Item = Vec<T>>, len: usize) -> Vec<T> {
+    let parts: Vec<Vec<T>> = parts.collect();
+    let mut total = vec![T::ZERO; len];
+    total.par_chunks_mut(1 << 14).enumerate().for_each(|(chunk, total)| {
+        for part in &parts {
+            for (total, part) in total.iter_mut().zip(&part[chunk << 14..]) {
+                *total += *part;
+            }
+        }
+    });
+    total
+}

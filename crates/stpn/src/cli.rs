@@ -1,0 +1,112 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::exit;
+
+/// Reinforcement learning with short-term plasticity neurons.
+///
+/// Start with `stpn train maze-small`: an agent with plastic synapses learns to explore a maze, find a hidden goal and
+/// return to it, within minutes on a laptop.
+#[derive(Debug, Parser)]
+#[command(version, after_long_help = exit::HELP)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train an agent from a preset or a configuration file.
+    Train(TrainArguments),
+    /// Continue a run exactly where its last checkpoint was.
+    Resume(ResumeArguments),
+    /// Measure a trained agent on fresh episodes.
+    Eval(EvalArguments),
+    /// List presets, environments and cells.
+    List,
+}
+
+/// Arguments of `stpn train`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  stpn train maze-small
+  stpn train maze-small --cell lstm --seed 2
+  stpn train maze --updates 2000 --set optimizer.learning_rate=3e-4
+  stpn train my-experiment.toml --run-dir runs/first")]
+pub struct TrainArguments {
+    /// A preset (see `stpn list`) or the path of a TOML file like a run's `config.toml`.
+    #[arg(value_name = "PRESET|FILE.toml")]
+    pub experiment: String,
+    /// The recurrent layer, in the size of the published comparison unless `--hidden` is given.
+    #[arg(long, value_name = "CELL")]
+    pub cell: Option<String>,
+    /// Units of the recurrent layer.
+    #[arg(long, value_name = "N")]
+    pub hidden: Option<usize>,
+    /// Seed of every random stream.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Updates to train for.
+    #[arg(long, value_name = "N", conflicts_with = "steps")]
+    pub updates: Option<u64>,
+    /// Environment steps to train for, rounded up to whole updates.
+    #[arg(long, value_name = "N")]
+    pub steps: Option<u64>,
+    /// Worker threads; 0 = one per core. The result does not depend on it.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// `auto` (fused kernels where there are any) or `composed` (candle operations, slow, for comparison).
+    #[arg(long, value_name = "KERNEL")]
+    pub kernel: Option<String>,
+    /// Where the run is written; must be empty or absent [default: a new folder below `runs`].
+    #[arg(long, value_name = "DIR")]
+    pub run_dir: Option<PathBuf>,
+    /// Overrides one key of the configuration, e.g. `--set algorithm.gamma=0.95`; `none` removes an optional key.
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    pub overrides: Vec<String>,
+}
+
+/// Arguments of `stpn resume`.
+#[derive(Debug, Args)]
+pub struct ResumeArguments {
+    /// The run's directory.
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// Updates of the whole run, those already done included [default: as configured].
+    #[arg(long, value_name = "N")]
+    pub updates: Option<u64>,
+    /// Worker threads; 0 = one per core. The result does not depend on it.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+/// Arguments of `stpn eval`.
+#[derive(Debug, Args)]
+pub struct EvalArguments {
+    /// A run's directory (its newest checkpoint is measured) or one checkpoint's.
+    #[arg(value_name = "RUN|CHECKPOINT")]
+    pub run: PathBuf,
+    /// Episodes to measure.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub episodes: usize,
+    /// Seed of the episodes, which are other ones than training's whatever the seed.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// Take the most probable action in place of a sample.
+    #[arg(long)]
+    pub deterministic: bool,
+    /// Measure the uniformly random policy in the run's environment instead, as a baseline.
+    #[arg(long, conflicts_with = "deterministic")]
+    pub random: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// Worker threads; 0 = one per core.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+}

@@ -1,0 +1,13 @@
+//! The subcommands, one a file.
+
+pub mod eval;
+pub mod list;
+pub mod resume;
+pub mod train;
+
+use anyhow::{Context, Result};
+
+/// A pool of `threads` worker threads, 0 = one per core.
+fn thread_pool(threads: usize) -> Result<rayon::ThreadPool> {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start worker threads")
+}

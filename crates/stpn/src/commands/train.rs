@@ -1,0 +1,155 @@
+//! `stpn train`.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+use stpn_agents::RunConfig;
+use stpn_agents::run::{Outcome, Run};
+use stpn_core::cells::CellName;
+use toml::{Table, Value};
+
+use crate::cli::TrainArguments;
+use crate::exit::{self, UsageError};
+use crate::progress::{Display, thousands};
+use crate::{overrides, presets};
+
+/// Runs the command.
+pub fn run(arguments: &TrainArguments) -> Result<ExitCode> {
+    let config = configure(arguments)?;
+    let directory = match &arguments.run_dir {
+        Some(directory) => directory.clone(),
+        None => default_directory(&arguments.experiment, &config),
+    };
+    let command_line = std::env::args().collect::<Vec<_>>().join(" ");
+    super::thread_pool(config.training.threads)?.install(|| {
+        let run = Run::start(&config, &directory, &command_line)?;
+        let learner = run.trainer().learner();
+        eprintln!(
+            "training {} on {}: {} parameters, {} environments × {} steps per update, seed {}\nrun directory: {}",
+            config.policy.cell.label(),
+            config.env.name(),
+            thousands(learner.layout().len() as u64),
+            config.rollout.environments,
+            config.rollout.steps,
+            config.seed,
+            directory.display(),
+        );
+        train(run)
+    })
+}
+
+/// Trains to the end or to Ctrl-C, and says what came of it.
+pub fn train(mut run: Run) -> Result<ExitCode> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::SeqCst) {
+            std::process::exit(i32::from(exit::INTERRUPTED));
+        }
+        eprintln!("\nfinishing this update, then writing a checkpoint (Ctrl-C again: stop at once)");
+    })
+    .context("cannot catch Ctrl-C")?;
+    let mut display = Display::new(run.trainer().config().training.updates, run.trainer().progress().update);
+    let outcome = run.train(|progress, metrics| {
+        display.update(progress, metrics);
+        if stop.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    display.finish();
+    let outcome = outcome?;
+    let (progress, directory) = (run.trainer().progress(), run.directory().display());
+    println!("run           {directory}");
+    println!("updates       {}", thousands(progress.update));
+    println!("env steps     {}", thousands(progress.env_steps));
+    if let Some(mean) = progress.recent_return() {
+        println!("mean return   {mean:.3} (last {} updates)", progress.recent_returns.len());
+    }
+    if outcome == Outcome::Interrupted {
+        eprintln!("interrupted; continue with: stpn resume {directory}");
+        return Ok(ExitCode::from(exit::INTERRUPTED));
+    }
+    eprintln!("evaluate with: stpn eval {directory}\nwatch with:    tensorboard --logdir {directory}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The resolved configuration: preset or file, then `--cell`, then `--set`, then the other flags.
+fn configure(arguments: &TrainArguments) -> Result<RunConfig> {
+    let (mut table, preset) = presets::load(&arguments.experiment)?;
+    let reference = table.clone();
+    let cell = arguments.cell.as_deref().map(parse_cell).transpose()?;
+    if let Some(name) = cell {
+        let config = preset.map_or_else(|| name.config(), |preset| preset.cell(name));
+        let config = Value::try_from(config).context("the cell's options")?;
+        overrides::apply(&mut table, "policy.cell=none")?;
+        section(&mut table, "policy").insert("cell".into(), config);
+    }
+    for assignment in &arguments.overrides {
+        overrides::apply(&mut table, assignment)?;
+    }
+    if let Some(seed) = arguments.seed {
+        let seed = i64::try_from(seed).map_err(|_| UsageError(format!("--seed {seed}: at most {}", i64::MAX)))?;
+        table.insert("seed".into(), Value::Integer(seed));
+    }
+    if let Some(kernel) = &arguments.kernel {
+        section(&mut table, "policy").insert("kernel".into(), Value::String(kernel.clone()));
+    }
+    let mut config = RunConfig::from_table(table)?;
+    if let Some(hidden) = arguments.hidden {
+        config.policy.hidden = hidden;
+    } else if let (Some(name), false) = (cell, sets_hidden(arguments)) {
+        config.policy.hidden = match preset.and_then(|preset| preset.published_size(name)) {
+            Some(size) => size,
+            None => matched(&reference, &config)?,
+        };
+    }
+    if let Some(updates) = arguments.updates {
+        config.training.updates = updates;
+    }
+    if let Some(steps) = arguments.steps {
+        let per_update = (config.rollout.environments * config.rollout.steps) as u64;
+        config.training.updates = steps.div_ceil(per_update);
+    }
+    if let Some(threads) = arguments.threads {
+        config.training.threads = threads;
+    }
+    config.check()?;
+    Ok(config)
+}
+
+/// The size of the configured cell that matches the experiment's own policy in parameters.
+fn matched(reference: &Table, config: &RunConfig) -> Result<usize> {
+    let reference = RunConfig::from_table(reference.clone())?;
+    let env = config.env.make().map_err(stpn_agents::Error::from)?;
+    let (observations, actions) = (env.observation_space(), env.action_space());
+    let target = presets::parameter_count(&reference.policy.cell, reference.policy.hidden, observations, actions)?;
+    presets::matched_size(&config.policy.cell, target, &config.env)
+}
+
+fn sets_hidden(arguments: &TrainArguments) -> bool {
+    arguments.overrides.iter().any(|assignment| assignment.trim_start().starts_with("policy.hidden"))
+}
+
+fn parse_cell(name: &str) -> Result<CellName> {
+    name.parse().map_err(|error: stpn_core::Error| UsageError(format!("--cell {name}: {error}")).into())
+}
+
+/// The table at `key`, made where there is none.
+fn section<'t>(table: &'t mut Table, key: &str) -> &'t mut Table {
+    let entry = table.entry(key).or_insert_with(|| Value::Table(Table::new()));
+    if !entry.is_table() {
+        *entry = Value::Table(Table::new());
+    }
+    entry.as_table_mut().expect("made a table just above")
+}
+
+/// The first of `runs/NAME-CELL-seedN`, `…-2`, `…-3` that does not exist.
+fn default_directory(experiment: &str, config: &RunConfig) -> PathBuf {
+    let name = Path::new(experiment).file_stem().and_then(|stem| stem.to_str()).unwrap_or("run");
+    let base = format!("{name}-{}-seed{}", config.policy.cell.label(), config.seed);
+    let runs = Path::new("runs");
+    let numbered = (2..).map(|n| runs.join(format!("{base}-{n}")));
+    std::iter::once(runs.join(&base)).chain(numbered).find(|path| !path.exists()).unwrap_or_else(|| runs.join(base))
+}

@@ -1,0 +1,45 @@
+//! Exit codes.
+
+use std::process::ExitCode;
+
+/// Text of the codes for `--help`.
+pub const HELP: &str = "Exit codes:
+  0    done
+  1    an environment, a file or the system failed
+  2    the command line or the configuration is wrong
+  3    a run directory or checkpoint cannot be used
+  4    a loss, gradient or parameter stopped being finite
+  130  interrupted (Ctrl-C): the update was finished and a checkpoint written";
+
+/// The run was interrupted and can be resumed.
+pub const INTERRUPTED: u8 = 130;
+
+/// Prints an error to stderr and picks the exit code for it.
+pub fn report(error: &anyhow::Error) -> ExitCode {
+    eprintln!("error: {error:#}");
+    ExitCode::from(code(error))
+}
+
+fn code(error: &anyhow::Error) -> u8 {
+    use stpn_agents::Error;
+    match error.downcast_ref::<Error>() {
+        Some(Error::Config { .. } | Error::Environment(stpn_envs::Error::Config { .. })) => 2,
+        Some(Error::Core(stpn_core::Error::Config { .. })) => 2,
+        Some(Error::Checkpoint { .. } | Error::RunDirectory { .. }) => 3,
+        Some(Error::NotFinite { .. }) => 4,
+        _ if error.is::<UsageError>() => 2,
+        _ => 1,
+    }
+}
+
+/// A wrong command line beyond what the parser sees.
+#[derive(Debug)]
+pub struct UsageError(pub String);
+
+impl std::fmt::Display for UsageError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}

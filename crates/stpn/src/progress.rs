@@ -1,0 +1,82 @@
+//! Progress of a training: a bar on a terminal, plain lines elsewhere. Always on stderr.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+use stpn_agents::Metrics;
+use stpn_agents::trainer::Progress;
+
+/// Seconds between plain lines.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Shows how far a training is.
+pub struct Display {
+    bar: Option<ProgressBar>,
+    updates: u64,
+    first_update: u64,
+    started: Instant,
+    printed: Option<Instant>,
+}
+
+impl Display {
+    /// A display of a run of `updates` updates of which `done` are done.
+    pub fn new(updates: u64, done: u64) -> Self {
+        let style = ProgressStyle::with_template("{bar:32} {pos}/{len} updates  {msg}  {eta} left")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new(updates).with_style(style).with_position(done);
+            bar.reset_eta();
+            bar
+        });
+        Self { bar, updates, first_update: done, started: Instant::now(), printed: None }
+    }
+
+    /// Shows the state after an update.
+    pub fn update(&mut self, progress: &Progress, metrics: &Metrics) {
+        let rate = metrics.get("charts/env_steps_per_second").unwrap_or(0.0);
+        let mean = progress.recent_return().map_or("-".to_string(), |mean| format!("{mean:.2}"));
+        let message = format!("return {mean}  {} steps/s", thousands(rate as u64));
+        if let Some(bar) = &self.bar {
+            bar.set_position(progress.update);
+            bar.set_message(message);
+            return;
+        }
+        let last = progress.update == self.updates;
+        if last || self.printed.is_none_or(|printed| printed.elapsed() >= LINE_EVERY) {
+            self.printed = Some(Instant::now());
+            let done = (progress.update - self.first_update).max(1) as f64;
+            let left = self.started.elapsed().as_secs_f64() / done * (self.updates - progress.update) as f64;
+            let left = HumanDuration(Duration::from_secs_f64(left));
+            eprintln!("update {}/{}  {message}  {left} left", progress.update, self.updates);
+        }
+    }
+
+    /// Leaves the last state on the screen.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.abandon();
+        }
+    }
+}
+
+/// 1234567 → "1,234,567".
+pub fn thousands(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!([0, 999, 1000, 1234567].map(super::thousands), ["0", "999", "1,000", "1,234,567"]);
+    }
+}

@@ -1,0 +1,125 @@
+//! The real binary: what it prints, what it refuses, and its exit codes.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod binary;
+
+use binary::{small, stpn};
+
+#[test]
+fn train_eval_and_list_work_on_one_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("run");
+    let trained = stpn(&small("train maze-small --updates 3", &run));
+    assert!(trained.status.success(), "{}", trained.error);
+    assert!(trained.output.contains("updates       3"), "{}", trained.output);
+    for name in ["config.toml", "metrics.jsonl", "checkpoints/latest", "checkpoints/update-00000003/manifest.json"] {
+        assert!(run.join(name).exists(), "{name}");
+    }
+    assert_eq!(std::fs::read_to_string(run.join("metrics.jsonl")).unwrap().lines().count(), 3);
+
+    let run = run.to_str().unwrap();
+    let evaluated = stpn(&["eval", run, "--episodes", "20", "--json"].map(String::from));
+    assert!(evaluated.status.success(), "{}", evaluated.error);
+    let json: serde_json::Value = serde_json::from_str(&evaluated.output).unwrap();
+    assert_eq!(json["episodes"], 20);
+    assert_eq!(json["mean_length"], 100.0);
+    assert!(json["std_return"].as_f64().unwrap() >= 0.0 && json["energy_per_unit_step"].as_f64().unwrap() > 0.0);
+    assert_eq!(json["ci95"].as_array().unwrap().len(), 2);
+    let share = json["mean_return"].as_f64().unwrap() / json["oracle_share"].as_f64().unwrap();
+    assert!(json["mean_return"] == 0.0 || (share - 209.29).abs() < 0.01, "{json}");
+    let again = stpn(&["eval", run, "--episodes", "20", "--json", "--threads", "1"].map(String::from));
+    assert_eq!(again.output, evaluated.output, "the same seed gives the same episodes");
+
+    let listed = stpn(&["list".to_string()]);
+    for text in ["maze-small", "12,215", "backpropamine", "Discrete(4)"] {
+        assert!(listed.output.contains(text), "{text} in\n{}", listed.output);
+    }
+}
+
+#[test]
+fn wrong_command_lines_name_the_key_and_what_is_allowed() {
+    let directory = tempfile::tempdir().unwrap();
+    let cases = [
+        ("train labyrinth", "maze-small"),
+        ("train maze-small --cell transformer", "lstm"),
+        ("train maze-small --set env.size=8", "env.size = 8"),
+        ("train maze-small --set env.sise=9", "`size`"),
+        ("train maze-small --set algorithm.gamma=2", "algorithm.gamma"),
+        ("train maze-small --set algorithm.gama=0.5", "`gamma`"),
+        ("train maze-small --set rollout.steps=many", "rollout.steps"),
+        ("train maze-small --set optimizer.learning_rate=-1", "optimizer.learning_rate"),
+        ("train maze-small --set log.energy_skip_inputs=[99]", "log.energy_skip_inputs"),
+        ("train maze-small --kernel quantum", "policy.kernel"),
+        ("train maze-small --hidden 0", "policy.hidden"),
+        ("train maze-small --set gamma", "section.key=value"),
+        ("train absent.toml", "absent.toml"),
+    ];
+    for (line, expected) in cases {
+        let run = directory.path().join("refused");
+        let mut arguments: Vec<String> = line.split(' ').map(String::from).collect();
+        arguments.extend(["--run-dir".into(), run.display().to_string()]);
+        let refused = stpn(&arguments);
+        assert!(!refused.status.success(), "{line}");
+        assert!(refused.error.contains(expected), "{line}: {}", refused.error);
+        let code = if line.contains("absent") { 1 } else { 2 };
+        assert_eq!(refused.status.code(), Some(code), "{line}: {}", refused.error);
+    }
+}
+
+#[test]
+fn a_run_directory_in_use_is_not_overwritten() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("thesis.txt"), "precious").unwrap();
+    let refused = stpn(&small("train maze-small --updates 1", directory.path()));
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(refused.error.contains("stpn resume"), "{}", refused.error);
+    let missing = stpn(&["resume".into(), directory.path().join("nothing").display().to_string()]);
+    assert_ne!(missing.status.code(), Some(0));
+    assert!(missing.error.contains("nothing"), "{}", missing.error);
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupting_finishes_the_update_and_says_how_to_resume() {
+    use std::process::{Command, Stdio};
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("run");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_stpn"))
+        .args(small("train maze-small --updates 1000000", &run))
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let metrics = run.join("metrics.jsonl");
+    let lines = || std::fs::read_to_string(&metrics).map_or(0, |text| text.lines().count());
+    while lines() < 2 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let mut error = String::new();
+    std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut error).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{error}");
+    assert!(error.contains(&format!("stpn resume {}", run.display())), "{error}");
+    let done = lines();
+    let resumed = stpn(&["resume", run.to_str().unwrap(), "--updates", &(done + 2).to_string()].map(String::from));
+    assert!(resumed.status.success(), "{}", resumed.error);
+    assert_eq!(lines(), done + 2);
+}
+
+#[test]
+fn numbers_that_stop_being_finite_stop_the_run_after_a_checkpoint_of_the_last_good_state() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("run");
+    let failed = stpn(&small("train maze-small --updates 50 --set optimizer.learning_rate=1e38", &run));
+    assert_eq!(failed.status.code(), Some(4), "{}", failed.error);
+    assert!(
+        failed.error.contains("not finite at update") && failed.error.contains("learning_rate"),
+        "{}",
+        failed.error
+    );
+    let lines = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap().lines().count();
+    assert!(run.join(format!("checkpoints/update-{lines:08}")).is_dir(), "no checkpoint after update {lines}");
+    let evaluated = stpn(&["eval", run.to_str().unwrap(), "--episodes", "5"].map(String::from));
+    assert!(evaluated.status.success(), "{}", evaluated.error);
+}

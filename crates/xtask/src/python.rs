@@ -1,0 +1,26 @@
+//! A Python environment of our own, below `target`, for checks against Python programs.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::run::{install_debian, root, run, succeeds};
+
+/// What the checks need, pinned.
+const PACKAGES: [&str; 4] = ["tensorboard==2.21.0", "setuptools<81", "selenium==4.36.0", "numpy<3"];
+
+/// The environment's interpreter, with all packages installed.
+pub fn interpreter() -> Result<PathBuf> {
+    let environment = root().join("target/check-python");
+    let python = environment.join("bin/python");
+    if !python.exists() {
+        if !succeeds("python3", &["-c", "import venv, ensurepip"]) {
+            install_debian(&["python3", "python3-venv", "python3-pip"])?;
+        }
+        run(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
+    }
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    run(Command::new(&python).args(pip).args(PACKAGES))?;
+    Ok(python)
+}

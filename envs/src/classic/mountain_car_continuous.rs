@@ -1,0 +1,78 @@
+//! The mountain car with a continuous push, Gymnasium's `MountainCarContinuous-v0`.
+
+use serde::{Deserialize, Serialize};
+use stpn_random::Stream;
+
+use super::mountain_car::{check_goal_velocity, observation_space, roll, start};
+use super::{Control, Dynamics};
+use crate::wrappers::TimeLimit;
+use crate::{Action, Result, Space};
+
+const POWER: f64 = 0.0015;
+const GOAL: f64 = 0.45;
+
+/// The equations of [`super::MountainCar`] with a stronger, continuous push and a nearer goal.
+///
+/// The push is clipped to ±1. Reward 100 for reaching position 0.45, where the episode terminates, less 0.1·action².
+#[derive(Clone, Copy, Debug)]
+pub struct MountainCarContinuous {
+    goal_velocity: f64,
+}
+
+impl Dynamics for MountainCarContinuous {
+    type State = [f64; 2];
+
+    const NAME: &'static str = "mountain-car-continuous";
+
+    fn observation_space(&self) -> Space {
+        observation_space()
+    }
+
+    fn action_space(&self) -> Space {
+        Space::boxed(-1.0, 1.0, [1])
+    }
+
+    fn start(&self, stream: &mut Stream) -> [f64; 2] {
+        start(stream)
+    }
+
+    fn step(&self, state: &mut [f64; 2], action: Action<'_>) -> Result<(f64, bool)> {
+        let action = f64::from(action.continuous(1)?[0]);
+        *state = roll(*state, action.clamp(-1.0, 1.0) * POWER);
+        let arrived = state[0] >= GOAL && state[1] >= self.goal_velocity;
+        let bonus = if arrived { 100.0 } else { 0.0 };
+        Ok((bonus - 0.1 * action * action, arrived))
+    }
+
+    fn observe(&self, state: &[f64; 2], observation: &mut [f32]) {
+        observation.iter_mut().zip(state).for_each(|(seen, &number)| *seen = number as f32);
+    }
+}
+
+/// Settings of `mountain-car-continuous`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MountainCarContinuousConfig {
+    /// Steps after which an episode is truncated, at least 1. Gymnasium: 999.
+    pub max_episode_steps: u32,
+    /// Least velocity at which the goal counts as reached, 0 to 0.07. Gymnasium: 0.
+    pub goal_velocity: f64,
+}
+
+impl Default for MountainCarContinuousConfig {
+    fn default() -> Self {
+        Self { max_episode_steps: 999, goal_velocity: 0.0 }
+    }
+}
+
+impl MountainCarContinuousConfig {
+    /// The environment with its time limit.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] for impossible settings.
+    pub fn make(&self) -> Result<TimeLimit<Control<MountainCarContinuous>>> {
+        check_goal_velocity(self.goal_velocity)?;
+        let car = MountainCarContinuous { goal_velocity: self.goal_velocity };
+        TimeLimit::new(Control::new(car), self.max_episode_steps)
+    }
+}

@@ -1,0 +1,187 @@
+//! Environments by name, with their settings.
+//!
+//! An environment is added in four places of this file, all next to each other: a variant of [`EnvConfig`], an entry
+//! of [`ENVIRONMENTS`], and an arm of [`EnvConfig::name`] and [`EnvConfig::make`]. One that needs a native library
+//! goes behind a cargo feature in each of the four.
+
+use serde::{Deserialize, Serialize};
+
+use crate::classic::{
+    AcrobotConfig, CartPoleConfig, Memory, MemoryConfig, MountainCarConfig, MountainCarContinuousConfig, PendulumConfig,
+};
+use crate::maze::{Maze, MazeConfig};
+use crate::{Env, Error, Result};
+
+/// Which environment, and its settings: a table with the environment's `name` and whatever keys that one has.
+///
+/// ```
+/// # use stpn_envs::EnvConfig;
+/// let config: EnvConfig = serde_json::from_str(r#"{"name": "maze", "size": 9}"#).unwrap();
+/// assert_eq!(config.make().unwrap().observation_space().len(), 17);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum EnvConfig {
+    /// [`crate::maze`]
+    Maze(MazeConfig),
+    /// [`crate::classic::CartPole`]
+    Cartpole(CartPoleConfig),
+    /// [`crate::classic::CartPole`] without velocities
+    CartpoleMasked(CartPoleConfig),
+    /// [`crate::classic::Pendulum`]
+    Pendulum(PendulumConfig),
+    /// [`crate::classic::MountainCar`]
+    MountainCar(MountainCarConfig),
+    /// [`crate::classic::MountainCarContinuous`]
+    MountainCarContinuous(MountainCarContinuousConfig),
+    /// [`crate::classic::Acrobot`]
+    Acrobot(AcrobotConfig),
+    /// [`crate::classic::Memory`]
+    Memory(MemoryConfig),
+}
+
+/// An environment that [`EnvConfig`] knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Its name, as in [`EnvConfig`]'s `name`.
+    pub name: &'static str,
+    /// What it is, in one line.
+    pub summary: &'static str,
+    /// Its default settings.
+    pub default: fn() -> EnvConfig,
+}
+
+/// Every environment of this build.
+pub const ENVIRONMENTS: &[Entry] = &[
+    Entry {
+        name: "maze",
+        summary: "find a goal hidden in a grid, then return to it from anywhere",
+        default: || EnvConfig::Maze(MazeConfig::default()),
+    },
+    Entry {
+        name: "cartpole",
+        summary: "balance a pole on a cart",
+        default: || EnvConfig::Cartpole(CartPoleConfig::default()),
+    },
+    Entry {
+        name: "cartpole-masked",
+        summary: "balance a pole on a cart, velocities hidden",
+        default: || EnvConfig::CartpoleMasked(CartPoleConfig::default()),
+    },
+    Entry {
+        name: "pendulum",
+        summary: "swing a pendulum up with a weak motor, continuous torque",
+        default: || EnvConfig::Pendulum(PendulumConfig::default()),
+    },
+    Entry {
+        name: "mountain-car",
+        summary: "get a weak car up a hill by a run-up",
+        default: || EnvConfig::MountainCar(MountainCarConfig::default()),
+    },
+    Entry {
+        name: "mountain-car-continuous",
+        summary: "get a weak car up a hill by a run-up, continuous push",
+        default: || EnvConfig::MountainCarContinuous(MountainCarContinuousConfig::default()),
+    },
+    Entry {
+        name: "acrobot",
+        summary: "swing up two links by the joint between them",
+        default: || EnvConfig::Acrobot(AcrobotConfig::default()),
+    },
+    Entry {
+        name: "memory",
+        summary: "name a symbol shown some steps ago",
+        default: || EnvConfig::Memory(MemoryConfig::default()),
+    },
+];
+
+impl EnvConfig {
+    /// The environment of that name with its default settings.
+    ///
+    /// # Errors
+    /// [`Error::UnknownEnvironment`] with the names there are.
+    pub fn from_name(name: &str) -> Result<Self> {
+        let entry = ENVIRONMENTS.iter().find(|entry| entry.name == name);
+        entry.map(|entry| (entry.default)()).ok_or_else(|| Error::UnknownEnvironment {
+            name: name.into(),
+            known: ENVIRONMENTS.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Maze(_) => "maze",
+            Self::Cartpole(_) => "cartpole",
+            Self::CartpoleMasked(_) => "cartpole-masked",
+            Self::Pendulum(_) => "pendulum",
+            Self::MountainCar(_) => "mountain-car",
+            Self::MountainCarContinuous(_) => "mountain-car-continuous",
+            Self::Acrobot(_) => "acrobot",
+            Self::Memory(_) => "memory",
+        }
+    }
+
+    /// Makes one such environment.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for impossible settings; what else its own constructor says.
+    pub fn make(&self) -> Result<Box<dyn Env>> {
+        Ok(match self {
+            Self::Maze(config) => Box::new(Maze::new(config.clone())?),
+            Self::Cartpole(config) => Box::new(config.make()?),
+            Self::CartpoleMasked(config) => Box::new(config.make_masked()?),
+            Self::Pendulum(config) => Box::new(config.make()?),
+            Self::MountainCar(config) => Box::new(config.make()?),
+            Self::MountainCarContinuous(config) => Box::new(config.make()?),
+            Self::Acrobot(config) => Box::new(config.make()?),
+            Self::Memory(config) => Box::new(Memory::new(config.clone())?),
+        })
+    }
+
+    /// Refuses impossible settings, by making the environment once.
+    ///
+    /// # Errors
+    /// Those of [`EnvConfig::make`].
+    pub fn validate(&self) -> Result<()> {
+        self.make().map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn table_names_configurations_and_environments_agree() {
+        for entry in ENVIRONMENTS {
+            let config = EnvConfig::from_name(entry.name).unwrap();
+            assert_eq!(config.name(), entry.name);
+            assert_eq!(config.make().unwrap().name(), entry.name);
+            let json = serde_json::to_value(&config).unwrap();
+            assert_eq!(json["name"], entry.name, "the serialised tag");
+            assert_eq!(serde_json::from_value::<EnvConfig>(json).unwrap(), config);
+            let by_name_alone = serde_json::json!({ "name": entry.name });
+            assert_eq!(serde_json::from_value::<EnvConfig>(by_name_alone).unwrap(), config, "every key has a default");
+            assert!(!entry.summary.is_empty() && !entry.summary.contains('\n'));
+        }
+    }
+
+    #[test]
+    fn unknown_names_and_keys_are_refused_with_what_there_is() {
+        let error = EnvConfig::from_name("labyrinth").unwrap_err().to_string();
+        assert!(error.contains("`labyrinth`") && error.contains("maze"), "{error}");
+        let refused = |json: &str| serde_json::from_str::<EnvConfig>(json).unwrap_err().to_string();
+        let error = refused(r#"{"name": "labyrinth"}"#);
+        assert!(error.contains("`labyrinth`") && error.contains("`maze`"), "{error}");
+        let error = refused(r#"{"name": "maze", "sise": 9}"#);
+        assert!(error.contains("`sise`") && error.contains("`size`"), "{error}");
+    }
+
+    #[test]
+    fn impossible_settings_are_refused() {
+        let config = EnvConfig::Maze(MazeConfig { size: 4, ..MazeConfig::default() });
+        assert!(config.validate().unwrap_err().to_string().contains("env.size = 4"));
+    }
+}

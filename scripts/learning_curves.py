@@ -1,0 +1,150 @@
+#!/usr/bin/env python3
+"""Trains cells side by side on a preset and draws their learning curves.
+
+    cargo build --release && python3 scripts/learning_curves.py maze-small
+
+Runs `stpn train` for every cell and seed (finished runs are kept, interrupted ones resumed), evaluates each on fresh
+episodes, and writes docs/PRESET.svg and docs/PRESET.md with the machine, commit and seeds. Needs Python 3 alone.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+COLORS = ["#d1495b", "#00798c", "#edae49", "#30638e", "#6a994e", "#8d5a97"]
+
+
+def stpn(*arguments):
+    command = [str(ROOT / "target/release/stpn"), *map(str, arguments)]
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def train(preset, cell, seed, updates):
+    """The run's directory and the seconds its updates took, summed over interruptions."""
+    run = ROOT / "runs" / "curves" / f"{preset}-{cell}-{seed}"
+    if (run / "checkpoints").exists():
+        stpn("resume", run, *(["--updates", updates] if updates else []))
+    else:
+        extra = ["--updates", updates] if updates else []
+        stpn("train", preset, "--cell", cell, "--seed", seed, "--run-dir", run, *extra)
+    return run
+
+
+def metrics(run):
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def smoothed(values, window):
+    out, total = [], 0.0
+    for i, value in enumerate(values):
+        total += value - (values[i - window] if i >= window else 0.0)
+        out.append(total / min(i + 1, window))
+    return out
+
+
+def processor():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":", 1)[1].strip()
+    return platform.processor()
+
+
+def svg(preset, curves, random_return, oracle):
+    """One line per seed, thin, and the mean over seeds, thick."""
+    width, height, left, bottom, right, top = 760, 400, 56, 46, 96, 34
+    last = max(run[-1][0] for runs in curves.values() for run in runs)
+    high = 1.08 * max(max(r for _, r in run) for runs in curves.values() for run in runs)
+    x = lambda steps: left + (width - left - right) * steps / last
+    y = lambda value: height - bottom - (height - bottom - top) * value / high
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
+        f'<rect width="{width}" height="{height}" fill="white"/>',
+        f'<text x="{left}" y="20" font-size="14" font-weight="bold">{preset}: mean return per episode</text>',
+    ]
+    step = 10 ** len(str(int(high / 5))) / 2
+    ticks = [i * step for i in range(int(high / step) + 1)]
+    for tick in ticks:
+        parts.append(f'<line x1="{left}" x2="{width - right}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" stroke="#e4e4e4"/>')
+        parts.append(f'<text x="{left - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>')
+    for i in range(5):
+        steps = last * i / 4
+        parts.append(f'<text x="{x(steps):.1f}" y="{height - bottom + 18}" text-anchor="middle">{steps / 1e6:.2f} M</text>')
+    parts.append(f'<text x="{(left + width - right) / 2}" y="{height - 8}" text-anchor="middle">environment steps</text>')
+    parts.append(f'<line x1="{left}" x2="{width - right}" y1="{y(random_return):.1f}" y2="{y(random_return):.1f}" '
+                 'stroke="#888" stroke-dasharray="5 4"/>')
+    parts.append(f'<text x="{width - right + 6}" y="{y(random_return) + 4:.1f}" fill="#666">random</text>')
+    labels = []
+    for color, (cell, runs) in zip(COLORS, curves.items()):
+        def path(run, stroke, opacity):
+            stride = max(1, len(run) // 400)
+            points = " ".join(f"{x(s):.1f},{y(r):.1f}" for s, r in run[::stride] + run[-1:])
+            return f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="{stroke}" opacity="{opacity}"/>'
+
+        parts += [path(run, 1, 0.35) for run in runs]
+        mean = [(points[0][0], statistics.mean(r for _, r in points)) for points in zip(*runs)]
+        parts.append(path(mean, 2.4, 1))
+        labels.append([y(mean[-1][1]), color, cell])
+    labels.sort()
+    for upper, lower in zip(labels, labels[1:]):
+        lower[0] = max(lower[0], upper[0] + 15)
+    parts += [f'<text x="{width - right + 6}" y="{at + 4:.1f}" fill="{color}" font-weight="bold">{cell}</text>'
+              for at, color, cell in labels]
+    parts.append("</svg>\n")
+    return "\n".join(parts)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("preset")
+    parser.add_argument("--cells", nargs="+", default=["stpn", "lstm", "rnn"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--updates", type=int, help="default: the preset's")
+    parser.add_argument("--episodes", type=int, default=200, help="of the evaluation")
+    o = parser.parse_args()
+
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout.strip()
+    curves, rows, random_return = {}, [], None
+    for cell in o.cells:
+        curves[cell], recents, evaluations, seconds = [], [], [], []
+        for seed in o.seeds:
+            print(f"{o.preset} {cell} seed {seed} …", flush=True)
+            start = time.monotonic()
+            run = train(o.preset, cell, seed, o.updates)
+            seconds.append(time.monotonic() - start)
+            lines = metrics(run)
+            returns = smoothed([line["charts/episodic_return"] for line in lines], 20)
+            curves[cell].append([(line["env_steps"], r) for line, r in zip(lines, returns)])
+            recents.append(lines[-1]["charts/episodic_return_recent"])
+            evaluations.append(json.loads(stpn("eval", run, "--episodes", o.episodes, "--json")))
+            if random_return is None:
+                random_return = json.loads(stpn("eval", run, "--episodes", 2000, "--random", "--json"))["mean_return"]
+        share = [e["oracle_share"] for e in evaluations if e["oracle_share"] is not None]
+        rows.append([
+            cell,
+            " / ".join(f"{r:.1f}" for r in recents),
+            " / ".join(f"{r / random_return:.1f}×" for r in recents),
+            f"{statistics.mean(e['mean_return'] for e in evaluations):.1f}",
+            f"{100 * statistics.mean(share):.0f} %" if share else "-",
+            f"{statistics.mean(e['energy_per_unit_step'] for e in evaluations):.3f}",
+            f"{statistics.mean(seconds):.0f} s",
+        ])
+    out = ROOT / "docs"
+    (out / f"{o.preset}.svg").write_text(svg(o.preset, curves, random_return, None))
+    header = ["cell", "mean return, last 50 updates", "against random", "evaluation, fresh seeds", "of the oracle",
+              "energy per unit and step", "time of a run"]
+    table = [header, ["---"] * len(header), *rows]
+    seeds = ", ".join(map(str, o.seeds))
+    text = "".join(f"| {' | '.join(row)} |\n" for row in table)
+    text += f"\nSeeds {seeds}, one figure each where there are several; random policy {random_return:.2f}; "
+    text += f"{o.episodes} evaluation episodes; {processor()}, {len(os.sched_getaffinity(0))} cores; commit {commit}.\n"
+    (out / f"{o.preset}.md").write_text(text)
+    print(text)
+
+
+main()
