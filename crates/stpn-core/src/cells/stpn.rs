@@ -109,7 +109,18 @@ impl Stpn {
             parts.add_state("bias_F", [hidden]);
         }
         let fused = Arc::new(PlasticKernel::new(PlasticSpec::stpn(config, input, hidden)));
-        Ok(Self { parts, config: config.clone(), plastic, weight, bias, lambda, gamma, plastic_bias, layer_norm, fused })
+        Ok(Self {
+            parts,
+            config: config.clone(),
+            plastic,
+            weight,
+            bias,
+            lambda,
+            gamma,
+            plastic_bias,
+            layer_norm,
+            fused,
+        })
     }
 
     /// The options it was built with.

@@ -127,7 +127,8 @@ pub fn backward<T: Real>(
         let hidden = gather(hidden, extent.batch, first, part, sizes.hidden);
         let grad_hidden = gather(grad_hidden, extent.batch, first, part, sizes.hidden);
         let states = first * sizes.state..(first + part.batch) * sizes.state;
-        let mut grad_state = grad_state.map_or_else(|| vec![T::ZERO; states.len()], |grad| grad[states.clone()].to_vec());
+        let mut grad_state =
+            grad_state.map_or_else(|| vec![T::ZERO; states.len()], |grad| grad[states.clone()].to_vec());
         let mut grad_x = want_x.then(|| vec![T::ZERO; x.len()]);
         let mut parameters = vec![T::ZERO; sizes.parameters];
         kernel.backward(
