@@ -1,5 +1,7 @@
 //! The fused kernel of the STPN family: STPN, STPNf and HebbFF.
 
+#![allow(clippy::needless_range_loop, reason = "one index walks several rows of lanes in step")]
+
 mod activity;
 mod adjoint;
 mod backward;
