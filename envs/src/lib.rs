@@ -4,10 +4,12 @@
 
 #![forbid(unsafe_code)]
 
+pub mod check_env;
 pub mod classic;
 pub mod env;
 pub mod error;
 pub mod maze;
+mod panic;
 pub mod registry;
 pub mod space;
 pub mod state;
