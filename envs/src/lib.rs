@@ -13,6 +13,7 @@ mod panic;
 pub mod registry;
 pub mod space;
 pub mod state;
+pub mod throughput;
 pub mod vector;
 pub mod wrappers;
 
