@@ -8,6 +8,8 @@ pub mod check_env;
 pub mod classic;
 pub mod env;
 pub mod error;
+#[cfg(feature = "gymnasium-rs")]
+pub mod gymnasium;
 pub mod maze;
 mod panic;
 pub mod registry;
