@@ -1,6 +1,6 @@
 //! Steps per second of every environment of this build, with one thread and with two.
 //!
-//! `cargo bench -p stpn-envs --bench throughput [NAME…]`; without `--bench`, as under `cargo test`, each is measured
+//! `cargo bench -p stpn-envs --bench throughput -- [NAME…]`; without `--bench`, as under `cargo test`, each is measured
 //! for an instant, to see that it runs.
 
 use stpn_envs::throughput::{Workload, measure};

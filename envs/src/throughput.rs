@@ -22,7 +22,7 @@ pub struct Workload {
 
 impl Default for Workload {
     fn default() -> Self {
-        Self { environments: 512, group_size: 64, threads: 1, seconds: 1.0 }
+        Self { environments: 1024, group_size: 64, threads: 1, seconds: 1.0 }
     }
 }
 
