@@ -180,6 +180,12 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_number_does_for_a_float() {
+        let config: EnvConfig = serde_json::from_str(r#"{"name": "maze", "reward": 3}"#).unwrap();
+        assert_eq!(config, EnvConfig::Maze(MazeConfig { reward: 3.0, ..MazeConfig::default() }));
+    }
+
+    #[test]
     fn impossible_settings_are_refused() {
         let config = EnvConfig::Maze(MazeConfig { size: 4, ..MazeConfig::default() });
         assert!(config.validate().unwrap_err().to_string().contains("env.size = 4"));

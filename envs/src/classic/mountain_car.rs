@@ -10,7 +10,7 @@ use crate::{Action, Dtype, Error, Result, Space};
 pub(super) const MIN_POSITION: f64 = -1.2;
 pub(super) const MAX_POSITION: f64 = 0.6;
 pub(super) const MAX_SPEED: f64 = 0.07;
-const GRAVITY: f64 = 0.0025;
+pub(super) const GRAVITY: f64 = 0.0025;
 const FORCE: f64 = 0.001;
 const GOAL: f64 = 0.5;
 
@@ -25,7 +25,7 @@ pub struct MountainCar {
 
 /// One step of a car pushed with `push`, an acceleration: the velocity first, then the position, both clipped; the
 /// left wall stops the car.
-pub(super) fn roll([position, velocity]: [f64; 2], push: f64) -> [f64; 2] {
+fn roll([position, velocity]: [f64; 2], push: f64) -> [f64; 2] {
     let velocity = (velocity + push - (3.0 * position).cos() * GRAVITY).clamp(-MAX_SPEED, MAX_SPEED);
     let position = (position + velocity).clamp(MIN_POSITION, MAX_POSITION);
     let stopped = position == MIN_POSITION && velocity < 0.0;

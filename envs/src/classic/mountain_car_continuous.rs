@@ -3,12 +3,14 @@
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::mountain_car::{check_goal_velocity, observation_space, roll, start};
+use super::mountain_car::{
+    GRAVITY, MAX_POSITION, MAX_SPEED, MIN_POSITION, check_goal_velocity, observation_space, start,
+};
 use super::{Control, Dynamics};
 use crate::wrappers::TimeLimit;
 use crate::{Action, Result, Space};
 
-const POWER: f64 = 0.0015;
+const POWER: f32 = 0.0015;
 const GOAL: f64 = 0.45;
 
 /// The equations of [`super::MountainCar`] with a stronger, continuous push and a nearer goal.
@@ -17,6 +19,18 @@ const GOAL: f64 = 0.45;
 #[derive(Clone, Copy, Debug)]
 pub struct MountainCarContinuous {
     goal_velocity: f64,
+}
+
+/// The equations of [`super::MountainCar`] in 32 bits: Gymnasium keeps this one state in single precision, and
+/// with another rounding the two part by more than 1e-6 within an episode. Actions beyond the bounds may differ from
+/// Gymnasium in the last bit of a step.
+fn roll_single(state: [f64; 2], action: f32) -> [f32; 2] {
+    let [position, velocity] = state.map(|number| number as f32);
+    let slope = (f64::from(3.0 * position).cos() * GRAVITY) as f32;
+    let velocity = (velocity + (action * POWER - slope)).clamp(-MAX_SPEED as f32, MAX_SPEED as f32);
+    let position = (position + velocity).clamp(MIN_POSITION as f32, MAX_POSITION as f32);
+    let stopped = position == MIN_POSITION as f32 && velocity < 0.0;
+    [position, if stopped { 0.0 } else { velocity }]
 }
 
 impl Dynamics for MountainCarContinuous {
@@ -37,11 +51,11 @@ impl Dynamics for MountainCarContinuous {
     }
 
     fn step(&self, state: &mut [f64; 2], action: Action<'_>) -> Result<(f64, bool)> {
-        let action = f64::from(action.continuous(1)?[0]);
-        *state = roll(*state, action.clamp(-1.0, 1.0) * POWER);
+        let action = action.continuous(1)?[0];
+        *state = roll_single(*state, action.clamp(-1.0, 1.0)).map(f64::from);
         let arrived = state[0] >= GOAL && state[1] >= self.goal_velocity;
         let bonus = if arrived { 100.0 } else { 0.0 };
-        Ok((bonus - 0.1 * action * action, arrived))
+        Ok((bonus - 0.1 * f64::from(action) * f64::from(action), arrived))
     }
 
     fn observe(&self, state: &[f64; 2], observation: &mut [f32]) {

@@ -1,6 +1,5 @@
 //! Consecutive environments stepped by one thread.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde::{Deserialize, Serialize};
@@ -8,7 +7,7 @@ use stpn_random::{Purpose, Stream};
 
 use super::MakeEnv;
 use super::buffers::{self, Actions, Transition};
-use crate::{Env, Episode, Error, ObservationMut, Result, Space, state};
+use crate::{Env, Episode, Error, ObservationMut, Result, Space, panic, state};
 
 /// Consecutive environments stepped by one thread.
 pub struct EnvGroup {
@@ -247,7 +246,7 @@ impl EnvGroup {
             Ok(Ok(())) => return Ok(()),
             Ok(Err(Failure::Error(error))) => error.to_string(),
             Ok(Err(Failure::Found(problem))) => problem,
-            Err(panic) => format!("panicked: {}", panic_message(panic.as_ref())),
+            Err(panic) => format!("panicked: {}", panic::message(panic.as_ref())),
         };
         let Slot { seed, steps, .. } = self.slots[at];
         Err(Error::Worker { index: self.first + at, seed, step: steps, problem })
@@ -286,12 +285,4 @@ fn copy_row(from: &mut ObservationMut<'_>, to: &mut ObservationMut<'_>, row: usi
         // Transition::check made sure that both have the space's element type.
         _ => unreachable!("observations and final observations of different element types"),
     }
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> &str {
-    panic
-        .downcast_ref::<String>()
-        .map(String::as_str)
-        .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("without a message")
 }

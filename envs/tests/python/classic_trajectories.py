@@ -36,8 +36,11 @@ def start_state(name, random):
         return random.uniform(-0.05, 0.05, 4)
     if name == "pendulum":
         return random.uniform([-numpy.pi, -8.0], [numpy.pi, 8.0])
-    if name.startswith("mountain-car"):
+    if name == "mountain-car":
         return numpy.array([random.uniform(-0.6, -0.4), 0.0])
+    if name == "mountain-car-continuous":
+        # The one state that Gymnasium keeps in 32 bits, after the first step.
+        return numpy.array([random.uniform(-0.6, -0.4), 0.0], dtype=numpy.float32)
     return random.uniform(-1.0, 1.0, 4)
 
 

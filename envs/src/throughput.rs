@@ -1,0 +1,166 @@
+//! How many steps a second a vector of environments makes.
+
+use std::time::Instant;
+
+use stpn_random::{Purpose, Stream};
+
+use crate::vector::{Actions, MakeEnv};
+use crate::{Dtype, Error, ObservationMut, Result, Space, Transition, VectorEnv};
+
+/// What to measure.
+#[derive(Clone, Copy, Debug)]
+pub struct Workload {
+    /// Environments in the vector.
+    pub environments: usize,
+    /// Environments stepped by a thread at a time.
+    pub group_size: usize,
+    /// Threads.
+    pub threads: usize,
+    /// For how long; a tenth of it goes before, unmeasured.
+    pub seconds: f64,
+}
+
+impl Default for Workload {
+    fn default() -> Self {
+        Self { environments: 1024, group_size: 64, threads: 1, seconds: 1.0 }
+    }
+}
+
+/// What was measured.
+#[derive(Clone, Copy, Debug)]
+pub struct Throughput {
+    /// Steps of single environments.
+    pub steps: u64,
+    /// Episodes that ended.
+    pub episodes: u64,
+    /// Time it took.
+    pub seconds: f64,
+}
+
+impl Throughput {
+    /// Steps of single environments per second.
+    pub fn steps_per_second(&self) -> f64 {
+        self.steps as f64 / self.seconds
+    }
+}
+
+/// Sets of random actions drawn beforehand, so that drawing them is not measured.
+const SETS: usize = 61;
+
+/// Steps a vector with random actions: rewards, flags, observations and resets as in training.
+///
+/// # Errors
+/// Fails where environments or threads cannot be made, and where an environment does.
+pub fn measure(make: &MakeEnv<'_>, workload: &Workload) -> Result<Throughput> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(workload.threads).build();
+    let pool = pool.map_err(|error| Error::Config {
+        key: "threads",
+        value: workload.threads.to_string(),
+        allowed: error.to_string(),
+    })?;
+    pool.install(|| {
+        let mut runner = Runner::new(make, workload)?;
+        runner.run(workload.seconds / 10.0)?;
+        runner.run(workload.seconds)
+    })
+}
+
+/// A vector with its buffers.
+struct Runner {
+    vector: VectorEnv,
+    discrete: Vec<u32>,
+    continuous: Vec<f32>,
+    floats: [Vec<f32>; 2],
+    bytes: [Vec<u8>; 2],
+    rewards: Vec<f32>,
+    terminated: Vec<bool>,
+    truncated: Vec<bool>,
+}
+
+impl Runner {
+    fn new(make: &MakeEnv<'_>, workload: &Workload) -> Result<Self> {
+        let count = workload.environments;
+        let vector = VectorEnv::new(make, count, workload.group_size, 0)?;
+        let mut stream = Stream::new(0, Purpose::Test, 0);
+        let (mut discrete, mut continuous) = (Vec::new(), Vec::new());
+        match vector.action_space() {
+            Space::Discrete { n } => discrete.extend((0..SETS * count).map(|_| stream.below(*n) as u32)),
+            Space::Box { low, high, .. } => {
+                let bounds = || low.iter().zip(high).map(|(low, high)| (low.max(-1e3), high.min(1e3)));
+                for _ in 0..SETS * count {
+                    continuous.extend(bounds().map(|(low, high)| stream.uniform(low.into(), high.into()) as f32));
+                }
+            }
+        }
+        let len = count * vector.observation_space().len();
+        let (floats, bytes) = match vector.observation_space().dtype() {
+            Dtype::F32 => (len, 0),
+            Dtype::U8 => (0, len),
+        };
+        let mut runner = Self {
+            vector,
+            discrete,
+            continuous,
+            floats: [vec![0.0; floats], vec![0.0; floats]],
+            bytes: [vec![0; bytes], vec![0; bytes]],
+            rewards: vec![0.0; count],
+            terminated: vec![false; count],
+            truncated: vec![false; count],
+        };
+        let observations = match runner.vector.observation_space().dtype() {
+            Dtype::F32 => ObservationMut::F32(&mut runner.floats[0]),
+            Dtype::U8 => ObservationMut::U8(&mut runner.bytes[0]),
+        };
+        runner.vector.reset(observations)?;
+        Ok(runner)
+    }
+
+    fn run(&mut self, seconds: f64) -> Result<Throughput> {
+        let count = self.vector.len();
+        let start = Instant::now();
+        let (mut rounds, mut episodes) = (0, 0);
+        while start.elapsed().as_secs_f64() < seconds {
+            for set in 0..SETS {
+                let (chosen, next) = (set * count, (set + 1) * count);
+                let width = self.vector.action_space().len();
+                let actions = match self.vector.action_space() {
+                    Space::Discrete { .. } => Actions::Discrete(&self.discrete[chosen..next]),
+                    Space::Box { .. } => Actions::Continuous(&self.continuous[chosen * width..next * width]),
+                };
+                let [floats, final_floats] = &mut self.floats;
+                let [bytes, final_bytes] = &mut self.bytes;
+                let (observations, final_observations) = match self.vector.observation_space().dtype() {
+                    Dtype::F32 => (ObservationMut::F32(floats), ObservationMut::F32(final_floats)),
+                    Dtype::U8 => (ObservationMut::U8(bytes), ObservationMut::U8(final_bytes)),
+                };
+                let mut out = Transition {
+                    observations,
+                    final_observations,
+                    rewards: &mut self.rewards,
+                    terminated: &mut self.terminated,
+                    truncated: &mut self.truncated,
+                };
+                self.vector.step(actions, &mut out)?;
+                episodes += self.vector.drain_episodes().count() as u64;
+            }
+            rounds += 1;
+        }
+        Ok(Throughput { steps: rounds * (SETS * count) as u64, episodes, seconds: start.elapsed().as_secs_f64() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::EnvConfig;
+
+    #[test]
+    fn every_environment_can_be_measured() {
+        for entry in crate::registry::ENVIRONMENTS {
+            let workload = Workload { environments: 5, group_size: 2, threads: 2, seconds: 0.01 };
+            let throughput = measure(&|_| EnvConfig::from_name(entry.name)?.make(), &workload).unwrap();
+            assert!(throughput.steps >= (5 * SETS) as u64 && throughput.seconds > 0.0);
+            assert_eq!(throughput.steps_per_second(), throughput.steps as f64 / throughput.seconds);
+        }
+    }
+}
