@@ -1,16 +1,18 @@
 //! A whole sequence backward: segments from the last to the first, each recomputed from its checkpoint and swept.
 
+use std::ops::Range;
+
 use super::adjoint::{self, AdjointForm, COEFFICIENTS, SUMS};
 use super::form::{CHUNK, ROW_H, ROW_R, ROWS};
 use super::forward::{CohortTape, PlasticTape};
 use super::gradients::Gradients;
 use super::oja;
-use super::packing::{Place, each_place};
-use super::plan::Plan;
+use super::packing::{pack_fast, pack_units, unpack_fast, unpack_units};
+use super::plan::{CohortPlan, Plan};
 use super::presynaptic::Span;
 use super::record::Record;
+use super::recompute::{self, Updates};
 use super::sensitivity::{StepValues, after_update, sensitivity};
-use super::update::{self, UpdateForm};
 use super::weights::Weights;
 use crate::kernels::aligned::Lease;
 use crate::kernels::lanes::Lanes;
@@ -37,11 +39,12 @@ pub fn backward<L: Lanes>(
     let mut gradients = Gradients::new(weights);
     let plan = Plan::new(weights, adjoint.extent);
     assert_eq!(plan.cohorts.len(), tape.cohorts.len(), "the tape of another extent");
+    let (mut four, mut two, mut one) = (None, None, None);
     for (cohort, tape) in plan.cohorts.iter().zip(&tape.cohorts) {
         match cohort.width {
-            4 => Sweep::<L, 4>::new(weights, cohort.span, tape).run(&mut adjoint, &mut gradients),
-            2 => Sweep::<L, 2>::new(weights, cohort.span, tape).run(&mut adjoint, &mut gradients),
-            _ => Sweep::<L, 1>::new(weights, cohort.span, tape).run(&mut adjoint, &mut gradients),
+            4 => Sweep::<L, 4>::of(&mut four, weights, cohort, tape).run(&mut adjoint, &mut gradients),
+            2 => Sweep::<L, 2>::of(&mut two, weights, cohort, tape).run(&mut adjoint, &mut gradients),
+            _ => Sweep::<L, 1>::of(&mut one, weights, cohort, tape).run(&mut adjoint, &mut gradients),
         }
     }
     gradients.unpack(weights, grad_parameters);
@@ -53,24 +56,25 @@ struct Sweep<'a, L: Lanes, const E: usize> {
     span: Span,
     tape: &'a CohortTape<L::Real>,
     layout: Record,
-    /// Φ before each step of the segment, and after its last.
+    /// Φ after each step of the segment.
     slots: Lease<L::Real>,
     phi_len: usize,
+    /// Presynaptic vectors of the step before the segment and of each of its steps, `[every + 1, G, D, E]`.
+    z: Lease<L::Real>,
     /// Oja's rule: y of each step of the segment.
     residuals: Lease<L::Real>,
-    /// Rows of the forward passes that recompute Φ.
+    /// Oja's rule: rows of the forward pass.
     rows: Lease<L::Real>,
+    /// Activities of each step of the segment, `[every, G, blocks, E]`.
+    hidden: Lease<L::Real>,
     /// X.
     gradient: Lease<L::Real>,
     sums: Lease<L::Real>,
     coefficients: Lease<L::Real>,
     columns: Lease<L::Real>,
-    /// Presynaptic vectors of the step and of the one before.
-    z: [Lease<L::Real>; 2],
     grad_z: Lease<L::Real>,
     grad_y: Lease<L::Real>,
-    /// Dense rows `[G, blocks, E]`: activity, its gradient, its gradient from the step after, that of the bias state.
-    hidden: Lease<L::Real>,
+    /// Dense rows `[G, blocks, E]`: gradient of the activity, that from the step after, that of the bias state.
     grad_hidden: Lease<L::Real>,
     carried: Lease<L::Real>,
     grad_bias: Lease<L::Real>,
@@ -78,42 +82,52 @@ struct Sweep<'a, L: Lanes, const E: usize> {
 }
 
 impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
+    /// The one that is kept, if its buffers have the right sizes, else a new one.
+    fn of<'s>(
+        kept: &'s mut Option<Self>,
+        weights: &'a Weights<L>,
+        cohort: &CohortPlan,
+        tape: &'a CohortTape<L::Real>,
+    ) -> &'s mut Self {
+        if kept.as_ref().is_some_and(|kept| (kept.span.groups, kept.tape.every) != (cohort.span.groups, tape.every)) {
+            *kept = None;
+        }
+        let sweep = kept.get_or_insert_with(|| Self::new(weights, cohort.span, tape));
+        (sweep.span, sweep.tape) = (cohort.span, tape);
+        sweep
+    }
+
     fn new(weights: &'a Weights<L>, span: Span, tape: &'a CohortTape<L::Real>) -> Self {
-        let layout = Record::new(&weights.spec);
         let rows = span.groups * weights.blocks * E * L::WIDTH;
-        let zeros = |len: usize| {
-            let mut lease = weights.pool.lease(len);
-            lease.fill(L::Real::ZERO);
-            lease
-        };
         let phi_len = rows * weights.width;
         let presynaptic = span.groups * weights.width * E;
-        let oja = |len: usize| if weights.spec.oja() { zeros(len) } else { zeros(0) };
+        let lease = |len: usize| weights.pool.lease(len);
+        let oja = |len: usize| weights.pool.lease(if weights.spec.oja() { len } else { 0 });
         Self {
             weights,
             span,
             tape,
-            layout,
-            slots: weights.pool.lease((tape.every + 1) * phi_len),
+            layout: Record::new(&weights.spec),
+            slots: lease(tape.every * phi_len),
             phi_len,
+            z: lease((tape.every + 1) * presynaptic),
             residuals: oja(tape.every * presynaptic),
-            rows: zeros(rows * ROWS),
-            gradient: zeros(phi_len),
-            sums: zeros(rows * SUMS),
-            coefficients: zeros(rows * COEFFICIENTS),
-            columns: zeros(CHUNK * E * L::WIDTH),
-            z: [zeros(presynaptic), zeros(presynaptic)],
-            grad_z: zeros(presynaptic),
+            rows: oja(rows * ROWS),
+            hidden: lease(tape.every * rows),
+            gradient: lease(phi_len),
+            sums: lease(rows * SUMS),
+            coefficients: lease(rows * COEFFICIENTS),
+            columns: lease(CHUNK * E * L::WIDTH),
+            grad_z: lease(presynaptic),
             grad_y: oja(presynaptic),
-            hidden: zeros(rows),
-            grad_hidden: zeros(rows),
-            carried: zeros(rows),
-            grad_bias: zeros(rows),
+            grad_hidden: lease(rows),
+            carried: lease(rows),
+            grad_bias: lease(rows),
             through_residual: oja(rows),
         }
     }
 
-    fn run(mut self, adjoint: &mut Adjoint<'_, L::Real>, gradients: &mut Gradients<L>) {
+    fn run(&mut self, adjoint: &mut Adjoint<'_, L::Real>, gradients: &mut Gradients<L>) {
         self.take_final_gradient(adjoint.grad_state);
         let (steps, every) = (adjoint.extent.steps, self.tape.every);
         let wanted = adjoint.grad_x.is_some() || self.weights.spec.config.recurrent;
@@ -121,11 +135,9 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
         for first in (0..steps).step_by(every).rev() {
             let last = steps.min(first + every);
             self.recompute(adjoint, first, last);
-            self.presynaptic_of(adjoint, last - 1, 0);
             if last == steps {
-                let form = AdjointForm { step: false, ..form };
                 // Φ after the last step takes the place of that before the one after.
-                self.pass(form, gradients, last, first, true);
+                self.pass(AdjointForm { step: false, ..form }, gradients, last, first, true);
             }
             for t in (first..last).rev() {
                 self.step(form, adjoint, gradients, t, first);
@@ -134,7 +146,7 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
         self.give_initial_gradient(adjoint.grad_state);
     }
 
-    /// Back through step t of the segment that starts at `first`. The step's z is in `z[0]` and its sums are there.
+    /// Back through step t of the segment that starts at `first`. The step's sums are there.
     fn step(
         &mut self,
         form: AdjointForm,
@@ -145,15 +157,12 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
     ) {
         let Extent { batch, .. } = adjoint.extent;
         let size = self.weights.spec.hidden;
-        self.gather(&adjoint.hidden[t * batch * size..], false);
-        self.gather(&adjoint.grad_hidden[t * batch * size..], true);
-        self.factors(gradients, t, first);
-        self.z.swap(0, 1);
-        if t > 0 {
-            self.presynaptic_of(adjoint, t - 1, 0);
-        } else {
-            self.z[0].fill(L::Real::ZERO);
+        let values = (&adjoint.grad_hidden[t * batch * size..], 0, size);
+        unpack_units::<L, E>(self.weights, self.span, values, &mut self.grad_hidden, E * L::WIDTH);
+        for (grad, carried) in self.grad_hidden.iter_mut().zip(self.carried.iter()) {
+            *grad += *carried;
         }
+        self.factors(gradients, t, first);
         self.pass(form, gradients, t, first, t > 0);
         if let Some(grad_x) = &mut adjoint.grad_x {
             self.give_input_gradient(&mut grad_x[t * batch * self.weights.spec.input..]);
@@ -169,59 +178,76 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
         }
     }
 
-    /// Runs Φ forward from the checkpoint before step `first` to step `last`, keeping it before every step.
+    /// Brings back what the steps `first..last` read: presynaptic vectors, activities, and Φ after each of them.
     fn recompute(&mut self, adjoint: &Adjoint<'_, L::Real>, first: usize, last: usize) {
         let (weights, batch) = (self.weights, adjoint.extent.batch);
-        let (size, phi_len, presynaptic) = (weights.spec.hidden, self.phi_len, self.z[0].len());
-        let checkpoint = first / self.tape.every * phi_len;
-        self.slots[..phi_len].copy_from_slice(&self.tape.checkpoints[checkpoint..checkpoint + phi_len]);
-        let form = UpdateForm::fused(weights).silent();
+        let (size, dense, presynaptic) = (weights.spec.hidden, self.grad_hidden.len(), self.grad_z.len());
+        match first {
+            0 => self.z[..presynaptic].fill(L::Real::ZERO),
+            _ => self.presynaptic_of(adjoint, first - 1, 0),
+        }
+        for t in first..last {
+            self.presynaptic_of(adjoint, t, t - first + 1);
+            let values = (&adjoint.hidden[t * batch * size..], 0, size);
+            let rows = &mut self.hidden[(t - first) * dense..][..dense];
+            unpack_units::<L, E>(weights, self.span, values, rows, E * L::WIDTH);
+        }
         // Only the normalisation after the update looks at Φ after the segment.
         let end = if weights.spec.after() || last == adjoint.extent.steps { last } else { last - 1 };
-        let kept = if weights.spec.oja() { last } else { end };
-        for t in first..kept {
-            self.gather(&adjoint.hidden[t * batch * size..], false);
-            self.forward_rows(t);
-            self.presynaptic_of(adjoint, t, 0);
-            let (before, after) = self.slots.split_at_mut((t - first + 1) * phi_len);
-            let before = &before[(t - first) * phi_len..];
-            let mut y: &[L::Real] = &self.z[0];
-            if weights.spec.oja() {
-                let residual = &mut self.residuals[(t - first) * presynaptic..][..presynaptic];
-                oja::residual::<L, E>(weights, before, &self.rows, &self.z[0], residual);
-                y = residual;
-            }
-            if t == end {
-                break;
-            }
-            let phi = &mut after[..phi_len];
-            let z = &self.z[0];
-            let operands = update::Operands { phi: &mut *phi, from: Some(before), y, z, rows: &mut self.rows };
-            update::pass::<L, E>(weights, form, operands);
-            if let (Some(resets), true) = (adjoint.resets, t + 1 < adjoint.extent.steps) {
-                let resets = &resets[(t + 1) * batch..(t + 2) * batch];
-                self.span.clear_vectors::<L, E>(weights, resets, phi);
+        if !weights.spec.oja() {
+            return self.update(adjoint, first, first..end);
+        }
+        for t in first..last {
+            self.forward_rows(t, first);
+            let phi = slot(self.tape, &self.slots, self.phi_len, first, t);
+            let z = &self.z[(t - first + 1) * presynaptic..][..presynaptic];
+            let residual = &mut self.residuals[(t - first) * presynaptic..][..presynaptic];
+            oja::residual::<L, E>(weights, phi, &self.rows, z, residual);
+            if t < end {
+                self.update(adjoint, first, t..t + 1);
             }
         }
     }
 
-    /// h and r of step t in the rows that an update reads.
-    fn forward_rows(&mut self, t: usize) {
-        let (lanes, spec, layout) = (self.weights.lanes, &self.weights.spec, self.layout);
-        let record = L::vectors(record_of(self.tape, layout, self.hidden.len(), t)).as_chunks::<E>().0;
+    /// Fills the slots with Φ after each of these steps, from the one before them.
+    fn update(&mut self, adjoint: &Adjoint<'_, L::Real>, first: usize, steps: Range<usize>) {
+        let (weights, layout, phi_len, batch) = (self.weights, self.layout, self.phi_len, adjoint.extent.batch);
+        let (dense, presynaptic) = (self.grad_hidden.len(), self.grad_z.len());
+        let (from, count) = (steps.start - first, steps.len());
+        let (before, slots) = self.slots.split_at_mut(from * phi_len);
+        let y = match weights.spec.oja() {
+            true => &self.residuals[from * presynaptic..],
+            false => &self.z[(from + 1) * presynaptic..],
+        };
+        let updates = Updates {
+            start: slot(self.tape, before, phi_len, first, steps.start),
+            slots: &mut slots[..count * phi_len],
+            y: &y[..count * presynaptic],
+            hidden: &self.hidden[from * dense..][..count * dense],
+            records: &self.tape.records[steps.start * dense * layout.len..steps.end * dense * layout.len],
+            scale: (layout.len, scale_of(weights, layout)),
+            resets: adjoint.resets.map(|resets| (batch, &resets[(steps.start + 1) * batch..])),
+        };
+        recompute::run::<L, E>(weights, self.span, updates);
+    }
+
+    /// Oja's rule: h and r of step t in the rows that the residual reads.
+    fn forward_rows(&mut self, t: usize, first: usize) {
+        let (lanes, layout, dense) = (self.weights.lanes, self.layout, self.grad_hidden.len());
+        let record = L::vectors(record_of(self.tape, layout, dense, t)).as_chunks::<E>().0;
         let rows = L::vectors_mut(&mut self.rows).as_chunks_mut::<E>().0.as_chunks_mut::<ROWS>().0;
-        let hidden = L::vectors(&self.hidden).as_chunks::<E>().0;
+        let hidden = L::vectors(&self.hidden[(t - first) * dense..][..dense]).as_chunks::<E>().0;
         let one = lanes.splat(L::Real::ONE);
-        let ratio = if spec.before() { layout.ratio.or(layout.inverse) } else { layout.scale };
+        let scale = scale_of(self.weights, layout);
         for (row, (rows, hidden)) in rows.iter_mut().zip(hidden).enumerate() {
             rows[ROW_H] = *hidden;
-            rows[ROW_R] = ratio.map_or([one; E], |place| record[row * layout.len + place]);
+            rows[ROW_R] = scale.map_or([one; E], |place| record[row * layout.len + place]);
         }
     }
 
     /// The factors of step t's pass, from the sums.
     fn factors(&mut self, gradients: &mut Gradients<L>, t: usize, first: usize) {
-        let (weights, layout, phi_len, dense) = (self.weights, self.layout, self.phi_len, self.hidden.len());
+        let (weights, layout, phi_len, dense) = (self.weights, self.layout, self.phi_len, self.grad_hidden.len());
         let (blocks, lanes) = (weights.blocks, weights.lanes);
         let next = record_of(self.tape, layout, dense, t + 1);
         let record = record_of(self.tape, layout, dense, t);
@@ -242,19 +268,19 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
             );
         }
         if weights.spec.oja() {
-            let slot = (t - first) * phi_len;
+            let phi = |t: usize| slot(self.tape, &self.slots, phi_len, first, t);
             let operands = oja::Backward {
                 gradient: &self.gradient,
-                phi_after: if weights.spec.after() { &self.slots[slot + phi_len..slot + 2 * phi_len] } else { &[] },
-                phi: &self.slots[slot..slot + phi_len],
-                hidden: &self.hidden,
+                phi_after: if weights.spec.after() { phi(t + 1) } else { &[] },
+                phi: phi(t),
+                hidden: &self.hidden[(t - first) * dense..][..dense],
                 record,
                 coefficients: &self.coefficients,
             };
             oja::adjoint::<L, E>(weights, layout, &operands, &mut self.grad_y, &mut self.through_residual);
         }
         let (record, sums) = (vectors(record), vectors(&self.sums).as_chunks::<SUMS>().0);
-        let hidden = vectors(&self.hidden);
+        let hidden = vectors(&self.hidden[(t - first) * dense..][..dense]);
         let through_residual = weights.spec.oja().then(|| vectors(&self.through_residual));
         let grad_hidden = L::vectors_mut(&mut self.grad_hidden).as_chunks_mut::<E>().0;
         let grad_bias = L::vectors_mut(&mut self.grad_bias).as_chunks_mut::<E>().0;
@@ -278,13 +304,14 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
         );
     }
 
-    /// The pass of step t; `z[1]` is its presynaptic vector, `z[0]` that of the step before.
+    /// The pass of step t.
     fn pass(&mut self, form: AdjointForm, gradients: &mut Gradients<L>, t: usize, first: usize, bounded: bool) {
-        let (slot, presynaptic) = ((t - first) * self.phi_len, self.z[0].len());
-        let phi = &self.slots[slot..slot + self.phi_len];
-        let after = form.after && form.step;
-        let phi_after = if after { &self.slots[slot + self.phi_len..slot + 2 * self.phi_len] } else { phi };
-        let (mut y, mut y_before): (&[L::Real], &[L::Real]) = (&self.z[1], &self.z[0]);
+        let presynaptic = self.grad_z.len();
+        let phi = |t: usize| slot(self.tape, &self.slots, self.phi_len, first, t);
+        let z = |t: usize| &self.z[(t + 1 - first) * presynaptic..][..presynaptic];
+        let before = &self.z[(t - first) * presynaptic..][..presynaptic];
+        let z = if form.step { z(t) } else { before };
+        let (mut y, mut y_before) = (z, before);
         if form.oja {
             let residual = |t: usize| &self.residuals[(t - first) * presynaptic..][..presynaptic];
             if form.step {
@@ -299,9 +326,9 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
         }
         let operands = adjoint::Operands {
             gradient: &mut self.gradient,
-            phi_after,
-            phi,
-            z: &self.z[1],
+            phi_after: phi(if form.after && form.step { t + 1 } else { t }),
+            phi: phi(t),
+            z,
             y,
             y_before,
             grad_y: &self.grad_y,
@@ -314,11 +341,11 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
         adjoint::pass::<L, E>(self.weights, form, gradients, operands);
     }
 
-    /// Fills `z[into]` with the presynaptic vector of step t.
+    /// Fills place `into` of the presynaptic vectors with that of step t.
     fn presynaptic_of(&mut self, adjoint: &Adjoint<'_, L::Real>, t: usize, into: usize) {
-        let (spec, width) = (&self.weights.spec, self.weights.width);
+        let (spec, width, len) = (&self.weights.spec, self.weights.width, self.grad_z.len());
         let (batch, input, size) = (adjoint.extent.batch, spec.input, spec.hidden);
-        let z = &mut self.z[into];
+        let z = &mut self.z[into * len..][..len];
         self.span.fill_input::<_, E>(width, input, &adjoint.x[t * batch * input..], z);
         if !spec.config.recurrent {
             return;
@@ -330,25 +357,6 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
         }
         if let Some(resets) = adjoint.resets {
             self.span.clear_columns::<_, E>(width, input, &resets[t * batch..(t + 1) * batch], z);
-        }
-    }
-
-    /// Brings values `[B, H]` into dense rows: the activity, or the activity's gradient to which what was carried
-    /// from the step after is added.
-    fn gather(&mut self, values: &[L::Real], gradient: bool) {
-        let (size, blocks, first) = (self.weights.spec.hidden, self.weights.blocks, self.span.first);
-        let rows = if gradient { &mut self.grad_hidden } else { &mut self.hidden };
-        for (row, units) in rows.chunks_exact_mut(L::WIDTH).enumerate() {
-            let (e, block, group) = (row % E, row / E % blocks, row / E / blocks);
-            let start = (first + group * E + e) * size + block * L::WIDTH;
-            let count = L::WIDTH.min(size - block * L::WIDTH);
-            units[..count].copy_from_slice(&values[start..start + count]);
-            units[count..].fill(L::Real::ZERO);
-        }
-        if gradient {
-            for (row, carried) in rows.iter_mut().zip(self.carried.iter()) {
-                *row += *carried;
-            }
         }
     }
 
@@ -379,22 +387,40 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
     }
 
     fn take_final_gradient(&mut self, grad_state: &[L::Real]) {
-        each_place::<L, E>(self.weights, self.span, |packed, place| match place {
-            Place::Hidden(index) => self.carried[index] = grad_state[packed],
-            Place::Fast(index) => self.gradient[index] = grad_state[packed],
-            Place::Bias(index) => self.grad_bias[index] = grad_state[packed],
-        });
+        let (weights, span, len) = (self.weights, self.span, self.weights.spec.state_len());
+        unpack_fast::<L, E>(weights, span, grad_state, &mut self.gradient);
+        let fields = [(&mut self.carried, weights.spec.hidden_start()), (&mut self.grad_bias, weights.spec.bias_start())];
+        for (rows, start) in fields {
+            rows.fill(L::Real::ZERO);
+            if let Some(start) = start {
+                unpack_units::<L, E>(weights, span, (grad_state, start, len), rows, E * L::WIDTH);
+            }
+        }
     }
 
     fn give_initial_gradient(&self, grad_state: &mut [L::Real]) {
-        each_place::<L, E>(self.weights, self.span, |packed, place| {
-            grad_state[packed] = match place {
-                Place::Hidden(index) => self.carried[index],
-                Place::Fast(index) => self.gradient[index],
-                Place::Bias(index) => self.grad_bias[index],
-            };
-        });
+        let (weights, span, len) = (self.weights, self.span, self.weights.spec.state_len());
+        pack_fast::<L, E>(weights, span, &self.gradient, grad_state);
+        let fields = [(&self.carried, weights.spec.hidden_start()), (&self.grad_bias, weights.spec.bias_start())];
+        for (rows, start) in fields {
+            if let Some(start) = start {
+                pack_units::<L, E>(weights, span, rows, E * L::WIDTH, (&mut *grad_state, start, len));
+            }
+        }
     }
+}
+
+/// Φ before step t of the segment that starts at `first`, from the checkpoint or from the `slots` after its steps.
+fn slot<'a, T: Real>(tape: &'a CohortTape<T>, slots: &'a [T], phi_len: usize, first: usize, t: usize) -> &'a [T] {
+    match t - first {
+        0 => &tape.checkpoints[first / tape.every * phi_len..][..phi_len],
+        place => &slots[(place - 1) * phi_len..][..phi_len],
+    }
+}
+
+/// Which vector of a record is the scale of Φ in the update, if there is one.
+fn scale_of<L: Lanes>(weights: &Weights<L>, layout: Record) -> Option<usize> {
+    if weights.spec.before() { layout.ratio.or(layout.inverse) } else { layout.scale }
 }
 
 /// The record of step t, for dense rows of `dense` scalars.

@@ -6,7 +6,7 @@
 use super::activity::{activity, scale_after};
 use super::form::{ROW_BIAS, ROW_H, ROW_INVERSE, ROW_S, ROW_SUM, ROWS};
 use super::oja;
-use super::packing::{Place, each_place, in_rows};
+use super::packing::{pack_fast, pack_units, unpack_fast, unpack_units};
 use super::presynaptic::Span;
 use super::record::Record;
 use super::update::{Operands, UpdateForm, pass};
@@ -36,11 +36,23 @@ pub struct Cohort<L: Lanes, const E: usize> {
 impl<L: Lanes, const E: usize> Cohort<L, E> {
     /// All-zero state.
     pub fn new(weights: &Weights<L>, span: Span) -> Self {
-        let vectors = |count: usize| {
-            let mut lease = weights.pool.lease(span.groups * count * E * L::WIDTH);
-            lease.fill(L::Real::ZERO);
-            lease
-        };
+        let mut cohort = Self::unfilled(weights, span);
+        for values in [&mut cohort.phi, &mut cohort.rows] {
+            values.fill(L::Real::ZERO);
+        }
+        cohort
+    }
+
+    /// The state of the packed `[B, S]`.
+    pub fn loaded(weights: &Weights<L>, span: Span, state: &[L::Real]) -> Self {
+        let mut cohort = Self::unfilled(weights, span);
+        cohort.load(weights, state);
+        cohort
+    }
+
+    /// Φ and rows of any value.
+    fn unfilled(weights: &Weights<L>, span: Span) -> Self {
+        let vectors = |count: usize| weights.pool.lease(span.groups * count * E * L::WIDTH);
         let presynaptic = || {
             let mut lease = weights.pool.lease(span.groups * weights.width * E);
             lease.fill(L::Real::ZERO);
@@ -76,33 +88,36 @@ impl<L: Lanes, const E: usize> Cohort<L, E> {
         }
     }
 
-    /// The rows `[G, blocks, ROWS, E]` of vectors.
-    pub fn rows(&self) -> &[L::Real] {
-        &self.rows
+    /// Writes the activity into `[G·E, H]`.
+    pub fn copy_hidden(&self, weights: &Weights<L>, hidden: &mut [L::Real]) {
+        let span = Span { first: 0, ..self.span };
+        let rows = &self.rows[ROW_H * E * L::WIDTH..];
+        pack_units::<L, E>(weights, span, rows, ROWS * E * L::WIDTH, (hidden, 0, weights.spec.hidden));
     }
 
     /// Takes over the elements' states from the packed `[B, S]`.
     pub fn load(&mut self, weights: &Weights<L>, state: &[L::Real]) {
-        self.phi.fill(L::Real::ZERO);
+        unpack_fast::<L, E>(weights, self.span, state, &mut self.phi);
         self.rows.fill(L::Real::ZERO);
-        each_place::<L, E>(weights, self.span, |packed, place| match place {
-            Place::Fast(index) => self.phi[index] = state[packed],
-            Place::Hidden(index) => self.rows[in_rows::<L, E>(index, ROW_H, ROWS)] = state[packed],
-            Place::Bias(index) => self.rows[in_rows::<L, E>(index, ROW_BIAS, ROWS)] = state[packed],
-        });
+        for (row, start) in [(ROW_H, weights.spec.hidden_start()), (ROW_BIAS, weights.spec.bias_start())] {
+            let Some(start) = start else { continue };
+            let rows = &mut self.rows[row * E * L::WIDTH..];
+            let values = (state, start, weights.spec.state_len());
+            unpack_units::<L, E>(weights, self.span, values, rows, ROWS * E * L::WIDTH);
+        }
         (self.fresh, self.pending) = (true, false);
     }
 
     /// Writes the elements' states into the packed `[B, S]`. The update must not be pending.
     pub fn store(&self, weights: &Weights<L>, state: &mut [L::Real]) {
         debug_assert!(self.fresh && !self.pending, "store of an unsettled state");
-        each_place::<L, E>(weights, self.span, |packed, place| {
-            state[packed] = match place {
-                Place::Fast(index) => self.phi[index],
-                Place::Hidden(index) => self.rows[in_rows::<L, E>(index, ROW_H, ROWS)],
-                Place::Bias(index) => self.rows[in_rows::<L, E>(index, ROW_BIAS, ROWS)],
-            };
-        });
+        pack_fast::<L, E>(weights, self.span, &self.phi, state);
+        for (row, start) in [(ROW_H, weights.spec.hidden_start()), (ROW_BIAS, weights.spec.bias_start())] {
+            let Some(start) = start else { continue };
+            let rows = &self.rows[row * E * L::WIDTH..];
+            let values = (&mut *state, start, weights.spec.state_len());
+            pack_units::<L, E>(weights, self.span, rows, ROWS * E * L::WIDTH, values);
+        }
     }
 
     /// Brings the sums of the step from x `[B, I]`: resets what `resets` `[B]` marks and applies a pending update.
@@ -138,13 +153,13 @@ impl<L: Lanes, const E: usize> Cohort<L, E> {
         let y = self.residual.as_ref().unwrap_or(last);
         let form = if self.pending { form } else { form.measure() };
         self.fresh &= !self.pending;
-        pass::<L, E>(weights, form, Operands { phi: &mut self.phi, from: None, y, z, rows: &mut self.rows });
+        pass::<L, E>(weights, form, Operands { phi: &mut self.phi, y, z, rows: &mut self.rows });
     }
 
     /// Takes the step whose sums are there: writes its activity into `[B, H]` and what the backward pass needs into
     /// `record` `[G, blocks, len, E]`.
     pub fn emit(&mut self, weights: &Weights<L>, hidden: &mut [L::Real], record: Option<(Record, &mut [L::Real])>) {
-        let (blocks, size, first) = (weights.blocks, weights.spec.hidden, self.span.first);
+        let blocks = weights.blocks;
         let fresh = self.fresh;
         let rows = L::vectors_mut(&mut self.rows).as_chunks_mut::<E>().0.as_chunks_mut::<ROWS>().0;
         let (layout, mut record) = record.unzip();
@@ -161,15 +176,9 @@ impl<L: Lanes, const E: usize> Cohort<L, E> {
                 }
             },
         );
-        for (group, rows) in self.rows.chunks_exact(blocks * ROWS * E * L::WIDTH).enumerate() {
-            for e in 0..E {
-                let element = &mut hidden[(first + group * E + e) * size..][..size];
-                for (block, units) in element.chunks_mut(L::WIDTH).enumerate() {
-                    let row = ((block * ROWS + ROW_H) * E + e) * L::WIDTH;
-                    units.copy_from_slice(&rows[row..row + units.len()]);
-                }
-            }
-        }
+        let rows = &self.rows[ROW_H * E * L::WIDTH..];
+        let values = (hidden, 0, weights.spec.hidden);
+        pack_units::<L, E>(weights, self.span, rows, ROWS * E * L::WIDTH, values);
         self.pending = true;
         if let Some(residual) = &mut self.residual {
             oja::residual::<L, E>(weights, &self.phi, &self.rows, &self.z[1], residual);
@@ -185,7 +194,7 @@ impl<L: Lanes, const E: usize> Cohort<L, E> {
         let z = &self.z[1];
         // The sums' presynaptic vector is of no interest here, only the norms are.
         let y = self.residual.as_ref().unwrap_or(z);
-        pass::<L, E>(weights, form, Operands { phi: &mut self.phi, from: None, y, z, rows: &mut self.rows });
+        pass::<L, E>(weights, form, Operands { phi: &mut self.phi, y, z, rows: &mut self.rows });
         if weights.spec.after() {
             let lanes = weights.lanes;
             let rows = L::vectors_mut(&mut self.rows).as_chunks_mut::<E>().0.as_chunks_mut::<ROWS>().0;

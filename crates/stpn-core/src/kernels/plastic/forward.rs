@@ -1,8 +1,6 @@
 //! A whole sequence forward, with the tape for its backward pass.
 
 use super::cohort::Cohort;
-use super::form::ROW_H;
-use super::packing::{Place, each_place, in_rows};
 use super::plan::Plan;
 use super::presynaptic::Span;
 use super::record::Record;
@@ -71,8 +69,7 @@ fn run<L: Lanes, const E: usize>(
     let (input, hidden_size) = (weights.spec.input, weights.spec.hidden);
     let layout = Record::new(&weights.spec);
     let record_len = span.groups * weights.blocks * layout.len * E * L::WIDTH;
-    let mut cohort = Cohort::<L, E>::new(weights, span);
-    cohort.load(weights, sequence.state);
+    let mut cohort = Cohort::<L, E>::loaded(weights, span, sequence.state);
     let phi_len = cohort.phi().len();
     let mut tape = every.map(|every| {
         let residual_len = if weights.spec.oja() { steps.div_ceil(every) * span.groups * weights.width * E } else { 0 };
@@ -113,18 +110,12 @@ fn run<L: Lanes, const E: usize>(
     tape
 }
 
-/// The activity in the rows of a cohort, `[G·E, H]`; empty for a layer without recurrence.
+/// The activity of a cohort, `[G·E, H]`; empty for a layer without recurrence.
 fn start<L: Lanes, const E: usize>(weights: &Weights<L>, cohort: &Cohort<L, E>, span: Span) -> Vec<L::Real> {
     if !weights.spec.config.recurrent {
         return Vec::new();
     }
-    let (size, state_len) = (weights.spec.hidden, weights.spec.state_len());
-    let mut start = vec![L::Real::ZERO; span.groups * E * size];
-    each_place::<L, E>(weights, Span { first: 0, ..span }, |packed, place| {
-        if let Place::Hidden(index) = place {
-            let neuron = packed % state_len;
-            start[packed / state_len * size + neuron] = cohort.rows()[in_rows::<L, E>(index, ROW_H, super::form::ROWS)];
-        }
-    });
+    let mut start = vec![L::Real::ZERO; span.groups * E * weights.spec.hidden];
+    cohort.copy_hidden(weights, &mut start);
     start
 }

@@ -9,6 +9,9 @@ use crate::kernels::lanes::Lanes;
 pub const NEURON_SUMS: [Neuron; 5] =
     [Neuron::Bias, Neuron::Gain, Neuron::Offset, Neuron::BiasLambda, Neuron::BiasGamma];
 
+/// Columns that are unpacked together: few enough that their sums stay in the first-level cache from neuron to neuron.
+const TILE: usize = 64;
+
 /// Gradients summed over time steps and batch elements.
 #[derive(Debug)]
 pub struct Gradients<L: Lanes> {
@@ -47,17 +50,38 @@ impl<L: Lanes> Gradients<L> {
 
     /// Writes the packed gradient.
     pub fn unpack(&self, weights: &Weights<L>, packed: &mut [L::Real]) {
-        let ranges = &weights.ranges;
-        let (hidden, plastic) = (weights.spec.hidden, weights.spec.plastic());
-        let mut lambda = vec![0.0; ranges.lambda.len()];
-        let mut gamma = vec![0.0; ranges.gamma.len()];
-        for neuron in 0..hidden {
-            let (block, lane) = (neuron / L::WIDTH, neuron % L::WIDTH);
-            for column in 0..self.width {
-                let entry = (block * self.width + column) * ENTRY * L::WIDTH + lane;
-                packed[ranges.weight.start + neuron * self.width + column] = self.table[entry];
-                if plastic.contains(&column) {
-                    let effective = [self.table[entry + L::WIDTH].wide(), self.table[entry + 2 * L::WIDTH].wide()];
+        let (ranges, spec) = (&weights.ranges, &weights.spec);
+        let (hidden, plastic) = (spec.hidden, spec.plastic());
+        let mut lambda = vec![0.0; if spec.direct_rates() { 0 } else { ranges.lambda.len() }];
+        let mut gamma = lambda.clone();
+        for first in (0..self.width).step_by(TILE) {
+            let columns = first..self.width.min(first + TILE);
+            for neuron in 0..hidden {
+                let (block, lane) = (neuron / L::WIDTH, neuron % L::WIDTH);
+                // The sums of parameter `which` of this neuron, column by column.
+                let sums = |which: usize, from: usize| {
+                    let start = ((block * self.width + from) * ENTRY + which) * L::WIDTH + lane;
+                    self.table[start..].iter().step_by(ENTRY * L::WIDTH)
+                };
+                let row = ranges.weight.start + neuron * self.width;
+                let weight = packed[row + columns.start..row + columns.end].iter_mut();
+                weight.zip(sums(0, columns.start)).for_each(|(to, from)| *to = *from);
+                let columns = columns.start.max(plastic.start)..columns.end.min(plastic.end);
+                if columns.is_empty() {
+                    continue;
+                }
+                let rates = sums(1, columns.start).zip(sums(2, columns.start));
+                if spec.direct_rates() {
+                    let row = neuron * plastic.len() + columns.start - plastic.start;
+                    let (to_lambda, to_gamma) = packed[ranges.lambda.start..ranges.gamma.end].split_at_mut(ranges.lambda.len());
+                    let to = to_lambda[row..row + columns.len()].iter_mut().zip(&mut to_gamma[row..]);
+                    to.zip(rates).for_each(|((to_lambda, to_gamma), (lambda, gamma))| {
+                        (*to_lambda, *to_gamma) = (*lambda, *gamma);
+                    });
+                    continue;
+                }
+                for (column, (to_lambda, to_gamma)) in columns.zip(rates) {
+                    let effective = [to_lambda.wide(), to_gamma.wide()];
                     weights.add_rate_gradient(neuron, column, effective, [&mut lambda, &mut gamma]);
                 }
             }

@@ -14,6 +14,7 @@ mod packing;
 mod plan;
 mod prepared;
 mod presynaptic;
+mod recompute;
 mod record;
 mod sensitivity;
 mod spec;

@@ -1,48 +1,109 @@
-//! Where each scalar of a packed state lies in a cohort's layout.
+//! The scalars of packed states `[B, S]` on their way into and out of a cohort's layout.
+
+use std::ops::Range;
 
 use super::presynaptic::Span;
 use super::weights::Weights;
+use crate::kernels::Real;
 use crate::kernels::lanes::Lanes;
 
-/// A scalar of the state in a cohort.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// h: scalar in dense rows `[G, blocks, E]` of vectors.
-    Hidden(usize),
-    /// F: scalar in `[G, blocks, D, E]` of vectors.
-    Fast(usize),
-    /// Bias state: scalar in dense rows `[G, blocks, E]` of vectors.
-    Bias(usize),
+/// Reads F of the cohort's elements into `[G, blocks, D, E]` of vectors.
+pub fn unpack_fast<L: Lanes, const E: usize>(
+    weights: &Weights<L>,
+    span: Span,
+    packed: &[L::Real],
+    fast: &mut [L::Real],
+) {
+    fast.fill(L::Real::ZERO);
+    for index in 0..span.groups * E {
+        let values = &packed[fast_of(weights, span.first + index)];
+        // Episodes start with zeros, which are there already.
+        if values.iter().fold(0, |bits, value| bits | value.wide().to_bits()) == 0 {
+            continue;
+        }
+        each_row::<L, E>(weights, index, |row, start| {
+            let columns = fast[start..].iter_mut().step_by(E * L::WIDTH);
+            columns.zip(&values[row]).for_each(|(to, from)| *to = *from);
+        });
+    }
 }
 
-/// Calls `visit` with the index of every scalar of the packed states `[B, S]` of a cohort, and its place.
-pub fn each_place<L: Lanes, const E: usize>(weights: &Weights<L>, span: Span, mut visit: impl FnMut(usize, Place)) {
+/// Writes F of the cohort's elements into packed states.
+pub fn pack_fast<L: Lanes, const E: usize>(weights: &Weights<L>, span: Span, fast: &[L::Real], packed: &mut [L::Real]) {
+    for index in 0..span.groups * E {
+        let values = &mut packed[fast_of(weights, span.first + index)];
+        each_row::<L, E>(weights, index, |row, start| {
+            let columns = fast[start..].iter().step_by(E * L::WIDTH);
+            values[row].iter_mut().zip(columns).for_each(|(to, from)| *to = *from);
+        });
+    }
+}
+
+/// Where F of an element lies in packed states.
+fn fast_of<L: Lanes>(weights: &Weights<L>, element: usize) -> Range<usize> {
     let spec = &weights.spec;
-    let (blocks, width, state_len) = (weights.blocks, weights.width, spec.state_len());
-    let plastic = spec.plastic();
-    for group in 0..span.groups {
-        for e in 0..E {
-            let packed = (span.first + group * E + e) * state_len;
-            for neuron in 0..spec.hidden {
-                let (block, lane) = (group * blocks + neuron / L::WIDTH, neuron % L::WIDTH);
-                let row = (block * E + e) * L::WIDTH + lane;
-                if spec.config.recurrent {
-                    visit(packed + neuron, Place::Hidden(row));
-                }
-                if let Some(start) = spec.bias_start() {
-                    visit(packed + start + neuron, Place::Bias(row));
-                }
-                let fast = packed + spec.fast_start() + neuron * plastic.len();
-                for (index, column) in plastic.clone().enumerate() {
-                    visit(fast + index, Place::Fast(((block * width + column) * E + e) * L::WIDTH + lane));
+    let start = element * spec.state_len() + spec.fast_start();
+    start..start + spec.hidden * spec.plastic().len()
+}
+
+/// Calls `visit` for each neuron with its range of a packed F and the scalar of the cohort's at which its plastic
+/// columns start, for the element of that number.
+#[inline(always)]
+fn each_row<L: Lanes, const E: usize>(weights: &Weights<L>, index: usize, mut visit: impl FnMut(Range<usize>, usize)) {
+    let (blocks, width, plastic) = (weights.blocks, weights.width, weights.spec.plastic());
+    let (group, e) = (index / E, index % E);
+    for neuron in 0..weights.spec.hidden {
+        let row = (group * blocks + neuron / L::WIDTH) * width + plastic.start;
+        let start = (row * E + e) * L::WIDTH + neuron % L::WIDTH;
+        visit(neuron * plastic.len()..(neuron + 1) * plastic.len(), start);
+    }
+}
+
+/// Reads values of all units, `[B, len]` from `start` on, into the cohort's vectors, of which each block of neurons
+/// has E in a row, `stride` scalars after those of the block before. Lanes without a unit become zero.
+#[inline(always)]
+pub fn unpack_units<L: Lanes, const E: usize>(
+    weights: &Weights<L>,
+    span: Span,
+    (values, start, len): (&[L::Real], usize, usize),
+    rows: &mut [L::Real],
+    stride: usize,
+) {
+    for index in 0..span.groups * E {
+        let units = &values[(span.first + index) * len + start..][..weights.spec.hidden];
+        let rows = &mut rows[index / E * weights.blocks * stride + index % E * L::WIDTH..];
+        for (units, rows) in units.chunks(L::WIDTH).zip(rows.chunks_mut(stride)) {
+            let row = &mut rows[..L::WIDTH];
+            // Whole vectors go as such: a call of memcpy for each would cost more than the copy.
+            match units.len() == L::WIDTH {
+                true => L::vectors_mut(row)[0] = L::vectors(units)[0],
+                false => {
+                    row.iter_mut().zip(units).for_each(|(to, from)| *to = *from);
+                    row[units.len()..].iter_mut().for_each(|to| *to = L::Real::ZERO);
                 }
             }
         }
     }
 }
 
-/// Index of a scalar of dense rows `[G, blocks, E]` in row `row` of rows `[G, blocks, count, E]`.
-pub fn in_rows<L: Lanes, const E: usize>(dense: usize, row: usize, count: usize) -> usize {
-    let vectors = E * L::WIDTH;
-    (dense / vectors * count + row) * vectors + dense % vectors
+/// Writes values of all units back: the reverse of [`unpack_units`].
+#[inline(always)]
+pub fn pack_units<L: Lanes, const E: usize>(
+    weights: &Weights<L>,
+    span: Span,
+    rows: &[L::Real],
+    stride: usize,
+    (values, start, len): (&mut [L::Real], usize, usize),
+) {
+    for index in 0..span.groups * E {
+        let units = &mut values[(span.first + index) * len + start..][..weights.spec.hidden];
+        let rows = &rows[index / E * weights.blocks * stride + index % E * L::WIDTH..];
+        for (units, rows) in units.chunks_mut(L::WIDTH).zip(rows.chunks(stride)) {
+            let row = &rows[..L::WIDTH];
+            match units.len() == L::WIDTH {
+                true => L::vectors_mut(units)[0] = L::vectors(row)[0],
+                false => units.iter_mut().zip(row).for_each(|(to, from)| *to = *from),
+            }
+        }
+    }
 }

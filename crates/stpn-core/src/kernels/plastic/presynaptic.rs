@@ -65,6 +65,12 @@ impl Span {
         }
     }
 
+    /// One of the groups alone.
+    #[inline(always)]
+    pub fn group<const E: usize>(self, group: usize) -> Self {
+        Self { first: self.first + group * E, groups: 1 }
+    }
+
     /// The marked elements as (group, place in the group).
     #[inline(always)]
     pub fn marked<const E: usize>(self, resets: &[u8]) -> impl Iterator<Item = (usize, usize)> {

@@ -102,6 +102,11 @@ impl PlasticSpec {
         }
     }
 
+    /// Where h starts in the packed state of one element, if it is part of it.
+    pub fn hidden_start(&self) -> Option<usize> {
+        self.config.recurrent.then_some(0)
+    }
+
     /// Where F starts in the packed state of one element; h, where there is one, comes before it.
     pub fn fast_start(&self) -> usize {
         if self.config.recurrent { self.hidden } else { 0 }
@@ -141,6 +146,11 @@ impl PlasticSpec {
     /// True where λ multiplies the whole update.
     pub fn decay_all(&self) -> bool {
         self.config.decay == Decay::All
+    }
+
+    /// True where λ and γ of a synapse are parameters of its own, as they are.
+    pub fn direct_rates(&self) -> bool {
+        self.config.granularity == Granularity::Synapse && !self.hebbff && !self.decay_all()
     }
 
     /// The sums that the forward pass needs.

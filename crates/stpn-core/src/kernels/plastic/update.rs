@@ -46,8 +46,6 @@ impl UpdateForm {
 pub struct Operands<'a, T> {
     /// Fast weights `[G, blocks, D, E]` vectors: read, and written by an update.
     pub phi: &'a mut [T],
-    /// Where the fast weights are read instead, if elsewhere.
-    pub from: Option<&'a [T]>,
     /// Presynaptic vector of the update, `[G, D, E]`.
     pub y: &'a [T],
     /// Presynaptic vector of the sums, `[G, D, E]`.
@@ -79,10 +77,6 @@ pub fn pass<L: Lanes, const E: usize>(weights: &Weights<L>, form: UpdateForm, op
         true false false Some(Sums::Norm);
         true true false Some(Sums::Apart);
         true true true Some(Sums::Apart);
-        true false false None;
-        true false true None;
-        true true false None;
-        true true true None;
     }
 }
 
@@ -91,12 +85,11 @@ pub fn pass<L: Lanes, const E: usize>(weights: &Weights<L>, form: UpdateForm, op
 #[inline(always)]
 fn chunks<L: Lanes, const E: usize>(weights: &Weights<L>, form: UpdateForm, operands: Operands<'_, L::Real>) {
     let lanes = weights.lanes;
-    let Operands { phi, from, y, z, rows } = operands;
+    let Operands { phi, y, z, rows } = operands;
     let (blocks, width) = (weights.blocks, weights.width);
     let groups = y.len() / (width * E);
     let bound = lanes.splat(L::Real::of(weights.spec.config.clamp.unwrap_or(f64::INFINITY)));
     let phi = L::vectors_mut(phi).as_chunks_mut::<E>().0;
-    let from = from.map(|from| L::vectors(from).as_chunks::<E>().0);
     let (y, z) = (y.as_chunks::<E>().0, z.as_chunks::<E>().0);
     let rows = L::vectors_mut(rows).as_chunks_mut::<E>().0.as_chunks_mut::<ROWS>().0;
     for start in (0..width).step_by(CHUNK) {
@@ -111,7 +104,7 @@ fn chunks<L: Lanes, const E: usize>(weights: &Weights<L>, form: UpdateForm, oper
                     form,
                     bound,
                     table,
-                    from.map(|from| &from[run + start..run + end]),
+                    None,
                     &mut phi[run + start..run + end],
                     &y[group * width + start..group * width + end],
                     &z[group * width + start..group * width + end],
@@ -132,10 +125,11 @@ fn chunks<L: Lanes, const E: usize>(weights: &Weights<L>, form: UpdateForm, oper
     }
 }
 
-/// The inner loop: a run of columns of one block of neurons, E batch elements at a time.
+/// The inner loop: a run of columns of one block of neurons, E batch elements at a time. Reads Φ from elsewhere where
+/// `from` says so.
 #[inline(always)]
 #[expect(clippy::too_many_arguments, reason = "the operands of one inner loop")]
-fn run_of_columns<L: Lanes, const E: usize>(
+pub fn run_of_columns<L: Lanes, const E: usize>(
     lanes: L,
     form: UpdateForm,
     bound: L::Vector,
