@@ -1,14 +1,19 @@
-//! A whole batch by a kernel: divided into blocks of a fixed size, which run in parallel.
+//! A whole batch by a kernel: divided into blocks, which run in parallel.
 //!
 //! The division depends on the batch alone and gradients of parameters are summed block by block in order, so that
 //! results are the same, bit for bit, for any number of threads.
+
+use std::borrow::Cow;
 
 use rayon::prelude::*;
 
 use super::{Extent, Prepared, Real, Tape};
 
-/// Batch elements in a block: a multiple of every instruction set's group, small enough to occupy many threads.
-const BLOCK: usize = 8;
+/// Batch elements in a block: a multiple of every instruction set's group; a large batch affords larger blocks, which
+/// share more of what each block does once, and still occupies many threads.
+fn block_size(extent: Extent) -> usize {
+    if extent.batch < 128 { 8 } else { 16 }
+}
 
 /// Sizes of the slices that belong to one batch element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,22 +66,39 @@ pub struct Operands<'a, T> {
     pub resets: Option<&'a [u8]>,
 }
 
-/// The batch elements of each block, and their extent.
-fn blocks(extent: Extent) -> impl IndexedParallelIterator<Item = (usize, Extent)> {
-    (0..extent.batch.div_ceil(BLOCK)).into_par_iter().map(move |block| {
-        let first = block * BLOCK;
-        (first, Extent { steps: extent.steps, batch: BLOCK.min(extent.batch - first) })
-    })
+/// One block: its extent, its first batch element, and its part of the states `[B, S]`.
+struct Block<'a, T> {
+    first: usize,
+    part: Extent,
+    state: &'a mut [T],
 }
 
-/// The elements `first..first + part.batch` out of `[T, B, width]`.
-fn gather<V: Copy>(values: &[V], batch: usize, first: usize, part: Extent, width: usize) -> Vec<V> {
+/// Divides a batch.
+fn blocks<T: Real>(extent: Extent, state: &mut [T], state_len: usize) -> Vec<Block<'_, T>> {
+    let size = block_size(extent);
+    let mut rest = state;
+    (0..extent.batch.div_ceil(size))
+        .map(|block| {
+            let first = block * size;
+            let part = Extent { steps: extent.steps, batch: size.min(extent.batch - first) };
+            let (state, after) = std::mem::take(&mut rest).split_at_mut(part.batch * state_len);
+            rest = after;
+            Block { first, part, state }
+        })
+        .collect()
+}
+
+/// The elements `first..first + part.batch` out of `[T, B, width]`; no copy where that is all of them.
+fn gather<V: Copy>(values: &[V], batch: usize, first: usize, part: Extent, width: usize) -> Cow<'_, [V]> {
+    if part.batch == batch {
+        return Cow::Borrowed(&values[..part.steps * batch * width]);
+    }
     let mut block = Vec::with_capacity(part.steps * part.batch * width);
     for t in 0..part.steps {
         let start = (t * batch + first) * width;
         block.extend_from_slice(&values[start..start + part.batch * width]);
     }
-    block
+    Cow::Owned(block)
 }
 
 /// Puts the blocks' `[T, b, width]` together to `[T, B, width]`.
@@ -84,7 +106,7 @@ fn scatter<T: Real>(blocks: &[&[T]], extent: Extent, width: usize) -> Vec<T> {
     let mut values = vec![T::ZERO; extent.steps * extent.batch * width];
     let row = (extent.batch * width).max(1);
     values.par_chunks_mut(row).enumerate().for_each(|(t, values)| {
-        for (block, values) in blocks.iter().zip(values.chunks_mut(BLOCK * width)) {
+        for (block, values) in blocks.iter().zip(values.chunks_mut((block_size(extent) * width).max(1))) {
             values.copy_from_slice(&block[t * values.len()..(t + 1) * values.len()]);
         }
     });
@@ -94,18 +116,17 @@ fn scatter<T: Real>(blocks: &[&[T]], extent: Extent, width: usize) -> Vec<T> {
 /// Forward over a batch from `state` `[B, S]`.
 pub fn forward<T: Real>(kernel: &dyn Prepared<T>, operands: Operands<'_, T>, state: &[T], tape: bool) -> Forward<T> {
     let Operands { extent, sizes, x, resets } = operands;
-    let run = |(first, part): (usize, Extent)| {
+    let run = |Block { first, part, state }: Block<'_, T>| {
         let x = gather(x, extent.batch, first, part, sizes.input);
         let resets = resets.map(|resets| gather(resets, extent.batch, first, part, 1));
-        let mut state = state[first * sizes.state..(first + part.batch) * sizes.state].to_vec();
         let mut hidden = vec![T::ZERO; part.steps * part.batch * sizes.hidden];
-        let tape = kernel.forward(part, &x, resets.as_deref(), &mut state, &mut hidden, tape);
-        (hidden, state, tape)
+        let tape = kernel.forward(part, &x, resets.as_deref(), state, &mut hidden, tape);
+        (hidden, tape)
     };
-    let parts: Vec<_> = blocks(extent).map(run).collect();
-    let hidden = scatter(&parts.iter().map(|(hidden, ..)| &hidden[..]).collect::<Vec<_>>(), extent, sizes.hidden);
-    let state = parts.iter().flat_map(|(_, state, _)| state).copied().collect();
-    let tape = tape.then(|| BatchTape { blocks: parts.into_iter().filter_map(|(.., tape)| tape).collect() });
+    let mut state = state.to_vec();
+    let parts: Vec<_> = blocks(extent, &mut state, sizes.state).into_par_iter().map(run).collect();
+    let hidden = scatter(&parts.iter().map(|(hidden, _)| &hidden[..]).collect::<Vec<_>>(), extent, sizes.hidden);
+    let tape = tape.then(|| BatchTape { blocks: parts.into_iter().filter_map(|(_, tape)| tape).collect() });
     Forward { hidden, state, tape }
 }
 
@@ -121,14 +142,11 @@ pub fn backward<T: Real>(
     want_x: bool,
 ) -> Backward<T> {
     let Operands { extent, sizes, x, resets } = operands;
-    let run = |((first, part), tape): ((usize, Extent), &Tape)| {
+    let run = |(Block { first, part, state: grad_state }, tape): (Block<'_, T>, &Tape)| {
         let x = gather(x, extent.batch, first, part, sizes.input);
         let resets = resets.map(|resets| gather(resets, extent.batch, first, part, 1));
         let hidden = gather(hidden, extent.batch, first, part, sizes.hidden);
         let grad_hidden = gather(grad_hidden, extent.batch, first, part, sizes.hidden);
-        let states = first * sizes.state..(first + part.batch) * sizes.state;
-        let mut grad_state =
-            grad_state.map_or_else(|| vec![T::ZERO; states.len()], |grad| grad[states.clone()].to_vec());
         let mut grad_x = want_x.then(|| vec![T::ZERO; x.len()]);
         let mut parameters = vec![T::ZERO; sizes.parameters];
         kernel.backward(
@@ -138,27 +156,27 @@ pub fn backward<T: Real>(
             &hidden,
             tape,
             &grad_hidden,
-            &mut grad_state,
+            grad_state,
             grad_x.as_deref_mut(),
             &mut parameters,
         );
-        (grad_x, grad_state, parameters)
+        (grad_x, parameters)
     };
-    let parts: Vec<_> = blocks(extent).zip(&tape.blocks).map(run).collect();
+    let mut state = grad_state.map_or_else(|| vec![T::ZERO; extent.batch * sizes.state], <[T]>::to_vec);
+    let blocks = blocks(extent, &mut state, sizes.state);
+    let (x, parameters): (Vec<_>, Vec<_>) = blocks.into_par_iter().zip(&tape.blocks).map(run).unzip();
     let x = want_x.then(|| {
-        let parts: Vec<&[T]> = parts.iter().filter_map(|(x, ..)| x.as_deref()).collect();
+        let parts: Vec<&[T]> = x.iter().flatten().map(Vec::as_slice).collect();
         scatter(&parts, extent, sizes.input)
     });
-    let state = parts.iter().flat_map(|(_, state, _)| state).copied().collect();
-    Backward { x, state, parameters: sum(parts.into_iter().map(|(.., parameters)| parameters), sizes.parameters) }
+    Backward { x, state, parameters: sum(&parameters, sizes.parameters) }
 }
 
 /// Sum of the blocks' gradients, block by block in order.
-fn sum<T: Real>(parts: impl Iterator<Item = Vec<T>>, len: usize) -> Vec<T> {
-    let parts: Vec<Vec<T>> = parts.collect();
+fn sum<T: Real>(parts: &[Vec<T>], len: usize) -> Vec<T> {
     let mut total = vec![T::ZERO; len];
     total.par_chunks_mut(1 << 14).enumerate().for_each(|(chunk, total)| {
-        for part in &parts {
+        for part in parts {
             for (total, part) in total.iter_mut().zip(&part[chunk << 14..]) {
                 *total += *part;
             }

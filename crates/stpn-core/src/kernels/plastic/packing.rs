@@ -22,8 +22,8 @@ pub fn unpack_fast<L: Lanes, const E: usize>(
             continue;
         }
         each_row::<L, E>(weights, index, |row, start| {
-            let columns = fast[start..].iter_mut().step_by(E * L::WIDTH);
-            columns.zip(&values[row]).for_each(|(to, from)| *to = *from);
+            let columns = fast[start..].chunks_mut(E * L::WIDTH);
+            columns.zip(&values[row]).for_each(|(to, from)| to[0] = *from);
         });
     }
 }
@@ -33,8 +33,8 @@ pub fn pack_fast<L: Lanes, const E: usize>(weights: &Weights<L>, span: Span, fas
     for index in 0..span.groups * E {
         let values = &mut packed[fast_of(weights, span.first + index)];
         each_row::<L, E>(weights, index, |row, start| {
-            let columns = fast[start..].iter().step_by(E * L::WIDTH);
-            values[row].iter_mut().zip(columns).for_each(|(to, from)| *to = *from);
+            let columns = fast[start..].chunks(E * L::WIDTH);
+            values[row].iter_mut().zip(columns).for_each(|(to, from)| *to = from[0]);
         });
     }
 }
