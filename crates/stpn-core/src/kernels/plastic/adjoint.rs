@@ -5,11 +5,15 @@
 //! the gradients of W, λ and γ, makes the columns' sums (the gradient of z), and, with X_{t−1} still in the register,
 //! the row sums of step t−1.
 
-use super::form::CHUNK;
 use super::gradients::Gradients;
+use super::recompute::Steps;
+use super::update::UpdateForm;
 use super::weights::{ENTRY, Weights};
 use crate::kernels::Real;
 use crate::kernels::lanes::Lanes;
+
+/// Columns in a chunk: what its runs need stays in the first- and second-level caches from block to block.
+pub const CHUNK: usize = 64;
 
 /// Scale s of Φ after the step.
 pub const C_SCALE_AFTER: usize = 0;
@@ -77,8 +81,10 @@ pub struct Operands<'a, T> {
     pub gradient: &'a mut [T],
     /// Φ after the step, `[G, blocks, D, E]` vectors; read only where the state is normalised after the update.
     pub phi_after: &'a [T],
-    /// Φ before the step.
+    /// Φ before the step, or before the first of `replay`.
     pub phi: &'a [T],
+    /// Updates that lead from `phi` to Φ before the step, and their number.
+    pub replay: (Steps<'a, T>, usize),
     /// Presynaptic vector of the step, `[G, D, E]`.
     pub z: &'a [T],
     /// What the step's update took for it.
@@ -91,8 +97,9 @@ pub struct Operands<'a, T> {
     pub coefficients: &'a [T],
     /// `[G, blocks, SUMS, E]` vectors, overwritten.
     pub sums: &'a mut [T],
-    /// Scratch `[CHUNK, E]` vectors.
+    /// Scratch, each `[CHUNK, E]` vectors.
     pub columns: &'a mut [T],
+    pub again: &'a mut [T],
     /// Gradient of z, `[G, D, E]`, overwritten where wanted.
     pub grad_z: &'a mut [T],
     /// Φ before the step came out of a clamp; not so at the start of a sequence.
@@ -161,8 +168,8 @@ fn chunks<L: Lanes, const E: usize>(
 ) {
     let lanes = weights.lanes;
     let (blocks, width) = (weights.blocks, weights.width);
-    let Operands { gradient, phi_after, phi, z, y, y_before, grad_y, coefficients, sums, columns, grad_z, bounded } =
-        operands;
+    let Operands { gradient, phi_after, phi, z, y, y_before, grad_y, coefficients, sums, columns, grad_z, .. } = operands;
+    let Operands { bounded, again, replay: (replay, replays), .. } = operands;
     let groups = z.len() / (width * E);
     let limit = if bounded { weights.spec.config.clamp.unwrap_or(f64::INFINITY) } else { f64::INFINITY };
     let bounds = [weights.spec.config.clamp.unwrap_or(f64::INFINITY), limit];
@@ -176,6 +183,7 @@ fn chunks<L: Lanes, const E: usize>(
     let columns = L::vectors_mut(columns).as_chunks_mut::<E>().0;
     let [z, y, y_before, grad_y] = [z, y, y_before, grad_y].map(|values| values.as_chunks::<E>().0);
     let grad_z = grad_z.as_chunks_mut::<E>().0;
+    let again = L::vectors_mut(again).as_chunks_mut::<E>().0;
     for start in (0..width).step_by(CHUNK) {
         let end = width.min(start + CHUNK);
         for group in 0..groups {
@@ -186,6 +194,17 @@ fn chunks<L: Lanes, const E: usize>(
             for block in 0..blocks {
                 let row = group * blocks + block;
                 let run = row * width + start..row * width + end;
+                let mut phi = &phi[run.clone()];
+                // The normalisation after the update never replays: it needs Φ on either side.
+                if !form.after && replays > 0 {
+                    let again = &mut again[..end - start];
+                    let update = UpdateForm { update: true, scaled: form.before, clamped: form.clamped, sums: None };
+                    for step in 0..replays {
+                        let from = (step == 0).then_some(phi);
+                        replay.update(weights, update, bounds[0], step, row, start..end, from, again);
+                    }
+                    phi = again;
+                }
                 let sums = run_of_columns(
                     lanes,
                     form,
@@ -193,8 +212,8 @@ fn chunks<L: Lanes, const E: usize>(
                     &weights.entries(block)[start..end],
                     &mut gradients.entries(block)[start..end],
                     &mut gradient[run.clone()],
-                    if form.after { &phi_after[run.clone()] } else { &phi[run.clone()] },
-                    &phi[run],
+                    if form.after { &phi_after[run] } else { phi },
+                    phi,
                     &z[here.clone()],
                     &y[here.clone()],
                     &y_before[here.clone()],

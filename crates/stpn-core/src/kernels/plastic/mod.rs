@@ -16,6 +16,7 @@ mod prepared;
 mod presynaptic;
 mod recompute;
 mod record;
+mod segment;
 mod sensitivity;
 mod spec;
 mod stepper;

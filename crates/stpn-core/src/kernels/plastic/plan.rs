@@ -5,12 +5,16 @@ use super::weights::{ENTRY, Weights};
 use crate::kernels::Extent;
 use crate::kernels::lanes::Lanes;
 
-/// Tables beyond this many bytes do not stay in the second-level cache from step to step, so that more than one
-/// group should use them each time they come.
+/// Tables beyond this many bytes do not stay in the second-level cache from step to step, nor do fast weights of
+/// their size.
 const LARGE_TABLE: usize = 1 << 19;
 
-/// Batch elements in a cohort that shares a large table.
-const LARGE_COHORT: usize = 8;
+/// Batch elements in a cohort that shares a large table: more would not stay in the third-level cache.
+const LARGE_COHORT: usize = 4;
+
+/// Steps from slot to slot of a segment with large fast weights: running an update again costs less than a way to
+/// memory and back.
+const LARGE_STRIDE: usize = 4;
 
 /// Bytes of fast weights that a segment may keep and still find again in the second-level cache.
 const SEGMENT_BYTES: usize = 5 << 18;
@@ -30,13 +34,18 @@ pub struct CohortPlan {
     pub width: usize,
     /// Steps in a segment.
     pub every: usize,
+    /// Steps from slot to slot of a segment; what lies between is run again in the first-level cache.
+    pub stride: usize,
 }
 
 impl Plan {
     /// Divides a block. Depends on nothing but the layer, the extent and the instruction set.
     pub fn new<L: Lanes>(weights: &Weights<L>, extent: Extent) -> Self {
         let table = weights.blocks * weights.width * ENTRY * L::WIDTH * size_of::<L::Real>();
-        let groups = if table > LARGE_TABLE { LARGE_COHORT / L::GROUP } else { 1 };
+        let large = table > LARGE_TABLE;
+        let groups = if large { LARGE_COHORT / L::GROUP } else { 1 };
+        // Oja's rule needs all rows for the next update, the normalisation after it Φ on either side of a step.
+        let stride = if large && !weights.spec.after() && !weights.spec.oja() { LARGE_STRIDE } else { 1 };
         let mut cohorts = Vec::new();
         let full = extent.batch / L::GROUP;
         for first in (0..full).step_by(groups.max(1)) {
@@ -45,11 +54,12 @@ impl Plan {
                 span,
                 width: L::GROUP,
                 every: every(table / ENTRY, span.groups * L::GROUP, extent),
+                stride,
             });
         }
         for first in full * L::GROUP..extent.batch {
             let span = Span { first, groups: 1 };
-            cohorts.push(CohortPlan { span, width: 1, every: every(table / ENTRY, 1, extent) });
+            cohorts.push(CohortPlan { span, width: 1, every: every(table / ENTRY, 1, extent), stride });
         }
         Self { cohorts }
     }

@@ -1,8 +1,10 @@
-//! The pass over the fast weights that brings them back for the backward pass: the updates of several steps, from a
-//! checkpoint, with what the forward pass recorded.
+//! Bringing Φ back for the backward pass: the updates of several steps again, with what the forward pass recorded.
 //!
 //! All that the updates need is known, so that the steps may be the inner loop: a chunk of columns goes through all of
 //! them while it, and its part of the table, are in the first-level cache.
+
+use std::mem::swap;
+use std::ops::Range;
 
 use super::presynaptic::Span;
 use super::update::{UpdateForm, run_of_columns};
@@ -11,14 +13,13 @@ use crate::kernels::Real;
 use crate::kernels::lanes::Lanes;
 
 /// Columns in a chunk: two states of a group and the table in 24 KiB in f32 with AVX-512.
-const CHUNK: usize = 32;
+pub const CHUNK: usize = 32;
 
-/// The operands of n updates of a cohort of G groups of E batch elements, one after the other.
-pub struct Updates<'a, T> {
-    /// Φ before the first, `[G, blocks, D, E]` vectors.
-    pub start: &'a [T],
-    /// Φ after each, `[n, G, blocks, D, E]` vectors, overwritten.
-    pub slots: &'a mut [T],
+/// What n successive updates of a cohort of G groups of E batch elements read beside Φ.
+#[derive(Clone, Copy)]
+pub struct Steps<'a, T> {
+    /// The cohort.
+    pub span: Span,
     /// What each takes for the presynaptic vector, `[n, G, D, E]`.
     pub y: &'a [T],
     /// Activities `[n, G, blocks, E]` vectors.
@@ -31,8 +32,50 @@ pub struct Updates<'a, T> {
     pub resets: Option<(usize, &'a [u8])>,
 }
 
-/// Runs the updates.
-pub fn run<L: Lanes, const E: usize>(weights: &Weights<L>, span: Span, updates: Updates<'_, L::Real>) {
+impl<T: Real> Steps<'_, T> {
+    /// Takes a run of columns of one row of the cohort through one update: from `before`, or in place.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "where the run lies and what happens to it")]
+    pub fn update<L: Lanes<Real = T>, const E: usize>(
+        &self,
+        weights: &Weights<L>,
+        form: UpdateForm,
+        bound: L::Vector,
+        step: usize,
+        row: usize,
+        columns: Range<usize>,
+        before: Option<&[[L::Vector; E]]>,
+        after: &mut [[L::Vector; E]],
+    ) {
+        let (lanes, blocks, width) = (weights.lanes, weights.blocks, weights.width);
+        let (group, block) = (row / blocks, row % blocks);
+        let (len, place) = self.scale;
+        let z = (step * self.span.groups + group) * width;
+        let y = &self.y.as_chunks::<E>().0[z + columns.start..z + columns.end];
+        let at = step * self.span.groups * blocks + row;
+        let hidden = &L::vectors(self.hidden).as_chunks::<E>().0[at];
+        let scale = match place {
+            Some(place) => L::vectors(self.records).as_chunks::<E>().0[at * len + place],
+            None => [lanes.splat(T::ONE); E],
+        };
+        run_of_columns(lanes, form, bound, &weights.entries(block)[columns], before, after, y, y, &scale, hidden);
+        let resets = self.resets.and_then(|(batch, resets)| resets.get(step * batch..(step + 1) * batch));
+        for (_, e) in resets.into_iter().flat_map(|resets| self.span.group::<E>(group).marked::<E>(resets)) {
+            after.iter_mut().for_each(|vectors| vectors[e] = lanes.splat(T::ZERO));
+        }
+    }
+}
+
+/// Runs as many updates as there are, from Φ before the first, and keeps Φ after every `stride`-th of them in `slots`
+/// `[n / stride, G, blocks, D, E]`. `between` is scratch, `[2, CHUNK, E]` vectors.
+pub fn run<L: Lanes, const E: usize>(
+    weights: &Weights<L>,
+    steps: Steps<'_, L::Real>,
+    start: &[L::Real],
+    stride: usize,
+    slots: &mut [L::Real],
+    between: &mut [L::Real],
+) {
     let form = UpdateForm::fused(weights).silent();
     macro_rules! forms {
         ($($scaled:literal $clamped:literal;)*) => {
@@ -41,7 +84,7 @@ pub fn run<L: Lanes, const E: usize>(weights: &Weights<L>, span: Span, updates: 
                 || match form {
                     $(UpdateForm { scaled: $scaled, clamped: $clamped, .. } => {
                         let form = UpdateForm { update: true, scaled: $scaled, clamped: $clamped, sums: None };
-                        chunks::<L, E>(weights, span, form, updates);
+                        chunks::<L, E>(weights, form, steps, start, stride, slots, between);
                     })*
                 },
             )
@@ -58,38 +101,43 @@ pub fn run<L: Lanes, const E: usize>(weights: &Weights<L>, span: Span, updates: 
 #[inline(always)]
 fn chunks<L: Lanes, const E: usize>(
     weights: &Weights<L>,
-    span: Span,
     form: UpdateForm,
-    updates: Updates<'_, L::Real>,
+    steps: Steps<'_, L::Real>,
+    start: &[L::Real],
+    stride: usize,
+    slots: &mut [L::Real],
+    between: &mut [L::Real],
 ) {
-    let (lanes, blocks, width) = (weights.lanes, weights.blocks, weights.width);
-    let Updates { start, slots, y, hidden, records, scale: (len, place), resets } = updates;
+    let (lanes, width) = (weights.lanes, weights.width);
     let bound = lanes.splat(L::Real::of(weights.spec.config.clamp.unwrap_or(f64::INFINITY)));
-    let (one, zero) = (lanes.splat(L::Real::ONE), lanes.splat(L::Real::ZERO));
+    let phi_len = start.len() / (E * L::WIDTH);
     let start = L::vectors(start).as_chunks::<E>().0;
     let slots = L::vectors_mut(slots).as_chunks_mut::<E>().0;
-    let [hidden, records] = [hidden, records].map(|values| L::vectors(values).as_chunks::<E>().0);
-    let y = y.as_chunks::<E>().0;
-    let (rows, phi_len) = (span.groups * blocks, span.groups * blocks * width);
+    let between = L::vectors_mut(between).as_chunks_mut::<E>().0;
     for first in (0..width).step_by(CHUNK) {
         let columns = first..width.min(first + CHUNK);
-        for row in 0..rows {
-            let (group, block) = (row / blocks, row % blocks);
-            let table = &weights.entries(block)[columns.clone()];
+        for row in 0..phi_len / width {
             let run = row * width + columns.start..row * width + columns.end;
-            for step in 0..slots.len() / phi_len {
-                let (before, after) = slots.split_at_mut(step * phi_len);
-                let before = if step == 0 { &start[run.clone()] } else { &before[(step - 1) * phi_len..][run.clone()] };
+            let update = |step: usize, before: &[[L::Vector; E]], after: &mut [[L::Vector; E]]| {
+                steps.update(weights, form, bound, step, row, columns.clone(), Some(before), after);
+            };
+            for slot in 0..slots.len() / phi_len {
+                let (before, after) = slots.split_at_mut(slot * phi_len);
+                let before = if slot == 0 { &start[run.clone()] } else { &before[(slot - 1) * phi_len..][run.clone()] };
                 let after = &mut after[run.clone()];
-                let z = (step * span.groups + group) * width;
-                let y = &y[z + columns.start..z + columns.end];
-                let row = step * rows + row;
-                let ratio = place.map_or([one; E], |place| records[row * len + place]);
-                run_of_columns(lanes, form, bound, table, Some(before), after, y, y, &ratio, &hidden[row]);
-                let resets = resets.and_then(|(batch, resets)| resets.get(step * batch..(step + 1) * batch));
-                for (_, e) in resets.into_iter().flat_map(|resets| span.group::<E>(group).marked::<E>(resets)) {
-                    after.iter_mut().for_each(|vectors| vectors[e] = zero);
+                let first = slot * stride;
+                if stride == 1 {
+                    update(first, before, after);
+                    continue;
                 }
+                let (now, next) = between.split_at_mut(between.len() / 2);
+                let (mut now, mut next) = (&mut now[..columns.len()], &mut next[..columns.len()]);
+                update(first, before, now);
+                for step in first + 1..first + stride - 1 {
+                    update(step, now, next);
+                    swap(&mut now, &mut next);
+                }
+                update(first + stride - 1, now, after);
             }
         }
     }

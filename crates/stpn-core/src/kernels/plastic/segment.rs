@@ -1,0 +1,214 @@
+//! A segment of a sequence on the way back: what its steps read, brought back from the tape.
+
+use std::ops::Range;
+
+use super::backward::Adjoint;
+use super::form::{ROW_H, ROW_R, ROWS};
+use super::forward::CohortTape;
+use super::oja;
+use super::packing::unpack_units;
+use super::plan::CohortPlan;
+use super::presynaptic::Span;
+use super::recompute::{self, Steps};
+use super::record::Record;
+use super::weights::Weights;
+use crate::kernels::Real;
+use crate::kernels::aligned::Lease;
+use crate::kernels::lanes::Lanes;
+
+/// The steps of one segment at a time, in the passes' layout. Φ is kept apart, in slots: after every `stride`-th step.
+pub struct Segment<'a, L: Lanes, const E: usize> {
+    weights: &'a Weights<L>,
+    pub span: Span,
+    pub tape: &'a CohortTape<L::Real>,
+    pub layout: Record,
+    stride: usize,
+    /// Its first step.
+    first: usize,
+    /// Scalars of Φ, of a presynaptic vector, of dense rows.
+    pub phi_len: usize,
+    pub presynaptic_len: usize,
+    pub dense_len: usize,
+    /// Presynaptic vectors of the step before the segment and of each of its steps, `[every + 1, G, D, E]`.
+    z: Lease<L::Real>,
+    /// Oja's rule: y of each step.
+    residuals: Lease<L::Real>,
+    /// Activities of each step, `[every, G, blocks, E]`.
+    hidden: Lease<L::Real>,
+}
+
+impl<'a, L: Lanes, const E: usize> Segment<'a, L, E> {
+    pub fn new(weights: &'a Weights<L>, cohort: &CohortPlan, tape: &'a CohortTape<L::Real>) -> Self {
+        let span = cohort.span;
+        let dense_len = span.groups * weights.blocks * E * L::WIDTH;
+        let presynaptic_len = span.groups * weights.width * E;
+        let oja = |len: usize| weights.pool.lease(if weights.spec.oja() { len } else { 0 });
+        Self {
+            weights,
+            span,
+            tape,
+            layout: Record::new(&weights.spec),
+            stride: cohort.stride,
+            first: 0,
+            phi_len: dense_len * weights.width,
+            presynaptic_len,
+            dense_len,
+            z: weights.pool.lease((tape.every + 1) * presynaptic_len),
+            residuals: oja(tape.every * presynaptic_len),
+            hidden: weights.pool.lease(tape.every * dense_len),
+        }
+    }
+
+    /// Room for Φ after every `stride`-th step.
+    pub fn slots(&self) -> Lease<L::Real> {
+        self.weights.pool.lease(self.tape.every / self.stride * self.phi_len)
+    }
+
+    /// Moves to the steps `first..last`.
+    pub fn recompute(&mut self, adjoint: &Adjoint<'_, L::Real>, slots: &mut [L::Real], first: usize, last: usize) {
+        self.first = first;
+        let (weights, batch, size) = (self.weights, adjoint.extent.batch, self.weights.spec.hidden);
+        match first {
+            0 => self.z[..self.presynaptic_len].fill(L::Real::ZERO),
+            _ => self.presynaptic_of(adjoint, first - 1, 0),
+        }
+        for t in first..last {
+            self.presynaptic_of(adjoint, t, t - first + 1);
+            let rows = &mut self.hidden[(t - first) * self.dense_len..][..self.dense_len];
+            let values = (&adjoint.hidden[t * batch * size..], 0, size);
+            unpack_units::<L, E>(weights, self.span, values, rows, E * L::WIDTH);
+        }
+        // Only the normalisation after the update looks at Φ after the segment.
+        let end = if weights.spec.after() || last == adjoint.extent.steps { last } else { last - 1 };
+        if !weights.spec.oja() {
+            return self.update(adjoint, slots, first..end);
+        }
+        for t in first..last {
+            self.residual(slots, t);
+            if t < end {
+                self.update(adjoint, slots, t..t + 1);
+            }
+        }
+    }
+
+    /// Fills the slots with Φ after each of these steps, from the one before them.
+    fn update(&self, adjoint: &Adjoint<'_, L::Real>, slots: &mut [L::Real], steps: Range<usize>) {
+        let (before, after) = slots.split_at_mut((steps.start - self.first) / self.stride * self.phi_len);
+        let after = &mut after[..steps.len() / self.stride * self.phi_len];
+        let (start, _) = self.slot(before, steps.start);
+        let mut between = self.weights.pool.lease(2 * recompute::CHUNK * E * L::WIDTH);
+        recompute::run::<L, E>(self.weights, self.steps(adjoint, steps), start, self.stride, after, &mut between);
+    }
+
+    /// Oja's rule: y of step t.
+    fn residual(&mut self, slots: &[L::Real], t: usize) {
+        let (weights, layout, scale) = (self.weights, self.layout, self.scale());
+        let mut rows = weights.pool.lease(self.dense_len * ROWS);
+        let mut residuals = weights.pool.lease(self.presynaptic_len);
+        let record = L::vectors(self.record(t)).as_chunks::<E>().0;
+        let hidden = L::vectors(self.hidden(t)).as_chunks::<E>().0;
+        let one = weights.lanes.splat(L::Real::ONE);
+        let filled = L::vectors_mut(&mut rows).as_chunks_mut::<E>().0.as_chunks_mut::<ROWS>().0;
+        for (row, (rows, hidden)) in filled.iter_mut().zip(hidden).enumerate() {
+            rows[ROW_H] = *hidden;
+            rows[ROW_R] = scale.map_or([one; E], |place| record[row * layout.len + place]);
+        }
+        let (phi, _) = self.slot(slots, t);
+        oja::residual::<L, E>(weights, phi, &rows, self.z(t), &mut residuals);
+        let place = (t - self.first) * self.presynaptic_len;
+        self.residuals[place..place + self.presynaptic_len].copy_from_slice(&residuals);
+    }
+
+    /// Fills place `into` of the presynaptic vectors with that of step t.
+    fn presynaptic_of(&mut self, adjoint: &Adjoint<'_, L::Real>, t: usize, into: usize) {
+        let (spec, width, len) = (&self.weights.spec, self.weights.width, self.presynaptic_len);
+        let (batch, input, size) = (adjoint.extent.batch, spec.input, spec.hidden);
+        let z = &mut self.z[into * len..][..len];
+        self.span.fill_input::<_, E>(width, input, &adjoint.x[t * batch * input..], z);
+        if !spec.config.recurrent {
+            return;
+        }
+        if t == 0 {
+            Span { first: 0, ..self.span }.fill_hidden::<_, E>(width, size, &self.tape.start, z);
+        } else {
+            self.span.fill_hidden::<_, E>(width, size, &adjoint.hidden[(t - 1) * batch * size..], z);
+        }
+        if let Some(resets) = adjoint.resets {
+            self.span.clear_columns::<_, E>(width, input, &resets[t * batch..(t + 1) * batch], z);
+        }
+    }
+
+    /// The last Φ kept before step t or at it, and how many steps before it that is.
+    pub fn slot<'s>(&'s self, slots: &'s [L::Real], t: usize) -> (&'s [L::Real], usize) {
+        let (place, behind) = ((t - self.first) / self.stride, (t - self.first) % self.stride);
+        let phi = match place {
+            0 => &self.tape.checkpoints[self.first / self.tape.every * self.phi_len..],
+            _ => &slots[(place - 1) * self.phi_len..],
+        };
+        (&phi[..self.phi_len], behind)
+    }
+
+    /// What the updates of these steps read beside Φ.
+    pub fn steps<'s>(&'s self, adjoint: &Adjoint<'s, L::Real>, steps: Range<usize>) -> Steps<'s, L::Real> {
+        let within = steps.start - self.first..steps.end - self.first;
+        let y = match self.weights.spec.oja() {
+            true => &self.residuals[..],
+            false => &self.z[self.presynaptic_len..],
+        };
+        let (record_len, batch) = (self.dense_len * self.layout.len, adjoint.extent.batch);
+        Steps {
+            span: self.span,
+            y: &y[within.start * self.presynaptic_len..within.end * self.presynaptic_len],
+            hidden: &self.hidden[within.start * self.dense_len..within.end * self.dense_len],
+            records: &self.tape.records[steps.start * record_len..steps.end * record_len],
+            scale: (self.layout.len, self.scale()),
+            resets: adjoint.resets.map(|resets| (batch, &resets[((steps.start + 1) * batch).min(resets.len())..])),
+        }
+    }
+
+    /// Presynaptic vector of step t, `[G, D, E]`; zero before the first step of the sequence.
+    pub fn z(&self, t: usize) -> &[L::Real] {
+        &self.z[(t + 1 - self.first) * self.presynaptic_len..][..self.presynaptic_len]
+    }
+
+    /// Presynaptic vector of the step before t.
+    pub fn z_before(&self, t: usize) -> &[L::Real] {
+        &self.z[(t - self.first) * self.presynaptic_len..][..self.presynaptic_len]
+    }
+
+    /// What the update of step t took for its presynaptic vector.
+    pub fn y(&self, t: usize) -> &[L::Real] {
+        match self.weights.spec.oja() {
+            true => &self.residuals[(t - self.first) * self.presynaptic_len..][..self.presynaptic_len],
+            false => self.z(t),
+        }
+    }
+
+    /// The same of the step before t.
+    pub fn y_before(&self, t: usize) -> &[L::Real] {
+        if !self.weights.spec.oja() || t == 0 {
+            return self.z_before(t);
+        }
+        if t > self.first {
+            return self.y(t - 1);
+        }
+        &self.tape.residuals[t / self.tape.every * self.presynaptic_len..][..self.presynaptic_len]
+    }
+
+    /// Activity of step t, `[G, blocks, E]` vectors.
+    pub fn hidden(&self, t: usize) -> &[L::Real] {
+        &self.hidden[(t - self.first) * self.dense_len..][..self.dense_len]
+    }
+
+    /// The record of step t.
+    pub fn record(&self, t: usize) -> &[L::Real] {
+        let len = self.dense_len * self.layout.len;
+        &self.tape.records[t * len..(t + 1) * len]
+    }
+
+    /// Which vector of a record is the scale of Φ in the update, if there is one.
+    fn scale(&self) -> Option<usize> {
+        let layout = self.layout;
+        if self.weights.spec.before() { layout.ratio.or(layout.inverse) } else { layout.scale }
+    }
+}
