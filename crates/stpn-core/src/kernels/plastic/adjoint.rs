@@ -168,7 +168,8 @@ fn chunks<L: Lanes, const E: usize>(
 ) {
     let lanes = weights.lanes;
     let (blocks, width) = (weights.blocks, weights.width);
-    let Operands { gradient, phi_after, phi, z, y, y_before, grad_y, coefficients, sums, columns, grad_z, .. } = operands;
+    let Operands { gradient, phi_after, phi, z, y, y_before, grad_y, coefficients, sums, columns, grad_z, .. } =
+        operands;
     let Operands { bounded, again, replay: (replay, replays), .. } = operands;
     let groups = z.len() / (width * E);
     let limit = if bounded { weights.spec.config.clamp.unwrap_or(f64::INFINITY) } else { f64::INFINITY };

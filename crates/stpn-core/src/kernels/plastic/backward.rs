@@ -124,13 +124,7 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
     }
 
     /// Back through step t of the segment. The step's sums are there.
-    fn step(
-        &mut self,
-        form: AdjointForm,
-        adjoint: &mut Adjoint<'_, L::Real>,
-        gradients: &mut Gradients<L>,
-        t: usize,
-    ) {
+    fn step(&mut self, form: AdjointForm, adjoint: &mut Adjoint<'_, L::Real>, gradients: &mut Gradients<L>, t: usize) {
         let (weights, span) = (self.weights, self.segment.span);
         let (batch, size) = (adjoint.extent.batch, weights.spec.hidden);
         let values = (&adjoint.grad_hidden[t * batch * size..], 0, size);
@@ -213,13 +207,7 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
     }
 
     /// The pass of step t, or, where the form has no step, the sums of the step before it.
-    fn pass(
-        &mut self,
-        form: AdjointForm,
-        adjoint: &Adjoint<'_, L::Real>,
-        gradients: &mut Gradients<L>,
-        t: usize,
-    ) {
+    fn pass(&mut self, form: AdjointForm, adjoint: &Adjoint<'_, L::Real>, gradients: &mut Gradients<L>, t: usize) {
         let segment = &self.segment;
         let (phi, behind) = segment.slot(&self.slots, t);
         let (y_before, z_before) = (segment.y_before(t), segment.z_before(t));
@@ -271,7 +259,8 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
     fn take_final_gradient(&mut self, grad_state: &[L::Real]) {
         let (weights, span, len) = (self.weights, self.segment.span, self.weights.spec.state_len());
         unpack_fast::<L, E>(weights, span, grad_state, &mut self.gradient);
-        let fields = [(&mut self.carried, weights.spec.hidden_start()), (&mut self.grad_bias, weights.spec.bias_start())];
+        let fields =
+            [(&mut self.carried, weights.spec.hidden_start()), (&mut self.grad_bias, weights.spec.bias_start())];
         for (rows, start) in fields {
             rows.fill(L::Real::ZERO);
             if let Some(start) = start {

@@ -119,3 +119,42 @@ fn start<L: Lanes, const E: usize>(weights: &Weights<L>, cohort: &Cohort<L, E>, 
     cohort.copy_hidden(weights, &mut start);
     start
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::cells::{NormalizeState, StpnConfig};
+    use crate::kernels::lanes::Portable;
+    use crate::kernels::plastic::PlasticSpec;
+
+    /// States that the tape and one segment of the backward pass keep, for each batch element.
+    fn states(steps: usize, normalize_state: NormalizeState) -> usize {
+        let spec = PlasticSpec::stpn(&StpnConfig { normalize_state, ..StpnConfig::default() }, 4, 17);
+        let parameters = vec![0.1f32; spec.parameters().len];
+        let weights = Weights::new(Portable::<f32>::new(), &spec, &parameters, &Arc::default());
+        let extent = Extent { steps, batch: 4 };
+        let (x, mut state) = (vec![0.5; steps * 4 * 4], vec![0.0; 4 * spec.state_len()]);
+        let mut hidden = vec![0.0; steps * 4 * 17];
+        let sequence = Sequence { extent, x: &x, resets: None, state: &mut state, hidden: &mut hidden };
+        let tape = forward(&weights, sequence, true).expect("a tape was asked for");
+        let fast = weights.blocks * weights.width * Portable::<f32>::WIDTH * 2;
+        let plan = Plan::new(&weights, extent);
+        let kept = tape.cohorts.iter().zip(&plan.cohorts);
+        let kept = kept.map(|(tape, plan)| tape.checkpoints.len() / fast + plan.every / plan.stride);
+        kept.sum::<usize>() / tape.cohorts.len()
+    }
+
+    #[test]
+    fn kept_states_grow_like_the_root_of_the_steps() {
+        for normalize_state in [NormalizeState::Before, NormalizeState::After] {
+            let kept = [50, 200, 800, 3200].map(|steps| states(steps, normalize_state));
+            for (fewer, more) in kept.iter().zip(&kept[1..]) {
+                let growth = *more as f64 / *fewer as f64;
+                assert!((1.6..2.4).contains(&growth), "four times the steps keep {growth} times the states: {kept:?}");
+            }
+            assert!(kept[3] < 4 * 57, "{kept:?} states where √3200 is 57");
+        }
+    }
+}

@@ -73,7 +73,8 @@ impl<L: Lanes> Gradients<L> {
                 let rates = sums(1, columns.start).zip(sums(2, columns.start));
                 if spec.direct_rates() {
                     let row = neuron * plastic.len() + columns.start - plastic.start;
-                    let (to_lambda, to_gamma) = packed[ranges.lambda.start..ranges.gamma.end].split_at_mut(ranges.lambda.len());
+                    let (to_lambda, to_gamma) =
+                        packed[ranges.lambda.start..ranges.gamma.end].split_at_mut(ranges.lambda.len());
                     let to = to_lambda[row..row + columns.len()].iter_mut().zip(&mut to_gamma[row..]);
                     to.zip(rates).for_each(|((to_lambda, to_gamma), (lambda, gamma))| {
                         (*to_lambda, *to_gamma) = (*lambda, *gamma);
