@@ -6,6 +6,7 @@ use stpn_envs::EnvConfig;
 use crate::algorithms::AlgorithmConfig;
 use crate::optimizer::AdamConfig;
 use crate::policy::PolicyConfig;
+use crate::rollout::NormalizationConfig;
 use crate::{Error, Result};
 
 /// Everything that determines a run's result, and how it is logged and saved.
@@ -29,6 +30,12 @@ pub struct RunConfig {
     /// The optimiser.
     #[serde(default)]
     pub optimizer: AdamConfig,
+    /// Normalisation of observations and rewards.
+    #[serde(default)]
+    pub normalization: NormalizationConfig,
+    /// Evaluation during training.
+    #[serde(default)]
+    pub evaluation: EvaluationConfig,
     /// When checkpoints are written and which are kept.
     #[serde(default)]
     pub checkpoint: CheckpointConfig,
@@ -81,6 +88,31 @@ impl RolloutConfig {
     }
 }
 
+/// Evaluation during training: between updates, on episodes and random streams of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvaluationConfig {
+    /// Updates between evaluations; 0 = none. With evaluations, the best checkpoint is the one that evaluates best.
+    pub every: u64,
+    /// Episodes of one evaluation, the same ones every time.
+    pub episodes: usize,
+    /// Take the most probable action in place of a sample.
+    pub deterministic: bool,
+}
+
+impl Default for EvaluationConfig {
+    fn default() -> Self {
+        Self { every: 0, episodes: 20, deterministic: false }
+    }
+}
+
+impl EvaluationConfig {
+    /// Whether there is an evaluation after that update.
+    pub fn is_due(&self, update: u64) -> bool {
+        self.every > 0 && update.is_multiple_of(self.every)
+    }
+}
+
 /// When checkpoints are written and which are kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -126,7 +158,7 @@ impl RunConfig {
             ("rollout.environments", self.rollout.environments as u64),
             ("rollout.steps", self.rollout.steps as u64),
             ("rollout.sequence_length", self.rollout.sequence_length.unwrap_or(1) as u64),
-            ("policy.hidden", self.policy.hidden as u64),
+            ("evaluation.episodes", self.evaluation.episodes as u64),
             ("checkpoint.every", self.checkpoint.every),
             ("checkpoint.keep", self.checkpoint.keep as u64),
             ("log.every", self.log.every),
@@ -138,6 +170,8 @@ impl RunConfig {
             }
         }
         self.env.validate()?;
+        self.policy.check()?;
+        self.normalization.check()?;
         self.algorithm.check(&self.rollout)?;
         self.optimizer.check()
     }

@@ -18,6 +18,7 @@ pub mod optimizer;
 pub mod policy;
 pub mod rollout;
 pub mod run;
+pub mod statistics;
 pub mod trainer;
 
 pub use config::RunConfig;

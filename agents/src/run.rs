@@ -115,7 +115,8 @@ impl Run {
             };
             metrics.set("time/elapsed_seconds", self.started.elapsed().as_secs_f64());
             self.log(&metrics)?;
-            if self.trainer.progress().update.is_multiple_of(self.trainer.config().checkpoint.every) {
+            let due = self.trainer.progress().update.is_multiple_of(self.trainer.config().checkpoint.every);
+            if due || self.trainer.improved() {
                 let best = self.trainer.note_best();
                 self.checkpoint(best)?;
             }

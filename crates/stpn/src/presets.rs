@@ -5,7 +5,7 @@ use candle_core::{DType, Device};
 use stpn_agents::ActorCritic;
 use stpn_agents::policy::PolicyConfig;
 use stpn_core::cells::{CellName, NormalizeState};
-use stpn_core::{CellConfig, Kernel};
+use stpn_core::CellConfig;
 use stpn_envs::{EnvConfig, Space};
 use toml::Table;
 
@@ -96,7 +96,7 @@ impl Preset {
 
 /// Trainable parameters of a policy on these spaces.
 pub fn parameter_count(cell: &CellConfig, hidden: usize, observations: &Space, actions: &Space) -> Result<usize> {
-    let config = PolicyConfig { hidden, kernel: Kernel::Auto, cell: cell.clone() };
+    let config = PolicyConfig::new(cell.clone(), hidden);
     let policy = ActorCritic::new(&config, observations, actions, 0, DType::F32, &Device::Cpu)?;
     Ok(policy.parameters().count())
 }
