@@ -15,8 +15,9 @@ fn main() {
 
 fn mujoco() {
     let manifest = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
-    let folder = manifest.parent().unwrap_or(Path::new("")).join("native/mujoco");
-    let (library, models) = (folder.join(LIBRARY), folder.join("models"));
+    let native = manifest.parent().unwrap_or(Path::new("")).join("native");
+    let (folder, models) = (native.join("mujoco"), native.join("mujoco-models"));
+    let library = folder.join(LIBRARY);
     for path in [&library, &models] {
         println!("cargo::rerun-if-changed={}", path.display());
         if !path.exists() {
