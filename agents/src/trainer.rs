@@ -7,13 +7,12 @@ use std::time::Instant;
 use candle_core::{DType, Device};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use stpn_envs::vector::MakeEnv;
 use stpn_envs::{Env, Episode, VectorEnv};
 use stpn_random::{Purpose, Stream};
 
 use crate::advantage::{Advantages, generalized_advantages};
 use crate::algorithms::{AlgorithmConfig, Experience, Moment, PpoState, a2c, ppo};
-use crate::config::RunConfig;
+use crate::config::AgentConfig;
 use crate::evaluation::{EvaluationOptions, Subject, energy_mask, evaluate};
 use crate::learner::Learner;
 use crate::metrics::Metrics;
@@ -27,16 +26,19 @@ use crate::{Error, Result};
 /// Updates whose mean returns make up `charts/episodic_return_recent`.
 const RECENT_UPDATES: usize = 50;
 
+/// [`stpn_envs::vector::MakeEnv`] that a trainer can keep.
+type SharedMakeEnv = dyn Fn(usize) -> stpn_envs::Result<Box<dyn Env>> + Send + Sync;
+
 /// An agent under training, between two updates.
 pub struct Trainer {
-    config: RunConfig,
+    config: AgentConfig,
     learner: Learner,
     workers: Vec<Worker>,
     progress: Progress,
     /// Mean return of the evaluation after the last update, where one was due.
     evaluated: Option<f64>,
     /// Makes environments for evaluation.
-    make: Arc<MakeEnv<'static>>,
+    make: Arc<SharedMakeEnv>,
     /// Everything as it was before the update that runs or ran last.
     before: SavedTrainer,
 }
@@ -55,11 +57,23 @@ pub struct Progress {
     /// Best mean return so far: of evaluations where there are any, else of `recent_returns` at checkpoints.
     pub best_return: Option<f64>,
     /// Statistics for normalising observations and rewards.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Normalization::is_off")]
     pub normalization: Normalization,
     /// What PPO carries from update to update.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ppo: Option<PpoState>,
+    /// Best validation of a supervised task so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_validation: Option<Validation>,
+}
+
+/// A validation of a supervised task.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Validation {
+    /// Share of right answers.
+    pub accuracy: f64,
+    /// The update after which it was measured.
+    pub update: u64,
 }
 
 impl Progress {
@@ -88,7 +102,7 @@ impl Trainer {
     ///
     /// # Errors
     /// Fails on an impossible configuration or an environment that cannot be made.
-    pub fn new(config: &RunConfig) -> Result<Self> {
+    pub fn new(config: &AgentConfig) -> Result<Self> {
         let env = config.env.clone();
         Self::with_environments(config, move |_| env.make())
     }
@@ -99,13 +113,13 @@ impl Trainer {
     /// # Errors
     /// Fails on an impossible configuration or an environment that cannot be made.
     pub fn with_environments(
-        config: &RunConfig,
+        config: &AgentConfig,
         make: impl Fn(usize) -> stpn_envs::Result<Box<dyn Env>> + Send + Sync + 'static,
     ) -> Result<Self> {
         config.check()?;
         // Blocks run side by side, so products inside one run on one thread and never depend on how many there are.
         gemm::set_threading_threshold(usize::MAX);
-        let RunConfig { rollout, seed, .. } = config;
+        let AgentConfig { rollout, seed, .. } = config;
         let envs = VectorEnv::new(&make, rollout.environments, rollout.group_size(), *seed)?;
         let (observations, actions) = (envs.observation_space().clone(), envs.action_space().clone());
         let policy = ActorCritic::new(&config.policy, &observations, &actions, *seed, DType::F32, &Device::Cpu)?;
@@ -145,7 +159,7 @@ impl Trainer {
     }
 
     /// The run's configuration.
-    pub fn config(&self) -> &RunConfig {
+    pub fn config(&self) -> &AgentConfig {
         &self.config
     }
 
@@ -313,16 +327,11 @@ impl Trainer {
         }
     }
 
-    /// Whether the evaluation after the last update, if there was one, is the best so far: a checkpoint is due.
-    pub fn improved(&self) -> bool {
-        self.evaluated.is_some_and(|mean| self.progress.best_return.is_none_or(|best| mean > best))
-    }
-
     /// True, and remembered, where the policy is the best so far: in the evaluation after the last update where there
-    /// are evaluations, else by its recent return.
-    pub fn note_best(&mut self) -> bool {
+    /// are evaluations, else by its recent return at a checkpoint that is `due`.
+    pub fn note_best(&mut self, due: bool) -> bool {
         let mean = match self.config.evaluation.every {
-            0 => self.progress.recent_return(),
+            0 => self.progress.recent_return().filter(|_| due),
             _ => self.evaluated,
         };
         let better = mean.is_some_and(|mean| self.progress.best_return.is_none_or(|best| mean > best));

@@ -1,5 +1,6 @@
 //! Parameters and gradients as one flat buffer, in the parameters' fixed order.
 
+use candle_core::backprop::GradStore;
 use candle_core::{DType, Tensor};
 use stpn_core::Parameters;
 
@@ -65,6 +66,21 @@ impl FlatLayout {
             var.set(&values.to_dtype(var.dtype())?)?;
         }
         Ok(())
+    }
+
+    /// Copies gradients out of candle's store; 0 where a parameter took no part.
+    ///
+    /// # Errors
+    /// Fails where candle cannot convert to f32.
+    pub fn gradients(&self, store: &GradStore) -> Result<Vec<f32>> {
+        let mut flat = vec![0f32; self.len];
+        for ((_, var), &start) in self.parameters.iter().zip(&self.offsets) {
+            if let Some(gradient) = store.get(var) {
+                let values = gradient.flatten_all()?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+                flat[start..start + values.len()].copy_from_slice(&values);
+            }
+        }
+        Ok(flat)
     }
 }
 

@@ -75,6 +75,11 @@ impl Normalization {
         })
     }
 
+    /// True where nothing is normalised.
+    pub fn is_off(&self) -> bool {
+        self.observations.is_empty() && self.returns.is_none()
+    }
+
     /// Normalises observations `[N, O]` in place.
     pub fn apply(&self, observations: &mut [f32]) {
         if self.observations.is_empty() {
