@@ -83,6 +83,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "atari")]
+pub mod atari;
 pub mod check_env;
 pub mod classic;
 pub mod env;
@@ -91,6 +93,7 @@ pub mod error;
 pub mod gymnasium;
 pub mod maze;
 mod panic;
+pub mod pixels;
 pub mod registry;
 pub mod space;
 pub mod state;

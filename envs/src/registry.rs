@@ -39,6 +39,9 @@ pub enum EnvConfig {
     Acrobot(AcrobotConfig),
     /// [`crate::classic::Memory`]
     Memory(MemoryConfig),
+    /// [`crate::atari`]
+    #[cfg(feature = "atari")]
+    Atari(crate::atari::AtariConfig),
 }
 
 /// An environment that [`EnvConfig`] knows.
@@ -94,6 +97,12 @@ pub const ENVIRONMENTS: &[Entry] = &[
         summary: "name a symbol shown some steps ago",
         default: || EnvConfig::Memory(MemoryConfig::default()),
     },
+    #[cfg(feature = "atari")]
+    Entry {
+        name: "atari",
+        summary: "an Atari 2600 game, Pong unless env.game says otherwise",
+        default: || EnvConfig::Atari(crate::atari::AtariConfig::default()),
+    },
 ];
 
 impl EnvConfig {
@@ -120,6 +129,8 @@ impl EnvConfig {
             Self::MountainCarContinuous(_) => "mountain-car-continuous",
             Self::Acrobot(_) => "acrobot",
             Self::Memory(_) => "memory",
+            #[cfg(feature = "atari")]
+            Self::Atari(_) => "atari",
         }
     }
 
@@ -137,6 +148,8 @@ impl EnvConfig {
             Self::MountainCarContinuous(config) => Box::new(config.make()?),
             Self::Acrobot(config) => Box::new(config.make()?),
             Self::Memory(config) => Box::new(Memory::new(config.clone())?),
+            #[cfg(feature = "atari")]
+            Self::Atari(config) => config.make()?,
         })
     }
 
