@@ -39,7 +39,9 @@ fn build() -> Result<(), String> {
     };
     println!("cargo::rustc-env=STPN_ATARI_ROMS={}", ale.join("roms").display());
     println!("cargo::rustc-env=STPN_ATARI_LICENCE={}", ale.join("LICENSE.md").display());
-    write_version(&ale, &output)?;
+    let version = archive.split(' ').nth(1).ok_or("the set-up is of another version: run `cargo xtask setup` again")?;
+    println!("cargo::rustc-env=STPN_ATARI_VERSION={version}");
+    write_version(&ale, &output, version)?;
 
     let mut interface = compiler(&ale, &output);
     interface.files(sources(&manifest.join("native"))?);
@@ -111,14 +113,9 @@ fn sources(folder: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 /// Makes the header that the emulator's own build makes.
-fn write_version(ale: &Path, output: &Path) -> Result<(), String> {
+fn write_version(ale: &Path, output: &Path, version: &str) -> Result<(), String> {
     let template = ale.join("src/ale/version.hpp.in");
     let text = fs::read_to_string(&template).map_err(|error| format!("cannot read {}: {error}", template.display()))?;
-    let archive = ale.join("version.txt");
-    let version =
-        fs::read_to_string(&archive).map_err(|error| format!("cannot read {}: {error}", archive.display()))?;
-    let version = version.trim();
-    println!("cargo::rustc-env=STPN_ATARI_VERSION={version}");
     let mut text = text.replace("@ALE_VERSION@", version).replace("@ALE_VERSION_GIT_SHA@", "");
     for (part, name) in version.split('.').zip(["MAJOR", "MINOR", "PATCH"]) {
         text = text.replace(&format!("@ALE_VERSION_{name}@"), part);

@@ -4,6 +4,7 @@
 
 mod check;
 mod links;
+mod mujoco;
 mod python;
 mod run;
 mod setup;

@@ -225,9 +225,7 @@ mod tests {
     fn the_paper_does_not_see_the_top_and_the_bottom() {
         let mut screen = vec![8; 210 * 160];
         let mut expected = vec![0; 84 * 84];
-        Picture::paper(&palette(), [210, 160])
-            .unwrap()
-            .write(View { latest: &screen, before: None }, &mut expected);
+        Picture::paper(&palette(), [210, 160]).unwrap().write(View { latest: &screen, before: None }, &mut expected);
         screen[..25 * 160].fill(99);
         screen[185 * 160..].fill(99);
         let mut out = vec![0; 84 * 84];

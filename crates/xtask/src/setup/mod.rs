@@ -5,6 +5,7 @@
 
 mod archive;
 mod atari;
+mod mujoco;
 mod tools;
 
 use std::path::PathBuf;
@@ -17,7 +18,10 @@ use crate::run::root;
 pub fn run() -> Result<()> {
     tools::require_pip()?;
     atari::set_up()?;
-    println!("set up: build with `--features atari`, e.g. cargo run --release --features atari -- doctor");
+    mujoco::set_up()?;
+    println!(
+        "set up: build with `--features atari,mujoco`, e.g. cargo run --release --features atari,mujoco -- doctor"
+    );
     Ok(())
 }
 
