@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
-use stpn_envs::atari::{AtariConfig, Preprocessing};
+use stpn_atari::{Emulator, Options, Rom};
+use stpn_envs::atari::{AtariConfig, Game, NoopStart, Play, Preprocessing};
 use stpn_envs::check_env::check_env;
 use stpn_envs::{Action, Env, EnvConfig, ObservationMut, Step, VectorEnv, vector::Actions};
 use stpn_random::Stream;
@@ -154,14 +155,18 @@ fn without_episodic_life_games_are_episodes() {
 
 #[test]
 fn noop_starts_differ_and_are_within_their_range() {
-    let first = |noop_max, seed| Player::new(&AtariConfig { noop_max, ..AtariConfig::default() }, seed).seen;
-    let openings: std::collections::HashSet<_> = (0..20).map(|seed| first(30, seed)).collect();
-    assert!(openings.len() > 8, "{} different openings of 20", openings.len());
-    // A single frame, whatever the seed.
-    assert_eq!(first(1, 1), first(1, 2));
-    let mut player = Player::new(&AtariConfig::default(), 1);
-    player.step(0);
-    assert_eq!(player.seen, first(1, 5));
+    let emulator = Emulator::new(Rom::named("pong").unwrap(), Options::default()).unwrap();
+    let mut play = NoopStart::new(Game::new(emulator, false), 30).unwrap();
+    let mut frames = |seed| {
+        play.start(seed).unwrap();
+        play.inner().emulator().episode_frame()
+    };
+    let mut starts: Vec<_> = (0..30).map(|_| frames(None)).collect();
+    assert!(starts.iter().all(|start| (1..=30).contains(start)), "{starts:?}");
+    assert_eq!([frames(Some(4)), frames(None), frames(Some(4))], [frames(Some(4)), frames(None), frames(Some(4))]);
+    starts.sort_unstable();
+    starts.dedup();
+    assert!(starts.len() > 12, "{starts:?}");
 }
 
 #[test]

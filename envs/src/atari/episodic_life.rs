@@ -26,6 +26,11 @@ impl<P: Play> EpisodicLife<P> {
     pub fn new(play: P) -> Self {
         Self { play, state: Lives::default() }
     }
+
+    /// The game inside.
+    pub fn inner(&self) -> &P {
+        &self.play
+    }
 }
 
 impl<P: Play> Play for EpisodicLife<P> {

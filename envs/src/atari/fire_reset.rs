@@ -25,6 +25,11 @@ impl<P: Play> FireReset<P> {
         };
         Self { play, presses }
     }
+
+    /// The game inside.
+    pub fn inner(&self) -> &P {
+        &self.play
+    }
 }
 
 impl<P: Play> Play for FireReset<P> {

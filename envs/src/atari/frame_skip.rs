@@ -29,6 +29,11 @@ impl<P: Play> FrameSkip<P> {
         let before = play.view().latest.to_vec();
         Ok(Self { play, frames, before, shown: false })
     }
+
+    /// The game inside.
+    pub fn inner(&self) -> &P {
+        &self.play
+    }
 }
 
 impl<P: Play> Play for FrameSkip<P> {

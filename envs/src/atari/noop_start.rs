@@ -26,6 +26,11 @@ impl<P: Play> NoopStart<P> {
         }
         Ok(Self { play, largest, stream: Stream::from_seed(0) })
     }
+
+    /// The game inside.
+    pub fn inner(&self) -> &P {
+        &self.play
+    }
 }
 
 impl<P: Play> Play for NoopStart<P> {
