@@ -24,7 +24,9 @@ impl<T: Real> Aligned<T> {
         let start = memory.as_ptr().align_offset(LINE);
         Self { memory, start, len }
     }
+}
 
+impl<T> Aligned<T> {
     /// Elements it could hold.
     fn capacity(&self) -> usize {
         self.memory.len() - self.start
@@ -48,6 +50,7 @@ impl<T> DerefMut for Aligned<T> {
 /// Buffers not in use: fresh memory costs a page fault every 4 KiB, which is as long as the kernel's work on it.
 #[derive(Debug, Default)]
 pub struct Pool<T> {
+    /// In the order of their capacity.
     free: Mutex<Vec<Aligned<T>>>,
 }
 
@@ -55,9 +58,9 @@ impl<T: Real> Pool<T> {
     /// A buffer of `len` elements of any value: the smallest free one that is large enough, else a new one.
     pub fn lease(self: &Arc<Self>, len: usize) -> Lease<T> {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = |buffer: &Aligned<T>| (len..=2 * len + LINE).contains(&buffer.capacity());
-        let best = (0..free.len()).filter(|i| fits(&free[*i])).min_by_key(|i| free[*i].capacity());
-        let mut buffer = best.map(|index| free.swap_remove(index));
+        let best = free.partition_point(|buffer| buffer.capacity() < len);
+        let fits = free.get(best).is_some_and(|buffer| buffer.capacity() <= 2 * len + LINE);
+        let mut buffer = fits.then(|| free.remove(best));
         drop(free);
         if let Some(buffer) = &mut buffer {
             buffer.len = len;
@@ -90,7 +93,9 @@ impl<T: Real> DerefMut for Lease<T> {
 impl<T: Real> Drop for Lease<T> {
     fn drop(&mut self) {
         let buffer = mem::replace(&mut self.buffer, Aligned { memory: Vec::new(), start: 0, len: 0 });
-        self.pool.free.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
+        let mut free = self.pool.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = free.partition_point(|known| known.capacity() < buffer.capacity());
+        free.insert(place, buffer);
     }
 }
 

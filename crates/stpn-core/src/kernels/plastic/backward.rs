@@ -36,10 +36,13 @@ pub fn backward<L: Lanes>(
     assert_eq!(plan.cohorts.len(), tape.cohorts.len(), "the tape of another extent");
     let (mut four, mut two, mut one) = (None, None, None);
     for (cohort, tape) in plan.cohorts.iter().zip(&tape.cohorts) {
+        // A match on the constant alone: the other groups are then not even compiled.
         match cohort.width {
-            4 => Sweep::<L, 4>::of(&mut four, weights, cohort, tape).run(&mut adjoint, &mut gradients),
-            2 => Sweep::<L, 2>::of(&mut two, weights, cohort, tape).run(&mut adjoint, &mut gradients),
-            _ => Sweep::<L, 1>::of(&mut one, weights, cohort, tape).run(&mut adjoint, &mut gradients),
+            1 => Sweep::<L, 1>::of(&mut one, weights, cohort, tape).run(&mut adjoint, &mut gradients),
+            _ => match L::GROUP {
+                4 => Sweep::<L, 4>::of(&mut four, weights, cohort, tape).run(&mut adjoint, &mut gradients),
+                _ => Sweep::<L, 2>::of(&mut two, weights, cohort, tape).run(&mut adjoint, &mut gradients),
+            },
         }
     }
     gradients.unpack(weights, grad_parameters);

@@ -49,10 +49,13 @@ pub fn forward<L: Lanes>(
     let mut cohorts = Vec::with_capacity(plan.cohorts.len());
     for cohort in &plan.cohorts {
         let every = tape.then_some(cohort.every);
+        // A match on the constant alone: the other groups are then not even compiled.
         let part = match cohort.width {
-            4 => run::<L, 4>(weights, cohort.span, &mut sequence, every),
-            2 => run::<L, 2>(weights, cohort.span, &mut sequence, every),
-            _ => run::<L, 1>(weights, cohort.span, &mut sequence, every),
+            1 => run::<L, 1>(weights, cohort.span, &mut sequence, every),
+            _ => match L::GROUP {
+                4 => run::<L, 4>(weights, cohort.span, &mut sequence, every),
+                _ => run::<L, 2>(weights, cohort.span, &mut sequence, every),
+            },
         };
         cohorts.extend(part);
     }

@@ -21,9 +21,9 @@ pub fn unpack_fast<L: Lanes, const E: usize>(
         if values.iter().fold(0, |bits, value| bits | value.wide().to_bits()) == 0 {
             continue;
         }
-        each_row::<L, E>(weights, index, |row, start| {
-            let columns = fast[start..].chunks_mut(E * L::WIDTH);
-            columns.zip(&values[row]).for_each(|(to, from)| to[0] = *from);
+        each_column::<L, E>(weights, index, |block, column, start| {
+            let rows = values[block].chunks_exact(weights.spec.plastic().len());
+            rows.zip(&mut fast[start..start + L::WIDTH]).for_each(|(row, to)| *to = row[column]);
         });
     }
 }
@@ -32,9 +32,9 @@ pub fn unpack_fast<L: Lanes, const E: usize>(
 pub fn pack_fast<L: Lanes, const E: usize>(weights: &Weights<L>, span: Span, fast: &[L::Real], packed: &mut [L::Real]) {
     for index in 0..span.groups * E {
         let values = &mut packed[fast_of(weights, span.first + index)];
-        each_row::<L, E>(weights, index, |row, start| {
-            let columns = fast[start..].chunks(E * L::WIDTH);
-            values[row].iter_mut().zip(columns).for_each(|(to, from)| *to = from[0]);
+        each_column::<L, E>(weights, index, |block, column, start| {
+            let rows = values[block].chunks_exact_mut(weights.spec.plastic().len());
+            rows.zip(&fast[start..start + L::WIDTH]).for_each(|(row, from)| row[column] = *from);
         });
     }
 }
@@ -46,16 +46,22 @@ fn fast_of<L: Lanes>(weights: &Weights<L>, element: usize) -> Range<usize> {
     start..start + spec.hidden * spec.plastic().len()
 }
 
-/// Calls `visit` for each neuron with its range of a packed F and the scalar of the cohort's at which its plastic
-/// columns start, for the element of that number.
+/// Calls `visit` for each vector of the element of that number: with the range of its block of neurons in a packed F,
+/// its plastic column, and its first scalar in the cohort's F.
 #[inline(always)]
-fn each_row<L: Lanes, const E: usize>(weights: &Weights<L>, index: usize, mut visit: impl FnMut(Range<usize>, usize)) {
+fn each_column<L: Lanes, const E: usize>(
+    weights: &Weights<L>,
+    index: usize,
+    mut visit: impl FnMut(Range<usize>, usize, usize),
+) {
     let (blocks, width, plastic) = (weights.blocks, weights.width, weights.spec.plastic());
     let (group, e) = (index / E, index % E);
-    for neuron in 0..weights.spec.hidden {
-        let row = (group * blocks + neuron / L::WIDTH) * width + plastic.start;
-        let start = (row * E + e) * L::WIDTH + neuron % L::WIDTH;
-        visit(neuron * plastic.len()..(neuron + 1) * plastic.len(), start);
+    for block in 0..blocks {
+        let neurons = block * L::WIDTH..weights.spec.hidden.min((block + 1) * L::WIDTH);
+        for column in 0..plastic.len() {
+            let row = (group * blocks + block) * width + plastic.start + column;
+            visit(neurons.start * plastic.len()..neurons.end * plastic.len(), column, (row * E + e) * L::WIDTH);
+        }
     }
 }
 

@@ -25,11 +25,18 @@ pub struct PlasticStepper<L: Lanes> {
 macro_rules! each {
     ($stepper:ident, $weights:ident, $cohort:ident => $run:expr) => {{
         let $weights = &$stepper.weights;
-        if let Some($cohort) = &mut $stepper.four {
-            $run;
-        }
-        if let Some($cohort) = &mut $stepper.two {
-            $run;
+        // A match on the constant alone: the other groups are then not even compiled.
+        match L::GROUP {
+            4 => {
+                if let Some($cohort) = &mut $stepper.four {
+                    $run;
+                }
+            }
+            _ => {
+                if let Some($cohort) = &mut $stepper.two {
+                    $run;
+                }
+            }
         }
         if let Some($cohort) = &mut $stepper.one {
             $run;
