@@ -77,6 +77,11 @@ impl Case {
             return Self::new(CellConfig::HebbFf(HebbFfConfig::default()), spec, [steps, batch], stream, dtype);
         }
         let config = random_config(&mut stream);
+        // A norm over one column, and a layer norm over one or two units, leave gradients of rounding alone.
+        input = input.max(2);
+        if config.layer_norm {
+            hidden = hidden.max(5);
+        }
         let spec = PlasticSpec::stpn(&config, input, hidden);
         Self::new(CellConfig::Stpn(config), spec, [steps, batch], stream, dtype)
     }
