@@ -82,6 +82,24 @@ fn interrupted_supervised_runs_continue_bit_for_bit_on_any_number_of_threads() {
 }
 
 #[test]
+fn ppo_with_normalisers_an_adaptive_penalty_and_evaluations_continues_bit_for_bit() {
+    for cell in ["stpn", "lstm"] {
+        let directory = tempfile::tempdir().unwrap();
+        let (whole, parts) = (directory.path().join("whole"), directory.path().join("parts"));
+        let settings = format!(
+            "--cell {cell} --seed 3 --set rollout.steps=40 --set normalization.observations=true --set \
+             normalization.rewards=true --set algorithm.kl_penalty={{}} --set evaluation.every=2 --set \
+             evaluation.episodes=4 --set checkpoint.every=3"
+        );
+        train(&format!("train cartpole-masked --updates 7 --threads 1 {settings}"), &whole);
+        train(&format!("train cartpole-masked --updates 2 --threads 2 {settings}"), &parts);
+        resume(&parts, 5, 1);
+        resume(&parts, 7, 2);
+        assert_equal(&whole, &parts, 7);
+    }
+}
+
+#[test]
 fn a_damaged_checkpoint_is_passed_over_by_resume_and_refused_by_eval() {
     let directory = tempfile::tempdir().unwrap();
     let (whole, parts) = (directory.path().join("whole"), directory.path().join("parts"));
