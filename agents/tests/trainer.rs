@@ -6,6 +6,7 @@ use candle_core::{DType, Device};
 use stpn_agents::evaluation::{EvaluationOptions, Subject, evaluate};
 use stpn_agents::policy::PolicyConfig;
 use stpn_agents::policy::encoder::ObservationRef;
+use stpn_agents::policy::inference::PreparedPolicy;
 use stpn_agents::rollout::Normalization;
 use stpn_agents::trainer::SavedTrainer;
 use stpn_agents::{ActorCritic, AgentConfig, Metrics, RunConfig, Trainer};
@@ -44,14 +45,14 @@ fn train(trainer: &mut Trainer, updates: usize, threads: usize) -> Vec<Vec<(Stri
 
 fn assert_resumes(config: &AgentConfig, make: impl Fn() -> Trainer) {
     let mut whole = make();
-    let metrics = train(&mut whole, 5, 1);
-    for stop in [1, 2, 4] {
+    let metrics = train(&mut whole, 4, 1);
+    for stop in [1, 3] {
         let mut first = make();
         train(&mut first, stop, 2);
         let saved: SavedTrainer = first.save().unwrap();
         let mut second = make();
         second.restore(saved).unwrap();
-        assert_eq!(train(&mut second, 5 - stop, 2), metrics[stop..], "{:?} after {stop}", config.policy.cell);
+        assert_eq!(train(&mut second, 4 - stop, 2), metrics[stop..], "{:?} after {stop}", config.policy.cell);
         assert!(second.save().unwrap() == whole.save().unwrap(), "{:?} after {stop}", config.policy.cell);
     }
 }
@@ -128,14 +129,13 @@ fn evaluation_carries_the_recurrent_state() {
     let env = EnvConfig::from_name("cartpole-masked").unwrap();
     let make = |_| env.make();
     let made = env.make().unwrap();
-    let config = PolicyConfig::new(CellName::Lstm.config(), 8);
+    // A wide policy head, so that actions change within an episode.
+    let config = PolicyConfig { policy_gain: 10.0, ..PolicyConfig::new(CellName::Lstm.config(), 8) };
     let (observations, actions) = (made.observation_space(), made.action_space());
-    let policy = ActorCritic::new(&config, observations, actions, 5, DType::F32, &Device::Cpu).unwrap();
-    let prepared = policy.prepare::<f32>().unwrap();
-    let subject = Subject { policy: &prepared, normalization: &Normalization::default() };
-    let returns = evaluate(&make, Some(&subject), &options(8, true)).unwrap().returns;
-
-    let played = |carry: bool| -> Vec<f64> {
+    let policies: Vec<ActorCritic> = (0..20)
+        .map(|seed| ActorCritic::new(&config, observations, actions, seed, DType::F32, &Device::Cpu).unwrap())
+        .collect();
+    let played = |prepared: &PreparedPolicy<'_>, carry: bool| -> Vec<f64> {
         let seed = Stream::new(7, Purpose::Evaluation, 0).next_u64();
         let play = |episode: usize| {
             let mut group = EnvGroup::new(&make, episode, 1, seed).unwrap();
@@ -166,8 +166,15 @@ fn evaluation_carries_the_recurrent_state() {
         };
         (0..8).map(play).collect()
     };
-    assert_eq!(returns, played(true));
-    assert_ne!(returns, played(false), "a case in which the state matters");
+    let mut matters = 0;
+    for policy in &policies {
+        let prepared = policy.prepare::<f32>().unwrap();
+        let subject = Subject { policy: &prepared, normalization: &Normalization::default() };
+        let returns = evaluate(&make, Some(&subject), &options(8, true)).unwrap().returns;
+        assert_eq!(returns, played(&prepared, true));
+        matters += usize::from(returns != played(&prepared, false));
+    }
+    assert!(matters > 0, "no policy whose state matters");
 }
 
 /// A picture of which one half is lit; the action should name it.
