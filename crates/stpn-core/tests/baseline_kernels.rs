@@ -69,11 +69,12 @@ fn kernel(config: &CellConfig, input: usize, hidden: usize, instructions: Instru
 const SHAPES: [[usize; 4]; 6] =
     [[1, 1, 1, 1], [1, 5, 3, 2], [9, 1, 4, 17], [5, 11, 7, 9], [23, 3, 2, 33], [4, 17, 19, 5]];
 
-/// A cell with parameters large enough for everything to matter.
+/// A cell with parameters large enough for everything to matter, and not so large that it is chaotic.
 fn lively(config: &CellConfig, input: usize, hidden: usize, dtype: DType) -> Box<dyn Cell> {
     let cell = build(config, input, hidden, dtype);
+    let scale = 0.8 / ((input + hidden) as f64).sqrt();
     let draws: Vec<(String, Tensor)> = (cell.parameters().iter().enumerate())
-        .map(|(index, (name, var))| (name.to_string(), normal(var.dims(), 0.4, 200 + index as u64, dtype)))
+        .map(|(index, (name, var))| (name.to_string(), normal(var.dims(), scale, 200 + index as u64, dtype)))
         .collect();
     set_parameters(cell.as_ref(), |name| draws.iter().find(|(known, _)| known == name).unwrap().1.clone());
     cell

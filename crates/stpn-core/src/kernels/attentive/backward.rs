@@ -116,21 +116,27 @@ impl<L: Lanes> AttentiveLayer<L> {
         for level in (0..levels).rev() {
             let place = t * levels + level;
             let activity = &tape.activities[place * len..(place + 1) * len];
-            lanes.vectorize(|| {
-                for (grad, h) in inner.iter_mut().zip(activity) {
-                    *grad = *grad * (L::Real::ONE - *h * *h);
-                }
-            });
+            lanes.vectorize(
+                #[inline(always)]
+                || {
+                    for (grad, h) in inner.iter_mut().zip(activity) {
+                        *grad = *grad * (L::Real::ONE - *h * *h);
+                    }
+                },
+            );
             if let (Some(norm), Some((values, deviations))) = (&self.norm, &tape.normed) {
                 let deviations = &deviations[place * batch..(place + 1) * batch];
                 let kept = (&values[place * len..(place + 1) * len], deviations);
                 normalize_back(lanes, self.spec.hidden, norm, kept, inner, norm_sums);
             }
-            lanes.vectorize(|| {
-                for (sum, grad) in grad_pre.iter_mut().zip(inner.iter()) {
-                    *sum += *grad;
-                }
-            });
+            lanes.vectorize(
+                #[inline(always)]
+                || {
+                    for (sum, grad) in grad_pre.iter_mut().zip(inner.iter()) {
+                        *sum += *grad;
+                    }
+                },
+            );
             if level == 0 {
                 break;
             }

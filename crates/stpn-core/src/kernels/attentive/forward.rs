@@ -108,11 +108,14 @@ impl<L: Lanes> AttentiveLayer<L> {
                 normalize(self.lanes, self.spec.hidden, norm, inner, kept);
             }
             let lanes = self.lanes;
-            lanes.vectorize(|| {
-                for (current, inner) in L::vectors_mut(current).iter_mut().zip(L::vectors(inner)) {
-                    *current = lanes.tanh(*inner);
-                }
-            });
+            lanes.vectorize(
+                #[inline(always)]
+                || {
+                    for (current, inner) in L::vectors_mut(current).iter_mut().zip(L::vectors(inner)) {
+                        *current = lanes.tanh(*inner);
+                    }
+                },
+            );
             if let Some(records) = &mut records {
                 records.activities[level * len..(level + 1) * len].copy_from_slice(current);
             }
@@ -148,15 +151,18 @@ impl<L: Lanes> AttentiveLayer<L> {
         let AttentiveState { batch, fast, current, energy, .. } = state;
         for group in self.layout.groups(*batch) {
             let fast = L::vectors(&fast[self.layout.matrices(group)]);
-            lanes.vectorize(|| {
-                for (index, fast) in fast.iter().enumerate() {
-                    let (element, column) = (group.first + index % group.width, index / group.width);
-                    let (block, j) = (column / size, column % size);
-                    let c = current[element * row + j];
-                    let energy = &mut L::vectors_mut(&mut energy[element * row..(element + 1) * row])[block];
-                    *energy = lanes.mul_add(lanes.abs(*fast), lanes.splat(c * c), *energy);
-                }
-            });
+            lanes.vectorize(
+                #[inline(always)]
+                || {
+                    for (index, fast) in fast.iter().enumerate() {
+                        let (element, column) = (group.first + index % group.width, index / group.width);
+                        let (block, j) = (column / size, column % size);
+                        let c = current[element * row + j];
+                        let energy = &mut L::vectors_mut(&mut energy[element * row..(element + 1) * row])[block];
+                        *energy = lanes.mul_add(lanes.abs(*fast), lanes.splat(c * c), *energy);
+                    }
+                },
+            );
         }
     }
 }

@@ -86,36 +86,39 @@ fn attend<L: Lanes, const E: usize>(
     sums: &mut [L::Real],
 ) {
     let (lanes, row, size) = (layer.lanes, layer.layout.row(), layer.spec.hidden);
-    lanes.vectorize(|| {
-        let (decay, rate) = (lanes.splat(layer.decay), lanes.splat(layer.rate));
-        let fast = groups_mut::<L, E>(fast);
-        let current: [&[L::Real]; E] = from_fn(|e| &current[(first + e) * row..][..size]);
-        for block in 0..layer.layout.blocks {
-            let fast = &mut fast[block * size..][..size];
-            let mut totals: [L::Vector; E] = from_fn(|e| L::vectors(&sums[(first + e) * row..][..row])[block]);
-            if let Some(learned) = learned {
-                let pre: [&[L::Real]; E] = from_fn(|e| &learned[(first + e) * row..][..size]);
-                let post: [L::Vector; E] =
-                    from_fn(|e| lanes.mul(rate, L::vectors(&learned[(first + e) * row..][..row])[block]));
-                for j in 0..size {
-                    for e in 0..E {
-                        let next = lanes.mul_add(post[e], lanes.splat(pre[e][j]), lanes.mul(decay, fast[j][e]));
-                        fast[j][e] = next;
-                        totals[e] = lanes.mul_add(next, lanes.splat(current[e][j]), totals[e]);
+    lanes.vectorize(
+        #[inline(always)]
+        || {
+            let (decay, rate) = (lanes.splat(layer.decay), lanes.splat(layer.rate));
+            let fast = groups_mut::<L, E>(fast);
+            let current: [&[L::Real]; E] = from_fn(|e| &current[(first + e) * row..][..size]);
+            for block in 0..layer.layout.blocks {
+                let fast = &mut fast[block * size..][..size];
+                let mut totals: [L::Vector; E] = from_fn(|e| L::vectors(&sums[(first + e) * row..][..row])[block]);
+                if let Some(learned) = learned {
+                    let pre: [&[L::Real]; E] = from_fn(|e| &learned[(first + e) * row..][..size]);
+                    let post: [L::Vector; E] =
+                        from_fn(|e| lanes.mul(rate, L::vectors(&learned[(first + e) * row..][..row])[block]));
+                    for j in 0..size {
+                        for e in 0..E {
+                            let next = lanes.mul_add(post[e], lanes.splat(pre[e][j]), lanes.mul(decay, fast[j][e]));
+                            fast[j][e] = next;
+                            totals[e] = lanes.mul_add(next, lanes.splat(current[e][j]), totals[e]);
+                        }
+                    }
+                } else {
+                    for j in 0..size {
+                        for e in 0..E {
+                            totals[e] = lanes.mul_add(fast[j][e], lanes.splat(current[e][j]), totals[e]);
+                        }
                     }
                 }
-            } else {
-                for j in 0..size {
-                    for e in 0..E {
-                        totals[e] = lanes.mul_add(fast[j][e], lanes.splat(current[e][j]), totals[e]);
-                    }
+                for e in 0..E {
+                    L::vectors_mut(&mut sums[(first + e) * row..][..row])[block] = totals[e];
                 }
             }
-            for e in 0..E {
-                L::vectors_mut(&mut sums[(first + e) * row..][..row])[block] = totals[e];
-            }
-        }
-    });
+        },
+    );
 }
 
 fn follow<L: Lanes, const E: usize>(
@@ -126,22 +129,25 @@ fn follow<L: Lanes, const E: usize>(
     next: &mut [L::Real],
 ) {
     let (lanes, row, size) = (layer.lanes, layer.layout.row(), layer.spec.hidden);
-    lanes.vectorize(|| {
-        let (decay, rate) = (lanes.splat(layer.decay), lanes.splat(layer.rate));
-        let (fast, next) = (groups::<L, E>(fast), groups_mut::<L, E>(next));
-        let pre: [&[L::Real]; E] = from_fn(|e| &learned[(first + e) * row..][..size]);
-        for block in 0..layer.layout.blocks {
-            let part = block * size..(block + 1) * size;
-            let (fast, next) = (&fast[part.clone()], &mut next[part]);
-            let post: [L::Vector; E] =
-                from_fn(|e| lanes.mul(rate, L::vectors(&learned[(first + e) * row..][..row])[block]));
-            for j in 0..size {
-                for e in 0..E {
-                    next[j][e] = lanes.mul_add(post[e], lanes.splat(pre[e][j]), lanes.mul(decay, fast[j][e]));
+    lanes.vectorize(
+        #[inline(always)]
+        || {
+            let (decay, rate) = (lanes.splat(layer.decay), lanes.splat(layer.rate));
+            let (fast, next) = (groups::<L, E>(fast), groups_mut::<L, E>(next));
+            let pre: [&[L::Real]; E] = from_fn(|e| &learned[(first + e) * row..][..size]);
+            for block in 0..layer.layout.blocks {
+                let part = block * size..(block + 1) * size;
+                let (fast, next) = (&fast[part.clone()], &mut next[part]);
+                let post: [L::Vector; E] =
+                    from_fn(|e| lanes.mul(rate, L::vectors(&learned[(first + e) * row..][..row])[block]));
+                for j in 0..size {
+                    for e in 0..E {
+                        next[j][e] = lanes.mul_add(post[e], lanes.splat(pre[e][j]), lanes.mul(decay, fast[j][e]));
+                    }
                 }
             }
-        }
-    });
+        },
+    );
 }
 
 fn attend_back<L: Lanes, const E: usize>(
@@ -154,52 +160,55 @@ fn attend_back<L: Lanes, const E: usize>(
     sums: &mut InnerSums<'_, L::Real>,
 ) {
     let (lanes, row, size) = (layer.lanes, layer.layout.row(), layer.spec.hidden);
-    lanes.vectorize(|| {
-        let zero = lanes.splat(L::Real::ZERO);
-        let (decay, rate) = (lanes.splat(layer.decay), lanes.splat(layer.rate));
-        let (fast, grad_fast) = (groups::<L, E>(fast), groups_mut::<L, E>(&mut sums.fast[matrices]));
-        let (columns, learned_columns) = groups_mut::<L, E>(sums.columns)[..2 * size].split_at_mut(size);
-        columns.fill([zero; E]);
-        learned_columns.fill([zero; E]);
-        let current: [&[L::Real]; E] = from_fn(|e| &current[(first + e) * row..][..size]);
-        for block in 0..layer.layout.blocks {
-            let part = block * size..(block + 1) * size;
-            let (fast, grad_fast) = (&fast[part.clone()], &mut grad_fast[part]);
-            let grad: [L::Vector; E] = from_fn(|e| L::vectors(&grad[(first + e) * row..][..row])[block]);
-            if let Some(learned) = learned {
-                let pre: [&[L::Real]; E] = from_fn(|e| &learned[(first + e) * row..][..size]);
-                let post: [L::Vector; E] =
-                    from_fn(|e| lanes.mul(rate, L::vectors(&learned[(first + e) * row..][..row])[block]));
-                let mut totals = [zero; E];
-                for j in 0..size {
+    lanes.vectorize(
+        #[inline(always)]
+        || {
+            let zero = lanes.splat(L::Real::ZERO);
+            let (decay, rate) = (lanes.splat(layer.decay), lanes.splat(layer.rate));
+            let (fast, grad_fast) = (groups::<L, E>(fast), groups_mut::<L, E>(&mut sums.fast[matrices]));
+            let (columns, learned_columns) = groups_mut::<L, E>(sums.columns)[..2 * size].split_at_mut(size);
+            columns.fill([zero; E]);
+            learned_columns.fill([zero; E]);
+            let current: [&[L::Real]; E] = from_fn(|e| &current[(first + e) * row..][..size]);
+            for block in 0..layer.layout.blocks {
+                let part = block * size..(block + 1) * size;
+                let (fast, grad_fast) = (&fast[part.clone()], &mut grad_fast[part]);
+                let grad: [L::Vector; E] = from_fn(|e| L::vectors(&grad[(first + e) * row..][..row])[block]);
+                if let Some(learned) = learned {
+                    let pre: [&[L::Real]; E] = from_fn(|e| &learned[(first + e) * row..][..size]);
+                    let post: [L::Vector; E] =
+                        from_fn(|e| lanes.mul(rate, L::vectors(&learned[(first + e) * row..][..row])[block]));
+                    let mut totals = [zero; E];
+                    for j in 0..size {
+                        for e in 0..E {
+                            let total = lanes.mul_add(grad[e], lanes.splat(current[e][j]), grad_fast[j][e]);
+                            columns[j][e] = lanes.mul_add(fast[j][e], grad[e], columns[j][e]);
+                            learned_columns[j][e] = lanes.mul_add(total, post[e], learned_columns[j][e]);
+                            totals[e] = lanes.mul_add(total, lanes.splat(pre[e][j]), totals[e]);
+                            grad_fast[j][e] = lanes.mul(decay, total);
+                        }
+                    }
                     for e in 0..E {
-                        let total = lanes.mul_add(grad[e], lanes.splat(current[e][j]), grad_fast[j][e]);
-                        columns[j][e] = lanes.mul_add(fast[j][e], grad[e], columns[j][e]);
-                        learned_columns[j][e] = lanes.mul_add(total, post[e], learned_columns[j][e]);
-                        totals[e] = lanes.mul_add(total, lanes.splat(pre[e][j]), totals[e]);
-                        grad_fast[j][e] = lanes.mul(decay, total);
+                        let before = &mut L::vectors_mut(&mut sums.before[(first + e) * row..][..row])[block];
+                        *before = lanes.mul_add(rate, totals[e], *before);
+                    }
+                } else {
+                    for j in 0..size {
+                        for e in 0..E {
+                            grad_fast[j][e] = lanes.mul_add(grad[e], lanes.splat(current[e][j]), grad_fast[j][e]);
+                            columns[j][e] = lanes.mul_add(fast[j][e], grad[e], columns[j][e]);
+                        }
                     }
                 }
+            }
+            for j in 0..size {
                 for e in 0..E {
-                    let before = &mut L::vectors_mut(&mut sums.before[(first + e) * row..][..row])[block];
-                    *before = lanes.mul_add(rate, totals[e], *before);
-                }
-            } else {
-                for j in 0..size {
-                    for e in 0..E {
-                        grad_fast[j][e] = lanes.mul_add(grad[e], lanes.splat(current[e][j]), grad_fast[j][e]);
-                        columns[j][e] = lanes.mul_add(fast[j][e], grad[e], columns[j][e]);
+                    sums.current[(first + e) * row + j] = lanes.sum(columns[j][e]);
+                    if learned.is_some() {
+                        sums.before[(first + e) * row + j] += lanes.sum(learned_columns[j][e]);
                     }
                 }
             }
-        }
-        for j in 0..size {
-            for e in 0..E {
-                sums.current[(first + e) * row + j] = lanes.sum(columns[j][e]);
-                if learned.is_some() {
-                    sums.before[(first + e) * row + j] += lanes.sum(learned_columns[j][e]);
-                }
-            }
-        }
-    });
+        },
+    );
 }

@@ -42,27 +42,30 @@ pub fn product<L: Lanes>(
     }
     assert!((rows - 1) * left.row + (depth - 1) * left.inner < left.values.len(), "the left operand is too short");
     let out = &mut L::vectors_mut(out)[..rows * vectors];
-    lanes.vectorize(|| {
-        for from in (0..depth).step_by(DEPTH) {
-            let depth = DEPTH.min(depth - from);
-            for first in (0..vectors).step_by(TILE) {
-                let width = TILE.min(vectors - first);
-                let (panel, row) = match right {
-                    Right::Rows { values, row } => (&values[from * row + first * L::WIDTH..], row),
-                    Right::Panels { values } => {
-                        let full = values.len() / (vectors * L::WIDTH);
-                        (&values[(first * full + from * width) * L::WIDTH..], width * L::WIDTH)
+    lanes.vectorize(
+        #[inline(always)]
+        || {
+            for from in (0..depth).step_by(DEPTH) {
+                let depth = DEPTH.min(depth - from);
+                for first in (0..vectors).step_by(TILE) {
+                    let width = TILE.min(vectors - first);
+                    let (panel, row) = match right {
+                        Right::Rows { values, row } => (&values[from * row + first * L::WIDTH..], row),
+                        Right::Panels { values } => {
+                            let full = values.len() / (vectors * L::WIDTH);
+                            (&values[(first * full + from * width) * L::WIDTH..], width * L::WIDTH)
+                        }
+                    };
+                    let strip = Strip { rows, depth, left, from, panel, row, vectors, first };
+                    match width {
+                        1 => strip.run::<L, 1>(lanes, out),
+                        2 => strip.run::<L, 2>(lanes, out),
+                        _ => strip.run::<L, TILE>(lanes, out),
                     }
-                };
-                let strip = Strip { rows, depth, left, from, panel, row, vectors, first };
-                match width {
-                    1 => strip.run::<L, 1>(lanes, out),
-                    2 => strip.run::<L, 2>(lanes, out),
-                    _ => strip.run::<L, TILE>(lanes, out),
                 }
             }
-        }
-    });
+        },
+    );
 }
 
 /// The tiles of some inner indices that lie below one another.

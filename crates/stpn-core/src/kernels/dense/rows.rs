@@ -4,25 +4,31 @@ use crate::kernels::lanes::Lanes;
 
 /// Adds `[B, size]` to `[B, gate]`.
 pub fn add_rows<L: Lanes>(lanes: L, [gate, size]: [usize; 2], values: &[L::Real], sums: &mut [L::Real]) {
-    lanes.vectorize(|| {
-        for (sums, values) in sums.chunks_exact_mut(gate).zip(values.chunks_exact(size)) {
-            for (sum, value) in sums.iter_mut().zip(values) {
-                *sum += *value;
+    lanes.vectorize(
+        #[inline(always)]
+        || {
+            for (sums, values) in sums.chunks_exact_mut(gate).zip(values.chunks_exact(size)) {
+                for (sum, value) in sums.iter_mut().zip(values) {
+                    *sum += *value;
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// Adds all rows of `[N, width]` to `[width]`.
 pub fn sum_rows<L: Lanes>(lanes: L, values: &[L::Real], sums: &mut [L::Real]) {
     let sums = L::vectors_mut(sums);
-    lanes.vectorize(|| {
-        for values in L::vectors(values).chunks_exact(sums.len()) {
-            for (sum, value) in sums.iter_mut().zip(values) {
-                *sum = lanes.add(*sum, *value);
+    lanes.vectorize(
+        #[inline(always)]
+        || {
+            for values in L::vectors(values).chunks_exact(sums.len()) {
+                for (sum, value) in sums.iter_mut().zip(values) {
+                    *sum = lanes.add(*sum, *value);
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// Copies `[B, gate]` to `[B, size]`.

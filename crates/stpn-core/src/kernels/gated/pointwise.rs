@@ -10,20 +10,21 @@ pub fn lstm<L: Lanes>(lanes: L, gate: usize, gates: &mut [L::Real], memory: &mut
     let n = gate / L::WIDTH;
     let rows = L::vectors_mut(gates).chunks_exact_mut(4 * n);
     let units = L::vectors_mut(memory).chunks_exact_mut(n).zip(L::vectors_mut(hidden).chunks_exact_mut(n));
-    lanes.vectorize(|| {
-        for (gates, (memory, hidden)) in rows.zip(units) {
-            for v in 0..n {
-                let [i, f, o] = [0, 1, 3].map(|gate| lanes.sigmoid(gates[gate * n + v]));
-                let g = lanes.tanh(gates[2 * n + v]);
-                let c = lanes.mul_add(f, memory[v], lanes.mul(i, g));
-                memory[v] = c;
-                hidden[v] = lanes.mul(o, lanes.tanh(c));
-                for (place, value) in [i, f, g, o].into_iter().enumerate() {
-                    gates[place * n + v] = value;
+    lanes.vectorize(
+        #[inline(always)]
+        || {
+            for (gates, (memory, hidden)) in rows.zip(units) {
+                for v in 0..n {
+                    let (i, f) = (lanes.sigmoid(gates[v]), lanes.sigmoid(gates[n + v]));
+                    let (g, o) = (lanes.tanh(gates[2 * n + v]), lanes.sigmoid(gates[3 * n + v]));
+                    let c = lanes.mul_add(f, memory[v], lanes.mul(i, g));
+                    memory[v] = c;
+                    hidden[v] = lanes.mul(o, lanes.tanh(c));
+                    (gates[v], gates[n + v], gates[2 * n + v], gates[3 * n + v]) = (i, f, g, o);
                 }
             }
-        }
-    });
+        },
+    );
 }
 
 /// Backward of [`lstm`]: from the gates, the memory before the step, and the gradients of activity and memory after
@@ -41,38 +42,46 @@ pub fn lstm_back<L: Lanes>(
     let rows = L::vectors(gates).chunks_exact(4 * n).zip(L::vectors(memory).chunks_exact(n));
     let grads = L::vectors(grad_hidden).chunks_exact(n).zip(L::vectors_mut(grad_memory).chunks_exact_mut(n));
     let out = L::vectors_mut(grad_gates).chunks_exact_mut(4 * n);
-    lanes.vectorize(|| {
-        let one = lanes.splat(L::Real::ONE);
-        // 1 − v²
-        let slope = |v| lanes.sub(one, lanes.mul(v, v));
-        let logistic_slope = |v| lanes.mul(v, lanes.sub(one, v));
-        for (((gates, memory), (grad_hidden, grad_memory)), out) in rows.zip(grads).zip(out) {
-            for v in 0..n {
-                let [i, f, g, o] = [0, 1, 2, 3].map(|gate| gates[gate * n + v]);
-                let squashed = lanes.tanh(lanes.mul_add(f, memory[v], lanes.mul(i, g)));
-                let grad = lanes.mul_add(lanes.mul(grad_hidden[v], o), slope(squashed), grad_memory[v]);
-                out[v] = lanes.mul(lanes.mul(grad, g), logistic_slope(i));
-                out[n + v] = lanes.mul(lanes.mul(grad, memory[v]), logistic_slope(f));
-                out[2 * n + v] = lanes.mul(lanes.mul(grad, i), slope(g));
-                out[3 * n + v] = lanes.mul(lanes.mul(grad_hidden[v], squashed), logistic_slope(o));
-                grad_memory[v] = lanes.mul(grad, f);
+    lanes.vectorize(
+        #[inline(always)]
+        || {
+            let one = lanes.splat(L::Real::ONE);
+            // 1 − v²
+            let slope = #[inline(always)]
+            |v| lanes.sub(one, lanes.mul(v, v));
+            let logistic_slope = #[inline(always)]
+            |v| lanes.mul(v, lanes.sub(one, v));
+            for (((gates, memory), (grad_hidden, grad_memory)), out) in rows.zip(grads).zip(out) {
+                for v in 0..n {
+                    let [i, f, g, o] = [gates[v], gates[n + v], gates[2 * n + v], gates[3 * n + v]];
+                    let squashed = lanes.tanh(lanes.mul_add(f, memory[v], lanes.mul(i, g)));
+                    let grad = lanes.mul_add(lanes.mul(grad_hidden[v], o), slope(squashed), grad_memory[v]);
+                    out[v] = lanes.mul(lanes.mul(grad, g), logistic_slope(i));
+                    out[n + v] = lanes.mul(lanes.mul(grad, memory[v]), logistic_slope(f));
+                    out[2 * n + v] = lanes.mul(lanes.mul(grad, i), slope(g));
+                    out[3 * n + v] = lanes.mul(lanes.mul(grad_hidden[v], squashed), logistic_slope(o));
+                    grad_memory[v] = lanes.mul(grad, f);
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// Pre-activations to activities, in place.
 pub fn activate<L: Lanes>(lanes: L, activation: Activation, values: &mut [L::Real]) {
-    lanes.vectorize(|| {
-        let zero = lanes.splat(L::Real::ZERO);
-        for value in L::vectors_mut(values) {
-            *value = match activation {
-                Activation::Tanh => lanes.tanh(*value),
-                // In this order NaN stays NaN.
-                Activation::Relu => lanes.max(zero, *value),
-            };
-        }
-    });
+    lanes.vectorize(
+        #[inline(always)]
+        || {
+            let zero = lanes.splat(L::Real::ZERO);
+            for value in L::vectors_mut(values) {
+                *value = match activation {
+                    Activation::Tanh => lanes.tanh(*value),
+                    // In this order NaN stays NaN.
+                    Activation::Relu => lanes.max(zero, *value),
+                };
+            }
+        },
+    );
 }
 
 /// Backward of [`activate`], from the activities `[B, H]`, whose rows are not padded.
@@ -84,17 +93,20 @@ pub fn activate_back<L: Lanes>(
     grad_hidden: &[L::Real],
     grad_pre: &mut [L::Real],
 ) {
-    lanes.vectorize(|| {
-        let grads = grad_hidden.chunks_exact(gate).zip(grad_pre.chunks_exact_mut(gate));
-        for (hidden, (grad_hidden, grad_pre)) in hidden.chunks_exact(size).zip(grads) {
-            for ((grad_pre, grad), h) in grad_pre.iter_mut().zip(grad_hidden).zip(hidden) {
-                *grad_pre = match activation {
-                    Activation::Tanh => *grad * (L::Real::ONE - *h * *h),
-                    Activation::Relu if *h > L::Real::ZERO => *grad,
-                    Activation::Relu => L::Real::ZERO,
-                };
+    lanes.vectorize(
+        #[inline(always)]
+        || {
+            let grads = grad_hidden.chunks_exact(gate).zip(grad_pre.chunks_exact_mut(gate));
+            for (hidden, (grad_hidden, grad_pre)) in hidden.chunks_exact(size).zip(grads) {
+                for ((grad_pre, grad), h) in grad_pre.iter_mut().zip(grad_hidden).zip(hidden) {
+                    *grad_pre = match activation {
+                        Activation::Tanh => *grad * (L::Real::ONE - *h * *h),
+                        Activation::Relu if *h > L::Real::ZERO => *grad,
+                        Activation::Relu => L::Real::ZERO,
+                    };
+                }
+                grad_pre[size..].fill(L::Real::ZERO);
             }
-            grad_pre[size..].fill(L::Real::ZERO);
-        }
-    });
+        },
+    );
 }

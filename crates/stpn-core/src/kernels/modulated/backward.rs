@@ -208,12 +208,15 @@ impl<L: Lanes> ModulatedLayer<L> {
                         }
                     }
                 }
-                lanes.vectorize(|| {
-                    let values = step.post[units.clone()].iter().zip(&hidden[units.clone()]);
-                    for (grad_pre, (h, grad)) in grad_pre[units.clone()].iter_mut().zip(values) {
-                        *grad_pre = *grad * (L::Real::ONE - *h * *h);
-                    }
-                });
+                lanes.vectorize(
+                    #[inline(always)]
+                    || {
+                        let values = step.post[units.clone()].iter().zip(&hidden[units.clone()]);
+                        for (grad_pre, (h, grad)) in grad_pre[units.clone()].iter_mut().zip(values) {
+                            *grad_pre = *grad * (L::Real::ONE - *h * *h);
+                        }
+                    },
+                );
             }
             self.product_back(group, step.pre, grad_pre, fast, grad_fast, alpha, columns, hidden);
         }

@@ -89,26 +89,29 @@ impl<L: Lanes> ModulatedLayer<L> {
         let (lanes, row) = (self.lanes, self.layout.row());
         let ModulatedState { hidden, before, rates, .. } = state;
         before.copy_from_slice(hidden);
-        lanes.vectorize(|| {
-            for (hidden, pre) in L::vectors_mut(hidden).iter_mut().zip(L::vectors(pre)) {
-                *hidden = lanes.tanh(*pre);
-            }
-            for (rate, hidden) in rates.iter_mut().zip(hidden.chunks_exact(row)) {
-                *rate = match &self.modulator {
-                    None => self.eta,
-                    Some((weights, bias)) => {
-                        let mut total = lanes.splat(L::Real::ZERO);
-                        for (weight, h) in L::vectors(weights).iter().zip(L::vectors(hidden)) {
-                            total = lanes.mul_add(*weight, *h, total);
+        lanes.vectorize(
+            #[inline(always)]
+            || {
+                for (hidden, pre) in L::vectors_mut(hidden).iter_mut().zip(L::vectors(pre)) {
+                    *hidden = lanes.tanh(*pre);
+                }
+                for (rate, hidden) in rates.iter_mut().zip(hidden.chunks_exact(row)) {
+                    *rate = match &self.modulator {
+                        None => self.eta,
+                        Some((weights, bias)) => {
+                            let mut total = lanes.splat(L::Real::ZERO);
+                            for (weight, h) in L::vectors(weights).iter().zip(L::vectors(hidden)) {
+                                total = lanes.mul_add(*weight, *h, total);
+                            }
+                            lanes.sum(total) + *bias
                         }
-                        lanes.sum(total) + *bias
-                    }
-                };
-            }
-            if self.modulator.is_some() {
-                L::vectors_mut(rates).iter_mut().for_each(|rates| *rates = lanes.tanh(*rates));
-            }
-        });
+                    };
+                }
+                if self.modulator.is_some() {
+                    L::vectors_mut(rates).iter_mut().for_each(|rates| *rates = lanes.tanh(*rates));
+                }
+            },
+        );
         state.pending = true;
     }
 
@@ -142,18 +145,21 @@ impl<L: Lanes> ModulatedLayer<L> {
         self.input.add_energy(lanes, squares, self.spec.input, work);
         for group in self.layout.groups(*batch) {
             let fast = L::vectors(&fast[self.layout.matrices(group)]);
-            lanes.vectorize(|| {
-                for e in 0..group.width {
-                    let rows = (group.first + e) * row..(group.first + e + 1) * row;
-                    let (hidden, work) = (&hidden[rows.clone()], L::vectors_mut(&mut work[rows]));
-                    for (index, entry) in L::vectors(&self.table).as_chunks::<2>().0.iter().enumerate() {
-                        let (block, j) = (index / size, index % size);
-                        let effective = lanes.mul_add(entry[1], fast[index * group.width + e], entry[0]);
-                        let square = lanes.splat(hidden[j] * hidden[j]);
-                        work[block] = lanes.mul_add(lanes.abs(effective), square, work[block]);
+            lanes.vectorize(
+                #[inline(always)]
+                || {
+                    for e in 0..group.width {
+                        let rows = (group.first + e) * row..(group.first + e + 1) * row;
+                        let (hidden, work) = (&hidden[rows.clone()], L::vectors_mut(&mut work[rows]));
+                        for (index, entry) in L::vectors(&self.table).as_chunks::<2>().0.iter().enumerate() {
+                            let (block, j) = (index / size, index % size);
+                            let effective = lanes.mul_add(entry[1], fast[index * group.width + e], entry[0]);
+                            let square = lanes.splat(hidden[j] * hidden[j]);
+                            work[block] = lanes.mul_add(lanes.abs(effective), square, work[block]);
+                        }
                     }
-                }
-            });
+                },
+            );
         }
         copy_rows([row, size], work, energy);
     }

@@ -46,7 +46,8 @@ impl<L: Lanes> Rule<L> {
         rate_grad: &mut L::Vector,
     ) -> [L::Vector; 2] {
         let lanes = self.lanes;
-        let inside = |value| lanes.select(lanes.less(self.limit, lanes.abs(value)), lanes.splat(L::Real::ZERO), grad);
+        let inside = #[inline(always)]
+        |value| lanes.select(lanes.less(self.limit, lanes.abs(value)), lanes.splat(L::Real::ZERO), grad);
         match self.bound {
             Bound::HardClamp => [inside(lanes.add(fast, change)); 2],
             Bound::SoftClamp => {
