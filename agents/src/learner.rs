@@ -1,10 +1,12 @@
-//! The learner: a policy, its parameters as one flat buffer, and the optimiser that moves them.
+//! The learner: a network, its parameters as one flat buffer, and the optimiser that moves them.
 
 use candle_core::Tensor;
+use stpn_core::Parameters;
 
 use crate::optimizer::flat::{clip_norm, norm};
 use crate::optimizer::{Adam, AdamConfig, FlatLayout};
 use crate::policy::ActorCritic;
+use crate::policy::inference::PreparedPolicy;
 use crate::{Error, Result};
 
 /// A gradient of all parameters, flat, in their fixed order.
@@ -26,10 +28,22 @@ impl Gradient {
     }
 }
 
-/// A policy under training.
+/// A network that has parameters to train.
+pub trait Trainable {
+    /// All of them, in a fixed order.
+    fn parameters(&self) -> &Parameters;
+}
+
+impl Trainable for ActorCritic {
+    fn parameters(&self) -> &Parameters {
+        Self::parameters(self)
+    }
+}
+
+/// A network under training: an agent's policy unless said otherwise.
 #[derive(Debug)]
-pub struct Learner {
-    policy: ActorCritic,
+pub struct Learner<N = ActorCritic> {
+    network: N,
     layout: FlatLayout,
     values: Vec<f32>,
     adam: Adam,
@@ -37,20 +51,35 @@ pub struct Learner {
 }
 
 impl Learner {
+    /// The policy.
+    pub fn policy(&self) -> &ActorCritic {
+        &self.network
+    }
+
+    /// The policy's present parameters, laid out for work on slices.
+    ///
+    /// # Errors
+    /// Fails where candle cannot copy parameters out.
+    pub fn prepare(&self) -> Result<PreparedPolicy<'_>> {
+        self.network.prepare_from(&self.values)
+    }
+}
+
+impl<N: Trainable> Learner<N> {
     /// A learner at the first step.
     ///
     /// # Errors
     /// Fails where the parameters cannot be read.
-    pub fn new(policy: ActorCritic, config: &AdamConfig) -> Result<Self> {
-        let layout = FlatLayout::new(policy.parameters());
+    pub fn new(network: N, config: &AdamConfig) -> Result<Self> {
+        let layout = FlatLayout::new(network.parameters());
         let values = layout.values()?;
         let adam = Adam::new(layout.len());
-        Ok(Self { policy, layout, values, adam, config: config.clone() })
+        Ok(Self { network, layout, values, adam, config: config.clone() })
     }
 
-    /// The policy.
-    pub fn policy(&self) -> &ActorCritic {
-        &self.policy
+    /// The network.
+    pub fn network(&self) -> &N {
+        &self.network
     }
 
     /// Where each parameter lies in flat buffers.
@@ -71,11 +100,11 @@ impl Learner {
     /// Takes over saved parameters and optimiser state.
     ///
     /// # Errors
-    /// [`Error::Config`] where their length is not that of the policy.
+    /// [`Error::Config`] where their length is not that of the network.
     pub fn restore(&mut self, values: Vec<f32>, adam: Adam) -> Result<()> {
         for len in [values.len(), adam.first_moment.len(), adam.second_moment.len()] {
             if len != self.layout.len() {
-                let problem = format!("{len} saved values where the policy has {} parameters", self.layout.len());
+                let problem = format!("{len} saved values where the network has {} parameters", self.layout.len());
                 return Err(Error::config("checkpoint", problem));
             }
         }
@@ -96,7 +125,8 @@ impl Learner {
     /// One optimiser step; returns the gradient's norm before clipping.
     ///
     /// # Errors
-    /// [`Error::NotFinite`], with nothing changed, where the gradient or the step it leads to is not finite.
+    /// [`Error::NotFinite`] where the gradient or the step it leads to is not finite; parameters and optimiser are then
+    /// of no use, and the caller goes back to saved ones.
     pub fn step(&mut self, mut gradient: Gradient, learning_rate: f64, update: u64) -> Result<f64> {
         let not_finite = |what: &str| Error::NotFinite {
             what: what.to_string(),
@@ -107,10 +137,8 @@ impl Learner {
         if !size.is_finite() {
             return Err(not_finite("the gradient's norm"));
         }
-        let (values, adam) = (self.values.clone(), self.adam.clone());
         self.adam.step(&self.config, learning_rate, &mut self.values, &gradient.0);
         if !norm(&self.values).is_finite() {
-            (self.values, self.adam) = (values, adam);
             return Err(not_finite("a parameter"));
         }
         self.layout.assign(&self.values)?;

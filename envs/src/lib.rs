@@ -3,7 +3,7 @@
 //! The crate knows no network: it takes actions and writes observations into buffers that the caller owns.
 //!
 //! - [`Env`] is one environment, [`VectorEnv`] many of them, stepped in parallel.
-//! - [`maze`] and [`classic`] are environments, [`wrappers`] change them, [`registry`] makes them by name.
+//! - [`maze`] and [`classic`] are environments, with the feature `mujoco` also the MuJoCo tasks, [`wrappers`] change them, [`registry`] makes them by name.
 //! - [`check_env`] tells whether an environment keeps the rules, [`throughput`] how fast it is.
 //!
 //! # An environment of one's own
@@ -81,8 +81,10 @@
 //! # }
 //! ```
 
-#![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "mujoco"), forbid(unsafe_code))]
 
+#[cfg(feature = "atari")]
+pub mod atari;
 pub mod check_env;
 pub mod classic;
 pub mod env;
@@ -90,7 +92,10 @@ pub mod error;
 #[cfg(feature = "gymnasium-rs")]
 pub mod gymnasium;
 pub mod maze;
+#[cfg(feature = "mujoco")]
+pub mod mujoco;
 mod panic;
+pub mod pixels;
 pub mod registry;
 pub mod space;
 pub mod state;

@@ -45,26 +45,32 @@ pub fn lstm_back<L: Lanes>(
     lanes.vectorize(
         #[inline(always)]
         || {
-            let one = lanes.splat(L::Real::ONE);
-            // 1 − v²
-            let slope = #[inline(always)]
-            |v| lanes.sub(one, lanes.mul(v, v));
-            let logistic_slope = #[inline(always)]
-            |v| lanes.mul(v, lanes.sub(one, v));
             for (((gates, memory), (grad_hidden, grad_memory)), out) in rows.zip(grads).zip(out) {
                 for v in 0..n {
                     let [i, f, g, o] = [gates[v], gates[n + v], gates[2 * n + v], gates[3 * n + v]];
                     let squashed = lanes.tanh(lanes.mul_add(f, memory[v], lanes.mul(i, g)));
-                    let grad = lanes.mul_add(lanes.mul(grad_hidden[v], o), slope(squashed), grad_memory[v]);
-                    out[v] = lanes.mul(lanes.mul(grad, g), logistic_slope(i));
-                    out[n + v] = lanes.mul(lanes.mul(grad, memory[v]), logistic_slope(f));
-                    out[2 * n + v] = lanes.mul(lanes.mul(grad, i), slope(g));
-                    out[3 * n + v] = lanes.mul(lanes.mul(grad_hidden[v], squashed), logistic_slope(o));
+                    let grad = lanes.mul_add(lanes.mul(grad_hidden[v], o), slope(lanes, squashed), grad_memory[v]);
+                    out[v] = lanes.mul(lanes.mul(grad, g), logistic_slope(lanes, i));
+                    out[n + v] = lanes.mul(lanes.mul(grad, memory[v]), logistic_slope(lanes, f));
+                    out[2 * n + v] = lanes.mul(lanes.mul(grad, i), slope(lanes, g));
+                    out[3 * n + v] = lanes.mul(lanes.mul(grad_hidden[v], squashed), logistic_slope(lanes, o));
                     grad_memory[v] = lanes.mul(grad, f);
                 }
             }
         },
     );
+}
+
+/// 1 − v²
+#[inline(always)]
+fn slope<L: Lanes>(lanes: L, v: L::Vector) -> L::Vector {
+    lanes.sub(lanes.splat(L::Real::ONE), lanes.mul(v, v))
+}
+
+/// v(1 − v)
+#[inline(always)]
+fn logistic_slope<L: Lanes>(lanes: L, v: L::Vector) -> L::Vector {
+    lanes.mul(v, lanes.sub(lanes.splat(L::Real::ONE), v))
 }
 
 /// Pre-activations to activities, in place.

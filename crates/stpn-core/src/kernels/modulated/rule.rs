@@ -46,12 +46,10 @@ impl<L: Lanes> Rule<L> {
         rate_grad: &mut L::Vector,
     ) -> [L::Vector; 2] {
         let lanes = self.lanes;
-        let inside = #[inline(always)]
-        |value| lanes.select(lanes.less(self.limit, lanes.abs(value)), lanes.splat(L::Real::ZERO), grad);
         match self.bound {
-            Bound::HardClamp => [inside(lanes.add(fast, change)); 2],
+            Bound::HardClamp => [self.inside(lanes.add(fast, change), grad); 2],
             Bound::SoftClamp => {
-                let grad = inside(self.softened(fast, change));
+                let grad = self.inside(self.softened(fast, change), grad);
                 let along = lanes.mul(fast, grad);
                 let negative = lanes.less(change, lanes.splat(L::Real::ZERO));
                 let grad_change = lanes.select(negative, lanes.add(grad, along), lanes.sub(grad, along));
@@ -63,6 +61,13 @@ impl<L: Lanes> Rule<L> {
                 [lanes.sub(grad, lanes.mul(rate, grad)), grad]
             }
         }
+    }
+
+    /// The gradient where the value is within the limit, else 0.
+    #[inline(always)]
+    fn inside(self, value: L::Vector, grad: L::Vector) -> L::Vector {
+        let lanes = self.lanes;
+        lanes.select(lanes.less(self.limit, lanes.abs(value)), lanes.splat(L::Real::ZERO), grad)
     }
 
     /// F + c⁺(1−F) + c⁻(F+1) = F + c − |c|F
