@@ -120,7 +120,7 @@ impl<L: Lanes> AttentiveLayer<L> {
                 #[inline(always)]
                 || {
                     for (grad, h) in inner.iter_mut().zip(activity) {
-                        *grad = *grad * (L::Real::ONE - *h * *h);
+                        *grad *= L::Real::ONE - *h * *h;
                     }
                 },
             );

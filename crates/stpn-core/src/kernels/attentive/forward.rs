@@ -3,7 +3,7 @@
 use super::layer::AttentiveLayer;
 use super::state::AttentiveState;
 use crate::kernels::aligned::Lease;
-use crate::kernels::dense::{copy_rows, masked_squares, normalize};
+use crate::kernels::dense::{Normed, copy_rows, masked_squares, normalize};
 use crate::kernels::lanes::Lanes;
 use crate::kernels::layer::{Sequence, Step, resets_at};
 use crate::kernels::{Extent, Real};
@@ -29,7 +29,7 @@ pub struct AttentiveTape<T: Real> {
 /// Where one step's records go: those of [`AttentiveTape`].
 struct Records<'a, T> {
     activities: &'a mut [T],
-    normed: Option<(&'a mut [T], &'a mut [T])>,
+    normed: Option<Normed<'a, T>>,
 }
 
 impl<L: Lanes> AttentiveLayer<L> {

@@ -12,7 +12,7 @@ mod projection;
 mod rows;
 
 pub use energy::masked_squares;
-pub use norm::{normalize, normalize_back};
+pub use norm::{Normed, normalize, normalize_back};
 pub use panels::Panels;
 pub use product::{Left, Right, product};
 pub use projection::{Projection, ProjectionSums, magnitude};

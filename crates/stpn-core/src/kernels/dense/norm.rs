@@ -6,6 +6,9 @@ use crate::kernels::lanes::Lanes;
 /// Added to the variance, as everywhere in the field.
 const EPSILON: f64 = 1e-5;
 
+/// Normalised values `[B, width]` and deviations `[B]`.
+pub type Normed<'a, T> = (&'a mut [T], &'a mut [T]);
+
 /// Normalises rows `[B, width]` of `count` values in place. `norm` is `[3, width]`: gain, offset, and 1 on the lanes
 /// that count. Where asked for, keeps the normalised values `[B, width]` and the deviations `[B]`.
 pub fn normalize<L: Lanes>(
@@ -13,7 +16,7 @@ pub fn normalize<L: Lanes>(
     count: usize,
     norm: &[L::Real],
     rows: &mut [L::Real],
-    mut kept: Option<(&mut [L::Real], &mut [L::Real])>,
+    mut kept: Option<Normed<'_, L::Real>>,
 ) {
     let width = norm.len() / 3;
     let share = L::Real::of(1.0 / count as f64);

@@ -115,12 +115,12 @@ impl<T: Copy> Strip<'_, T> {
             // SAFETY: `run` has checked that row `depth - 1`, the last one read, ends inside the panel.
             let right: &[T] = unsafe { self.panel.get_unchecked(k * self.row..k * self.row + V * L::WIDTH) };
             let right: [L::Vector; V] = from_fn(|v| L::vectors(&right[v * L::WIDTH..(v + 1) * L::WIDTH])[0]);
-            for r in 0..R {
+            for (r, sums) in sums.iter_mut().enumerate() {
                 let index = (first + r) * self.left.row + (self.from + k) * self.left.inner;
                 // SAFETY: `product` has checked the largest index of all rows and inner indices.
                 let left = lanes.splat(unsafe { *self.left.values.get_unchecked(index) });
                 for v in 0..V {
-                    sums[r][v] = lanes.mul_add(left, right[v], sums[r][v]);
+                    sums[v] = lanes.mul_add(left, right[v], sums[v]);
                 }
             }
         }

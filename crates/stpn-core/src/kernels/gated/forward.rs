@@ -6,7 +6,7 @@ use super::state::{GatedState, GatedStepping};
 use super::weights::GatedLayer;
 use crate::cells::Activation;
 use crate::kernels::aligned::Lease;
-use crate::kernels::dense::{copy_rows, masked_squares, normalize};
+use crate::kernels::dense::{Normed, copy_rows, masked_squares, normalize};
 use crate::kernels::lanes::Lanes;
 use crate::kernels::layer::{Sequence, Step, resets_at};
 use crate::kernels::{Extent, Real};
@@ -160,6 +160,3 @@ impl<L: Lanes> GatedLayer<L> {
         }
     }
 }
-
-/// Where a step's normalised pre-activations and deviations go.
-type Normed<'a, T> = (&'a mut [T], &'a mut [T]);
