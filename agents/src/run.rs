@@ -80,7 +80,7 @@ impl Run {
         Ok(Self {
             directory: directory.to_path_buf(),
             metrics: MetricsLog::open(&directory.join("metrics.jsonl"), update)?,
-            events: EventLog::open(directory, env_steps)?,
+            events: EventLog::open(directory, (update > 0).then_some(env_steps))?,
             trainer,
             checkpointed: None,
             started: Instant::now(),
@@ -135,7 +135,7 @@ impl Run {
         let progress = self.trainer.progress();
         let config = &self.trainer.config().log;
         if progress.update.is_multiple_of(config.every) {
-            self.metrics.write(progress, metrics)?;
+            self.metrics.write(&[("update", progress.update), ("env_steps", progress.env_steps)], metrics);
             self.events.scalars(progress.env_steps, metrics);
         }
         if progress.update.is_multiple_of(config.histograms_every) || progress.update == 1 {

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::run::{install_debian, run as execute, succeeds};
-use crate::{links, python};
+use crate::{deny, links, python};
 
 /// Runs all checks; the first that fails ends it.
 pub fn run() -> Result<()> {
@@ -18,6 +18,7 @@ pub fn run() -> Result<()> {
     }
     cargo(&["fmt", "--all", "--check"])?;
     links::check()?;
+    deny::check()?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     execute(Command::new("cargo").env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--workspace", "--no-deps"]))?;
     cargo(&["test", "--workspace"])?;

@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod deny;
 mod links;
 mod python;
 mod run;
@@ -10,7 +11,7 @@ mod run;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-cargo xtask check    format, lints, tests, doc tests, documentation, links, TensorBoard: everything CI runs";
+cargo xtask check    format, lints, dependencies, tests, doc tests, documentation, links, TensorBoard: everything CI runs";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
