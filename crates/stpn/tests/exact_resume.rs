@@ -6,20 +6,7 @@ mod binary;
 
 use std::path::Path;
 
-use binary::{small, stpn};
-
-/// Metrics without those that depend on the clock.
-fn metrics(run: &Path) -> Vec<serde_json::Map<String, serde_json::Value>> {
-    let clock = ["seconds", "per_second", "time"];
-    let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
-    text.lines()
-        .map(|line| {
-            let mut object: serde_json::Map<_, _> = serde_json::from_str(line).unwrap();
-            object.retain(|key, _| !clock.iter().any(|word| key.contains(word)));
-            object
-        })
-        .collect()
-}
+use binary::{metrics, small, stpn};
 
 fn train(line: &str, run: &Path) {
     let trained = stpn(&small(line, run));

@@ -7,6 +7,7 @@ mod deny;
 mod links;
 mod python;
 mod run;
+mod unsafety;
 
 use std::process::ExitCode;
 
