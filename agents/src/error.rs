@@ -85,6 +85,23 @@ pub enum Error {
         problem: String,
     },
 
+    /// A checkpoint could not be written.
+    #[error(
+        "the checkpoint of update {update} was not written: {reason}. {left}: with that mended, continue with \
+         `stpn resume {}`",
+        .run.display()
+    )]
+    NotSaved {
+        /// The run's directory.
+        run: PathBuf,
+        /// The checkpoint's update.
+        update: u64,
+        /// What checkpoint the run has.
+        left: String,
+        /// Why.
+        reason: Box<Error>,
+    },
+
     /// The thread pool could not be made.
     #[error("cannot start worker threads: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),

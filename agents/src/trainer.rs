@@ -1,22 +1,25 @@
 //! The training loop's body: collect a rollout, learn from it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use candle_core::{DType, Device};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use stpn_envs::vector::Maker;
 use stpn_envs::{Env, Episode, VectorEnv};
 
 use crate::algorithms::{AlgorithmConfig, a2c};
-use crate::config::RunConfig;
+use crate::config::AgentConfig;
 use crate::evaluation::energy_mask;
 use crate::learner::Learner;
 use crate::metrics::Metrics;
 use crate::optimizer::Adam;
 use crate::policy::ActorCritic;
 use crate::rollout::worker::{EnergySampling, SavedWorker};
-use crate::rollout::{Fragment, Worker};
+use crate::rollout::{FailureWatch, Fragment, Worker};
+use crate::training::OnHang;
 use crate::{Error, Result};
 
 /// Updates whose mean returns make up `charts/episodic_return_recent`.
@@ -24,9 +27,10 @@ const RECENT_UPDATES: usize = 50;
 
 /// An agent under training, between two updates.
 pub struct Trainer {
-    config: RunConfig,
+    config: AgentConfig,
     learner: Learner,
     workers: Vec<Worker>,
+    failures: FailureWatch,
     progress: Progress,
     /// The workers as they were before the update that runs or ran last.
     before: Vec<SavedWorker>,
@@ -46,6 +50,18 @@ pub struct Progress {
     pub recent_returns: VecDeque<f64>,
     /// Best mean of `recent_returns` at a checkpoint so far.
     pub best_return: Option<f64>,
+    /// Best validation of a supervised task so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_validation: Option<Validation>,
+}
+
+/// A validation of a supervised task.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Validation {
+    /// Share of right answers.
+    pub accuracy: f64,
+    /// The update after which it was measured.
+    pub update: u64,
 }
 
 impl Progress {
@@ -74,9 +90,9 @@ impl Trainer {
     ///
     /// # Errors
     /// Fails on an impossible configuration or an environment that cannot be made.
-    pub fn new(config: &RunConfig) -> Result<Self> {
+    pub fn new(config: &AgentConfig) -> Result<Self> {
         let env = config.env.clone();
-        Self::with_environments(config, &|_| env.make())
+        Self::with_environments(config, move |_| env.make())
     }
 
     /// A new agent in environments of your own: `make(index)` is called once per environment and `config.env` ignored.
@@ -84,21 +100,24 @@ impl Trainer {
     /// # Errors
     /// Fails on an impossible configuration or an environment that cannot be made.
     pub fn with_environments(
-        config: &RunConfig,
-        make: &(dyn Fn(usize) -> stpn_envs::Result<Box<dyn Env>> + Sync),
+        config: &AgentConfig,
+        make: impl Fn(usize) -> stpn_envs::Result<Box<dyn Env>> + Send + Sync + 'static,
     ) -> Result<Self> {
         config.check()?;
         // Blocks run side by side, so products inside one run on one thread and never depend on how many there are.
         gemm::set_threading_threshold(usize::MAX);
-        let RunConfig { rollout, seed, .. } = config;
-        let envs = VectorEnv::new(make, rollout.environments, rollout.group_size(), *seed)?;
+        let AgentConfig { rollout, seed, .. } = config;
+        let envs = VectorEnv::new(&make, rollout.environments, rollout.group_size(), *seed)?;
         let (observations, actions) = (envs.observation_space().clone(), envs.action_space().clone());
         let policy = ActorCritic::new(&config.policy, &observations, &actions, *seed, DType::F32, &Device::Cpu)?;
         let energy = EnergySampling { input_mask: energy_mask(&config.log.energy_skip_inputs, observations.len())? };
+        let failures = FailureWatch::new(rollout, envs.groups());
+        let make: Maker = Arc::new(make);
         let workers = envs
             .into_groups()
             .into_iter()
-            .map(|group| {
+            .map(|mut group| {
+                group.set_on_failure(failures.policy(&make));
                 let fragment = Fragment::new(
                     rollout.steps,
                     group.len(),
@@ -116,6 +135,7 @@ impl Trainer {
             workers,
             progress: Progress::default(),
             progress_before: Progress::default(),
+            failures,
             config: config.clone(),
         };
         // One worker measures energy for all: the mean over its environments estimates the mean over every one.
@@ -126,7 +146,7 @@ impl Trainer {
     }
 
     /// The run's configuration.
-    pub fn config(&self) -> &RunConfig {
+    pub fn config(&self) -> &AgentConfig {
         &self.config
     }
 
@@ -154,12 +174,16 @@ impl Trainer {
         self.remember()?;
         let start = Instant::now();
         let policy = self.learner.policy().prepare()?;
-        self.workers.par_iter_mut().try_for_each(|worker| worker.collect(&policy))?;
+        let workers = &mut self.workers;
+        let collect = || workers.par_iter_mut().try_for_each(|worker| worker.collect(&policy));
+        let before = || saved(&self.learner, self.progress_before.clone(), self.before.clone());
+        self.failures.guard(collect, before)?;
         let collected = Instant::now();
 
         let update = self.progress.update + 1;
         let learning_rate = self.config.optimizer.learning_rate.at(self.progress.env_steps);
         let mut metrics = self.rollout_metrics()?;
+        self.failures.note(&mut self.workers, &mut metrics)?;
         metrics.set("charts/learning_rate", learning_rate);
         if update > self.config.training.warmup_updates {
             let losses = match &self.config.algorithm {
@@ -251,17 +275,17 @@ impl Trainer {
     pub fn save(&mut self) -> Result<SavedTrainer> {
         let mut workers = vec![SavedWorker::default(); self.workers.len()];
         self.workers.par_iter_mut().zip(&mut workers).try_for_each(|(worker, saved)| worker.save(saved))?;
-        Ok(self.saved(self.progress.clone(), workers))
+        Ok(saved(&self.learner, self.progress.clone(), workers))
     }
 
     /// Everything needed to continue from before the update that failed.
     pub fn last_good(&self) -> SavedTrainer {
-        self.saved(self.progress_before.clone(), self.before.clone())
+        saved(&self.learner, self.progress_before.clone(), self.before.clone())
     }
 
-    fn saved(&self, progress: Progress, workers: Vec<SavedWorker>) -> SavedTrainer {
-        let parameters = self.learner.values().to_vec();
-        SavedTrainer { progress, parameters, adam: self.learner.adam().clone(), workers }
+    /// Whom to call where an environment hangs.
+    pub fn on_hang(&mut self, on_hang: OnHang) {
+        self.failures.on_hang(on_hang);
     }
 
     /// Continues from a saved state of the same configuration.
@@ -278,4 +302,8 @@ impl Trainer {
         self.progress = saved.progress;
         Ok(())
     }
+}
+
+fn saved(learner: &Learner, progress: Progress, workers: Vec<SavedWorker>) -> SavedTrainer {
+    SavedTrainer { progress, parameters: learner.values().to_vec(), adam: learner.adam().clone(), workers }
 }

@@ -11,7 +11,7 @@ pub mod staging;
 pub mod tensors;
 pub mod write;
 
-pub use read::{Checkpoint, newest, read};
+pub use read::{Checkpoint, best, newest, read};
 pub use write::write;
 
 /// Version of the on-disk format.

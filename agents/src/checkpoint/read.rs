@@ -97,6 +97,20 @@ pub fn newest(directory: &Path) -> Result<(Checkpoint, Vec<Error>)> {
     Err(Error::Checkpoint { path: directory.to_path_buf(), problem })
 }
 
+/// The checkpoint in `directory` that the pointer file `best` names; none without that file.
+///
+/// # Errors
+/// [`Error::Checkpoint`] where that checkpoint is missing or damaged.
+pub fn best(directory: &Path) -> Result<Option<Checkpoint>> {
+    let path = directory.join("best");
+    let Ok(name) = fs::read_to_string(&path) else { return Ok(None) };
+    let name = name.trim();
+    if update_in(name).is_none() {
+        return Err(Error::Checkpoint { path, problem: format!("names {name:?}, which is no checkpoint") });
+    }
+    read(&directory.join(name)).map(Some)
+}
+
 impl Checkpoint {
     /// The parameters, flat in `layout`'s order.
     ///

@@ -22,7 +22,7 @@ use crate::{Error, Result};
 const STEP: u32 = 2;
 const SUMMARY: u32 = 5;
 
-/// The open event file of a run; the x-axis is environment steps.
+/// The open event file of a run; the x-axis is environment steps, or epochs of a supervised task.
 pub struct EventLog {
     file: AppendFile,
 }
@@ -98,6 +98,15 @@ impl EventLog {
         entry.set_metadata(metadata);
         entry.set_tensor(tensor);
         self.summary(env_steps, vec![entry]);
+    }
+
+    /// Marks that what follows is not of an update, and goes when the run is resumed at `env_steps`.
+    pub fn epilogue(&mut self, env_steps: u64) {
+        let mut session = SessionLog::new();
+        session.set_status(SessionLog_SessionStatus::STOP);
+        let mut mark = Event::new();
+        mark.set_session_log(session);
+        self.event(env_steps + 1, mark);
     }
 
     /// Makes the events so far survive a power cut: a checkpoint must not be ahead of them.

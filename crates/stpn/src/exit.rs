@@ -20,7 +20,8 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(code(error))
 }
 
-fn code(error: &anyhow::Error) -> u8 {
+/// The exit code for an error.
+pub fn code(error: &anyhow::Error) -> u8 {
     use stpn_agents::Error;
     match error.downcast_ref::<Error>() {
         Some(Error::Config { .. } | Error::Environment(stpn_envs::Error::Config { .. })) => 2,

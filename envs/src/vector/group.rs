@@ -8,7 +8,7 @@ use stpn_random::{Purpose, Stream};
 
 use super::buffers::{self, Actions, Transition};
 use super::{Heartbeat, MakeEnv, OnFailure};
-use crate::{Env, Episode, Error, ObservationMut, Result, Space, panic, state};
+use crate::{Dtype, Env, Episode, Error, ObservationMut, Result, Space, panic, state};
 
 /// Consecutive environments stepped by one thread.
 pub struct EnvGroup {
@@ -16,6 +16,8 @@ pub struct EnvGroup {
     first: usize,
     number: usize,
     on_failure: OnFailure,
+    /// The observations acted on next, where failing environments are replaced: their final ones.
+    last: Option<Observations>,
     heartbeat: Arc<Heartbeat>,
     /// Rows whose environment was replaced in the last step.
     replaced: Vec<usize>,
@@ -50,10 +52,18 @@ impl Slot {
     }
 }
 
+/// Observations `[B, …]` of a group's own.
+#[derive(Clone, Serialize, Deserialize)]
+enum Observations {
+    F32(Vec<f32>),
+    U8(Vec<u8>),
+}
+
 /// A saved group.
 #[derive(Serialize, Deserialize)]
 struct GroupState {
     first: u64,
+    last: Option<Observations>,
     slots: Vec<SlotState>,
     episodes: Vec<Episode>,
 }
@@ -93,6 +103,7 @@ impl EnvGroup {
             first,
             number: 0,
             on_failure: OnFailure::Stop,
+            last: None,
             heartbeat,
             replaced: Vec::new(),
             failures: Vec::new(),
@@ -113,6 +124,12 @@ impl EnvGroup {
 
     /// What to do with an environment that fails in a step; by default the step fails.
     pub fn set_on_failure(&mut self, on_failure: OnFailure) {
+        let len = self.len() * self.observation_space.len();
+        self.last = match (&on_failure, self.observation_space.dtype()) {
+            (OnFailure::Stop, _) => None,
+            (OnFailure::Replace { .. }, Dtype::F32) => Some(Observations::F32(vec![0.0; len])),
+            (OnFailure::Replace { .. }, Dtype::U8) => Some(Observations::U8(vec![0; len])),
+        };
         self.on_failure = on_failure;
     }
 
@@ -196,15 +213,17 @@ impl EnvGroup {
             slot.env.reset(Some(slot.seed), observations.row(row, width))?;
             finite_observation(&observations.row(row, width))
         });
-        reset.map_err(|(row, problem)| self.failure(row, problem))
+        reset.map_err(|(row, problem)| self.failure(row, problem))?;
+        self.keep(&mut observations);
+        Ok(())
     }
 
     /// One step of every environment. Where an episode ends, its last observation goes to `final_observations` and
     /// the environment starts the next one, continuing its random stream.
     ///
     /// Where an environment failed and was replaced ([`EnvGroup::set_on_failure`]), the step counts as truncated with
-    /// reward 0, no episode is reported, and its final observation is zero: the environment gave none, and the caller
-    /// has the one it acted on. [`EnvGroup::replaced`] names these rows.
+    /// reward 0, its final observation is the one that was acted on, the environment having given none, and no episode
+    /// is reported. [`EnvGroup::replaced`] names these rows.
     ///
     /// # Errors
     /// [`Error::Buffer`] on a buffer that does not fit. [`Error::Worker`] where an environment fails, panics or
@@ -219,7 +238,17 @@ impl EnvGroup {
             self.replace(row, problem, out)?;
             from = row + 1;
         }
+        self.keep(&mut out.observations);
         Ok(())
+    }
+
+    /// Keeps the observations that are acted on next, where they may be needed.
+    fn keep(&mut self, observations: &mut ObservationMut<'_>) {
+        match (&mut self.last, observations) {
+            (Some(Observations::F32(last)), ObservationMut::F32(now)) => last.copy_from_slice(now),
+            (Some(Observations::U8(last)), ObservationMut::U8(now)) => last.copy_from_slice(now),
+            _ => {}
+        }
     }
 
     /// Steps the environments from row `from` on.
@@ -268,7 +297,11 @@ impl EnvGroup {
         let width = self.observation_space.len();
         // A step that was sound stands: its environment failed only in beginning the next episode.
         if !self.slots[row].ended {
-            zero(out.final_observations.row(row, width));
+            match (&self.last, out.final_observations.row(row, width)) {
+                (Some(Observations::F32(last)), ObservationMut::F32(end)) => end.copy_from_slice(&last[row * width..][..width]),
+                (Some(Observations::U8(last)), ObservationMut::U8(end)) => end.copy_from_slice(&last[row * width..][..width]),
+                _ => {}
+            }
             (out.rewards[row], out.terminated[row], out.truncated[row]) = (0.0, false, true);
         }
         loop {
@@ -333,7 +366,8 @@ impl EnvGroup {
                 Ok(SlotState { seed, steps, running, replacements, env })
             })
             .collect::<Result<Vec<_>>>()?;
-        let saved = GroupState { first: self.first as u64, slots, episodes: self.episodes.clone() };
+        let (first, last, episodes) = (self.first as u64, self.last.clone(), self.episodes.clone());
+        let saved = GroupState { first, last, slots, episodes };
         state::save(&self.name(), &saved, bytes)
     }
 
@@ -353,6 +387,12 @@ impl EnvGroup {
             slot.env.restore_state(&saved.env)?;
             (slot.seed, slot.steps, slot.running) = (saved.seed, saved.steps, saved.running);
             slot.replacements = saved.replacements;
+        }
+        // A run may begin or cease to replace when it resumes.
+        match (&mut self.last, saved.last) {
+            (Some(Observations::F32(last)), Some(Observations::F32(saved))) if last.len() == saved.len() => *last = saved,
+            (Some(Observations::U8(last)), Some(Observations::U8(saved))) if last.len() == saved.len() => *last = saved,
+            _ => {}
         }
         self.episodes.clear();
         self.episodes.extend(saved.episodes);
@@ -402,13 +442,6 @@ fn capped(mut error: Error, cap: u64) -> Error {
         problem.push_str(&format!("; {cap} environments were replaced already, which is the most allowed"));
     }
     error
-}
-
-fn zero(row: ObservationMut<'_>) {
-    match row {
-        ObservationMut::F32(values) => values.fill(0.0),
-        ObservationMut::U8(values) => values.fill(0),
-    }
 }
 
 /// Why an environment cannot go on.

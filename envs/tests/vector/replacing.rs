@@ -55,17 +55,19 @@ fn a_sick_environment_is_replaced_and_its_episode_truncated() {
         let mut healthy = group(Fault::None, 0, 10);
         reset(&mut sick);
         reset(&mut healthy);
+        let mut last = vec![0.0; 2];
         for t in 1..=12 {
             let (observations, finals, rewards, terminated, truncated, replaced) = step(&mut sick).unwrap();
             let expected = step(&mut healthy).unwrap();
             if t % 4 == 0 {
                 assert_eq!(replaced, [1], "{fault:?} at step {t}");
                 assert_eq!((rewards[1], terminated[1], truncated[1]), (0.0, false, true));
-                assert_eq!(finals[2..4], [0.0; 2]);
+                assert_eq!(finals[2..4], last, "the observation that was acted on");
                 assert!((1.0..=5.0).contains(&observations[2]), "a new episode begins: {observations:?}");
             } else {
                 assert_eq!(replaced, [], "{fault:?} at step {t}");
             }
+            last.copy_from_slice(&observations[2..4]);
             for row in [0, 2] {
                 assert_eq!(observations[2 * row..2 * row + 2], expected.0[2 * row..2 * row + 2], "the others go on");
                 assert_eq!((rewards[row], terminated[row]), (expected.2[row], expected.3[row]));

@@ -29,7 +29,7 @@ fn half_done(directory: &Path) -> (std::path::PathBuf, std::path::PathBuf) {
 
 fn assert_refused_and_intact(failed: &Finished, run: &Path, reason: &str) {
     assert_eq!(failed.status.code(), Some(1), "{}", failed.error);
-    for said in [reason, "update 4", "stpn resume", &run.display().to_string()] {
+    for said in [reason, "update-00000004, is intact", "stpn resume", &run.display().to_string()] {
         assert!(failed.error.contains(said), "no `{said}` in: {}", failed.error);
     }
     assert_eq!(newest(run), Some(4));
