@@ -3,4 +3,5 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
 mod damage;
+mod sick;
 mod small;
