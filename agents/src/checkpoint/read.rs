@@ -156,7 +156,8 @@ pub fn workers(path: &Path, contents: &[u8]) -> Result<Vec<SavedWorker>> {
             streams,
             episode_starts: tensors.u8(&format!("{i}.episode_starts"))?,
             state: tensors.any_f32(&format!("{i}.recurrent_state"))?,
-            observations: tensors.any_f32(&format!("{i}.observations"))?,
+            discounted_returns: tensors.any_f32(&format!("{i}.discounted_returns"))?,
+            observations: tensors.observations(&format!("{i}.observations"))?,
         })
     };
     (0..count).map(worker).collect()

@@ -46,9 +46,9 @@ impl FailureWatch {
     }
 
     /// Runs `rollout`; where an environment hangs in it, the state `before` is handed to whoever is to be called.
-    pub fn guard<T>(&self, rollout: impl FnOnce() -> T, before: impl FnOnce() -> SavedTrainer + Send) -> T {
+    pub fn guard<T>(&self, rollout: impl FnOnce() -> T, before: &SavedTrainer) -> T {
         match (&self.watchdog, &self.on_hang) {
-            (Some(watchdog), Some(on_hang)) => watchdog.guard(rollout, |error| on_hang(&before(), error)),
+            (Some(watchdog), Some(on_hang)) => watchdog.guard(rollout, |error| on_hang(before, error)),
             _ => rollout(),
         }
     }
