@@ -340,7 +340,8 @@ pub fn saved_config(directory: &Path) -> Result<RunConfig> {
 
 fn read_config(path: &Path) -> Result<RunConfig> {
     let text = fs::read_to_string(path).map_err(Error::io("cannot read", path))?;
-    let table = text.parse().map_err(|error: toml::de::Error| Error::config(path.display().to_string(), error.to_string()))?;
+    let table =
+        text.parse().map_err(|error: toml::de::Error| Error::config(path.display().to_string(), error.to_string()))?;
     RunConfig::from_table(table)
 }
 

@@ -1,5 +1,7 @@
 //! The fuzzer's corpus, as an ordinary test: every input it found worth keeping, and each cut at every length.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
+
 use std::fs;
 use std::path::Path;
 

@@ -86,10 +86,13 @@ impl Manifest {
     /// is of another format version.
     pub fn read(directory: &Path) -> Result<Self> {
         let path = directory.join(MANIFEST);
-        let manifest = Self::parse(&path, &read_regular(&path, |size| {
-            let long = format!("is {size} bytes long; a manifest has at most {MAX_MANIFEST_BYTES}");
-            (size > MAX_MANIFEST_BYTES).then_some(long)
-        })?)?;
+        let manifest = Self::parse(
+            &path,
+            &read_regular(&path, |size| {
+                let long = format!("is {size} bytes long; a manifest has at most {MAX_MANIFEST_BYTES}");
+                (size > MAX_MANIFEST_BYTES).then_some(long)
+            })?,
+        )?;
         let name = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if name.starts_with("update-") && name != super::directory_name(manifest.update) {
             let problem = format!("is of update {}, not of this directory's: it was moved here", manifest.update);
@@ -104,7 +107,8 @@ impl Manifest {
     /// [`Error::Checkpoint`] where it is damaged, [`Error::Format`] where it is of another format version.
     pub fn parse(path: &Path, contents: &[u8]) -> Result<Self> {
         let refuse = |problem: String| Error::Checkpoint { path: path.to_path_buf(), problem };
-        let version: Version = serde_json::from_slice(contents).map_err(|error| refuse(format!("is damaged: {error}")))?;
+        let version: Version =
+            serde_json::from_slice(contents).map_err(|error| refuse(format!("is damaged: {error}")))?;
         if version.format != FORMAT {
             let (found, stpn) = (version.format, version.stpn);
             return Err(Error::Format { path: path.to_path_buf(), found, stpn, read: FORMAT });
@@ -178,8 +182,19 @@ mod tests {
     #[test]
     fn names_cannot_leave_the_directory() {
         let names = [
-            "../parameters", "..", ".", "", "/etc/passwd", "a/b", "a\\b", ".hidden", "c:evil", "manifest.json", "a\0b",
-            "nul.", "ä",
+            "../parameters",
+            "..",
+            ".",
+            "",
+            "/etc/passwd",
+            "a/b",
+            "a\\b",
+            ".hidden",
+            "c:evil",
+            "manifest.json",
+            "a\0b",
+            "nul.",
+            "ä",
         ];
         for name in names {
             let entry = FileEntry { name: name.into(), ..FileEntry::of("x", b"x") };

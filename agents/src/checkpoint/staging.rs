@@ -98,7 +98,8 @@ pub fn clean(directory: &Path) -> Result<()> {
     for entry in listing {
         let entry = entry.map_err(Error::io("cannot list", directory))?;
         let name = entry.file_name();
-        let unfinished = |name: &str| name.starts_with('.') && (name.ends_with(".partial") || name.ends_with(".removed"));
+        let unfinished =
+            |name: &str| name.starts_with('.') && (name.ends_with(".partial") || name.ends_with(".removed"));
         if name.to_str().is_some_and(unfinished) {
             let path = entry.path();
             if path.is_dir() {

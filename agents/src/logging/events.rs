@@ -126,9 +126,10 @@ impl EventLog {
         event.set_wall_time(since_epoch().as_secs_f64());
         event.set_step(i64::try_from(env_steps).unwrap_or(i64::MAX));
         let mut bytes = Vec::new();
-        let written = event.write_to_bytes().map_err(|error| error.to_string()).and_then(|event| {
-            RecordWriter::new(&mut bytes).write(&event).map_err(|error| error.to_string())
-        });
+        let written = event
+            .write_to_bytes()
+            .map_err(|error| error.to_string())
+            .and_then(|event| RecordWriter::new(&mut bytes).write(&event).map_err(|error| error.to_string()));
         match written {
             Ok(()) => self.file.append(&bytes),
             Err(error) => tracing::warn!("an event could not be encoded and is lost: {error}"),

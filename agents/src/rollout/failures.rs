@@ -72,7 +72,8 @@ impl FailureWatch {
             Some(mut failure) if replaced > self.max_replacements => {
                 if let stpn_envs::Error::Worker { problem, .. } = &mut failure {
                     let cap = self.max_replacements;
-                    problem.push_str(&format!("; {replaced} were replaced, more than rollout.max_replacements = {cap}"));
+                    problem
+                        .push_str(&format!("; {replaced} were replaced, more than rollout.max_replacements = {cap}"));
                 }
                 Err(failure.into())
             }

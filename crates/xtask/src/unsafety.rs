@@ -39,10 +39,10 @@ pub fn check() -> Result<()> {
 
 /// Whether a package's root files forbid `unsafe`, whatever features are on.
 fn forbids(package: &Path) -> bool {
-    let texts = ["src/lib.rs", "src/main.rs"].iter().filter_map(|name| {
-        fs::read_to_string(root().join(package).join(name)).ok()
-    });
-    texts.map(|text| text.lines().any(|line| line == "#![forbid(unsafe_code)]")).all(|forbids| forbids)
+    let mut texts = ["src/lib.rs", "src/main.rs"]
+        .iter()
+        .filter_map(|name| fs::read_to_string(root().join(package).join(name)).ok());
+    texts.all(|text| text.lines().any(|line| line == "#![forbid(unsafe_code)]"))
 }
 
 /// The workspace's packages, by their folders below the root.
@@ -71,7 +71,7 @@ fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 
 /// The first line that uses the keyword outside a comment or a string.
 fn first_unsafe(text: &str) -> Option<usize> {
-    text.lines().position(|line| uses_unsafe(line)).map(|at| at + 1)
+    text.lines().position(uses_unsafe).map(|at| at + 1)
 }
 
 fn uses_unsafe(line: &str) -> bool {

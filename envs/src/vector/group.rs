@@ -298,8 +298,12 @@ impl EnvGroup {
         // A step that was sound stands: its environment failed only in beginning the next episode.
         if !self.slots[row].ended {
             match (&self.last, out.final_observations.row(row, width)) {
-                (Some(Observations::F32(last)), ObservationMut::F32(end)) => end.copy_from_slice(&last[row * width..][..width]),
-                (Some(Observations::U8(last)), ObservationMut::U8(end)) => end.copy_from_slice(&last[row * width..][..width]),
+                (Some(Observations::F32(last)), ObservationMut::F32(end)) => {
+                    end.copy_from_slice(&last[row * width..][..width])
+                }
+                (Some(Observations::U8(last)), ObservationMut::U8(end)) => {
+                    end.copy_from_slice(&last[row * width..][..width])
+                }
                 _ => {}
             }
             (out.rewards[row], out.terminated[row], out.truncated[row]) = (0.0, false, true);
@@ -390,7 +394,9 @@ impl EnvGroup {
         }
         // A run may begin or cease to replace when it resumes.
         match (&mut self.last, saved.last) {
-            (Some(Observations::F32(last)), Some(Observations::F32(saved))) if last.len() == saved.len() => *last = saved,
+            (Some(Observations::F32(last)), Some(Observations::F32(saved))) if last.len() == saved.len() => {
+                *last = saved
+            }
             (Some(Observations::U8(last)), Some(Observations::U8(saved))) if last.len() == saved.len() => *last = saved,
             _ => {}
         }
