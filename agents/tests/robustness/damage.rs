@@ -9,8 +9,11 @@ use stpn_agents::checkpoint::{self, Checkpoint, directory_name};
 
 use crate::small;
 
-/// Every kind of damage to one file, given it and the same file of another checkpoint.
-const DAMAGES: [(&str, fn(&Path, &Path)); 9] = [
+/// Damages a file, given it and the same file of another checkpoint.
+type Damage = fn(&Path, &Path);
+
+/// Every kind of damage to one file.
+const DAMAGES: [(&str, Damage); 9] = [
     ("cut in half", |file, _| resize(file, fs::metadata(file).unwrap().len() / 2)),
     ("cut by a byte", |file, _| resize(file, fs::metadata(file).unwrap().len() - 1)),
     ("emptied", |file, _| resize(file, 0)),
