@@ -1,7 +1,5 @@
 //! `out += left · right`, in tiles of rows and vectors whose sums stay in registers.
 
-#![allow(unsafe_code, reason = "the innermost loop reads at strides, which bounds checks would slow down severalfold")]
-
 use std::array::from_fn;
 
 use crate::kernels::lanes::Lanes;
@@ -111,14 +109,12 @@ impl<T: Copy> Strip<'_, T> {
     fn tile<L: Lanes<Real = T>, const R: usize, const V: usize>(&self, lanes: L, first: usize, out: &mut [L::Vector]) {
         let place = |r: usize| (first + r) * self.vectors + self.first;
         let mut sums: [[L::Vector; V]; R] = from_fn(|r| from_fn(|v| out[place(r) + v]));
-        for k in 0..self.depth {
-            // SAFETY: `run` has checked that row `depth - 1`, the last one read, ends inside the panel.
-            let right: &[T] = unsafe { self.panel.get_unchecked(k * self.row..k * self.row + V * L::WIDTH) };
-            let right: [L::Vector; V] = from_fn(|v| L::vectors(&right[v * L::WIDTH..(v + 1) * L::WIDTH])[0]);
+        // Indices are checked: the multiply-adds leave room for that.
+        for (k, right) in self.panel.chunks(self.row).take(self.depth).enumerate() {
+            let right = &L::vectors(right)[..V];
+            let left = &self.left.values[first * self.left.row + (self.from + k) * self.left.inner..];
             for (r, sums) in sums.iter_mut().enumerate() {
-                let index = (first + r) * self.left.row + (self.from + k) * self.left.inner;
-                // SAFETY: `product` has checked the largest index of all rows and inner indices.
-                let left = lanes.splat(unsafe { *self.left.values.get_unchecked(index) });
+                let left = lanes.splat(left[r * self.left.row]);
                 for v in 0..V {
                     sums[v] = lanes.mul_add(left, right[v], sums[v]);
                 }
