@@ -5,9 +5,11 @@
 mod cli;
 mod commands;
 mod exit;
+mod film;
 mod overrides;
 mod presets;
 mod progress;
+mod report;
 mod table;
 
 use std::process::ExitCode;
@@ -29,6 +31,8 @@ fn main() -> ExitCode {
         cli::Command::Train(arguments) => commands::train::run(&arguments),
         cli::Command::Resume(arguments) => commands::resume::run(&arguments),
         cli::Command::Eval(arguments) => commands::eval::run(&arguments),
+        cli::Command::Play(arguments) => commands::play::run(&arguments),
+        cli::Command::Report(arguments) => commands::report::run(&arguments),
         cli::Command::List => commands::list::run(),
     };
     result.unwrap_or_else(|error| exit::report(&error))

@@ -1,5 +1,6 @@
 //! `stpn eval`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -13,7 +14,7 @@ use crate::cli::EvalArguments;
 
 /// Runs the command.
 pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
-    let checkpoint = find(arguments)?;
+    let checkpoint = find(&arguments.run)?;
     let config = &checkpoint.config;
     let policy = if arguments.random { None } else { Some(policy(&checkpoint)?) };
     let options = EvaluationOptions {
@@ -34,10 +35,10 @@ pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
 
 /// The newest checkpoint of a run, or the checkpoint itself. A damaged one is refused: a measurement must be of what
 /// was asked for.
-fn find(arguments: &EvalArguments) -> Result<Checkpoint> {
-    let checkpoints = arguments.run.join("checkpoints");
+pub(super) fn find(run: &Path) -> Result<Checkpoint> {
+    let checkpoints = run.join("checkpoints");
     if !checkpoints.is_dir() {
-        return Ok(checkpoint::read(&arguments.run)?);
+        return Ok(checkpoint::read(run)?);
     }
     let (checkpoint, damaged) = checkpoint::newest(&checkpoints)?;
     match damaged.into_iter().next() {
@@ -46,7 +47,8 @@ fn find(arguments: &EvalArguments) -> Result<Checkpoint> {
     }
 }
 
-fn policy(checkpoint: &Checkpoint) -> Result<ActorCritic> {
+/// The policy of a checkpoint.
+pub(super) fn policy(checkpoint: &Checkpoint) -> Result<ActorCritic> {
     let config = &checkpoint.config;
     let env = config.env.make().map_err(Error::from)?;
     let (observations, actions) = (env.observation_space(), env.action_space());

@@ -2,6 +2,8 @@
 
 pub mod eval;
 pub mod list;
+pub mod play;
+pub mod report;
 pub mod resume;
 pub mod train;
 
