@@ -3,7 +3,7 @@
 //! The crate knows no network: it takes actions and writes observations into buffers that the caller owns.
 //!
 //! - [`Env`] is one environment, [`VectorEnv`] many of them, stepped in parallel.
-//! - [`maze`] and [`classic`] are environments, [`wrappers`] change them, [`registry`] makes them by name.
+//! - [`maze`] and [`classic`] are environments, with the feature `mujoco` also the MuJoCo tasks, [`wrappers`] change them, [`registry`] makes them by name.
 //! - [`check_env`] tells whether an environment keeps the rules, [`throughput`] how fast it is.
 //!
 //! # An environment of one's own
@@ -81,7 +81,7 @@
 //! # }
 //! ```
 
-#![forbid(unsafe_code)]
+#![cfg_attr(not(feature = "mujoco"), forbid(unsafe_code))]
 
 pub mod check_env;
 pub mod classic;
@@ -90,6 +90,8 @@ pub mod error;
 #[cfg(feature = "gymnasium-rs")]
 pub mod gymnasium;
 pub mod maze;
+#[cfg(feature = "mujoco")]
+pub mod mujoco;
 mod panic;
 pub mod registry;
 pub mod space;

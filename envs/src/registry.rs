@@ -10,6 +10,11 @@ use crate::classic::{
     AcrobotConfig, CartPoleConfig, Memory, MemoryConfig, MountainCarConfig, MountainCarContinuousConfig, PendulumConfig,
 };
 use crate::maze::{Maze, MazeConfig};
+#[cfg(feature = "mujoco")]
+use crate::mujoco::{
+    AntConfig, HalfCheetahConfig, HopperConfig, HumanoidConfig, InvertedDoublePendulumConfig, InvertedPendulumConfig,
+    PusherConfig, ReacherConfig, SwimmerConfig, Walker2dConfig,
+};
 use crate::{Env, Error, Result};
 
 /// Which environment, and its settings: a table with the environment's `name` and whatever keys that one has.
@@ -39,6 +44,36 @@ pub enum EnvConfig {
     Acrobot(AcrobotConfig),
     /// [`crate::classic::Memory`]
     Memory(MemoryConfig),
+    /// [`crate::mujoco::InvertedPendulum`]
+    #[cfg(feature = "mujoco")]
+    InvertedPendulum(InvertedPendulumConfig),
+    /// [`crate::mujoco::InvertedDoublePendulum`]
+    #[cfg(feature = "mujoco")]
+    InvertedDoublePendulum(InvertedDoublePendulumConfig),
+    /// [`crate::mujoco::Hopper`]
+    #[cfg(feature = "mujoco")]
+    Hopper(HopperConfig),
+    /// [`crate::mujoco::HalfCheetah`]
+    #[cfg(feature = "mujoco")]
+    HalfCheetah(HalfCheetahConfig),
+    /// [`crate::mujoco::Walker2d`]
+    #[cfg(feature = "mujoco")]
+    Walker2d(Walker2dConfig),
+    /// [`crate::mujoco::Ant`]
+    #[cfg(feature = "mujoco")]
+    Ant(AntConfig),
+    /// [`crate::mujoco::Humanoid`]
+    #[cfg(feature = "mujoco")]
+    Humanoid(HumanoidConfig),
+    /// [`crate::mujoco::Reacher`]
+    #[cfg(feature = "mujoco")]
+    Reacher(ReacherConfig),
+    /// [`crate::mujoco::Swimmer`]
+    #[cfg(feature = "mujoco")]
+    Swimmer(SwimmerConfig),
+    /// [`crate::mujoco::Pusher`]
+    #[cfg(feature = "mujoco")]
+    Pusher(PusherConfig),
 }
 
 /// An environment that [`EnvConfig`] knows.
@@ -94,6 +129,66 @@ pub const ENVIRONMENTS: &[Entry] = &[
         summary: "name a symbol shown some steps ago",
         default: || EnvConfig::Memory(MemoryConfig::default()),
     },
+    #[cfg(feature = "mujoco")]
+    Entry {
+        name: "inverted-pendulum",
+        summary: "balance a pole on a cart, with a force (MuJoCo)",
+        default: || EnvConfig::InvertedPendulum(InvertedPendulumConfig::default()),
+    },
+    #[cfg(feature = "mujoco")]
+    Entry {
+        name: "inverted-double-pendulum",
+        summary: "balance two poles, one on the other, on a cart (MuJoCo)",
+        default: || EnvConfig::InvertedDoublePendulum(InvertedDoublePendulumConfig::default()),
+    },
+    #[cfg(feature = "mujoco")]
+    Entry {
+        name: "hopper",
+        summary: "hop forward on one leg (MuJoCo)",
+        default: || EnvConfig::Hopper(HopperConfig::default()),
+    },
+    #[cfg(feature = "mujoco")]
+    Entry {
+        name: "half-cheetah",
+        summary: "run forward on two legs in a plane (MuJoCo)",
+        default: || EnvConfig::HalfCheetah(HalfCheetahConfig::default()),
+    },
+    #[cfg(feature = "mujoco")]
+    Entry {
+        name: "walker2d",
+        summary: "walk forward on two legs in a plane (MuJoCo)",
+        default: || EnvConfig::Walker2d(Walker2dConfig::default()),
+    },
+    #[cfg(feature = "mujoco")]
+    Entry {
+        name: "ant",
+        summary: "walk forward on four legs (MuJoCo)",
+        default: || EnvConfig::Ant(AntConfig::default()),
+    },
+    #[cfg(feature = "mujoco")]
+    Entry {
+        name: "humanoid",
+        summary: "walk forward as a body with legs and arms (MuJoCo)",
+        default: || EnvConfig::Humanoid(HumanoidConfig::default()),
+    },
+    #[cfg(feature = "mujoco")]
+    Entry {
+        name: "reacher",
+        summary: "reach a target with an arm of two links (MuJoCo)",
+        default: || EnvConfig::Reacher(ReacherConfig::default()),
+    },
+    #[cfg(feature = "mujoco")]
+    Entry {
+        name: "swimmer",
+        summary: "swim forward with three links (MuJoCo)",
+        default: || EnvConfig::Swimmer(SwimmerConfig::default()),
+    },
+    #[cfg(feature = "mujoco")]
+    Entry {
+        name: "pusher",
+        summary: "push an object to a goal with an arm (MuJoCo)",
+        default: || EnvConfig::Pusher(PusherConfig::default()),
+    },
 ];
 
 impl EnvConfig {
@@ -120,6 +215,26 @@ impl EnvConfig {
             Self::MountainCarContinuous(_) => "mountain-car-continuous",
             Self::Acrobot(_) => "acrobot",
             Self::Memory(_) => "memory",
+            #[cfg(feature = "mujoco")]
+            Self::InvertedPendulum(_) => "inverted-pendulum",
+            #[cfg(feature = "mujoco")]
+            Self::InvertedDoublePendulum(_) => "inverted-double-pendulum",
+            #[cfg(feature = "mujoco")]
+            Self::Hopper(_) => "hopper",
+            #[cfg(feature = "mujoco")]
+            Self::HalfCheetah(_) => "half-cheetah",
+            #[cfg(feature = "mujoco")]
+            Self::Walker2d(_) => "walker2d",
+            #[cfg(feature = "mujoco")]
+            Self::Ant(_) => "ant",
+            #[cfg(feature = "mujoco")]
+            Self::Humanoid(_) => "humanoid",
+            #[cfg(feature = "mujoco")]
+            Self::Reacher(_) => "reacher",
+            #[cfg(feature = "mujoco")]
+            Self::Swimmer(_) => "swimmer",
+            #[cfg(feature = "mujoco")]
+            Self::Pusher(_) => "pusher",
         }
     }
 
@@ -137,6 +252,26 @@ impl EnvConfig {
             Self::MountainCarContinuous(config) => Box::new(config.make()?),
             Self::Acrobot(config) => Box::new(config.make()?),
             Self::Memory(config) => Box::new(Memory::new(config.clone())?),
+            #[cfg(feature = "mujoco")]
+            Self::InvertedPendulum(config) => Box::new(config.make()?),
+            #[cfg(feature = "mujoco")]
+            Self::InvertedDoublePendulum(config) => Box::new(config.make()?),
+            #[cfg(feature = "mujoco")]
+            Self::Hopper(config) => Box::new(config.make()?),
+            #[cfg(feature = "mujoco")]
+            Self::HalfCheetah(config) => Box::new(config.make()?),
+            #[cfg(feature = "mujoco")]
+            Self::Walker2d(config) => Box::new(config.make()?),
+            #[cfg(feature = "mujoco")]
+            Self::Ant(config) => Box::new(config.make()?),
+            #[cfg(feature = "mujoco")]
+            Self::Humanoid(config) => Box::new(config.make()?),
+            #[cfg(feature = "mujoco")]
+            Self::Reacher(config) => Box::new(config.make()?),
+            #[cfg(feature = "mujoco")]
+            Self::Swimmer(config) => Box::new(config.make()?),
+            #[cfg(feature = "mujoco")]
+            Self::Pusher(config) => Box::new(config.make()?),
         })
     }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::run::{install_debian, run as execute, succeeds};
-use crate::{links, python};
+use crate::{links, mujoco, python, setup};
 
 /// Runs all checks; the first that fails ends it.
 pub fn run() -> Result<()> {
@@ -21,6 +21,8 @@ pub fn run() -> Result<()> {
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     execute(Command::new("cargo").env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--workspace", "--no-deps"]))?;
     cargo(&["test", "--workspace"])?;
+    setup::run()?;
+    mujoco::check()?;
     tensorboard()
 }
 

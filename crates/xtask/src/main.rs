@@ -4,17 +4,21 @@
 
 mod check;
 mod links;
+mod mujoco;
 mod python;
 mod run;
+mod setup;
 
 use std::process::ExitCode;
 
 const USAGE: &str = "\
+cargo xtask setup    fetches what the native environments are made of, for the features `atari` and `mujoco`
 cargo xtask check    format, lints, tests, doc tests, documentation, links, TensorBoard: everything CI runs";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.split_first() {
+        Some((task, [])) if task == "setup" => setup::run(),
         Some((task, [])) if task == "check" => check::run(),
         _ => Err(anyhow::anyhow!("which task?\n{USAGE}")),
     };

@@ -1,0 +1,114 @@
+//! Three links that swim forward in a viscous plane, Gymnasium's `Swimmer-v5`.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use stpn_random::Stream;
+
+use super::arithmetic::squares;
+use super::env::Setup;
+use super::writer::Writer;
+use super::{MujocoEnv, Simulation, Task, checks, model, noise};
+use crate::Result;
+use crate::wrappers::TimeLimit;
+
+/// The rules: reward = forward speed − cost of the controls; never terminated. Observation, 8 numbers: positions but
+/// the first two, velocities. Action: torques of the two joints.
+#[derive(Clone, Debug)]
+pub struct Swimmer {
+    config: SwimmerConfig,
+}
+
+impl Swimmer {
+    fn skipped(&self) -> usize {
+        if self.config.exclude_current_positions_from_observation { 2 } else { 0 }
+    }
+}
+
+impl Task for Swimmer {
+    const NAME: &'static str = "swimmer";
+    const DERIVES_AT_START: bool = false;
+
+    fn observation_len(&self, simulation: &Simulation) -> usize {
+        simulation.positions().len() - self.skipped() + simulation.velocities().len()
+    }
+
+    fn start(&self, stream: &mut Stream, positions: &mut [f64], velocities: &mut [f64]) {
+        noise::uniform(positions, self.config.reset_noise_scale, stream);
+        noise::uniform(velocities, self.config.reset_noise_scale, stream);
+    }
+
+    fn observe(&self, simulation: &Simulation, observation: &mut [f64]) {
+        let mut writer = Writer::new(observation);
+        writer.put(&simulation.positions()[self.skipped()..]);
+        writer.put(simulation.velocities());
+    }
+
+    fn progress(&self, simulation: &Simulation) -> f64 {
+        simulation.positions()[0]
+    }
+
+    fn outcome(&self, _simulation: &Simulation, action: &[f32], speed: f64, _observation: &[f64]) -> (f64, bool) {
+        let cost = self.config.ctrl_cost_weight as f32 * squares(action);
+        (self.config.forward_reward_weight * speed - f64::from(cost), false)
+    }
+}
+
+/// Settings of `swimmer`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SwimmerConfig {
+    /// Steps after which an episode is truncated, at least 1. Gymnasium: 1000.
+    pub max_episode_steps: u32,
+    /// The simulator's steps in one of the environment's, at least 1. Gymnasium: 4.
+    pub frame_skip: u32,
+    /// Another model, as MuJoCo's XML.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub xml_file: Option<PathBuf>,
+    /// Weight of the forward speed. Gymnasium: 1.
+    pub forward_reward_weight: f64,
+    /// Weight of the squared action. Gymnasium: 0.0001.
+    pub ctrl_cost_weight: f64,
+    /// Start positions and velocities are uniform in ± this. Gymnasium: 0.1.
+    pub reset_noise_scale: f64,
+    /// Whether to leave the place in the plane out of observations. Gymnasium: true.
+    pub exclude_current_positions_from_observation: bool,
+}
+
+impl Default for SwimmerConfig {
+    fn default() -> Self {
+        Self {
+            max_episode_steps: 1000,
+            frame_skip: 4,
+            xml_file: None,
+            forward_reward_weight: 1.0,
+            ctrl_cost_weight: 1e-4,
+            reset_noise_scale: 0.1,
+            exclude_current_positions_from_observation: true,
+        }
+    }
+}
+
+impl SwimmerConfig {
+    /// The environment with its time limit.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] for impossible settings, [`crate::Error::Simulator`] for a model that does not fit.
+    pub fn make(&self) -> Result<TimeLimit<MujocoEnv<Swimmer>>> {
+        checks::noise(self.reset_noise_scale)?;
+        checks::finite(&[
+            ("forward_reward_weight", self.forward_reward_weight),
+            ("ctrl_cost_weight", self.ctrl_cost_weight),
+        ])?;
+        let setup = Setup {
+            model: &model::SWIMMER,
+            xml_file: self.xml_file.as_deref(),
+            frame_skip: self.frame_skip,
+            max_episode_steps: self.max_episode_steps,
+        };
+        setup.make(|simulation| {
+            simulation.require(Swimmer::NAME, 2, 0, 0)?;
+            Ok(Swimmer { config: self.clone() })
+        })
+    }
+}
