@@ -27,17 +27,14 @@ pub enum Command {
     Resume(ResumeArguments),
     /// Measure a trained agent on fresh episodes, or a network on the test data of its task.
     Eval(EvalArguments),
-<<<<<<< HEAD
     /// Watch an episode of a trained agent, in the terminal or as an animated picture.
     Play(PlayArguments),
     /// Draw runs: learning curves, energy, learned plasticity and an episode, on one HTML page.
     Report(ReportArguments),
-=======
     /// Train several cells of matched size over several seeds and tabulate what they reach.
     Compare(CompareArguments),
     /// Run the paper's experiments and write their tables.
     Reproduce(ReproduceArguments),
->>>>>>> main
     /// List presets, environments and cells.
     List,
 }
@@ -124,7 +121,6 @@ pub struct EvalArguments {
     pub threads: usize,
 }
 
-<<<<<<< HEAD
 /// Arguments of `stpn play`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -169,7 +165,8 @@ pub struct ReportArguments {
     /// Which episode is drawn.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub episode_seed: u64,
-=======
+}
+
 /// Arguments of `stpn compare`.
 #[derive(Debug, Args)]
 #[command(after_help = "Every run has a directory of its own below --out. The same command continues what was \
@@ -260,5 +257,4 @@ pub struct ReproduceArguments {
     /// Where tables, curves and their provenance are written.
     #[arg(long, value_name = "DIR", default_value = "reproduction")]
     pub out: PathBuf,
->>>>>>> main
 }

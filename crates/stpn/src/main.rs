@@ -6,11 +6,8 @@ mod cli;
 mod commands;
 mod comparison;
 mod exit;
-<<<<<<< HEAD
 mod film;
-=======
 mod machine;
->>>>>>> main
 mod overrides;
 mod presets;
 mod progress;
@@ -36,13 +33,10 @@ fn main() -> ExitCode {
         cli::Command::Train(arguments) => commands::train::run(&arguments),
         cli::Command::Resume(arguments) => commands::resume::run(&arguments),
         cli::Command::Eval(arguments) => commands::eval::run(&arguments),
-<<<<<<< HEAD
         cli::Command::Play(arguments) => commands::play::run(&arguments),
         cli::Command::Report(arguments) => commands::report::run(&arguments),
-=======
         cli::Command::Compare(arguments) => commands::compare::run(&arguments),
         cli::Command::Reproduce(arguments) => commands::reproduce::run(&arguments),
->>>>>>> main
         cli::Command::List => commands::list::run(),
     };
     result.unwrap_or_else(|error| exit::report(&error))

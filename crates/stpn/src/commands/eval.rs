@@ -19,18 +19,12 @@ use crate::table;
 
 /// Runs the command.
 pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
-<<<<<<< HEAD
     let checkpoint = find(&arguments.run)?;
-    let config = &checkpoint.config;
-    let policy = if arguments.random { None } else { Some(policy(&checkpoint)?) };
-=======
-    let checkpoint = find(arguments)?;
     let config = match &checkpoint.config {
         RunConfig::Agent(config) => config,
         RunConfig::Supervised(config) => return supervised(config, &checkpoint, arguments),
     };
     let policy = if arguments.random { None } else { Some(policy(config, &checkpoint)?) };
->>>>>>> main
     let options = EvaluationOptions {
         episodes: arguments.episodes,
         seed: arguments.seed.unwrap_or(0),
@@ -47,9 +41,9 @@ pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The newest checkpoint of a run (of a supervised task the best one), or the checkpoint itself. A damaged one is refused: a measurement must be of what
-/// was asked for.
-pub(super) fn find(run: &Path) -> Result<Checkpoint> {
+/// The newest checkpoint of a run (of a supervised task the best one), or the checkpoint itself. A damaged one is
+/// refused: a measurement must be of what was asked for.
+pub fn find(run: &Path) -> Result<Checkpoint> {
     let checkpoints = run.join("checkpoints");
     if !checkpoints.is_dir() {
         return Ok(checkpoint::read(run)?);
@@ -64,13 +58,8 @@ pub(super) fn find(run: &Path) -> Result<Checkpoint> {
     }
 }
 
-<<<<<<< HEAD
-/// The policy of a checkpoint.
-pub(super) fn policy(checkpoint: &Checkpoint) -> Result<ActorCritic> {
-    let config = &checkpoint.config;
-=======
-fn policy(config: &AgentConfig, checkpoint: &Checkpoint) -> Result<ActorCritic> {
->>>>>>> main
+/// The policy of an agent's checkpoint.
+pub fn policy(config: &AgentConfig, checkpoint: &Checkpoint) -> Result<ActorCritic> {
     let env = config.env.make().map_err(Error::from)?;
     let (observations, actions) = (env.observation_space(), env.action_space());
     let policy = ActorCritic::new(&config.policy, observations, actions, config.seed, DType::F32, &Device::Cpu)?;

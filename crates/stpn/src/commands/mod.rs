@@ -3,12 +3,9 @@
 pub mod compare;
 pub mod eval;
 pub mod list;
-<<<<<<< HEAD
 pub mod play;
 pub mod report;
-=======
 pub mod reproduce;
->>>>>>> main
 pub mod resume;
 pub mod train;
 

@@ -19,12 +19,12 @@ const BAR: usize = 40;
 /// Runs the command.
 pub fn run(arguments: &PlayArguments) -> Result<ExitCode> {
     let checkpoint = super::eval::find(&arguments.run)?;
-    let policy = super::eval::policy(&checkpoint)?;
-    let config = &checkpoint.config.env;
-    let mut env = config.make().map_err(stpn_agents::Error::from)?;
+    let config = checkpoint.config.agent()?;
+    let policy = super::eval::policy(config, &checkpoint)?;
+    let mut env = config.env.make().map_err(stpn_agents::Error::from)?;
     match &arguments.gif {
         Some(path) => {
-            let film = film(arguments, config, &policy, &mut env)?;
+            let film = film(arguments, &config.env, &policy, &mut env)?;
             let frames = film.save(path)?;
             println!("{}: {frames} frames", path.display());
         }

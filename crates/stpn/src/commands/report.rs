@@ -5,17 +5,16 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use stpn_agents::ActorCritic;
+use stpn_agents::RunConfig;
 use stpn_agents::evaluation::{EvaluationOptions, evaluate};
-use stpn_agents::optimizer::FlatLayout;
 
 use crate::cli::ReportArguments;
 use crate::exit::UsageError;
+use crate::machine::Provenance;
 use crate::progress::thousands;
 use crate::report::curves::{self, Group};
 use crate::report::episode;
 use crate::report::figure::Figure;
-use crate::report::machine;
 use crate::report::page::{Section, html};
 use crate::report::plasticity::{self, Rates};
 use crate::report::runs::RunData;
@@ -38,16 +37,17 @@ pub fn run(arguments: &ReportArguments) -> Result<ExitCode> {
         sections.push(results(&groups)?);
     }
     for run in detailed(&runs) {
-        let policy = super::eval::policy(&run.checkpoint)?;
         let named = |mut figure: Figure| {
             figure.id = format!("{}-{}", run.name(), figure.id);
             figure
         };
-        if let Some(rates) = rates(&policy)? {
+        if let Some(rates) = rates(run)? {
             let figures = plasticity::rates(&rates)?.into_iter().map(named).collect();
             sections.push(Section::Figures { title: format!("What plasticity learned: {}", run.name()), figures });
         }
-        let recording = episode::record(&run.checkpoint.config.env, &policy, arguments.episode_seed, false)?;
+        let RunConfig::Agent(config) = &run.checkpoint.config else { continue };
+        let policy = super::eval::policy(config, &run.checkpoint)?;
+        let recording = episode::record(&config.env, &policy, arguments.episode_seed, false)?;
         let mut figures = match &recording.path {
             Some(path) => path.figures()?,
             None => Vec::new(),
@@ -63,7 +63,7 @@ pub fn run(arguments: &ReportArguments) -> Result<ExitCode> {
     }
 
     let names: Vec<String> = runs.iter().map(RunData::name).collect();
-    let lead = format!("Drawn by stpn {} on {}.", env!("CARGO_PKG_VERSION"), machine::description());
+    let lead = format!("Drawn on {}.", Provenance::here().line());
     let page = html(&format!("stpn report: {}", names.join(", ")), &lead, &sections);
     fs::write(&arguments.out, page).with_context(|| format!("cannot write {}", arguments.out.display()))?;
     println!("{}", arguments.out.display());
@@ -76,16 +76,14 @@ pub fn run(arguments: &ReportArguments) -> Result<ExitCode> {
 /// The random policy and the oracle, where the environment has one.
 fn levels(groups: &[Group<'_>]) -> Result<Vec<(String, f64)>> {
     let Some(run) = groups.iter().find_map(|group| group.runs.first()) else { return Ok(Vec::new()) };
-    if run.result().0 != "charts/episodic_return" {
-        return Ok(Vec::new());
-    }
+    let RunConfig::Agent(config) = &run.checkpoint.config else { return Ok(Vec::new()) };
     let options = EvaluationOptions {
         episodes: RANDOM_EPISODES,
         seed: 0,
         deterministic: false,
         energy_skip_inputs: Vec::new(),
     };
-    let random = evaluate(&run.checkpoint.config.env, None, &options)?;
+    let random = evaluate(&config.env, None, &options)?;
     let mut levels = vec![("random policy".to_string(), random.mean_return())];
     levels.extend(random.oracle_return.map(|oracle| ("oracle".to_string(), oracle)));
     Ok(levels)
@@ -99,7 +97,7 @@ fn results(groups: &[Group<'_>]) -> Result<Section> {
     for group in groups {
         let Some(run) = group.runs.first() else { continue };
         let outcome = group.outcome();
-        let parameters = super::eval::policy(&run.checkpoint)?.parameters().count();
+        let parameters = run.parameters()?.iter().map(|(.., values)| values.len()).sum::<usize>();
         rows.push(vec![
             group.name.clone(),
             run.hidden.to_string(),
@@ -111,7 +109,7 @@ fn results(groups: &[Group<'_>]) -> Result<Section> {
     }
     Ok(Section::Table {
         title: "Results".into(),
-        caption: "Means over the last 50 logged updates and over seeds, ± half the 95 % interval (Student's t).".into(),
+        caption: "Means over the last 50 logged updates and over seeds, with their 95 % interval (Student's t).".into(),
         header,
         rows,
     })
@@ -130,16 +128,18 @@ fn detailed(runs: &[RunData]) -> Vec<&RunData> {
         .collect()
 }
 
-/// λ and γ of a policy whose cell has them.
-fn rates(policy: &ActorCritic) -> Result<Option<Rates>> {
-    let layout = FlatLayout::new(policy.parameters());
-    let values = layout.values()?;
-    let find = |wanted: &str| layout.entries().find(|(name, ..)| *name == wanted);
-    let (Some((_, shape, lambda)), Some((.., gamma))) = (find("cell.lambda"), find("cell.gamma")) else {
+/// λ and γ of a run whose cell has them.
+fn rates(run: &RunData) -> Result<Option<Rates>> {
+    let mut parameters = run.parameters()?;
+    let mut take = |wanted: &str| {
+        let place = parameters.iter().position(|(name, ..)| name == wanted)?;
+        Some(parameters.swap_remove(place))
+    };
+    let (Some((_, shape, lambda)), Some((.., gamma))) = (take("cell.lambda"), take("cell.gamma")) else {
         return Ok(None);
     };
-    let columns = if shape.len() == 2 { shape[1] } else { values[lambda.clone()].len() };
-    Ok(Some(Rates { lambda: values[lambda].to_vec(), gamma: values[gamma].to_vec(), columns }))
+    let columns = if shape.len() == 2 { shape[1] } else { lambda.len() };
+    Ok(Some(Rates { lambda, gamma, columns }))
 }
 
 /// Every figure as an SVG file of its own.

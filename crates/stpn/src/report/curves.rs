@@ -2,10 +2,11 @@
 
 use anyhow::Result;
 
+use crate::comparison::statistics::Mean;
+
 use super::chart::{Chart, Dot, Line, number};
 use super::figure::{Figure, color};
 use super::runs::RunData;
-use super::statistics::{Estimate, estimate, smoothed};
 
 /// Points of a curve: more are not told apart.
 const POINTS: usize = 240;
@@ -45,15 +46,15 @@ pub fn groups(runs: &[RunData]) -> Vec<(String, Vec<Group<'_>>)> {
 /// A group's final results.
 pub struct Outcome {
     /// Mean over the runs of the last updates' result.
-    pub result: Option<Estimate>,
+    pub result: Option<Mean>,
     /// The same of the energy.
-    pub energy: Option<Estimate>,
+    pub energy: Option<Mean>,
 }
 
 impl Group<'_> {
     /// What its runs came to.
     pub fn outcome(&self) -> Outcome {
-        let over = |key: &str| estimate(&self.runs.iter().filter_map(|run| run.last(key, FINAL)).collect::<Vec<_>>());
+        let over = |key: &str| Mean::of(&self.runs.iter().filter_map(|run| run.last(key, FINAL)).collect::<Vec<_>>());
         let key = self.runs.first().map_or("", |run| run.result().0);
         Outcome { result: over(key), energy: over("charts/energy") }
     }
@@ -93,7 +94,7 @@ pub fn energy(experiment: &str, groups: &[Group<'_>]) -> Result<Option<Figure>> 
     let mut dots = Vec::new();
     for (i, group) in groups.iter().enumerate() {
         if let Outcome { result: Some(result), energy: Some(energy) } = group.outcome() {
-            let half = (energy.half.unwrap_or(0.0), result.half.unwrap_or(0.0));
+            let half = (half_width(&energy), half_width(&result));
             dots.push(Dot { name: group.name.clone(), color: color(i), at: (energy.mean, result.mean), half });
         }
     }
@@ -135,9 +136,9 @@ fn line(group: &Group<'_>, key: &str, color: (u8, u8, u8)) -> Line {
     for i in 0..POINTS.min(curves.iter().map(Vec::len).max().unwrap_or(0)) {
         let x = first + (last - first) * i as f64 / (POINTS - 1) as f64;
         let values: Vec<f64> = curves.iter().map(|curve| interpolated(curve, x)).collect();
-        if let Some(Estimate { mean, half }) = estimate(&values) {
+        if let Some(Mean { mean, interval, .. }) = Mean::of(&values) {
             points.push((x, mean));
-            band.extend(half.map(|half| (x, mean - half, mean + half)));
+            band.extend(interval.map(|[low, high]| (x, low, high)));
         }
     }
     Line { name: group.name.clone(), color, points, band }
@@ -153,18 +154,46 @@ fn interpolated(curve: &[(f64, f64)], x: f64) -> f64 {
     }
 }
 
-/// `12.3 ± 0.4`, or `12.3` for a single run, or a dash.
-pub fn shown(estimate: Option<Estimate>) -> String {
-    match estimate {
+/// `12.3 [11.9, 12.7]`, or `12.3` for a single run, or a dash.
+pub fn shown(mean: Option<Mean>) -> String {
+    match mean {
         None => "–".into(),
-        Some(Estimate { mean, half: None }) => number(mean),
-        Some(Estimate { mean, half: Some(half) }) => format!("{} ± {}", number(mean), number(half)),
+        Some(Mean { mean, interval: None, .. }) => number(mean),
+        Some(Mean { mean, interval: Some([low, high]), .. }) => {
+            format!("{} [{}, {}]", number(mean), number(low), number(high))
+        }
     }
+}
+
+fn half_width(mean: &Mean) -> f64 {
+    mean.interval.map_or(0.0, |[low, high]| (high - low) / 2.0)
+}
+
+/// Running mean over the last `window` values.
+fn smoothed(values: &[f64], window: usize) -> Vec<f64> {
+    let window = window.max(1);
+    let mut total = 0.0;
+    values
+        .iter()
+        .enumerate()
+        .map(|(i, value)| {
+            total += value;
+            if i >= window {
+                total -= values[i - window];
+            }
+            total / window.min(i + 1) as f64
+        })
+        .collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn smoothing_is_the_mean_of_the_last_values() {
+        assert_eq!(smoothed(&[1.0, 3.0, 5.0, 7.0], 2), [1.0, 2.0, 4.0, 6.0]);
+    }
 
     #[test]
     fn curves_are_read_between_their_points() {

@@ -4,7 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value};
+use stpn_agents::RunConfig;
 use stpn_agents::checkpoint::{self, Checkpoint};
+use stpn_agents::learner::Trainable;
+use stpn_agents::optimizer::FlatLayout;
+
+use crate::commands::eval;
 
 /// Metrics that tell how well a run does, the first that a run has counts, with how a chart names them.
 const RESULTS: [(&str, &str); 4] = [
@@ -23,7 +28,7 @@ pub struct RunData {
     /// Short name of the cell.
     pub cell: String,
     /// Units of the recurrent layer.
-    pub hidden: u64,
+    pub hidden: usize,
     /// Seed of the run.
     pub seed: u64,
     /// The resolved configuration.
@@ -42,15 +47,13 @@ impl RunData {
     pub fn read(directory: &Path) -> Result<Self> {
         let (checkpoint, _) = checkpoint::newest(&directory.join("checkpoints"))?;
         let config = checkpoint.config.to_toml()?;
-        let table: toml::Table = config.parse().context("the checkpoint's configuration")?;
-        let name = |section: &str| table.get(section)?.get("name")?.as_str().map(str::to_string);
-        let number = |value: Option<&toml::Value>| value.and_then(toml::Value::as_integer).unwrap_or(0) as u64;
+        let policy = checkpoint.config.policy();
         Ok(Self {
             directory: directory.to_path_buf(),
-            experiment: name("env").or_else(|| name("task")).unwrap_or_default(),
-            cell: checkpoint.config.policy.cell.label().to_string(),
-            hidden: number(table.get("policy").and_then(|policy| policy.get("hidden"))),
-            seed: number(table.get("seed")),
+            experiment: checkpoint.config.experiment().to_string(),
+            cell: policy.cell.label().to_string(),
+            hidden: policy.hidden,
+            seed: *checkpoint.config.seed(),
             lines: read_lines(&directory.join("metrics.jsonl"))?,
             config,
             checkpoint,
@@ -68,7 +71,7 @@ impl RunData {
         RESULTS.into_iter().find(|(key, _)| has(key)).unwrap_or(RESULTS[0])
     }
 
-    /// A metric over the run: x (environment steps, or updates where a task has none) and value.
+    /// A metric over the run: x (environment steps or epochs) and value.
     pub fn series(&self, key: &str) -> Vec<(f64, f64)> {
         let x = self.x_key();
         self.lines.iter().filter_map(|line| Some((line.get(x)?.as_f64()?, line.get(key)?.as_f64()?))).collect()
@@ -76,12 +79,31 @@ impl RunData {
 
     /// What the x-axis counts.
     pub fn x_label(&self) -> &'static str {
-        if self.x_key() == "env_steps" { "environment steps" } else { "updates" }
+        match self.checkpoint.config {
+            RunConfig::Agent(_) => "environment steps",
+            RunConfig::Supervised(_) => "epochs",
+        }
+    }
+
+    /// The trained parameters: name, shape and values.
+    ///
+    /// # Errors
+    /// Fails where they do not fit the configuration.
+    pub fn parameters(&self) -> Result<Vec<(String, Vec<usize>, Vec<f32>)>> {
+        let layout = match &self.checkpoint.config {
+            RunConfig::Agent(config) => FlatLayout::new(eval::policy(config, &self.checkpoint)?.parameters()),
+            RunConfig::Supervised(config) => FlatLayout::new(config.network()?.parameters()),
+        };
+        let values = self.checkpoint.parameters(&layout)?;
+        let entries = layout.entries();
+        Ok(entries.map(|(name, shape, range)| (name.to_string(), shape.to_vec(), values[range].to_vec())).collect())
     }
 
     fn x_key(&self) -> &'static str {
-        let steps = self.lines.last().and_then(|line| line.get("env_steps")?.as_f64());
-        if steps.is_some_and(|steps| steps > 0.0) { "env_steps" } else { "update" }
+        match self.checkpoint.config {
+            RunConfig::Agent(_) => "env_steps",
+            RunConfig::Supervised(_) => "update",
+        }
     }
 
     /// Mean of a metric's last `count` values.
