@@ -97,7 +97,7 @@ fn results(groups: &[Group<'_>]) -> Result<Section> {
     for group in groups {
         let Some(run) = group.runs.first() else { continue };
         let outcome = group.outcome();
-        let parameters = run.parameters()?.iter().map(|(.., values)| values.len()).sum::<usize>();
+        let parameters = run.parameters()?.iter().map(|parameter| parameter.values.len()).sum::<usize>();
         rows.push(vec![
             group.name.clone(),
             run.hidden.to_string(),
@@ -132,14 +132,12 @@ fn detailed(runs: &[RunData]) -> Vec<&RunData> {
 fn rates(run: &RunData) -> Result<Option<Rates>> {
     let mut parameters = run.parameters()?;
     let mut take = |wanted: &str| {
-        let place = parameters.iter().position(|(name, ..)| name == wanted)?;
+        let place = parameters.iter().position(|parameter| parameter.name == wanted)?;
         Some(parameters.swap_remove(place))
     };
-    let (Some((_, shape, lambda)), Some((.., gamma))) = (take("cell.lambda"), take("cell.gamma")) else {
-        return Ok(None);
-    };
-    let columns = if shape.len() == 2 { shape[1] } else { lambda.len() };
-    Ok(Some(Rates { lambda, gamma, columns }))
+    let (Some(lambda), Some(gamma)) = (take("cell.lambda"), take("cell.gamma")) else { return Ok(None) };
+    let columns = if lambda.shape.len() == 2 { lambda.shape[1] } else { lambda.values.len() };
+    Ok(Some(Rates { lambda: lambda.values, gamma: gamma.values, columns }))
 }
 
 /// Every figure as an SVG file of its own.

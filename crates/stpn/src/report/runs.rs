@@ -39,6 +39,16 @@ pub struct RunData {
     pub checkpoint: Checkpoint,
 }
 
+/// A trained parameter.
+pub struct Parameter {
+    /// Its name, e.g. `cell.lambda`.
+    pub name: String,
+    /// Its shape; empty or `[1]` for a scalar.
+    pub shape: Vec<usize>,
+    /// Its values, row-major.
+    pub values: Vec<f32>,
+}
+
 impl RunData {
     /// Reads the run in `directory`.
     ///
@@ -85,18 +95,23 @@ impl RunData {
         }
     }
 
-    /// The trained parameters: name, shape and values.
+    /// The trained parameters.
     ///
     /// # Errors
     /// Fails where they do not fit the configuration.
-    pub fn parameters(&self) -> Result<Vec<(String, Vec<usize>, Vec<f32>)>> {
+    pub fn parameters(&self) -> Result<Vec<Parameter>> {
         let layout = match &self.checkpoint.config {
             RunConfig::Agent(config) => FlatLayout::new(eval::policy(config, &self.checkpoint)?.parameters()),
             RunConfig::Supervised(config) => FlatLayout::new(config.network()?.parameters()),
         };
         let values = self.checkpoint.parameters(&layout)?;
         let entries = layout.entries();
-        Ok(entries.map(|(name, shape, range)| (name.to_string(), shape.to_vec(), values[range].to_vec())).collect())
+        let parameter = |(name, shape, range): (&str, &[usize], _)| Parameter {
+            name: name.to_string(),
+            shape: shape.to_vec(),
+            values: values[range].to_vec(),
+        };
+        Ok(entries.map(parameter).collect())
     }
 
     fn x_key(&self) -> &'static str {
