@@ -4,8 +4,8 @@ use stpn_envs::{Action, Env, Episode, ObservationMut};
 use stpn_random::{Purpose, Stream};
 
 use crate::Result;
-use crate::policy::ActorCritic;
-use crate::policy::distribution::Distribution;
+use crate::evaluation::Subject;
+use crate::rollout::Observations;
 
 /// What can be seen after a step.
 pub struct Moment<'a, E> {
@@ -17,9 +17,9 @@ pub struct Moment<'a, E> {
     pub action: Action<'a>,
     /// The step's reward.
     pub reward: f64,
-    /// `[O]` the observation acted upon.
-    pub observation: &'a [f32],
-    /// Value estimate of that observation.
+    /// `[O]` the observation after the step, as the environment gave it.
+    pub observation: &'a Observations,
+    /// Value estimate of the observation before the step.
     pub value: f32,
     /// `[S]` the packed recurrent state after the step.
     pub state: &'a [f32],
@@ -32,26 +32,31 @@ pub struct Moment<'a, E> {
 /// Fails where the environment, the policy or `observe` does.
 pub fn live<E: Env>(
     env: &mut E,
-    policy: &ActorCritic,
+    subject: &Subject<'_>,
     seed: u64,
     deterministic: bool,
     mut observe: impl FnMut(Moment<'_, E>) -> Result<()>,
 ) -> Result<Episode> {
-    let prepared = policy.prepare()?;
-    let mut session = prepared.session(1)?;
-    let distribution = Distribution::for_space(env.action_space())?;
-    let mut actions = distribution.buffer(1);
+    let policy = subject.policy.policy();
+    let mut session = subject.policy.session(1)?;
+    let distribution = policy.distribution().clone();
+    let (mut actions, mut environment_actions, mut scratch) = (distribution.buffer(1), Vec::new(), Vec::new());
     let mut stream = Stream::new(seed, Purpose::EvaluationActions, 0);
-    let mut observation = vec![0f32; env.observation_space().len()];
-    let mut next = observation.clone();
+    let space = env.observation_space();
+    let mut raw = Observations::zeros(space.dtype(), space.len());
     let mut state = vec![0f32; policy.state_len()];
-    env.reset(Some(seed), ObservationMut::F32(&mut observation))?;
+    env.reset(Some(seed), raw.all_mut())?;
     let mut episode = Episode::default();
     loop {
-        session.step(&observation, &[u8::from(episode.length == 0)])?;
-        distribution.act(session.policy(0), (!deterministic).then_some(&mut stream), &mut actions, 0);
-        let action = actions.slice(0, 1).get(0, 1);
-        let step = env.step(action, ObservationMut::F32(&mut next))?;
+        let mut seen = raw.clone();
+        if let ObservationMut::F32(values) = seen.all_mut() {
+            subject.normalization.apply(values);
+        }
+        session.step(seen.all(), &[u8::from(episode.length == 0)])?;
+        distribution.act(session.distribution(0), (!deterministic).then_some(&mut stream), &mut actions, 0, &mut scratch);
+        let width = distribution.action_len();
+        let action = distribution.for_environment(&actions, 0, 1, &mut environment_actions).get(0, width);
+        let step = env.step(action, raw.all_mut())?;
         episode.length += 1;
         episode.total_reward += step.reward;
         session.store(&mut state)?;
@@ -60,13 +65,12 @@ pub fn live<E: Env>(
             env,
             action,
             reward: step.reward,
-            observation: &observation,
+            observation: &raw,
             value: session.values()[0],
             state: &state,
         })?;
         if step.done() {
             return Ok(episode);
         }
-        std::mem::swap(&mut observation, &mut next);
     }
 }

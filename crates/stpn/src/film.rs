@@ -8,7 +8,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use stpn_agents::episode::Moment;
-use stpn_envs::{Env, EnvConfig};
+use stpn_agents::policy::encoder::ObservationRef;
+use stpn_envs::{Dtype, Env, EnvConfig, Space};
 
 /// Pixels of one picture, RGB.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,11 +38,18 @@ pub enum Scene {
     MountainCar,
     /// From the observation (cos θ₁, sin θ₁, cos θ₂, sin θ₂, velocities): two links.
     Acrobot,
+    /// The observation itself: the newest of its gray pictures `[C, H, W]`.
+    Pixels {
+        /// Rows H.
+        height: usize,
+        /// Columns W.
+        width: usize,
+    },
 }
 
 impl Scene {
     /// The scene of an environment; none where it cannot be drawn.
-    pub fn of(config: &EnvConfig) -> Option<Self> {
+    pub fn of(config: &EnvConfig, observations: &Space) -> Option<Self> {
         match config {
             EnvConfig::Maze(_) => Some(Self::Cells),
             EnvConfig::Cartpole(_) => Some(Self::CartPole { angle: 2 }),
@@ -49,17 +57,24 @@ impl Scene {
             EnvConfig::Pendulum(_) => Some(Self::Pendulum),
             EnvConfig::MountainCar(_) | EnvConfig::MountainCarContinuous(_) => Some(Self::MountainCar),
             EnvConfig::Acrobot(_) => Some(Self::Acrobot),
-            _ => None,
+            _ => match (observations.dtype(), observations.shape()) {
+                (Dtype::U8, &[_, height, width]) => Some(Self::Pixels { height, width }),
+                _ => None,
+            },
         }
     }
 
     fn draw<E: Env>(&self, moment: &Moment<'_, E>) -> Option<Picture> {
-        let observation = moment.observation;
+        let (observation, pixels): (&[f32], &[u8]) = match moment.observation.all() {
+            ObservationRef::F32(values) => (values, &[]),
+            ObservationRef::U8(pixels) => (&[], pixels),
+        };
         match *self {
             Self::Cells => moment.env.render().map(|text| cells(&text)),
             Self::CartPole { angle } => classic::cart_pole(observation[0], observation[angle]),
             Self::Pendulum => classic::pendulum(observation[0], observation[1]),
             Self::MountainCar => classic::mountain_car(observation[0]),
+            Self::Pixels { height, width } => Some(enlarged(&pixels[pixels.len() - height * width..], width)),
             Self::Acrobot => classic::acrobot([observation[0], observation[1], observation[2], observation[3]]),
         }
     }
@@ -121,6 +136,18 @@ fn cells(text: &str) -> Picture {
     Picture { width: (columns * SIDE) as u16, height: (rows.len() * SIDE) as u16, rgb }
 }
 
+/// A gray picture with every pixel four times as wide and high.
+fn enlarged(gray: &[u8], width: usize) -> Picture {
+    const SIDE: usize = 4;
+    let mut rgb = Vec::with_capacity(gray.len() * SIDE * SIDE * 3);
+    for row in gray.chunks_exact(width) {
+        for _ in 0..SIDE {
+            row.iter().for_each(|&value| (0..SIDE).for_each(|_| rgb.extend([value; 3])));
+        }
+    }
+    Picture { width: (width * SIDE) as u16, height: (gray.len() / width * SIDE) as u16, rgb }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +158,13 @@ mod tests {
         assert_eq!((picture.width, picture.height, picture.rgb.len()), (32, 32, 32 * 32 * 3));
         assert_eq!(picture.rgb[..3], [70, 76, 86]);
         assert_eq!(picture.rgb[picture.rgb.len() - 3..], [250; 3]);
+    }
+
+    #[test]
+    fn gray_pictures_are_enlarged() {
+        let picture = enlarged(&[1, 2, 3, 4, 5, 6], 3);
+        assert_eq!((picture.width, picture.height, picture.rgb.len()), (12, 8, 12 * 8 * 3));
+        assert_eq!(picture.rgb[11 * 3], 3);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use stpn_agents::ActorCritic;
 use stpn_agents::episode::{Moment, live};
+use stpn_agents::evaluation::Subject;
 use stpn_envs::{Action, Env, EnvConfig};
 
 use crate::cli::PlayArguments;
@@ -21,26 +21,27 @@ pub fn run(arguments: &PlayArguments) -> Result<ExitCode> {
     let checkpoint = super::eval::find(&arguments.run)?;
     let config = checkpoint.config.agent()?;
     let policy = super::eval::policy(config, &checkpoint)?;
+    let subject = Subject { policy: &policy.prepare()?, normalization: &checkpoint.progress.normalization };
     let mut env = config.env.make().map_err(stpn_agents::Error::from)?;
     match &arguments.gif {
         Some(path) => {
-            let film = film(arguments, &config.env, &policy, &mut env)?;
+            let film = film(arguments, &config.env, &subject, &mut env)?;
             let frames = film.save(path)?;
             println!("{}: {frames} frames", path.display());
         }
-        None => watch(arguments, &policy, &mut env)?,
+        None => watch(arguments, &subject, &mut env)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// Shows the episode in the terminal: in place on a real one, line by line elsewhere.
-fn watch(arguments: &PlayArguments, policy: &ActorCritic, env: &mut Box<dyn Env>) -> Result<()> {
+fn watch(arguments: &PlayArguments, subject: &Subject<'_>, env: &mut Box<dyn Env>) -> Result<()> {
     let terminal = std::io::stdout().is_terminal();
-    let fast = FastWeights::of(policy);
+    let fast = FastWeights::of(subject.policy.policy());
     let mut strongest = f64::MIN_POSITIVE;
     let mut total = 0.0;
     let mut shown = Ok(());
-    let episode = live(env, policy, arguments.episode_seed, arguments.deterministic, |moment| {
+    let episode = live(env, subject, arguments.episode_seed, arguments.deterministic, |moment| {
         total += moment.reward;
         let size = fast.size(moment.state);
         strongest = strongest.max(size);
@@ -84,12 +85,12 @@ fn frame<E: Env>(moment: &Moment<'_, E>, total: f64, fast: Option<(f64, f64)>) -
 }
 
 /// Records the episode as pictures.
-fn film(arguments: &PlayArguments, config: &EnvConfig, policy: &ActorCritic, env: &mut Box<dyn Env>) -> Result<Film> {
-    let Some(scene) = Scene::of(config) else {
+fn film(arguments: &PlayArguments, config: &EnvConfig, subject: &Subject<'_>, env: &mut Box<dyn Env>) -> Result<Film> {
+    let Some(scene) = Scene::of(config, env.observation_space()) else {
         bail!("no pictures of `{}` can be drawn; leave --gif out to watch it in the terminal", env.name());
     };
     let mut film = Film::default();
-    live(env, policy, arguments.episode_seed, arguments.deterministic, |moment| {
+    live(env, subject, arguments.episode_seed, arguments.deterministic, |moment| {
         if moment.step as usize <= arguments.frames {
             film.add(&scene, &moment);
         }

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use stpn_agents::RunConfig;
-use stpn_agents::evaluation::{EvaluationOptions, evaluate};
+use stpn_agents::evaluation::{EvaluationOptions, Subject, evaluate};
 
 use crate::cli::ReportArguments;
 use crate::exit::UsageError;
@@ -47,7 +47,8 @@ pub fn run(arguments: &ReportArguments) -> Result<ExitCode> {
         }
         let RunConfig::Agent(config) = &run.checkpoint.config else { continue };
         let policy = super::eval::policy(config, &run.checkpoint)?;
-        let recording = episode::record(&config.env, &policy, arguments.episode_seed, false)?;
+        let subject = Subject { policy: &policy.prepare()?, normalization: &run.checkpoint.progress.normalization };
+        let recording = episode::record(&config.env, &subject, arguments.episode_seed, false)?;
         let mut figures = match &recording.path {
             Some(path) => path.figures()?,
             None => Vec::new(),
@@ -83,7 +84,7 @@ fn levels(groups: &[Group<'_>]) -> Result<Vec<(String, f64)>> {
         deterministic: false,
         energy_skip_inputs: Vec::new(),
     };
-    let random = evaluate(&config.env, None, &options)?;
+    let random = evaluate(&|_| config.env.make(), None, &options)?;
     let mut levels = vec![("random policy".to_string(), random.mean_return())];
     levels.extend(random.oracle_return.map(|oracle| ("oracle".to_string(), oracle)));
     Ok(levels)

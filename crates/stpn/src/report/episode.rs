@@ -3,6 +3,7 @@
 use anyhow::Result;
 use stpn_agents::ActorCritic;
 use stpn_agents::episode::{Moment, live};
+use stpn_agents::evaluation::Subject;
 use stpn_envs::maze::Maze;
 use stpn_envs::{Env, EnvConfig};
 
@@ -30,7 +31,7 @@ pub struct Recording {
 ///
 /// # Errors
 /// Fails where the environment or the policy does.
-pub fn record(env: &EnvConfig, policy: &ActorCritic, seed: u64, deterministic: bool) -> Result<Recording> {
+pub fn record(env: &EnvConfig, subject: &Subject<'_>, seed: u64, deterministic: bool) -> Result<Recording> {
     match env {
         EnvConfig::Maze(config) => {
             let mut maze = Maze::new(config.clone()).map_err(stpn_agents::Error::from)?;
@@ -40,7 +41,7 @@ pub fn record(env: &EnvConfig, policy: &ActorCritic, seed: u64, deterministic: b
                 positions: vec![maze.grid().centre()],
                 reached: Vec::new(),
             };
-            let mut recording = watch(&mut maze, policy, seed, deterministic, |moment| {
+            let mut recording = watch(&mut maze, subject, seed, deterministic, |moment| {
                 path.goal = moment.env.goal();
                 path.positions.push(moment.env.agent());
                 path.reached.push(moment.reward > 0.0);
@@ -50,22 +51,22 @@ pub fn record(env: &EnvConfig, policy: &ActorCritic, seed: u64, deterministic: b
         }
         other => {
             let mut env = other.make().map_err(stpn_agents::Error::from)?;
-            watch(&mut env, policy, seed, deterministic, |_| {})
+            watch(&mut env, subject, seed, deterministic, |_| {})
         }
     }
 }
 
 fn watch<E: Env>(
     env: &mut E,
-    policy: &ActorCritic,
+    subject: &Subject<'_>,
     seed: u64,
     deterministic: bool,
     mut look: impl FnMut(&Moment<'_, E>),
 ) -> Result<Recording> {
-    let fast = FastWeights::of(policy);
+    let fast = FastWeights::of(subject.policy.policy());
     let mut recording = Recording { fast_columns: fast.columns, ..Recording::default() };
     let mut every = 1;
-    let episode = live(env, policy, seed, deterministic, |moment| {
+    let episode = live(env, subject, seed, deterministic, |moment| {
         let values = &moment.state[fast.range.clone()];
         if !values.is_empty() {
             recording.fast_size.push(fast.size(moment.state));

@@ -106,7 +106,7 @@ impl RunData {
         };
         let values = self.checkpoint.parameters(&layout)?;
         let entries = layout.entries();
-        let parameter = |(name, shape, range): (&str, &[usize], _)| Parameter {
+        let parameter = |(name, shape, range): (&str, &[usize], std::ops::Range<usize>)| Parameter {
             name: name.to_string(),
             shape: shape.to_vec(),
             values: values[range].to_vec(),
