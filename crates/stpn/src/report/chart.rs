@@ -11,7 +11,7 @@ use plotters::style::RGBColor;
 pub const SIZE: (u32, u32) = (640, 400);
 
 /// Font size that stays readable where a phone scales a chart down to half.
-const FONT: (&str, u32) = ("sans-serif", 16);
+const FONT: (&str, u32) = ("sans-serif", 20);
 
 /// One line, with an interval around it where `band` has points.
 #[derive(Clone, Debug)]
@@ -72,8 +72,8 @@ impl Chart {
         let mut chart = ChartBuilder::on(&root)
             .margin(12)
             .margin_right(24)
-            .x_label_area_size(52)
-            .y_label_area_size(76)
+            .x_label_area_size(58)
+            .y_label_area_size(88)
             .build_cartesian_2d(x.clone(), y)?;
         chart
             .configure_mesh()
@@ -173,8 +173,8 @@ fn draw_bars<'a>(
     let mut chart = ChartBuilder::on(&root)
         .margin(12)
         .margin_right(24)
-        .x_label_area_size(52)
-        .y_label_area_size(76)
+        .x_label_area_size(58)
+        .y_label_area_size(88)
         .build_cartesian_2d(0.0..counts.len().max(1) as f64, 0.0..high)?;
     chart
         .configure_mesh()
