@@ -53,7 +53,13 @@ pub fn live<E: Env>(
             subject.normalization.apply(values);
         }
         session.step(seen.all(), &[u8::from(episode.length == 0)])?;
-        distribution.act(session.distribution(0), (!deterministic).then_some(&mut stream), &mut actions, 0, &mut scratch);
+        distribution.act(
+            session.distribution(0),
+            (!deterministic).then_some(&mut stream),
+            &mut actions,
+            0,
+            &mut scratch,
+        );
         let width = distribution.action_len();
         let action = distribution.for_environment(&actions, 0, 1, &mut environment_actions).get(0, width);
         let step = env.step(action, raw.all_mut())?;

@@ -103,7 +103,8 @@ impl Film {
         let first = self.pictures.first().context("the episode gave no picture")?;
         let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
         let context = || format!("cannot write {}", path.display());
-        let mut encoder = gif::Encoder::new(BufWriter::new(file), first.width, first.height, &[]).with_context(context)?;
+        let mut encoder =
+            gif::Encoder::new(BufWriter::new(file), first.width, first.height, &[]).with_context(context)?;
         encoder.set_repeat(gif::Repeat::Infinite).with_context(context)?;
         for picture in &self.pictures {
             let mut frame = gif::Frame::from_rgb_speed(picture.width, picture.height, &picture.rgb, 10);

@@ -78,12 +78,8 @@ pub fn run(arguments: &ReportArguments) -> Result<ExitCode> {
 fn levels(groups: &[Group<'_>]) -> Result<Vec<(String, f64)>> {
     let Some(run) = groups.iter().find_map(|group| group.runs.first()) else { return Ok(Vec::new()) };
     let RunConfig::Agent(config) = &run.checkpoint.config else { return Ok(Vec::new()) };
-    let options = EvaluationOptions {
-        episodes: RANDOM_EPISODES,
-        seed: 0,
-        deterministic: false,
-        energy_skip_inputs: Vec::new(),
-    };
+    let options =
+        EvaluationOptions { episodes: RANDOM_EPISODES, seed: 0, deterministic: false, energy_skip_inputs: Vec::new() };
     let random = evaluate(&|_| config.env.make(), None, &options)?;
     let mut levels = vec![("random policy".to_string(), random.mean_return())];
     levels.extend(random.oracle_return.map(|oracle| ("oracle".to_string(), oracle)));

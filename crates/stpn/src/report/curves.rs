@@ -102,8 +102,7 @@ pub fn energy(experiment: &str, groups: &[Group<'_>]) -> Result<Option<Figure>> 
         return Ok(None);
     }
     let y_label = groups.iter().find_map(|group| group.runs.first()).map_or("", |run| run.result().1);
-    let chart =
-        Chart { x_label: "energy".into(), y_label: y_label.into(), dots: dots.clone(), ..Chart::default() };
+    let chart = Chart { x_label: "energy".into(), y_label: y_label.into(), dots: dots.clone(), ..Chart::default() };
     Ok(Some(Figure {
         id: format!("{experiment}-energy"),
         title: format!("Energy against performance: {experiment}"),

@@ -59,9 +59,9 @@ impl Path {
         // Square cells in the middle of a wide picture.
         let (width, height) = SIZE;
         let margin = size * (f64::from(width) / f64::from(height) - 1.0) / 2.0;
-        let mut chart =
-            ChartBuilder::on(&root).margin(6).build_cartesian_2d(-margin..size + margin, size..0.0)?;
-        let cells = (0..self.grid.size()).flat_map(|row| (0..self.grid.size()).map(move |column| Position { row, column }));
+        let mut chart = ChartBuilder::on(&root).margin(6).build_cartesian_2d(-margin..size + margin, size..0.0)?;
+        let cells =
+            (0..self.grid.size()).flat_map(|row| (0..self.grid.size()).map(move |column| Position { row, column }));
         let walls = cells.filter(|&cell| self.grid.is_wall(cell)).map(|Position { row, column }| {
             let corner = (column as f64, row as f64);
             Rectangle::new([corner, (corner.0 + 1.0, corner.1 + 1.0)], RGBColor(70, 76, 86).filled())

@@ -65,11 +65,9 @@ pub fn html(title: &str, lead: &str, sections: &[Section]) -> String {
         page += &match section {
             Section::Figures { title, figures } => figures_html(title, figures),
             Section::Table { title, caption, header, rows } => table_html(title, caption, header, rows),
-            Section::Text { title, text } => format!(
-                "<details><summary>{}</summary><pre>{}</pre></details>\n",
-                escaped(title),
-                escaped(text)
-            ),
+            Section::Text { title, text } => {
+                format!("<details><summary>{}</summary><pre>{}</pre></details>\n", escaped(title), escaped(text))
+            }
         };
     }
     page + "</main>\n</body>\n</html>\n"
