@@ -17,6 +17,7 @@ use crate::{Error, Result};
 /// In TOML the section `task` makes it a supervised one, `env` an agent's.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
+#[expect(clippy::large_enum_variant, reason = "there is one of them in a process")]
 pub enum RunConfig {
     /// An agent in an environment.
     Agent(AgentConfig),

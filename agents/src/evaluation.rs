@@ -1,8 +1,8 @@
 //! Measuring a policy on fresh episodes.
 
 use rayon::prelude::*;
-use stpn_envs::vector::Transition;
 use stpn_envs::vector::MakeEnv;
+use stpn_envs::vector::Transition;
 use stpn_envs::{EnvGroup, ObservationMut};
 use stpn_random::{Purpose, Stream};
 
@@ -83,11 +83,7 @@ pub struct Subject<'a> {
 ///
 /// # Errors
 /// Fails where an environment does.
-pub fn evaluate(
-    make: &MakeEnv<'_>,
-    subject: Option<&Subject<'_>>,
-    options: &EvaluationOptions,
-) -> Result<Evaluation> {
+pub fn evaluate(make: &MakeEnv<'_>, subject: Option<&Subject<'_>>, options: &EvaluationOptions) -> Result<Evaluation> {
     if options.episodes == 0 {
         return Err(Error::config("episodes", "must be at least 1"));
     }

@@ -155,12 +155,7 @@ impl Objective for A2cObjective {
         losses.total += policy + self.value * error * error - self.entropy * terms.entropy
             + self.concentration * terms.concentration;
         Derivatives {
-            terms: Terms {
-                log_prob: -advantage,
-                entropy: -self.entropy,
-                concentration: self.concentration,
-                kl: 0.0,
-            },
+            terms: Terms { log_prob: -advantage, entropy: -self.entropy, concentration: self.concentration, kl: 0.0 },
             value: 2.0 * self.value * error,
         }
     }

@@ -20,9 +20,8 @@ pub struct SequenceId {
 pub fn sequences(fragments: &[&Fragment]) -> Vec<SequenceId> {
     let of_worker = |(worker, fragment): (usize, &&Fragment)| {
         let (segments, batch) = (fragment.shape.segments(), fragment.shape.batch);
-        (0..segments).flat_map(move |segment| {
-            (0..batch).map(move |environment| SequenceId { worker, segment, environment })
-        })
+        (0..segments)
+            .flat_map(move |segment| (0..batch).map(move |environment| SequenceId { worker, segment, environment }))
     };
     fragments.iter().enumerate().flat_map(of_worker).collect()
 }
@@ -67,8 +66,7 @@ impl SequenceBatch {
     pub fn gather(fragments: &[&Fragment], advantages: &[Advantages], ids: &[SequenceId]) -> Self {
         let first = fragments[ids[0].worker];
         let shape = first.shape;
-        let lengths: Vec<usize> =
-            ids.iter().map(|id| fragments[id.worker].shape.segment_steps(id.segment)).collect();
+        let lengths: Vec<usize> = ids.iter().map(|id| fragments[id.worker].shape.segment_steps(id.segment)).collect();
         let steps = lengths.iter().copied().max().unwrap_or(0);
         let n = steps * ids.len();
         let floats = |width: usize| Vec::with_capacity(n * width);

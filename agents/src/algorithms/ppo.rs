@@ -15,12 +15,12 @@ pub(crate) use objective::PpoObjective;
 use super::batch::{SequenceBatch, SequenceId, sequences};
 use super::objective::{Losses, gradient};
 use super::{Experience, Moment, explained_variance};
+use crate::Result;
 use crate::advantage::Advantages;
 use crate::learner::Learner;
 use crate::metrics::Metrics;
 use crate::rollout::{Fragment, Worker};
 use crate::statistics::Moments;
-use crate::Result;
 
 /// What PPO carries from update to update. Saved in every checkpoint.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

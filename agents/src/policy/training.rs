@@ -1,8 +1,8 @@
 //! The policy in training: whole sequences forward, and back from the gradients of its outputs, on slices.
 
+use super::element::Element;
 use super::inference::PreparedPolicy;
 use super::linear::PreparedLinear;
-use super::element::Element;
 use super::trunk::Pass;
 use super::{Inputs, columns};
 use crate::Result;

@@ -157,13 +157,7 @@ impl<T: Element> PreparedTrunk<'_, T> {
     ///
     /// # Errors
     /// Fails where candle's backward does.
-    pub fn backward(
-        &self,
-        inputs: &Inputs<'_>,
-        pass: &Pass<T>,
-        grad_hidden: &[T],
-        gradient: &mut [T],
-    ) -> Result<()> {
+    pub fn backward(&self, inputs: &Inputs<'_>, pass: &Pass<T>, grad_hidden: &[T], gradient: &mut [T]) -> Result<()> {
         let encoder = self.trunk.encoder.parameters();
         match (&self.cell, &pass.graph) {
             (Some(cell), Graph::Cut { features, x, tape: Some(tape) }) => {

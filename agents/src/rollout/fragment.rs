@@ -79,13 +79,7 @@ impl FragmentShape {
 impl Fragment {
     /// Room for T = `steps` of B = `batch` environments of those observations under `policy`, in training sequences of
     /// `sequence_length` steps.
-    pub fn new(
-        steps: usize,
-        batch: usize,
-        sequence_length: usize,
-        observations: &Space,
-        policy: &ActorCritic,
-    ) -> Self {
+    pub fn new(steps: usize, batch: usize, sequence_length: usize, observations: &Space, policy: &ActorCritic) -> Self {
         let distribution = policy.distribution();
         let shape = FragmentShape {
             steps,

@@ -147,9 +147,8 @@ mod tests {
         let config = NormalizationConfig { observations: true, clip: 3.0, ..NormalizationConfig::default() };
         let mut normalization = Normalization::new(&config, &Space::boxed(-9.0, 9.0, [2])).unwrap();
         let mut stream = Stream::new(1, Purpose::Test, 0);
-        let raw: Vec<f32> = (0..5000)
-            .flat_map(|_| [4.0 + 2.0 * stream.normal() as f32, -0.1 * stream.normal() as f32])
-            .collect();
+        let raw: Vec<f32> =
+            (0..5000).flat_map(|_| [4.0 + 2.0 * stream.normal() as f32, -0.1 * stream.normal() as f32]).collect();
         let moments: Vec<Moments> =
             (0..2).map(|o| raw.iter().skip(o).step_by(2).map(|&v| f64::from(v)).collect()).collect();
         let mut untouched = raw.clone();
@@ -173,7 +172,9 @@ mod tests {
         normalization.merge_returns([&moments]);
         let scale = (32f64 / 3.0).sqrt();
         let rewards = normalization.rewards(&[1.0, -2.0, 1000.0]);
-        assert!((f64::from(rewards[0]) - 1.0 / scale).abs() < 1e-6 && (f64::from(rewards[1]) + 2.0 / scale).abs() < 1e-6);
+        assert!(
+            (f64::from(rewards[0]) - 1.0 / scale).abs() < 1e-6 && (f64::from(rewards[1]) + 2.0 / scale).abs() < 1e-6
+        );
         assert_eq!(rewards[2], 10.0);
     }
 

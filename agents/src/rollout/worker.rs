@@ -159,7 +159,8 @@ impl Worker {
             let truncated = |i: usize| fragment.truncated[now.start + i] && !fragment.terminated[now.start + i];
             if (0..batch).any(truncated) {
                 session.store(&mut self.final_state)?;
-                let values = peek(policy, normalization, &self.final_state, self.final_observations.all(), &vec![0; batch])?;
+                let values =
+                    peek(policy, normalization, &self.final_state, self.final_observations.all(), &vec![0; batch])?;
                 for i in (0..batch).filter(|&i| truncated(i)).collect::<Vec<_>>() {
                     fragment.final_values[now.start + i] = values[i];
                 }

@@ -20,12 +20,7 @@ pub(crate) struct PpoObjective {
 
 impl PpoObjective {
     /// The objective after `env_steps` steps; standardises advantages of these moments.
-    pub(crate) fn new(
-        config: &PpoConfig,
-        env_steps: u64,
-        kl_coefficient: f64,
-        advantages: Option<Moments>,
-    ) -> Self {
+    pub(crate) fn new(config: &PpoConfig, env_steps: u64, kl_coefficient: f64, advantages: Option<Moments>) -> Self {
         Self {
             clip: config.clip.at(env_steps),
             value: config.value_coefficient,

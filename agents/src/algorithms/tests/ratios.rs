@@ -86,7 +86,7 @@ fn states_are_zeroed_only_where_an_episode_starts_and_carried_across_fragments()
 
 #[test]
 fn the_value_calls_at_the_end_of_a_rollout_do_not_advance_the_state() {
-    let env = EnvConfig::Cartpole(CartPoleConfig { max_episode_steps: 6, ..CartPoleConfig::default() });
+    let env = EnvConfig::Cartpole(CartPoleConfig { max_episode_steps: 6 });
     let run = |steps: usize, fragments: usize| {
         let (policy, mut worker) = worker(&env, CellName::Lstm, steps, 2, steps);
         let prepared = policy.prepare::<f32>().unwrap();
@@ -103,7 +103,7 @@ fn the_value_calls_at_the_end_of_a_rollout_do_not_advance_the_state() {
 
 #[test]
 fn truncation_bootstraps_with_the_final_observation_and_the_state_of_that_moment() {
-    let env = EnvConfig::Cartpole(CartPoleConfig { max_episode_steps: 6, ..CartPoleConfig::default() });
+    let env = EnvConfig::Cartpole(CartPoleConfig { max_episode_steps: 6 });
     let (policy, mut worker) = worker(&env, CellName::Lstm, 6, 1, 6);
     let prepared = policy.prepare::<f32>().unwrap();
     worker.collect(&prepared, &Normalization::default()).unwrap();

@@ -182,9 +182,9 @@ impl Gaussian {
     ) -> Terms {
         let action = draws(action);
         let mut terms = Terms::default();
-        for d in 0..self.dims() {
+        for (d, &draw) in action.iter().enumerate() {
             let normal = self.normal(parameters, d);
-            terms.log_prob += self.log_prob(&normal, f64::from(action[d]), d);
+            terms.log_prob += self.log_prob(&normal, f64::from(draw), d);
             terms.entropy += normal.std.ln() + 0.5 * (2.0 * PI).ln() + 0.5;
             if self.squash {
                 terms.entropy += self.half(d).ln() + expected_log_slope(&normal).0;
@@ -207,10 +207,10 @@ impl Gaussian {
         gradient: &mut [T],
     ) {
         let action = draws(action);
-        for d in 0..self.dims() {
+        for (d, &draw) in action.iter().enumerate() {
             let normal = self.normal(parameters, d);
             let Normal { mean, std, slope } = normal;
-            let z = (f64::from(action[d]) - mean) / std;
+            let z = (f64::from(draw) - mean) / std;
             let mut by_mean = derivatives.log_prob * z / std;
             let mut by_std = (derivatives.log_prob * (z * z - 1.0) + derivatives.entropy) / std;
             if self.squash && derivatives.entropy != 0.0 {

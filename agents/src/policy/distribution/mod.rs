@@ -180,7 +180,9 @@ impl Distribution {
     /// Draws an action uniformly from the space and writes it at `index`: the random policy.
     pub fn act_uniformly(&self, stream: &mut Stream, actions: &mut ActionBuffer, index: usize) {
         match (self, actions) {
-            (Self::Categorical(inner), ActionBuffer::Discrete(choices)) => choices[index] = stream.below(inner.n) as u32,
+            (Self::Categorical(inner), ActionBuffer::Discrete(choices)) => {
+                choices[index] = stream.below(inner.n) as u32
+            }
             (Self::Gaussian(inner), ActionBuffer::Continuous(values)) => {
                 let dims = inner.dims();
                 inner.act_uniformly(stream, &mut values[index * dims..(index + 1) * dims]);
