@@ -69,6 +69,22 @@ pub enum Error {
         problem: String,
     },
 
+    /// Another process of the job failed.
+    #[error("rank {rank} failed: {message}")]
+    OtherRank {
+        /// Which one.
+        rank: usize,
+        /// What it said.
+        message: String,
+    },
+
+    /// MPI could not be used.
+    #[error("MPI: {problem}")]
+    Mpi {
+        /// Why, with a remedy where there is one.
+        problem: String,
+    },
+
     /// The thread pool could not be made.
     #[error("cannot start worker threads: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),

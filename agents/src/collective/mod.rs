@@ -3,18 +3,18 @@
 //! Ranks never disagree: whatever steers training (gradients, moments, losses, counters, the wish to stop) is reduced
 //! over all of them before it is used, in rank order, and every rank then takes the same step by itself.
 
+mod exchange;
 mod local;
 #[cfg(feature = "mpi")]
 mod mpi;
 
 use std::fmt::Debug;
 
+pub use exchange::Exchange;
 pub use local::Local;
 #[cfg(feature = "mpi")]
 pub use mpi::Mpi;
 
-use crate::metrics::Metrics;
-use crate::statistics::Moments;
 use crate::{Error, Result};
 
 /// A group of processes that call the same operations in the same order.
@@ -54,13 +54,6 @@ pub trait Collective: Debug + Send + Sync {
     }
 }
 
-/// Sums moments over all ranks.
-pub fn sum_moments(collective: &dyn Collective, moments: &mut Moments) {
-    let mut sums = [moments.count, moments.sum, moments.squares];
-    collective.sum_f64(&mut sums);
-    [moments.count, moments.sum, moments.squares] = sums;
-}
-
 /// True on every rank where it is true on any.
 pub fn any(collective: &dyn Collective, flag: bool) -> bool {
     let mut count = [f64::from(u8::from(flag))];
@@ -85,22 +78,5 @@ pub fn agree<T>(collective: &dyn Collective, result: Result<T>) -> Result<T> {
             Err(Error::OtherRank { rank, message: String::from_utf8_lossy(message).into_owned() })
         }
         (result, _) => result,
-    }
-}
-
-/// Mean over ranks of every metric's weighted value: `weight` is this rank's, e.g. its number of episodes.
-///
-/// Metrics that some ranks have and others not (no episode ended there) are averaged over those that have them.
-pub fn mean_metrics(collective: &dyn Collective, names: &[&str], metrics: &mut Metrics, weight: f64) {
-    let mut sums = Vec::with_capacity(2 * names.len());
-    for name in names {
-        let (value, weight) = metrics.get(name).map_or((0.0, 0.0), |value| (value * weight, weight));
-        sums.extend([value, weight]);
-    }
-    collective.sum_f64(&mut sums);
-    for (name, sums) in names.iter().zip(sums.as_chunks::<2>().0) {
-        if sums[1] > 0.0 {
-            metrics.set(name, sums[0] / sums[1]);
-        }
     }
 }
