@@ -18,8 +18,10 @@ use crate::{Error, Result};
 /// Sums are added up in rank order by our own scheme over MPI's exchanges: MPI's reductions may add in another order
 /// from one run, or one number of hosts, to the next.
 pub struct Mpi {
-    universe: Universe,
-    world: SimpleCommunicator,
+    /// Keeps MPI initialised.
+    _universe: Universe,
+    rank: usize,
+    size: usize,
     nanoseconds: AtomicU64,
 }
 
@@ -27,6 +29,11 @@ impl std::fmt::Debug for Mpi {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Mpi").field("rank", &self.rank()).field("size", &self.size()).finish()
     }
+}
+
+/// All ranks of the job. Not kept: a communicator's handle may not go from thread to thread.
+fn world() -> SimpleCommunicator {
+    SimpleCommunicator::world()
 }
 
 impl Mpi {
@@ -43,12 +50,12 @@ impl Mpi {
             return Err(Error::Mpi { problem });
         }
         let world = universe.world();
-        Ok(Self { universe, world, nanoseconds: AtomicU64::new(0) })
+        let (rank, size) = (world.rank() as usize, world.size() as usize);
+        Ok(Self { _universe: universe, rank, size, nanoseconds: AtomicU64::new(0) })
     }
 
     /// Name of this rank's host.
     pub fn host(&self) -> String {
-        let _ = &self.universe;
         mpi::environment::processor_name().unwrap_or_else(|_| "unknown host".into())
     }
 
@@ -70,19 +77,19 @@ impl Mpi {
         let mut sent = values.to_vec();
         sent.resize(part * ranks, T::default());
         let mut received = vec![T::default(); part * ranks];
-        self.world.all_to_all_into(&sent[..], &mut received[..]);
+        world().all_to_all_into(&sent[..], &mut received[..]);
         let (sums, others) = received.split_at_mut(part);
         for other in others.chunks_exact(part) {
             sums.iter_mut().zip(other).for_each(|(sum, &value)| *sum += value);
         }
-        self.world.all_gather_into(&sums[..], &mut sent[..]);
+        world().all_gather_into(&sums[..], &mut sent[..]);
         values.copy_from_slice(&sent[..values.len()]);
     }
 
     /// Every rank's values. Their numbers are exchanged first.
     fn gather<T: Equivalence + Clone + Default>(&self, values: &[T]) -> Vec<Vec<T>> {
         let mut counts = vec![0i32; self.size()];
-        self.world.all_gather_into(&(values.len() as i32), &mut counts[..]);
+        world().all_gather_into(&(values.len() as i32), &mut counts[..]);
         let mut total = 0;
         let starts: Vec<i32> = counts
             .iter()
@@ -93,7 +100,7 @@ impl Mpi {
             .collect();
         let mut all = vec![T::default(); total as usize];
         let mut partition = PartitionMut::new(&mut all[..], &counts[..], &starts[..]);
-        self.world.all_gather_varcount_into(values, &mut partition);
+        world().all_gather_varcount_into(values, &mut partition);
         let list = |(&start, &count): (&i32, &i32)| all[start as usize..(start + count) as usize].to_vec();
         starts.iter().zip(&counts).map(list).collect()
     }
@@ -101,11 +108,11 @@ impl Mpi {
 
 impl Collective for Mpi {
     fn rank(&self) -> usize {
-        self.world.rank() as usize
+        self.rank
     }
 
     fn size(&self) -> usize {
-        self.world.size() as usize
+        self.size
     }
 
     fn sum_f32(&self, values: &mut [f32]) {
@@ -125,11 +132,11 @@ impl Collective for Mpi {
     }
 
     fn barrier(&self) {
-        self.timed(|| self.world.barrier());
+        self.timed(|| world().barrier());
     }
 
     fn abort(&self, code: i32) -> ! {
-        self.world.abort(code)
+        world().abort(code)
     }
 
     fn seconds(&self) -> f64 {
