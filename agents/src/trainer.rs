@@ -229,7 +229,7 @@ impl Trainer {
         let at = Moment { update: self.progress.update + 1, env_steps: self.progress.env_steps };
         let learning_rate = self.config.optimizer.learning_rate.at(at.env_steps);
         let mut metrics = self.rollout_metrics();
-        self.failures.note(&mut self.workers, &mut metrics)?;
+        agree(self.exchange.collective(), self.failures.note(&mut self.workers, &mut metrics))?;
         metrics.set("charts/learning_rate", learning_rate);
         if self.progress.normalization.returns.is_some() {
             let gamma = self.config.algorithm.gamma();
