@@ -11,6 +11,7 @@ pub mod advantage;
 pub mod algorithms;
 pub mod checkpoint;
 pub mod config;
+pub mod episode;
 pub mod error;
 pub mod evaluation;
 #[doc(hidden)]
