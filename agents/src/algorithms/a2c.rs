@@ -112,7 +112,8 @@ pub fn update(
         Reduction::Sum => 1.0,
     };
     let gather = |ids: &Vec<SequenceId>| SequenceBatch::gather(fragments, advantages, ids);
-    let (gradient, losses) = gradient(&objective, &learner.prepare()?, &blocks, (exchange, &exchange.owners(blocks.len())), gather, scale)?;
+    let (gradient, losses) =
+        gradient(&objective, &learner.prepare()?, &blocks, (exchange, &exchange.owners(blocks.len())), gather, scale)?;
     let norm = learner.step(gradient, learning_rate, at.update)?;
 
     let mut metrics = losses.metrics();

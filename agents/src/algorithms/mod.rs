@@ -135,7 +135,9 @@ fn explained_variance(experience: &Experience<'_>, exchange: &Exchange) -> f64 {
     let workers = || experience.advantages.iter().zip(&experience.fragments);
     let returns: Vec<Moments> = workers().map(|(a, _)| a.returns.iter().map(|&r| f64::from(r)).collect()).collect();
     let errors: Vec<Moments> = workers()
-        .map(|(a, fragment)| a.returns.iter().zip(&fragment.values).map(|(&r, &v)| f64::from(r) - f64::from(v)).collect())
+        .map(|(a, fragment)| {
+            a.returns.iter().zip(&fragment.values).map(|(&r, &v)| f64::from(r) - f64::from(v)).collect()
+        })
         .collect();
     let (total, left) = (exchange.total(&returns).variance(), exchange.total(&errors).variance());
     if total > 0.0 { 1.0 - left / total } else { 0.0 }

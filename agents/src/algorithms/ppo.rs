@@ -73,14 +73,16 @@ pub fn update(
                 NormalizeAdvantages::Minibatch => Some(moments(minibatch, &fragments, advantages, exchange)),
             };
             let objective = PpoObjective::new(config, at.env_steps, state.kl_coefficient, moments);
-            let count: usize = minibatch.iter().map(|(_, id)| fragments[id.worker].shape.segment_steps(id.segment)).sum();
+            let count: usize =
+                minibatch.iter().map(|(_, id)| fragments[id.worker].shape.segment_steps(id.segment)).sum();
             let size = if exchange.canonical() { 1 } else { block_size(minibatch.len()) };
             let own = own(minibatch, exchange);
             let blocks: Vec<&[SequenceId]> = own.chunks(size).collect();
             let owners = block_owners(minibatch, size, exchange);
             let gather = |ids: &&[SequenceId]| SequenceBatch::gather(&fragments, advantages, ids);
             let policy = learner.prepare()?;
-            let (gradient, part) = gradient(&objective, &policy, &blocks, (exchange, &owners), gather, 1.0 / count as f64)?;
+            let (gradient, part) =
+                gradient(&objective, &policy, &blocks, (exchange, &owners), gather, 1.0 / count as f64)?;
             drop(policy);
             norm += learner.step(gradient, learning_rate, at.update)?;
             steps += 1.0;
