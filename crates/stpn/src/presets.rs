@@ -25,13 +25,8 @@ pub struct Preset {
 }
 
 /// Units of the cells on control tasks: the published InvertedPendulum comparison has 64 of each.
-const CONTROL_SIZES: &[(CellName, usize)] = &[
-    (CellName::Stpn, 64),
-    (CellName::Stpnf, 64),
-    (CellName::Lstm, 64),
-    (CellName::Rnn, 64),
-    (CellName::Mlp, 64),
-];
+const CONTROL_SIZES: &[(CellName, usize)] =
+    &[(CellName::Stpn, 64), (CellName::Stpnf, 64), (CellName::Lstm, 64), (CellName::Rnn, 64), (CellName::Mlp, 64)];
 
 /// Units of the cells on the delayed-recall task.
 const MEMORY_SIZES: &[(CellName, usize)] =
