@@ -4,7 +4,7 @@
 
 mod check;
 mod links;
-mod mujoco;
+mod native;
 mod python;
 mod run;
 mod setup;
