@@ -22,46 +22,54 @@ pub const FEATURES: [(&str, bool); 2] = [("atari", cfg!(feature = "atari")), ("m
 
 /// The native parts of this build.
 pub fn native_parts() -> Vec<NativePart> {
-    let mut parts = Vec::new();
-    #[cfg(feature = "atari")]
-    parts.extend([
+    [atari(), mujoco()].concat()
+}
+
+#[cfg(not(feature = "atari"))]
+fn atari() -> Vec<NativePart> {
+    Vec::new()
+}
+
+#[cfg(feature = "atari")]
+fn atari() -> Vec<NativePart> {
+    let feature = "atari";
+    vec![
         NativePart {
-            feature: "atari",
+            feature,
             name: "Arcade Learning Environment",
             version: stpn_atari::VERSION.into(),
             licence: "GPL-2.0-only",
             path: None,
         },
         NativePart {
-            feature: "atari",
+            feature,
             name: "Atari games",
             version: stpn_atari::games().map_or_else(|_| "missing".into(), |games| format!("{} games", games.len())),
             licence: "their makers'",
             path: Some(stpn_atari::rom_folder()),
         },
-    ]);
-    #[cfg(feature = "mujoco")]
-    {
-        let models = PathBuf::from(env!("STPN_MUJOCO_MODELS"));
-        let library = models.with_file_name("mujoco").join(env!("STPN_MUJOCO_LIBRARY"));
-        parts.extend([
-            NativePart {
-                feature: "mujoco",
-                name: "MuJoCo",
-                version: env!("STPN_MUJOCO_LIBRARY").trim_start_matches("libmujoco.so.").into(),
-                licence: "Apache-2.0",
-                path: Some(library),
-            },
-            NativePart {
-                feature: "mujoco",
-                name: "Gymnasium's models",
-                version: "v5".into(),
-                licence: "MIT",
-                path: None,
-            },
-        ]);
-    }
-    parts
+    ]
+}
+
+#[cfg(not(feature = "mujoco"))]
+fn mujoco() -> Vec<NativePart> {
+    Vec::new()
+}
+
+#[cfg(feature = "mujoco")]
+fn mujoco() -> Vec<NativePart> {
+    let (feature, library) = ("mujoco", env!("STPN_MUJOCO_LIBRARY"));
+    let folder = PathBuf::from(env!("STPN_MUJOCO_MODELS")).with_file_name("mujoco");
+    vec![
+        NativePart {
+            feature,
+            name: "MuJoCo",
+            version: library.trim_start_matches("libmujoco.so.").into(),
+            licence: "Apache-2.0",
+            path: Some(folder.join(library)),
+        },
+        NativePart { feature, name: "Gymnasium's models", version: "v5".into(), licence: "MIT", path: None },
+    ]
 }
 
 #[cfg(test)]

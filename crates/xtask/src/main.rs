@@ -2,9 +2,10 @@
 
 #![forbid(unsafe_code)]
 
+mod atari;
 mod check;
 mod links;
-mod native;
+mod mujoco;
 mod python;
 mod run;
 mod setup;
