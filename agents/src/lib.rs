@@ -10,10 +10,15 @@
 pub mod advantage;
 pub mod algorithms;
 pub mod checkpoint;
+pub mod collective;
 pub mod config;
+pub mod episode;
 pub mod error;
 pub mod evaluation;
+#[doc(hidden)]
+pub mod hostile;
 pub mod learner;
+pub mod lock;
 pub mod logging;
 pub mod metrics;
 pub mod optimizer;

@@ -6,9 +6,15 @@
 //! split a batch into blocks of a fixed size, so that the result does not depend on the number of threads.
 
 mod aligned;
+pub mod attentive;
 pub mod blocks;
+mod dense;
+mod fast;
+pub mod gated;
 mod instructions;
 mod lanes;
+mod layer;
+pub mod modulated;
 pub mod operator;
 pub mod plastic;
 

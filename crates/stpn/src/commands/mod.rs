@@ -5,6 +5,8 @@ pub mod compare;
 pub mod doctor;
 pub mod eval;
 pub mod list;
+pub mod play;
+pub mod report;
 pub mod reproduce;
 pub mod resume;
 pub mod train;

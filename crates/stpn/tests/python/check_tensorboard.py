@@ -16,9 +16,7 @@ import tempfile
 import time
 import urllib.request
 
-from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
+from browser import chromium
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 SCALARS = {
@@ -101,11 +99,6 @@ def check_page(run):
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(run), "--port", str(port), "--host", "127.0.0.1"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    options = Options()
-    options.binary_location = "/usr/bin/chromium"
-    for flag in ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-                 "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1400,2400"]:
-        options.add_argument(flag)
     browser = None
     try:
         def answers():
@@ -115,7 +108,7 @@ def check_page(run):
                 return None
 
         wait_for("answer from TensorBoard", 60, answers)
-        browser = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+        browser = chromium()
         browser.get(f"{address}/#timeseries")
 
         def text():
@@ -137,7 +130,8 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         run = pathlib.Path(directory) / "run"
         command = [str(binary), "train", "maze-small", "--updates", "100000", "--run-dir", str(run),
-                   "--set", "rollout.environments=8", "--set", "policy.hidden=8", "--set", "log.histograms_every=2"]
+                   "--set", "rollout.environments=8", "--set", "policy.hidden=8", "--set", "log.histograms_every=2",
+                   "--set", "checkpoint.every=20"]
         training = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
             metrics = run / "metrics.jsonl"
@@ -154,6 +148,21 @@ def main():
         assert killed >= alive
         check_page(run)
         print(f"after kill -9: {killed} updates read back")
+        # Continued, and killed again and again: one curve without gap or double entry.
+        last = 0
+        for _ in range(3):
+            last = max(last, len(metrics.read_text().splitlines()))
+            resumed = subprocess.Popen([str(binary), "resume", str(run)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            wait_for("metrics of the resumed run", 120, lambda: len(metrics.read_text().splitlines()) > last)
+            resumed.kill()
+            resumed.wait()
+        last = len(metrics.read_text().splitlines()) + 5
+        subprocess.run([str(binary), "resume", str(run), "--updates", str(last)], check=True,
+                       stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        assert check_events(run) == last, f"{check_events(run)} events of {last} updates"
+        check_against_metrics(run)
+        check_page(run)
+        print(f"after being killed and resumed four times: {last} updates, each once")
 
         run = pathlib.Path(directory) / "whole"
         subprocess.run([*command[:4], "6", "--run-dir", str(run), *command[7:]], check=True,
