@@ -74,7 +74,7 @@ impl Case {
         }
         if stream.chance(0.1) {
             let spec = PlasticSpec::hebbff(input, hidden);
-            return Self::new(CellConfig::HebbFf(HebbFfConfig::default()), spec, [steps, batch], stream, dtype);
+            return Self::new(CellConfig::Hebbff(HebbFfConfig::default()), spec, [steps, batch], stream, dtype);
         }
         let config = random_config(&mut stream);
         // A norm over one column, and a layer norm over one or two units, leave gradients of rounding alone.
