@@ -64,6 +64,11 @@ impl Case {
     /// The case of that number: small odd sizes, now and then one step, one element, more columns than a chunk has, or
     /// a table that counts as large.
     fn random(index: u64, dtype: DType) -> Self {
+        Self::random_with(index, dtype, |_| {})
+    }
+
+    /// The same with options changed.
+    fn random_with(index: u64, dtype: DType, change: impl Fn(&mut StpnConfig)) -> Self {
         let mut stream = Stream::new(3, Purpose::Test, index);
         let steps = pick(&mut stream, &[1, 2, 3, 5, 9]);
         let batch = pick(&mut stream, &[1, 2, 3, 5, 7, 8, 11, 17]);
@@ -76,7 +81,8 @@ impl Case {
             let spec = PlasticSpec::hebbff(input, hidden);
             return Self::new(CellConfig::Hebbff(HebbFfConfig::default()), spec, [steps, batch], stream, dtype);
         }
-        let config = random_config(&mut stream);
+        let mut config = random_config(&mut stream);
+        change(&mut config);
         // A norm over one column, and a layer norm over one or two units, leave gradients of rounding alone.
         input = input.max(2);
         if config.layer_norm {
@@ -150,6 +156,21 @@ impl Case {
     }
 }
 
+/// Compares outcomes. A gradient that is zero in exact arithmetic, as that of a scale which a norm divides out again,
+/// comes out as rounding: errors count relative to a thousandth of the largest gradient at least.
+fn compare(got: &[(String, Tensor)], want: &[(String, Tensor)], tolerance: f64) -> Result<(), String> {
+    let norm = |tensor: &Tensor| values(tensor).iter().map(|value| value * value).sum::<f64>().sqrt();
+    let gradients = want.iter().filter(|(name, _)| name.starts_with("grad.")).map(|(_, tensor)| norm(tensor));
+    let least = gradients.fold(0.0, f64::max) * 1e-3;
+    for ((name, got), (_, want)) in got.iter().zip(want) {
+        let scale = norm(want);
+        let tolerance =
+            if name.starts_with("grad.") && scale > 0.0 { tolerance * (least / scale).max(1.0) } else { tolerance };
+        close(got, want, tolerance).map_err(|why| format!("{name}: {why}"))?;
+    }
+    Ok(())
+}
+
 /// Weighted squares of the activities and the final state.
 fn loss(out: &Sequence) -> Tensor {
     let weighted = |tensor: &Tensor, index| {
@@ -166,10 +187,8 @@ fn random_layers_agree_with_the_composed_path() {
         let case = Case::random(index, DType::F64);
         let want = case.outcome(Path::Composed);
         for instructions in Instructions::available() {
-            for ((name, got), (_, want)) in case.outcome(Path::Fused(instructions)).iter().zip(&want) {
-                close(got, want, 1e-10)
-                    .unwrap_or_else(|why| panic!("case {index}, {instructions:?}, {name}: {why}\n{}", case.what));
-            }
+            compare(&case.outcome(Path::Fused(instructions)), &want, 1e-10)
+                .unwrap_or_else(|why| panic!("case {index}, {instructions:?}, {why}\n{}", case.what));
         }
     }
 }
@@ -181,10 +200,8 @@ fn random_layers_in_single_precision_agree_with_the_composed_path() {
         let (case, precise) = (Case::random(index, DType::F32), Case::random(index, DType::F64));
         let want = precise.outcome(Path::Composed);
         for instructions in Instructions::available() {
-            for ((name, got), (_, want)) in case.outcome(Path::Fused(instructions)).iter().zip(&want) {
-                close(got, want, 1e-3)
-                    .unwrap_or_else(|why| panic!("case {index}, {instructions:?}, {name}: {why}\n{}", case.what));
-            }
+            compare(&case.outcome(Path::Fused(instructions)), &want, 1e-3)
+                .unwrap_or_else(|why| panic!("case {index}, {instructions:?}, {why}\n{}", case.what));
         }
     }
 }
@@ -194,7 +211,8 @@ fn random_layers_in_single_precision_agree_with_the_composed_path() {
 fn random_layers_agree_with_finite_differences() {
     const STEP: f64 = 1e-6;
     for index in 2000..2060 {
-        let case = Case::random(index, DType::F64);
+        // Differences may straddle a kink of the clamp.
+        let case = Case::random_with(index, DType::F64, |config| config.clamp = None);
         let path = Path::Fused(pick(&mut Stream::new(5, Purpose::Test, index), &Instructions::available()));
         let gradients = loss(&case.run(path)).backward().unwrap();
         let variables = case.variables();
@@ -226,10 +244,8 @@ fn instruction_sets_agree() {
         let case = Case::random(index, DType::F64);
         let want = case.outcome(Path::Fused(Instructions::Portable));
         for instructions in Instructions::available() {
-            for ((name, got), (_, want)) in case.outcome(Path::Fused(instructions)).iter().zip(&want) {
-                close(got, want, 1e-10)
-                    .unwrap_or_else(|why| panic!("case {index}, {instructions:?}, {name}: {why}\n{}", case.what));
-            }
+            compare(&case.outcome(Path::Fused(instructions)), &want, 1e-10)
+                .unwrap_or_else(|why| panic!("case {index}, {instructions:?}, {why}\n{}", case.what));
         }
     }
 }
