@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         cli::Command::Compare(arguments) => commands::compare::run(&arguments),
         cli::Command::Reproduce(arguments) => commands::reproduce::run(&arguments),
         cli::Command::List => commands::list::run(),
+        cli::Command::Bench(arguments) => commands::bench::run(&arguments),
     };
     result.unwrap_or_else(|error| exit::report(&error))
 }

@@ -147,7 +147,14 @@ impl<T: Real> PreparedCnn<T> {
         Some(CnnTape { convolutions: convolutions?, flat })
     }
 
-    pub(super) fn backward(&self, x: Pixels<'_, T>, out: &[T], tape: &CnnTape<T>, grad_out: &[T], grad_packed: &mut [T]) {
+    pub(super) fn backward(
+        &self,
+        x: Pixels<'_, T>,
+        out: &[T],
+        tape: &CnnTape<T>,
+        grad_out: &[T],
+        grad_packed: &mut [T],
+    ) {
         let (grad_convolutions, grad_linear) = grad_packed.split_at_mut(self.parameters);
         let Some(linear) = &self.linear else {
             self.convolutions.backward(x, out, &tape.convolutions, grad_out, grad_convolutions, None);

@@ -23,8 +23,7 @@ use mlp::{Mlp, PreparedMlp};
 use crate::{Error, Result};
 
 /// Convolutions of the paper's Pong agent.
-const PAPER: &[Filters] =
-    &[Filters { count: 16, size: 8, stride: 4 }, Filters { count: 32, size: 4, stride: 2 }];
+const PAPER: &[Filters] = &[Filters { count: 16, size: 8, stride: 4 }, Filters { count: 32, size: 4, stride: 2 }];
 
 /// Convolutions of Mnih et al. 2015.
 const NATURE: &[Filters] = &[

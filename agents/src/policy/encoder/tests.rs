@@ -52,7 +52,8 @@ fn published_networks_have_the_published_sizes() {
 #[test]
 fn bytes_are_scaled_as_configured() {
     let space = Space::pixels([3]);
-    for (scaling, expected) in [("unit", [0.0, 0.2, 1.0]), ("centered", [-1.0, -0.6015625, 0.9921875]), ("raw", [0.0, 51.0, 255.0])]
+    for (scaling, expected) in
+        [("unit", [0.0, 0.2, 1.0]), ("centered", [-1.0, -0.6015625, 0.9921875]), ("raw", [0.0, 51.0, 255.0])]
     {
         let encoder = encoder(&config(&format!("name = 'identity'\nbytes = '{scaling}'")), &space, DType::F32);
         let mut features = [f32::NAN; 3];

@@ -33,8 +33,10 @@ impl<T: Real> Prepared<T> {
             // What is not kept is needed for one chunk only.
             let here = out.len() / width;
             let room = |layer: &Layer| chunk.min(here) * layer.blocks_len();
-            let mut scratch: Vec<_> =
-                layers[..if tape { 1 } else { layers.len() }].iter().map(|layer| self.pool.lease(room(layer))).collect();
+            let mut scratch: Vec<_> = layers[..if tape { 1 } else { layers.len() }]
+                .iter()
+                .map(|layer| self.pool.lease(room(layer)))
+                .collect();
             scratch.iter_mut().for_each(|blocks| blocks.fill(T::ZERO));
             let grid = layers.iter().map(Layer::grid_len).max().unwrap_or(0);
             let mut grid = self.pool.lease(chunk.min(here) * grid);

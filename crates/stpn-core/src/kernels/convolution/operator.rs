@@ -27,7 +27,12 @@ struct StackOp<T: Real> {
     stack: Arc<Stack>,
     tracked: bool,
     /// From forward to backward.
-    kept: Mutex<Option<Arc<(Prepared<T>, Tape<T>)>>>,
+    kept: Mutex<Option<Arc<Kept<T>>>>,
+}
+
+struct Kept<T: Real> {
+    prepared: Prepared<T>,
+    tape: Tape<T>,
 }
 
 impl<T: Real> StackOp<T> {
@@ -58,7 +63,7 @@ impl<T: Real> CustomOp2 for StackOp<T> {
         let width = self.stack.output().len();
         let mut out = vec![T::ZERO; images * width];
         if let Some(tape) = prepared.forward(Pixels::Values(values), &mut out, self.tracked) {
-            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new((prepared, tape)));
+            *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(Kept { prepared, tape }));
         }
         Ok((T::to_cpu_storage_owned(out), Shape::from((images, width))))
     }
@@ -74,7 +79,7 @@ impl<T: Real> CustomOp2 for StackOp<T> {
         let Some(kept) = kept else {
             return Err(candle_core::Error::Msg("convolutions: no tape was made, nothing was tracked".into()));
         };
-        let (prepared, tape) = &*kept;
+        let Kept { prepared, tape } = &*kept;
         let mut grad_parameters = vec![T::ZERO; self.stack.parameters()];
         let mut grad_x = x.track_op().then(|| vec![T::ZERO; x.elem_count()]);
         with_values(x, |x| {

@@ -164,8 +164,7 @@ struct Images {
 impl Images {
     fn new(case: &Case) -> Result<Self> {
         let [channels, height, width] = *case.observation else { anyhow::bail!("case {} has no images", case.name) };
-        let filters =
-            [Filters { count: 16, size: 8, stride: 4 }, Filters { count: 32, size: 4, stride: 2 }];
+        let filters = [Filters { count: 16, size: 8, stride: 4 }, Filters { count: 32, size: 4, stride: 2 }];
         let stack = Arc::new(Stack::new(Image { channels, height, width }, &filters)?);
         let parameters: Vec<f32> = random(stack.parameters()).iter().map(|value| 0.1 * (value - 0.5)).collect();
         Ok(Self {

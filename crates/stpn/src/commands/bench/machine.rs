@@ -7,11 +7,14 @@ use std::time::Instant;
 use pulp::{Arch, Simd, WithSimd};
 use serde::Serialize;
 
+use crate::machine::Provenance;
+
 /// Limits of all threads together.
 #[derive(Clone, Debug, Serialize)]
 pub struct Limits {
-    /// The processor's name, as the system gives it.
-    pub processor: String,
+    /// Where and from what.
+    #[serde(flatten)]
+    pub provenance: Provenance,
     /// Threads that ran at the same time.
     pub threads: usize,
     /// Multiply-adds of f32 per second, on registers.
@@ -25,7 +28,7 @@ pub struct Limits {
 impl Limits {
     /// Shows them.
     pub fn print(&self) {
-        println!("machine        {}, {} threads", self.processor, self.threads);
+        println!("machine        {}; {} threads", self.provenance.line(), self.threads);
         println!("multiply-adds  {:.1} G/s", self.multiply_adds_per_second / 1e9);
         println!("memory         {:.1} GB/s", self.memory_bytes_per_second / 1e9);
         println!("L2             {:.1} GB/s", self.l2_bytes_per_second / 1e9);
@@ -45,13 +48,17 @@ pub fn measure(threads: usize) -> Limits {
     let passes = 1 + (16 << 20) / cached;
     let updated = |elements: usize, passes: usize| {
         let bytes = (2 * elements * size_of::<f32>() * passes) as f64;
-        best(threads, move || vec![1f32; elements], move |values| {
-            (0..passes).for_each(|_| update(values));
-            bytes
-        })
+        best(
+            threads,
+            move || vec![1f32; elements],
+            move |values| {
+                (0..passes).for_each(|_| update(values));
+                bytes
+            },
+        )
     };
     Limits {
-        processor: processor(),
+        provenance: Provenance::here(),
         threads,
         multiply_adds_per_second: best(threads, || (), |()| Arch::new().dispatch(MultiplyAdds { rounds: 1 << 21 })),
         memory_bytes_per_second: updated(elements, 1),
@@ -124,10 +131,4 @@ fn l2_bytes() -> usize {
     let text = std::fs::read_to_string("/sys/devices/system/cpu/cpu0/cache/index2/size").unwrap_or_default();
     let kib: Option<usize> = text.trim().strip_suffix('K').and_then(|kib| kib.parse().ok());
     kib.unwrap_or(512) << 10
-}
-
-fn processor() -> String {
-    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
-    name.map_or_else(|| std::env::consts::ARCH.to_string(), |(_, name)| name.trim().to_string())
 }

@@ -89,9 +89,7 @@ fn shares(case: &Case, seconds: f64, limits: &Limits) -> Shares {
 fn in_child(case: &Case, threads: usize, arguments: &BenchArguments) -> Result<Report> {
     let mut child = Command::new(std::env::current_exe().context("cannot find this program")?);
     child.args(["bench", "updates", "--in-process", "--case", case.name]);
-    for (option, value) in
-        [("--threads", threads), ("--warmup", arguments.warmup), ("--repeats", arguments.repeats)]
-    {
+    for (option, value) in [("--threads", threads), ("--warmup", arguments.warmup), ("--repeats", arguments.repeats)] {
         child.args([option, &value.to_string()]);
     }
     let output = child.stderr(Stdio::inherit()).output().context("cannot start a process for the case")?;
@@ -109,7 +107,9 @@ pub fn measure(case: &'static Case, threads: usize, arguments: &BenchArguments) 
     pool.install(|| -> Result<()> {
         let mut trainer = match case.measure {
             Measure::Preset(_) => Trainer::new(&config)?,
-            Measure::Learning => Trainer::with_environments(&config, &|index| Ok(Box::new(Noise::new(case, index))))?,
+            Measure::Learning => {
+                Trainer::with_environments(&config, move |index| Ok(Box::new(Noise::new(case, index))))?
+            }
         };
         for number in 0..arguments.warmup + arguments.repeats.max(1) {
             let metrics = trainer.update()?;
@@ -170,7 +170,15 @@ fn print(reports: &[Report]) {
         .collect();
     println!("\nUpdates: learning from one rollout of random observations; maze-update with environments and rollout");
     let header = [
-        "case", "T × B", "seconds", "env steps/s", "M synapse-steps/s", "ns each", "MiB", "of FMA", "of L2",
+        "case",
+        "T × B",
+        "seconds",
+        "env steps/s",
+        "M synapse-steps/s",
+        "ns each",
+        "MiB",
+        "of FMA",
+        "of L2",
         "of memory",
     ];
     table::print(&header, &rows, &[2, 3, 4, 5, 6, 7, 8, 9]);
