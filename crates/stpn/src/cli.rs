@@ -27,6 +27,10 @@ pub enum Command {
     Resume(ResumeArguments),
     /// Measure a trained agent on fresh episodes, or a network on the test data of its task.
     Eval(EvalArguments),
+    /// Watch an episode of a trained agent, in the terminal or as an animated picture.
+    Play(PlayArguments),
+    /// Draw runs: learning curves, energy, learned plasticity and an episode, on one HTML page.
+    Report(ReportArguments),
     /// Train several cells of matched size over several seeds and tabulate what they reach.
     Compare(CompareArguments),
     /// Run the paper's experiments and write their tables.
@@ -42,12 +46,20 @@ pub enum Command {
 #[command(after_help = "Examples:
   stpn train maze-small
   stpn train maze-small --cell lstm --seed 2
+  stpn train maze-small --algo ppo
   stpn train maze --updates 2000 --set optimizer.learning_rate=3e-4
   stpn train my-experiment.toml --run-dir runs/first")]
 pub struct TrainArguments {
     /// A preset (see `stpn list`) or the path of a TOML file like a run's `config.toml`.
     #[arg(value_name = "PRESET|FILE.toml")]
     pub experiment: String,
+    /// The game of the preset `atari`, e.g. `breakout`.
+    #[arg(value_name = "GAME")]
+    pub game: Option<String>,
+    /// The learning algorithm, `a2c` or `ppo`, where it is not the experiment's own: with the experiment's discounts
+    /// and otherwise the settings usual for it.
+    #[arg(long, value_name = "ALGORITHM")]
+    pub algo: Option<String>,
     /// The recurrent layer, in the size of the published comparison unless `--hidden` is given.
     #[arg(long, value_name = "CELL")]
     pub cell: Option<String>,
@@ -117,6 +129,52 @@ pub struct EvalArguments {
     /// Worker threads; 0 = one per core.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
+}
+
+/// Arguments of `stpn play`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  stpn play runs/maze-small-stpn-seed1
+  stpn play runs/cartpole-stpn-seed1 --gif cartpole.gif")]
+pub struct PlayArguments {
+    /// A run's directory or one checkpoint's.
+    #[arg(value_name = "RUN|CHECKPOINT")]
+    pub run: PathBuf,
+    /// Which episode: the same seed plays the same episode.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub episode_seed: u64,
+    /// Take the most probable action in place of a sample.
+    #[arg(long)]
+    pub deterministic: bool,
+    /// Milliseconds between steps on a terminal.
+    #[arg(long, value_name = "MS", default_value_t = 120)]
+    pub delay: u64,
+    /// Write an animated GIF to this file in place of showing the episode.
+    #[arg(long, value_name = "FILE.gif")]
+    pub gif: Option<PathBuf>,
+    /// Most frames of the GIF.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub frames: usize,
+}
+
+/// Arguments of `stpn report`.
+#[derive(Debug, Args)]
+#[command(after_help = "Runs of one experiment are drawn together, and seeds of one cell averaged:
+  stpn report runs/maze-small-*
+  stpn report runs/maze-small-stpn-seed1 --out maze.html --plots figures")]
+pub struct ReportArguments {
+    /// Directories of runs.
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<PathBuf>,
+    /// Where the page is written.
+    #[arg(long, value_name = "FILE.html", default_value = "report.html")]
+    pub out: PathBuf,
+    /// Also write every figure as an SVG file into this directory.
+    #[arg(long, value_name = "DIR")]
+    pub plots: Option<PathBuf>,
+    /// Which episode is drawn.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub episode_seed: u64,
 }
 
 /// Arguments of `stpn compare`.

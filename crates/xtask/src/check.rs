@@ -33,7 +33,7 @@ fn cargo(arguments: &[&str]) -> Result<()> {
 }
 
 /// Python programs read what a run writes: a checkpoint by the lines of its documentation, the logs by the real
-/// TensorBoard and on its web page.
+/// TensorBoard and on its web page, and the report in a browser.
 fn python_programs() -> Result<()> {
     if !(Path::new("/usr/bin/chromium").exists() && Path::new("/usr/bin/chromedriver").exists()) {
         install_debian(&["chromium", "chromium-driver"])?;
@@ -44,5 +44,6 @@ fn python_programs() -> Result<()> {
         execute(Command::new(&python).arg(format!("crates/stpn/tests/python/{script}")).args(arguments))
     };
     check("check_checkpoint.py", &["target/debug/stpn", "checkpoints/README.md"])?;
-    check("check_tensorboard.py", &["target/debug/stpn"])
+    check("check_tensorboard.py", &["target/debug/stpn"])?;
+    check("check_report.py", &["target/debug/stpn"])
 }

@@ -7,11 +7,17 @@
 
 pub mod affine;
 mod aligned;
+pub mod attentive;
 pub mod blocks;
 pub mod convolution;
+mod dense;
+mod fast;
+pub mod gated;
 mod instructions;
 mod lanes;
+mod layer;
 mod matrix;
+pub mod modulated;
 pub mod operator;
 pub mod plastic;
 

@@ -53,7 +53,11 @@ fn run<T: Real>(
         }
     }
     let packed = parameters.packed()?;
-    let (x, state) = (x.contiguous()?, state.packed()?.contiguous()?);
+    let state = match layout.is_empty() {
+        true => Tensor::zeros((batch, 0), x.dtype(), x.device())?,
+        false => state.packed()?.contiguous()?,
+    };
+    let x = x.contiguous()?;
     let sizes = Sizes { input, hidden: kernel.hidden_size(), state: state_len, parameters: packed.elem_count() };
     let record = Arc::new(Record {
         kernel,

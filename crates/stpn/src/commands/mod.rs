@@ -4,6 +4,8 @@ pub mod bench;
 pub mod compare;
 pub mod eval;
 pub mod list;
+pub mod play;
+pub mod report;
 pub mod reproduce;
 pub mod resume;
 pub mod train;
