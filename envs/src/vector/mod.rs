@@ -9,6 +9,7 @@
 
 mod buffers;
 mod group;
+mod halves;
 
 pub use buffers::{Actions, Transition};
 pub use group::EnvGroup;
@@ -70,7 +71,7 @@ impl VectorEnv {
         &self.groups
     }
 
-    /// The groups, to step them one by one, e.g. one half while actions for the other are inferred.
+    /// The groups, to step them one by one.
     pub fn groups_mut(&mut self) -> &mut [EnvGroup] {
         &mut self.groups
     }
