@@ -25,8 +25,8 @@ impl Comparison {
 /// Fails where environments or threads cannot be made, and where an environment does.
 pub fn compare(config: &EnvConfig, threads: usize, rounds: usize, seconds: f64) -> Result<Comparison> {
     let simulated = config.bare(0)?.is_some();
-    // A simulator's step takes long enough to be given to a thread by itself.
-    let (environments, group_size) = if simulated { (16 * threads, 1) } else { (1024, 64) };
+    // Steps of a simulator take long, so fewer of them are worth the handing to a thread.
+    let (environments, group_size) = if simulated { (32 * threads, 4) } else { (1024, 64) };
     let workload = Workload { environments, group_size, threads, seconds };
     let (mut vector, mut bare) = (0.0_f64, None);
     for _ in 0..rounds.max(1) {
