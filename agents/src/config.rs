@@ -1,17 +1,32 @@
 //! The configuration of a run: one typed value, from which the run can be repeated.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use stpn_envs::EnvConfig;
 
 use crate::algorithms::AlgorithmConfig;
 use crate::optimizer::AdamConfig;
 use crate::policy::PolicyConfig;
+use crate::supervised::SupervisedConfig;
+use crate::trainer::Progress;
 use crate::{Error, Result};
 
 /// Everything that determines a run's result, and how it is logged and saved.
+///
+/// In TOML the section `task` makes it a supervised one, `env` an agent's.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum RunConfig {
+    /// An agent in an environment.
+    Agent(AgentConfig),
+    /// A network on a supervised task.
+    Supervised(SupervisedConfig),
+}
+
+/// An agent in an environment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct RunConfig {
+pub struct AgentConfig {
     /// Seed of every random stream.
     #[serde(default = "one")]
     pub seed: u64,
@@ -41,9 +56,9 @@ pub struct RunConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainingConfig {
-    /// Updates of the run, warm-up included.
+    /// Updates of the run, warm-up included. An update of a supervised task is one epoch: one pass over its data.
     pub updates: u64,
-    /// First updates that collect experience but do not learn.
+    /// First updates that collect experience but do not learn; agents only.
     pub warmup_updates: u64,
     /// Worker threads; 0 = one per core. The result does not depend on it.
     pub threads: usize,
@@ -115,31 +130,86 @@ impl Default for LogConfig {
     }
 }
 
+macro_rules! sections {
+    ($($(#[$doc:meta])* $name:ident, $name_mut:ident: $type:ty;)*) => {
+        $(
+            $(#[$doc])*
+            pub fn $name(&self) -> &$type {
+                match self {
+                    Self::Agent(config) => &config.$name,
+                    Self::Supervised(config) => &config.$name,
+                }
+            }
+
+            $(#[$doc])*
+            pub fn $name_mut(&mut self) -> &mut $type {
+                match self {
+                    Self::Agent(config) => &mut config.$name,
+                    Self::Supervised(config) => &mut config.$name,
+                }
+            }
+        )*
+    };
+}
+
+/// What every run has.
 impl RunConfig {
+    sections! {
+        /// Seed of every random stream.
+        seed, seed_mut: u64;
+        /// How long to train, and on how many threads.
+        training, training_mut: TrainingConfig;
+        /// The network.
+        policy, policy_mut: PolicyConfig;
+        /// The optimiser.
+        optimizer, optimizer_mut: AdamConfig;
+        /// When checkpoints are written and which are kept.
+        checkpoint, checkpoint_mut: CheckpointConfig;
+        /// What is logged how often.
+        log, log_mut: LogConfig;
+    }
+}
+
+impl RunConfig {
+    /// Name of the environment or of the supervised task.
+    pub fn experiment(&self) -> &'static str {
+        match self {
+            Self::Agent(config) => config.env.name(),
+            Self::Supervised(config) => config.task.name(),
+        }
+    }
+
+    /// True where nothing is left to do.
+    pub fn finished(&self, progress: &Progress) -> bool {
+        match self {
+            Self::Agent(config) => progress.update >= config.training.updates,
+            Self::Supervised(config) => config.finished(progress),
+        }
+    }
+
+    /// The agent's configuration.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where this is a supervised task's.
+    pub fn agent(&self) -> Result<&AgentConfig> {
+        match self {
+            Self::Agent(config) => Ok(config),
+            Self::Supervised(config) => {
+                let problem = format!("`{}` is a supervised task and has no environment", config.task.name());
+                Err(Error::config("task", problem))
+            }
+        }
+    }
+
     /// Refuses impossible values, naming the key.
     ///
     /// # Errors
     /// [`Error::Config`] with what is allowed.
     pub fn check(&self) -> Result<()> {
-        let positive = [
-            ("training.updates", self.training.updates),
-            ("rollout.environments", self.rollout.environments as u64),
-            ("rollout.steps", self.rollout.steps as u64),
-            ("rollout.sequence_length", self.rollout.sequence_length.unwrap_or(1) as u64),
-            ("policy.hidden", self.policy.hidden as u64),
-            ("checkpoint.every", self.checkpoint.every),
-            ("checkpoint.keep", self.checkpoint.keep as u64),
-            ("log.every", self.log.every),
-            ("log.histograms_every", self.log.histograms_every),
-        ];
-        for (key, value) in positive {
-            if value == 0 {
-                return Err(Error::config(key, "must be at least 1"));
-            }
+        match self {
+            Self::Agent(config) => config.check(),
+            Self::Supervised(config) => config.check(),
         }
-        self.env.validate()?;
-        self.algorithm.check(&self.rollout)?;
-        self.optimizer.check()
     }
 
     /// The configuration as TOML.
@@ -155,16 +225,69 @@ impl RunConfig {
     /// # Errors
     /// [`Error::Config`] naming the key, with the allowed values.
     pub fn from_table(table: toml::Table) -> Result<Self> {
-        let config: Self = serde_path_to_error::deserialize(table).map_err(|error| {
-            let key = error.path().to_string();
-            let problem = error.into_inner().to_string().trim().to_string();
-            Error::config(if key == "." { "(top level)".to_string() } else { key }, problem)
-        })?;
+        let config = match (table.contains_key("task"), table.contains_key("env")) {
+            (true, false) => Self::Supervised(read(table)?),
+            (false, true) => Self::Agent(read(table)?),
+            (true, true) => return Err(Error::config("task", "excludes `env`: a run has one of the two")),
+            (false, false) => return Err(Error::config("env", "is missing (or `task`, for a supervised task)")),
+        };
         config.check()?;
         Ok(config)
     }
 }
 
-fn one() -> u64 {
+impl AgentConfig {
+    /// Refuses impossible values, naming the key.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with what is allowed.
+    pub fn check(&self) -> Result<()> {
+        at_least_one(&[
+            ("rollout.environments", self.rollout.environments as u64),
+            ("rollout.steps", self.rollout.steps as u64),
+            ("rollout.sequence_length", self.rollout.sequence_length.unwrap_or(1) as u64),
+        ])?;
+        check_sections(&self.training, &self.policy, &self.checkpoint, &self.log)?;
+        self.env.validate()?;
+        self.algorithm.check(&self.rollout)?;
+        self.optimizer.check()
+    }
+}
+
+/// Refuses impossible values in the sections that every run has.
+pub(crate) fn check_sections(
+    training: &TrainingConfig,
+    policy: &PolicyConfig,
+    checkpoint: &CheckpointConfig,
+    log: &LogConfig,
+) -> Result<()> {
+    at_least_one(&[
+        ("training.updates", training.updates),
+        ("policy.hidden", policy.hidden as u64),
+        ("checkpoint.every", checkpoint.every),
+        ("checkpoint.keep", checkpoint.keep as u64),
+        ("log.every", log.every),
+        ("log.histograms_every", log.histograms_every),
+    ])
+}
+
+/// Refuses zeros.
+pub(crate) fn at_least_one(values: &[(&str, u64)]) -> Result<()> {
+    match values.iter().find(|(_, value)| *value == 0) {
+        Some((key, _)) => Err(Error::config(*key, "must be at least 1")),
+        None => Ok(()),
+    }
+}
+
+/// A table as a value of type T; errors name the key.
+fn read<T: DeserializeOwned>(table: toml::Table) -> Result<T> {
+    serde_path_to_error::deserialize(table).map_err(|error| {
+        let key = error.path().to_string();
+        let problem = error.into_inner().to_string().trim().to_string();
+        Error::config(if key == "." { "(top level)".to_string() } else { key }, problem)
+    })
+}
+
+pub(crate) fn one() -> u64 {
     1
 }

@@ -1,6 +1,7 @@
-//! The learner: a policy, its parameters as one flat buffer, and the optimiser that moves them.
+//! The learner: a network, its parameters as one flat buffer, and the optimiser that moves them.
 
 use candle_core::Tensor;
+use stpn_core::Parameters;
 
 use crate::optimizer::flat::{clip_norm, norm};
 use crate::optimizer::{Adam, AdamConfig, FlatLayout};
@@ -26,10 +27,22 @@ impl Gradient {
     }
 }
 
-/// A policy under training.
+/// A network that has parameters to train.
+pub trait Trainable {
+    /// All of them, in a fixed order.
+    fn parameters(&self) -> &Parameters;
+}
+
+impl Trainable for ActorCritic {
+    fn parameters(&self) -> &Parameters {
+        Self::parameters(self)
+    }
+}
+
+/// A network under training: an agent's policy unless said otherwise.
 #[derive(Debug)]
-pub struct Learner {
-    policy: ActorCritic,
+pub struct Learner<N = ActorCritic> {
+    network: N,
     layout: FlatLayout,
     values: Vec<f32>,
     adam: Adam,
@@ -37,20 +50,27 @@ pub struct Learner {
 }
 
 impl Learner {
+    /// The policy.
+    pub fn policy(&self) -> &ActorCritic {
+        &self.network
+    }
+}
+
+impl<N: Trainable> Learner<N> {
     /// A learner at the first step.
     ///
     /// # Errors
     /// Fails where the parameters cannot be read.
-    pub fn new(policy: ActorCritic, config: &AdamConfig) -> Result<Self> {
-        let layout = FlatLayout::new(policy.parameters());
+    pub fn new(network: N, config: &AdamConfig) -> Result<Self> {
+        let layout = FlatLayout::new(network.parameters());
         let values = layout.values()?;
         let adam = Adam::new(layout.len());
-        Ok(Self { policy, layout, values, adam, config: config.clone() })
+        Ok(Self { network, layout, values, adam, config: config.clone() })
     }
 
-    /// The policy.
-    pub fn policy(&self) -> &ActorCritic {
-        &self.policy
+    /// The network.
+    pub fn network(&self) -> &N {
+        &self.network
     }
 
     /// Where each parameter lies in flat buffers.
@@ -71,11 +91,11 @@ impl Learner {
     /// Takes over saved parameters and optimiser state.
     ///
     /// # Errors
-    /// [`Error::Config`] where their length is not that of the policy.
+    /// [`Error::Config`] where their length is not that of the network.
     pub fn restore(&mut self, values: Vec<f32>, adam: Adam) -> Result<()> {
         for len in [values.len(), adam.first_moment.len(), adam.second_moment.len()] {
             if len != self.layout.len() {
-                let problem = format!("{len} saved values where the policy has {} parameters", self.layout.len());
+                let problem = format!("{len} saved values where the network has {} parameters", self.layout.len());
                 return Err(Error::config("checkpoint", problem));
             }
         }

@@ -1,7 +1,9 @@
-//! Recurrent actor–critic agents: policies, rollouts, algorithms, optimiser, checkpoints, logging.
+//! Recurrent actor–critic agents: policies, rollouts, algorithms, optimiser, checkpoints, logging; and the same
+//! networks on [`supervised`] tasks.
 //!
 //! A run is a [`config::RunConfig`]. [`trainer::Trainer`] is the training loop's body, [`run::Run`] a run directory
-//! with its metrics, TensorBoard events and checkpoints, [`evaluation`] measures a trained policy.
+//! with its metrics, TensorBoard events and checkpoints, which drives any [`training::Training`]; [`evaluation`]
+//! measures a trained policy.
 
 #![forbid(unsafe_code)]
 
@@ -18,10 +20,13 @@ pub mod optimizer;
 pub mod policy;
 pub mod rollout;
 pub mod run;
+pub mod supervised;
 pub mod trainer;
+pub mod training;
 
-pub use config::RunConfig;
+pub use config::{AgentConfig, RunConfig};
 pub use error::{Error, Result};
 pub use metrics::Metrics;
 pub use policy::ActorCritic;
 pub use trainer::Trainer;
+pub use training::Training;

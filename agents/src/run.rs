@@ -1,4 +1,4 @@
-//! A run directory: a trainer with its metrics, TensorBoard events and checkpoints.
+//! A run directory: a training with its metrics, TensorBoard events and checkpoints.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -7,18 +7,22 @@ use std::time::Instant;
 
 use crate::checkpoint;
 use crate::config::RunConfig;
-use crate::logging::{EventLog, Histogram, MetricsLog};
+use crate::logging::{EventLog, MetricsLog};
 use crate::metrics::Metrics;
-use crate::trainer::{Progress, Trainer};
+use crate::supervised::test::Generalization;
+use crate::supervised::{self, TestReport};
+use crate::training::{Training, training};
 use crate::{Error, Result};
 
 /// A run in progress.
 pub struct Run {
     directory: PathBuf,
-    trainer: Trainer,
+    config: RunConfig,
+    training: Box<dyn Training>,
     metrics: MetricsLog,
     events: EventLog,
     checkpointed: Option<u64>,
+    test_report: Option<TestReport>,
     started: Instant,
 }
 
@@ -46,11 +50,11 @@ impl Run {
                 problem: "is not empty: give another with --run-dir, or continue this run with `stpn resume`".into(),
             });
         }
-        let trainer = Trainer::new(config)?;
+        let training = training(config)?;
         let path = directory.join("config.toml");
         let text = config.to_toml()?;
         fs::write(&path, &text).map_err(Error::io("cannot write", &path))?;
-        let mut run = Self::open(directory, trainer)?;
+        let mut run = Self::open(directory, config.clone(), training)?;
         run.events.text(0, "command_line", &format!("    {command_line}"));
         run.events.text(0, "config", &indented(&text));
         Ok(run)
@@ -65,24 +69,26 @@ impl Run {
         let (saved, damaged) = checkpoint::newest(&directory.join("checkpoints"))?;
         let mut config = saved.config.clone();
         change(&mut config);
-        let mut trainer = Trainer::new(&config)?;
-        let state = saved.trainer(trainer.learner().layout())?;
-        trainer.restore(state)?;
+        let mut training = training(&config)?;
+        let state = saved.trainer(training.layout())?;
+        training.restore(state)?;
         let path = directory.join("config.toml");
         fs::write(&path, config.to_toml()?).map_err(Error::io("cannot write", &path))?;
-        let mut run = Self::open(directory, trainer)?;
+        let mut run = Self::open(directory, config, training)?;
         run.checkpointed = Some(saved.progress.update);
         Ok((run, damaged))
     }
 
-    fn open(directory: &Path, trainer: Trainer) -> Result<Self> {
-        let Progress { update, env_steps, .. } = *trainer.progress();
+    fn open(directory: &Path, config: RunConfig, training: Box<dyn Training>) -> Result<Self> {
+        let [(_, update), (_, step)] = training.counters();
         Ok(Self {
             directory: directory.to_path_buf(),
             metrics: MetricsLog::open(&directory.join("metrics.jsonl"), update)?,
-            events: EventLog::open(directory, env_steps)?,
-            trainer,
+            events: EventLog::open(directory, step)?,
+            config,
+            training,
             checkpointed: None,
+            test_report: None,
             started: Instant::now(),
         })
     }
@@ -92,21 +98,26 @@ impl Run {
         &self.directory
     }
 
-    /// The agent.
-    pub fn trainer(&self) -> &Trainer {
-        &self.trainer
+    /// The run's configuration.
+    pub fn config(&self) -> &RunConfig {
+        &self.config
     }
 
-    /// Trains until all configured updates are done or `observe`, called after each, breaks. Either way the last
-    /// state is checkpointed.
+    /// What is trained.
+    pub fn training(&self) -> &dyn Training {
+        self.training.as_ref()
+    }
+
+    /// Trains until nothing is left to do or `observe`, called after each update, breaks. Either way the last state is
+    /// checkpointed.
     ///
     /// # Errors
     /// Fails where an environment does, numbers stop being finite or files cannot be written; the state before the
     /// failing update is then checkpointed, where that is possible.
-    pub fn train(&mut self, mut observe: impl FnMut(&Progress, &Metrics) -> ControlFlow<()>) -> Result<Outcome> {
+    pub fn train(&mut self, mut observe: impl FnMut(&dyn Training, &Metrics) -> ControlFlow<()>) -> Result<Outcome> {
         let mut outcome = Outcome::Finished;
-        while self.trainer.progress().update < self.trainer.config().training.updates {
-            let mut metrics = match self.trainer.update() {
+        while !self.training.finished() {
+            let mut metrics = match self.training.update() {
                 Ok(metrics) => metrics,
                 Err(error) => {
                     self.save_last_good()?;
@@ -115,78 +126,78 @@ impl Run {
             };
             metrics.set("time/elapsed_seconds", self.started.elapsed().as_secs_f64());
             self.log(&metrics)?;
-            if self.trainer.progress().update.is_multiple_of(self.trainer.config().checkpoint.every) {
-                let best = self.trainer.note_best();
+            let due = self.training.progress().update.is_multiple_of(self.config.checkpoint().every);
+            let best = self.training.note_best(due);
+            if due || best {
                 self.checkpoint(best)?;
             }
-            if observe(self.trainer.progress(), &metrics).is_break() {
+            if observe(self.training.as_ref(), &metrics).is_break() {
                 outcome = Outcome::Interrupted;
                 break;
             }
         }
-        if self.checkpointed != Some(self.trainer.progress().update) {
+        if self.checkpointed != Some(self.training.progress().update) {
             self.checkpoint(false)?;
+        }
+        if outcome == Outcome::Finished {
+            self.test()?;
         }
         Ok(outcome)
     }
 
+    /// What the best checkpoint of a finished run on a supervised task gives on its test data; also in `test.json`.
+    pub fn test_report(&self) -> Option<&TestReport> {
+        self.test_report.as_ref()
+    }
+
+    fn test(&mut self) -> Result<()> {
+        let RunConfig::Supervised(config) = &self.config else { return Ok(()) };
+        let Some(best) = checkpoint::best(&self.directory.join("checkpoints"))? else { return Ok(()) };
+        let report = supervised::test(config, &best, None)?;
+        let path = self.directory.join("test.json");
+        let text = serde_json::to_string_pretty(&report)
+            .map_err(|error| Error::RunDirectory { path: path.clone(), problem: error.to_string() })?;
+        fs::write(&path, text + "\n").map_err(Error::io("cannot write", &path))?;
+        let [_, (_, step)] = self.training.counters();
+        self.events.scalars(step, &report.scores.metrics("test"));
+        for Generalization { interval, scores } in &report.generalization {
+            self.events.scalars(*interval as u64, &scores.metrics("generalization"));
+        }
+        self.test_report = Some(report);
+        Ok(())
+    }
+
     /// Writes an update's metrics, and histograms where they are due.
     fn log(&mut self, metrics: &Metrics) -> Result<()> {
-        let progress = self.trainer.progress();
-        let config = &self.trainer.config().log;
-        if progress.update.is_multiple_of(config.every) {
-            self.metrics.write(progress, metrics)?;
-            self.events.scalars(progress.env_steps, metrics);
+        let counters = self.training.counters();
+        let [(_, update), (_, step)] = counters;
+        let config = self.config.log();
+        if update.is_multiple_of(config.every) {
+            self.metrics.write(&counters, metrics)?;
+            self.events.scalars(step, metrics);
         }
-        if progress.update.is_multiple_of(config.histograms_every) || progress.update == 1 {
-            self.events.histograms(progress.env_steps, &histograms(&self.trainer));
+        if update.is_multiple_of(config.histograms_every) || update == 1 {
+            self.events.histograms(step, &self.training.histograms());
         }
         Ok(())
     }
 
     fn checkpoint(&mut self, best: bool) -> Result<()> {
-        let saved = self.trainer.save()?;
-        let layout = self.trainer.learner().layout();
-        checkpoint::write(&self.directory.join("checkpoints"), self.trainer.config(), layout, &saved, best)?;
+        let saved = self.training.save()?;
+        checkpoint::write(&self.directory.join("checkpoints"), &self.config, self.training.layout(), &saved, best)?;
         self.checkpointed = Some(saved.progress.update);
         Ok(())
     }
 
     /// Checkpoints the state before the update that failed.
     fn save_last_good(&mut self) -> Result<()> {
-        let saved = self.trainer.last_good();
+        let saved = self.training.last_good();
         if self.checkpointed == Some(saved.progress.update) {
             return Ok(());
         }
-        let layout = self.trainer.learner().layout();
-        checkpoint::write(&self.directory.join("checkpoints"), self.trainer.config(), layout, &saved, false)?;
+        checkpoint::write(&self.directory.join("checkpoints"), &self.config, self.training.layout(), &saved, false)?;
         Ok(())
     }
-}
-
-/// Histograms of every parameter, and of the recurrent state of the first environments.
-fn histograms(trainer: &Trainer) -> Vec<(String, Histogram)> {
-    let learner = trainer.learner();
-    let mut histograms = Vec::new();
-    for (name, _, range) in learner.layout().entries() {
-        histograms.extend(Histogram::of(&learner.values()[range]).map(|h| (format!("parameters/{name}"), h)));
-    }
-    if let Some(worker) = trainer.workers().first() {
-        let layout = learner.policy().cell().state_layout();
-        let width = learner.policy().state_len();
-        let mut start = 0;
-        for field in layout {
-            let values: Vec<f32> = worker
-                .state()
-                .chunks_exact(width)
-                .flat_map(|state| &state[start..start + field.len()])
-                .copied()
-                .collect();
-            histograms.extend(Histogram::of(&values).map(|h| (format!("state/{}", field.name), h)));
-            start += field.len();
-        }
-    }
-    histograms
 }
 
 /// Markdown that shows `text` as it is.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use stpn_envs::{Env, Episode, VectorEnv};
 
 use crate::algorithms::{AlgorithmConfig, a2c};
-use crate::config::RunConfig;
+use crate::config::AgentConfig;
 use crate::evaluation::energy_mask;
 use crate::learner::Learner;
 use crate::metrics::Metrics;
@@ -24,7 +24,7 @@ const RECENT_UPDATES: usize = 50;
 
 /// An agent under training, between two updates.
 pub struct Trainer {
-    config: RunConfig,
+    config: AgentConfig,
     learner: Learner,
     workers: Vec<Worker>,
     progress: Progress,
@@ -46,6 +46,18 @@ pub struct Progress {
     pub recent_returns: VecDeque<f64>,
     /// Best mean of `recent_returns` at a checkpoint so far.
     pub best_return: Option<f64>,
+    /// Best validation of a supervised task so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_validation: Option<Validation>,
+}
+
+/// A validation of a supervised task.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Validation {
+    /// Share of right answers.
+    pub accuracy: f64,
+    /// The update after which it was measured.
+    pub update: u64,
 }
 
 impl Progress {
@@ -74,7 +86,7 @@ impl Trainer {
     ///
     /// # Errors
     /// Fails on an impossible configuration or an environment that cannot be made.
-    pub fn new(config: &RunConfig) -> Result<Self> {
+    pub fn new(config: &AgentConfig) -> Result<Self> {
         let env = config.env.clone();
         Self::with_environments(config, &|_| env.make())
     }
@@ -84,13 +96,13 @@ impl Trainer {
     /// # Errors
     /// Fails on an impossible configuration or an environment that cannot be made.
     pub fn with_environments(
-        config: &RunConfig,
+        config: &AgentConfig,
         make: &(dyn Fn(usize) -> stpn_envs::Result<Box<dyn Env>> + Sync),
     ) -> Result<Self> {
         config.check()?;
         // Blocks run side by side, so products inside one run on one thread and never depend on how many there are.
         gemm::set_threading_threshold(usize::MAX);
-        let RunConfig { rollout, seed, .. } = config;
+        let AgentConfig { rollout, seed, .. } = config;
         let envs = VectorEnv::new(make, rollout.environments, rollout.group_size(), *seed)?;
         let (observations, actions) = (envs.observation_space().clone(), envs.action_space().clone());
         let policy = ActorCritic::new(&config.policy, &observations, &actions, *seed, DType::F32, &Device::Cpu)?;
@@ -126,7 +138,7 @@ impl Trainer {
     }
 
     /// The run's configuration.
-    pub fn config(&self) -> &RunConfig {
+    pub fn config(&self) -> &AgentConfig {
         &self.config
     }
 

@@ -10,7 +10,7 @@ pub mod read;
 pub mod tensors;
 pub mod write;
 
-pub use read::{Checkpoint, newest, read};
+pub use read::{Checkpoint, best, newest, read};
 pub use write::write;
 
 /// Version of the on-disk format.

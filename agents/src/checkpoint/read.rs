@@ -84,6 +84,17 @@ pub fn newest(directory: &Path) -> Result<(Checkpoint, Vec<Error>)> {
     Err(Error::Checkpoint { path: directory.to_path_buf(), problem })
 }
 
+/// The checkpoint in `directory` that the pointer file `best` names; none without that file.
+///
+/// # Errors
+/// [`Error::Checkpoint`] where that checkpoint is missing or damaged.
+pub fn best(directory: &Path) -> Result<Option<Checkpoint>> {
+    match fs::read_to_string(directory.join("best")) {
+        Ok(name) => read(&directory.join(name.trim())).map(Some),
+        Err(_) => Ok(None),
+    }
+}
+
 impl Checkpoint {
     /// The parameters, flat in `layout`'s order.
     ///

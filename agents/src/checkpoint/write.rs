@@ -48,7 +48,7 @@ pub fn write(
         point(directory, "best", &name)?;
     }
     point(directory, "latest", &name)?;
-    prune(directory, config.checkpoint.keep)?;
+    prune(directory, config.checkpoint().keep)?;
     Ok(target)
 }
 

@@ -18,7 +18,7 @@ use crate::{Error, Result};
 /// Part of the name of every event file.
 const MARK: &str = "tfevents";
 
-/// The open event file of a run; the x-axis is environment steps.
+/// The open event file of a run; the x-axis is environment steps, or epochs of a supervised task.
 pub struct EventLog {
     directory: PathBuf,
     writer: Option<FileWriter>,

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use crate::metrics::Metrics;
-use crate::trainer::Progress;
 use crate::{Error, Result};
 
 /// The open file.
@@ -36,14 +35,15 @@ impl MetricsLog {
         Ok(Self { path: path.to_path_buf(), file })
     }
 
-    /// Appends one update's line.
+    /// Appends one update's line, which begins with `counters`; one of them must be `update`.
     ///
     /// # Errors
     /// [`Error::Io`] where the file cannot be written.
-    pub fn write(&mut self, progress: &Progress, metrics: &Metrics) -> Result<()> {
+    pub fn write(&mut self, counters: &[(&str, u64)], metrics: &Metrics) -> Result<()> {
         let mut object = serde_json::Map::new();
-        object.insert("update".into(), progress.update.into());
-        object.insert("env_steps".into(), progress.env_steps.into());
+        for (name, value) in counters {
+            object.insert((*name).into(), (*value).into());
+        }
         for (name, value) in metrics.iter() {
             object.insert(name.into(), value.into());
         }
@@ -72,10 +72,9 @@ mod tests {
     use super::*;
 
     fn write(log: &mut MetricsLog, update: u64) {
-        let progress = Progress { update, ..Default::default() };
         let mut metrics = Metrics::default();
         metrics.set("charts/episodic_return", 0.1 + update as f64);
-        log.write(&progress, &metrics).unwrap();
+        log.write(&[("update", update)], &metrics).unwrap();
     }
 
     #[test]

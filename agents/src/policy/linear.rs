@@ -31,6 +31,11 @@ impl Linear {
         &self.parameters
     }
 
+    /// Number of output features.
+    pub fn output_len(&self) -> usize {
+        self.bias.elem_count()
+    }
+
     /// x `[N, in]` → `[N, out]`, differentiable.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 mod composed;
 pub mod distribution;
+pub mod encoder;
 pub mod inference;
 pub mod linear;
 

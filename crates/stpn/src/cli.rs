@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::exit;
 
@@ -25,14 +25,18 @@ pub enum Command {
     Train(TrainArguments),
     /// Continue a run exactly where its last checkpoint was.
     Resume(ResumeArguments),
-    /// Measure a trained agent on fresh episodes.
+    /// Measure a trained agent on fresh episodes, or a network on the test data of its task.
     Eval(EvalArguments),
+    /// Train several cells of matched size over several seeds and tabulate what they reach.
+    Compare(CompareArguments),
+    /// Run the paper's experiments and write their tables.
+    Reproduce(ReproduceArguments),
     /// List presets, environments and cells.
     List,
 }
 
 /// Arguments of `stpn train`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(after_help = "Examples:
   stpn train maze-small
   stpn train maze-small --cell lstm --seed 2
@@ -51,7 +55,7 @@ pub struct TrainArguments {
     /// Seed of every random stream.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Updates to train for.
+    /// Updates to train for; on a supervised task epochs.
     #[arg(long, value_name = "N", conflicts_with = "steps")]
     pub updates: Option<u64>,
     /// Environment steps to train for, rounded up to whole updates.
@@ -88,15 +92,17 @@ pub struct ResumeArguments {
 /// Arguments of `stpn eval`.
 #[derive(Debug, Args)]
 pub struct EvalArguments {
-    /// A run's directory (its newest checkpoint is measured) or one checkpoint's.
+    /// A run's directory (its newest checkpoint is measured; of a supervised task the best in validation) or one
+    /// checkpoint's.
     #[arg(value_name = "RUN|CHECKPOINT")]
     pub run: PathBuf,
     /// Episodes to measure.
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub episodes: usize,
-    /// Seed of the episodes, which are other ones than training's whatever the seed.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub seed: u64,
+    /// Seed of the episodes, which are other ones than training's whatever the seed [default: 0]; of the test data of
+    /// a supervised task [default: the run's].
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
     /// Take the most probable action in place of a sample.
     #[arg(long)]
     pub deterministic: bool,
@@ -109,4 +115,96 @@ pub struct EvalArguments {
     /// Worker threads; 0 = one per core.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
+}
+
+/// Arguments of `stpn compare`.
+#[derive(Debug, Args)]
+#[command(after_help = "Every run has a directory of its own below --out. The same command continues what was \
+interrupted, keeps what is finished, and adds cells and seeds.
+
+Examples:
+  stpn compare art --cells stpn,lstm,rnn --seeds 3 --jobs 2
+  stpn compare maze-small --cells stpn,lstm --updates 500")]
+pub struct CompareArguments {
+    /// A preset (see `stpn list`) or the path of a TOML file.
+    #[arg(value_name = "PRESET|FILE.toml")]
+    pub experiment: String,
+    /// The cells, in the sizes of the published comparison or else matched in parameters [default: all of the
+    /// published comparison].
+    #[arg(long, value_name = "CELL,…", value_delimiter = ',')]
+    pub cells: Vec<String>,
+    /// Seeds 1 to N of every cell.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    pub seeds: u64,
+    /// Runs at a time, which share the threads.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub jobs: usize,
+    /// Worker threads of all jobs together; 0 = one per core.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+    /// Updates of every run; on a supervised task epochs [default: the experiment's].
+    #[arg(long, value_name = "N")]
+    pub updates: Option<u64>,
+    /// Overrides one key of every run's configuration.
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Episodes on which a trained agent is measured.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub episodes: usize,
+    /// Where runs and results are written [default: runs/compare-PRESET].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// A part of the paper's experiments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Paper {
+    /// Associative retrieval.
+    Art,
+    /// Familiarity detection, three settings.
+    Familiarity,
+    /// Maze exploration.
+    Maze,
+    /// MuJoCo InvertedPendulum.
+    Pendulum,
+    /// Atari Pong.
+    Pong,
+    /// All of them.
+    All,
+}
+
+/// Arguments of `stpn reproduce`.
+#[derive(Debug, Args)]
+#[command(after_help = "Without --budget every experiment runs at its published length, which takes days. The same \
+command continues what was interrupted; a larger --budget lengthens what a smaller one began.
+
+Examples:
+  stpn reproduce art
+  stpn reproduce all --budget 600 --jobs 2")]
+pub struct ReproduceArguments {
+    /// Which experiments.
+    #[arg(value_enum, default_value_t = Paper::All)]
+    pub what: Paper,
+    /// Minutes that it may take, divided equally among the experiments; their runs get fewer updates, the same for
+    /// every cell, and the results say so.
+    #[arg(long, value_name = "MINUTES")]
+    pub budget: Option<f64>,
+    /// Seeds 1 to N of every cell.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    pub seeds: u64,
+    /// Runs at a time, which share the threads.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub jobs: usize,
+    /// Worker threads of all jobs together; 0 = one per core.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+    /// Episodes on which a trained agent is measured.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub episodes: usize,
+    /// Where the runs are written.
+    #[arg(long, value_name = "DIR", default_value = "runs/reproduction")]
+    pub runs: PathBuf,
+    /// Where tables, curves and their provenance are written.
+    #[arg(long, value_name = "DIR", default_value = "reproduction")]
+    pub out: PathBuf,
 }

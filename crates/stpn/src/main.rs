@@ -4,7 +4,9 @@
 
 mod cli;
 mod commands;
+mod comparison;
 mod exit;
+mod machine;
 mod overrides;
 mod presets;
 mod progress;
@@ -29,6 +31,8 @@ fn main() -> ExitCode {
         cli::Command::Train(arguments) => commands::train::run(&arguments),
         cli::Command::Resume(arguments) => commands::resume::run(&arguments),
         cli::Command::Eval(arguments) => commands::eval::run(&arguments),
+        cli::Command::Compare(arguments) => commands::compare::run(&arguments),
+        cli::Command::Reproduce(arguments) => commands::reproduce::run(&arguments),
         cli::Command::List => commands::list::run(),
     };
     result.unwrap_or_else(|error| exit::report(&error))

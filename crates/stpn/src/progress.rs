@@ -4,8 +4,7 @@ use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
-use stpn_agents::Metrics;
-use stpn_agents::trainer::Progress;
+use stpn_agents::{Metrics, RunConfig, Training};
 
 /// Seconds between plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -13,6 +12,8 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 /// Shows how far a training is.
 pub struct Display {
     bar: Option<ProgressBar>,
+    /// What an update is called.
+    unit: &'static str,
     updates: u64,
     first_update: u64,
     started: Instant,
@@ -20,35 +21,36 @@ pub struct Display {
 }
 
 impl Display {
-    /// A display of a run of `updates` updates of which `done` are done.
-    pub fn new(updates: u64, done: u64) -> Self {
-        let style = ProgressStyle::with_template("{bar:32} {pos}/{len} updates  {msg}  {eta} left")
+    /// A display of a run of which `done` updates are done.
+    pub fn new(config: &RunConfig, done: u64) -> Self {
+        let updates = config.training().updates;
+        let unit = if config.agent().is_ok() { "update" } else { "epoch" };
+        let style = ProgressStyle::with_template(&format!("{{bar:32}} {{pos}}/{{len}} {unit}s  {{msg}}  {{eta}} left"))
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new(updates).with_style(style).with_position(done);
             bar.reset_eta();
             bar
         });
-        Self { bar, updates, first_update: done, started: Instant::now(), printed: None }
+        Self { bar, unit, updates, first_update: done, started: Instant::now(), printed: None }
     }
 
     /// Shows the state after an update.
-    pub fn update(&mut self, progress: &Progress, metrics: &Metrics) {
-        let rate = metrics.get("charts/env_steps_per_second").unwrap_or(0.0);
-        let mean = progress.recent_return().map_or("-".to_string(), |mean| format!("{mean:.2}"));
-        let message = format!("return {mean}  {} steps/s", thousands(rate as u64));
+    pub fn update(&mut self, training: &dyn Training, metrics: &Metrics) {
+        let progress = training.progress();
+        let message = message(training, metrics);
         if let Some(bar) = &self.bar {
             bar.set_position(progress.update);
             bar.set_message(message);
             return;
         }
-        let last = progress.update == self.updates;
+        let last = training.finished();
         if last || self.printed.is_none_or(|printed| printed.elapsed() >= LINE_EVERY) {
             self.printed = Some(Instant::now());
             let done = (progress.update - self.first_update).max(1) as f64;
             let left = self.started.elapsed().as_secs_f64() / done * (self.updates - progress.update) as f64;
             let left = HumanDuration(Duration::from_secs_f64(left));
-            eprintln!("update {}/{}  {message}  {left} left", progress.update, self.updates);
+            eprintln!("{} {}/{}  {message}  {left} left", self.unit, progress.update, self.updates);
         }
     }
 
@@ -58,6 +60,20 @@ impl Display {
             bar.abandon();
         }
     }
+}
+
+/// How well it goes and how fast.
+fn message(training: &dyn Training, metrics: &Metrics) -> String {
+    if let Some(rate) = metrics.get("charts/env_steps_per_second") {
+        let mean = training.progress().recent_return().map_or("-".to_string(), |mean| format!("{mean:.2}"));
+        return format!("return {mean}  {} steps/s", thousands(rate as u64));
+    }
+    let rate = thousands(metrics.get("charts/sequences_per_second").unwrap_or(0.0) as u64);
+    let accuracy = match training.progress().best_validation {
+        Some(best) => format!("validation accuracy {:.4} at best", best.accuracy),
+        None => format!("training accuracy {:.4}", metrics.get("charts/training_accuracy").unwrap_or(0.0)),
+    };
+    format!("{accuracy}  {rate} sequences/s")
 }
 
 /// 1234567 → "1,234,567".

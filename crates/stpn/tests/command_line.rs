@@ -38,6 +38,43 @@ fn train_eval_and_list_work_on_one_another() {
 }
 
 #[test]
+fn supervised_tasks_train_resume_and_are_tested() {
+    let directory = tempfile::tempdir().unwrap();
+    for (preset, settings, generalizes) in [
+        ("art", "--set task.training_sequences=1000 --set task.validation_sequences=200", false),
+        ("familiarity", "--set task.steps=200 --set task.validate_every=2 --set task.test_intervals=[1,5]", true),
+    ] {
+        let run = directory.path().join(preset);
+        let line = format!("train {preset} --cell rnn --hidden 5 --updates 3 {settings} --run-dir {}", run.display());
+        let trained = stpn(&line.split(' ').map(String::from).collect::<Vec<_>>());
+        assert!(trained.status.success(), "{}", trained.error);
+        assert!(trained.output.contains("test accuracy"), "{}", trained.output);
+        assert!(trained.error.contains("epoch 3/3") && trained.error.contains("accuracy"), "{}", trained.error);
+
+        let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+        let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!((&last["update"], &last["epoch"]), (&3.into(), &3.into()));
+        for name in ["charts/validation_accuracy", "losses/training_loss", "charts/energy"] {
+            assert!(last[name].is_f64(), "{name} in {last}");
+        }
+        let report = std::fs::read_to_string(run.join("test.json")).unwrap();
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        assert!(report["accuracy"].is_f64() && report["energy_per_step"].as_f64().unwrap() > 0.0, "{report}");
+        assert_eq!(report["generalization"].is_array(), generalizes, "{report}");
+
+        let run = run.to_str().unwrap();
+        let evaluated = stpn(&["eval", run, "--json"].map(String::from));
+        assert!(evaluated.status.success(), "{}", evaluated.error);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&evaluated.output).unwrap(), report);
+        let other = stpn(&["eval", run, "--json", "--seed", "77"].map(String::from));
+        assert_ne!(other.output, evaluated.output, "another seed makes other test data");
+        let resumed = stpn(&["resume", run, "--updates", "5"].map(String::from));
+        assert!(resumed.status.success() && resumed.output.contains("updates       5"), "{}", resumed.error);
+        assert_eq!(stpn(&["eval", run, "--random"].map(String::from)).status.code(), Some(2));
+    }
+}
+
+#[test]
 fn wrong_command_lines_name_the_key_and_what_is_allowed() {
     let directory = tempfile::tempdir().unwrap();
     let cases = [
@@ -54,6 +91,14 @@ fn wrong_command_lines_name_the_key_and_what_is_allowed() {
         ("train maze-small --hidden 0", "policy.hidden"),
         ("train maze-small --set gamma", "section.key=value"),
         ("train absent.toml", "absent.toml"),
+        ("train art --set task.batch=5", "`batch_size`"),
+        ("train art --set task.batch_size=0", "task.batch_size"),
+        ("train art --set task.patience=0", "task.patience"),
+        ("train art --set env.name=maze", "excludes `env`"),
+        ("train art --steps 100", "--updates"),
+        ("train art --set training.warmup_updates=1", "training.warmup_updates"),
+        ("train familiarity --set task.interval=6000", "task.steps"),
+        ("train familiarity --set task.data=stale", "`fresh`"),
     ];
     for (line, expected) in cases {
         let run = directory.path().join("refused");

@@ -62,6 +62,26 @@ fn interrupted_runs_continue_bit_for_bit_on_any_number_of_threads() {
 }
 
 #[test]
+fn interrupted_supervised_runs_continue_bit_for_bit_on_any_number_of_threads() {
+    let art = "train art --set task.training_sequences=1000 --set task.validation_sequences=100";
+    let familiarity = "train familiarity --set task.steps=200";
+    for line in [art, familiarity] {
+        let directory = tempfile::tempdir().unwrap();
+        let (whole, parts) = (directory.path().join("whole"), directory.path().join("parts"));
+        let train = |settings: &str, run: &Path| {
+            let arguments = format!("{line} {settings} --seed 5 --set checkpoint.every=4 --run-dir {}", run.display());
+            let trained = stpn(&arguments.split(' ').map(String::from).collect::<Vec<_>>());
+            assert!(trained.status.success(), "{line}: {}", trained.error);
+        };
+        train("--updates 10 --threads 1", &whole);
+        train("--updates 3 --threads 2", &parts);
+        resume(&parts, 7, 1);
+        resume(&parts, 10, 2);
+        assert_equal(&whole, &parts, 10);
+    }
+}
+
+#[test]
 fn a_damaged_checkpoint_is_passed_over_by_resume_and_refused_by_eval() {
     let directory = tempfile::tempdir().unwrap();
     let (whole, parts) = (directory.path().join("whole"), directory.path().join("parts"));

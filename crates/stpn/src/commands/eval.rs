@@ -7,18 +7,26 @@ use candle_core::{DType, Device};
 use stpn_agents::checkpoint::{self, Checkpoint};
 use stpn_agents::evaluation::{Evaluation, EvaluationOptions, evaluate};
 use stpn_agents::optimizer::FlatLayout;
-use stpn_agents::{ActorCritic, Error};
+use stpn_agents::supervised::test::{Generalization, TestScores};
+use stpn_agents::supervised::{self, SupervisedConfig, TestReport};
+use stpn_agents::{ActorCritic, AgentConfig, Error, RunConfig};
 
 use crate::cli::EvalArguments;
+use crate::exit::UsageError;
+use crate::progress::thousands;
+use crate::table;
 
 /// Runs the command.
 pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
     let checkpoint = find(arguments)?;
-    let config = &checkpoint.config;
-    let policy = if arguments.random { None } else { Some(policy(&checkpoint)?) };
+    let config = match &checkpoint.config {
+        RunConfig::Agent(config) => config,
+        RunConfig::Supervised(config) => return supervised(config, &checkpoint, arguments),
+    };
+    let policy = if arguments.random { None } else { Some(policy(config, &checkpoint)?) };
     let options = EvaluationOptions {
         episodes: arguments.episodes,
-        seed: arguments.seed,
+        seed: arguments.seed.unwrap_or(0),
         deterministic: arguments.deterministic,
         energy_skip_inputs: config.log.energy_skip_inputs.clone(),
     };
@@ -32,7 +40,7 @@ pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The newest checkpoint of a run, or the checkpoint itself. A damaged one is refused: a measurement must be of what
+/// The newest checkpoint of a run (of a supervised task the best one), or the checkpoint itself. A damaged one is refused: a measurement must be of what
 /// was asked for.
 fn find(arguments: &EvalArguments) -> Result<Checkpoint> {
     let checkpoints = arguments.run.join("checkpoints");
@@ -40,20 +48,68 @@ fn find(arguments: &EvalArguments) -> Result<Checkpoint> {
         return Ok(checkpoint::read(&arguments.run)?);
     }
     let (checkpoint, damaged) = checkpoint::newest(&checkpoints)?;
+    if let (RunConfig::Supervised(_), Some(best)) = (&checkpoint.config, checkpoint::best(&checkpoints)?) {
+        return Ok(best);
+    }
     match damaged.into_iter().next() {
         Some(error) => Err(error.into()),
         None => Ok(checkpoint),
     }
 }
 
-fn policy(checkpoint: &Checkpoint) -> Result<ActorCritic> {
-    let config = &checkpoint.config;
+fn policy(config: &AgentConfig, checkpoint: &Checkpoint) -> Result<ActorCritic> {
     let env = config.env.make().map_err(Error::from)?;
     let (observations, actions) = (env.observation_space(), env.action_space());
     let policy = ActorCritic::new(&config.policy, observations, actions, config.seed, DType::F32, &Device::Cpu)?;
     let layout = FlatLayout::new(policy.parameters());
     layout.assign(&checkpoint.parameters(&layout)?)?;
     Ok(policy)
+}
+
+/// Measures a checkpoint of a supervised task on its test data.
+fn supervised(config: &SupervisedConfig, checkpoint: &Checkpoint, arguments: &EvalArguments) -> Result<ExitCode> {
+    if arguments.random || arguments.deterministic {
+        let problem = "--random and --deterministic are for agents; this is a run on a supervised task";
+        return Err(UsageError(problem.into()).into());
+    }
+    let pool = super::thread_pool(arguments.threads)?;
+    let report = pool.install(|| supervised::test(config, checkpoint, arguments.seed))?;
+    if arguments.json {
+        println!("{}", serde_json::to_value(&report)?);
+    } else {
+        println!("network       {}", checkpoint.path.display());
+        print_test(&report);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a result on test data.
+pub fn print_test(report: &TestReport) {
+    let TestScores { accuracy, loss, energy_per_step, true_positive_rate, false_positive_rate } = &report.scores;
+    println!(
+        "test accuracy {accuracy:.4} (after epoch {}, sequences: {})",
+        report.update,
+        thousands(report.sequences as u64)
+    );
+    println!("test loss     {loss:.5}");
+    if let Some(energy) = energy_per_step {
+        println!("energy        {energy:.5} per step, summed over units");
+    }
+    if let (Some(hits), Some(alarms)) = (true_positive_rate, false_positive_rate) {
+        println!("repeats       {:.1} % recognised, {:.1} % false alarms", 100.0 * hits, 100.0 * alarms);
+    }
+    if report.generalization.is_empty() {
+        return;
+    }
+    let rate = |rate: Option<f64>| rate.map_or("-".to_string(), |rate| format!("{rate:.4}"));
+    let rows: Vec<Vec<String>> = (report.generalization.iter())
+        .map(|Generalization { interval, scores }| {
+            let rates = [Some(scores.accuracy), scores.true_positive_rate, scores.false_positive_rate].map(rate);
+            [vec![interval.to_string()], rates.to_vec()].concat()
+        })
+        .collect();
+    println!("\nAt other intervals");
+    table::print(&["R", "accuracy", "true positives", "false positives"], &rows, &[0, 1, 2, 3]);
 }
 
 fn json(evaluation: &Evaluation) -> serde_json::Value {

@@ -7,7 +7,7 @@ use stpn_agents::RunConfig;
 use stpn_core::cells::CellName;
 use stpn_envs::registry::ENVIRONMENTS;
 
-use crate::presets::{self, PRESETS};
+use crate::presets::{PRESETS, Sizes};
 use crate::progress::thousands;
 use crate::table;
 
@@ -18,11 +18,19 @@ pub fn run() -> Result<ExitCode> {
         .iter()
         .map(|preset| {
             let config = RunConfig::from_table(preset.table()?)?;
-            let steps = config.training.updates * (config.rollout.environments * config.rollout.steps) as u64;
-            Ok(vec![preset.name.into(), config.algorithm.name().into(), thousands(steps), preset.summary.into()])
+            let (algorithm, length) = match &config {
+                RunConfig::Agent(config) => {
+                    let per_update = (config.rollout.environments * config.rollout.steps) as u64;
+                    (config.algorithm.name(), format!("{} steps", thousands(config.training.updates * per_update)))
+                }
+                RunConfig::Supervised(config) => {
+                    ("supervised", format!("{} epochs", thousands(config.training.updates)))
+                }
+            };
+            Ok(vec![preset.name.into(), algorithm.into(), length, preset.summary.into()])
         })
         .collect::<Result<_>>()?;
-    table::print(&["name", "algorithm", "env steps", ""], &rows, &[2]);
+    table::print(&["name", "algorithm", "length", ""], &rows, &[2]);
 
     println!("\nEnvironments (--set env.name=…)");
     let rows: Vec<Vec<String>> = ENVIRONMENTS
@@ -38,18 +46,17 @@ pub fn run() -> Result<ExitCode> {
     println!("\nCells (--cell CELL): units and parameters, heads included, matched for the mazes");
     let maze = &PRESETS[1];
     let config = RunConfig::from_table(maze.table()?)?;
-    let env = config.env.make().map_err(stpn_agents::Error::from)?;
-    let count = |cell: &_, hidden| presets::parameter_count(cell, hidden, env.observation_space(), env.action_space());
-    let reference = count(&config.policy.cell, config.policy.hidden)?;
+    let sizes = Sizes::new(&config)?;
+    let reference = sizes.configured()?;
     let rows: Vec<Vec<String>> = CellName::ALL
         .iter()
         .map(|&name| {
             let cell = maze.cell(name);
             let hidden = match maze.published_size(name) {
                 Some(size) => size,
-                None => presets::matched_size(&cell, reference, &config.env)?,
+                None => sizes.matched(&cell, reference)?,
             };
-            let parameters = thousands(count(&cell, hidden)? as u64);
+            let parameters = thousands(sizes.count(&cell, hidden)? as u64);
             Ok(vec![name.to_string(), hidden.to_string(), parameters, name.description().into()])
         })
         .collect::<Result<_>>()?;

@@ -1,7 +1,9 @@
 //! The subcommands, one a file.
 
+pub mod compare;
 pub mod eval;
 pub mod list;
+pub mod reproduce;
 pub mod resume;
 pub mod train;
 

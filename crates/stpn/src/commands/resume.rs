@@ -13,21 +13,21 @@ use crate::cli::ResumeArguments;
 pub fn run(arguments: &ResumeArguments) -> Result<ExitCode> {
     let threads = match arguments.threads {
         Some(threads) => threads,
-        None => checkpoint::newest(&arguments.run.join("checkpoints"))?.0.config.training.threads,
+        None => checkpoint::newest(&arguments.run.join("checkpoints"))?.0.config.training().threads,
     };
     super::thread_pool(threads)?.install(|| {
         let (run, damaged) = Run::resume(&arguments.run, |config| {
-            config.training.threads = threads;
+            config.training_mut().threads = threads;
             if let Some(updates) = arguments.updates {
-                config.training.updates = updates;
+                config.training_mut().updates = updates;
             }
         })?;
         for error in damaged {
             tracing::warn!("passed over a damaged checkpoint: {error}");
         }
-        let (done, updates) = (run.trainer().progress().update, run.trainer().config().training.updates);
+        let (done, updates) = (run.training().progress().update, run.config().training().updates);
         eprintln!("resuming {} at update {done} of {updates}", arguments.run.display());
-        if done >= updates {
+        if run.training().finished() {
             eprintln!("nothing left to do: give more with --updates N");
         }
         train(run)

@@ -8,12 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use stpn_agents::RunConfig;
+use stpn_agents::config::RolloutConfig;
 use stpn_agents::run::{Outcome, Run};
 use stpn_core::cells::CellName;
 use toml::{Table, Value};
 
 use crate::cli::TrainArguments;
 use crate::exit::{self, UsageError};
+use crate::presets::Sizes;
 use crate::progress::{Display, thousands};
 use crate::{overrides, presets};
 
@@ -25,17 +27,21 @@ pub fn run(arguments: &TrainArguments) -> Result<ExitCode> {
         None => default_directory(&arguments.experiment, &config),
     };
     let command_line = std::env::args().collect::<Vec<_>>().join(" ");
-    super::thread_pool(config.training.threads)?.install(|| {
+    super::thread_pool(config.training().threads)?.install(|| {
         let run = Run::start(&config, &directory, &command_line)?;
-        let learner = run.trainer().learner();
+        let update = match &config {
+            RunConfig::Agent(config) => {
+                let RolloutConfig { environments, steps, .. } = config.rollout;
+                format!("{environments} environments × {steps} steps per update")
+            }
+            RunConfig::Supervised(_) => "one epoch per update".to_string(),
+        };
         eprintln!(
-            "training {} on {}: {} parameters, {} environments × {} steps per update, seed {}\nrun directory: {}",
-            config.policy.cell.label(),
-            config.env.name(),
-            thousands(learner.layout().len() as u64),
-            config.rollout.environments,
-            config.rollout.steps,
-            config.seed,
+            "training {} on {}: {} parameters, {update}, seed {}\nrun directory: {}",
+            config.policy().cell.label(),
+            config.experiment(),
+            thousands(run.training().layout().len() as u64),
+            config.seed(),
             directory.display(),
         );
         train(run)
@@ -53,19 +59,27 @@ pub fn train(mut run: Run) -> Result<ExitCode> {
         eprintln!("\nfinishing this update, then writing a checkpoint (Ctrl-C again: stop at once)");
     })
     .context("cannot catch Ctrl-C")?;
-    let mut display = Display::new(run.trainer().config().training.updates, run.trainer().progress().update);
-    let outcome = run.train(|progress, metrics| {
-        display.update(progress, metrics);
+    let mut display = Display::new(run.config(), run.training().progress().update);
+    let outcome = run.train(|training, metrics| {
+        display.update(training, metrics);
         if stop.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     display.finish();
     let outcome = outcome?;
-    let (progress, directory) = (run.trainer().progress(), run.directory().display());
+    let (progress, directory) = (run.training().progress(), run.directory().display());
     println!("run           {directory}");
     println!("updates       {}", thousands(progress.update));
-    println!("env steps     {}", thousands(progress.env_steps));
+    if progress.env_steps > 0 {
+        println!("env steps     {}", thousands(progress.env_steps));
+    }
     if let Some(mean) = progress.recent_return() {
         println!("mean return   {mean:.3} (last {} updates)", progress.recent_returns.len());
+    }
+    if let Some(best) = progress.best_validation {
+        println!("validation    {:.4} at best, after epoch {}", best.accuracy, best.update);
+    }
+    if let Some(report) = run.test_report() {
+        super::eval::print_test(report);
     }
     if outcome == Outcome::Interrupted {
         eprintln!("interrupted; continue with: stpn resume {directory}");
@@ -76,7 +90,7 @@ pub fn train(mut run: Run) -> Result<ExitCode> {
 }
 
 /// The resolved configuration: preset or file, then `--cell`, then `--set`, then the other flags.
-fn configure(arguments: &TrainArguments) -> Result<RunConfig> {
+pub fn configure(arguments: &TrainArguments) -> Result<RunConfig> {
     let (mut table, preset) = presets::load(&arguments.experiment)?;
     let reference = table.clone();
     let cell = arguments.cell.as_deref().map(parse_cell).transpose()?;
@@ -98,41 +112,43 @@ fn configure(arguments: &TrainArguments) -> Result<RunConfig> {
     }
     let mut config = RunConfig::from_table(table)?;
     if let Some(hidden) = arguments.hidden {
-        config.policy.hidden = hidden;
+        config.policy_mut().hidden = hidden;
     } else if let (Some(name), false) = (cell, sets_hidden(arguments)) {
-        config.policy.hidden = match preset.and_then(|preset| preset.published_size(name)) {
+        config.policy_mut().hidden = match preset.and_then(|preset| preset.published_size(name)) {
             Some(size) => size,
             None => matched(&reference, &config)?,
         };
     }
     if let Some(updates) = arguments.updates {
-        config.training.updates = updates;
+        config.training_mut().updates = updates;
     }
     if let Some(steps) = arguments.steps {
+        let RunConfig::Agent(config) = &mut config else {
+            return Err(UsageError("--steps counts environment steps; a supervised task takes --updates".into()).into());
+        };
         let per_update = (config.rollout.environments * config.rollout.steps) as u64;
         config.training.updates = steps.div_ceil(per_update);
     }
     if let Some(threads) = arguments.threads {
-        config.training.threads = threads;
+        config.training_mut().threads = threads;
     }
     config.check()?;
     Ok(config)
 }
 
-/// The size of the configured cell that matches the experiment's own policy in parameters.
+/// The size of the configured cell that matches the experiment's own network in parameters.
 fn matched(reference: &Table, config: &RunConfig) -> Result<usize> {
     let reference = RunConfig::from_table(reference.clone())?;
-    let env = config.env.make().map_err(stpn_agents::Error::from)?;
-    let (observations, actions) = (env.observation_space(), env.action_space());
-    let target = presets::parameter_count(&reference.policy.cell, reference.policy.hidden, observations, actions)?;
-    presets::matched_size(&config.policy.cell, target, &config.env)
+    let target = Sizes::new(&reference)?.configured()?;
+    Sizes::new(config)?.matched(&config.policy().cell, target)
 }
 
 fn sets_hidden(arguments: &TrainArguments) -> bool {
     arguments.overrides.iter().any(|assignment| assignment.trim_start().starts_with("policy.hidden"))
 }
 
-fn parse_cell(name: &str) -> Result<CellName> {
+/// A cell by its name on the command line.
+pub fn parse_cell(name: &str) -> Result<CellName> {
     name.parse().map_err(|error: stpn_core::Error| UsageError(format!("--cell {name}: {error}")).into())
 }
 
@@ -148,7 +164,7 @@ fn section<'t>(table: &'t mut Table, key: &str) -> &'t mut Table {
 /// The first of `runs/NAME-CELL-seedN`, `…-2`, `…-3` that does not exist.
 fn default_directory(experiment: &str, config: &RunConfig) -> PathBuf {
     let name = Path::new(experiment).file_stem().and_then(|stem| stem.to_str()).unwrap_or("run");
-    let base = format!("{name}-{}-seed{}", config.policy.cell.label(), config.seed);
+    let base = format!("{name}-{}-seed{}", config.policy().cell.label(), config.seed());
     let runs = Path::new("runs");
     let numbered = (2..).map(|n| runs.join(format!("{base}-{n}")));
     std::iter::once(runs.join(&base)).chain(numbered).find(|path| !path.exists()).unwrap_or_else(|| runs.join(base))

@@ -1,0 +1,100 @@
+//! The configuration of a run on a supervised task.
+
+use serde::{Deserialize, Serialize};
+
+use super::art::{self, ArtConfig};
+use super::familiarity::FamiliarityConfig;
+use crate::config::{CheckpointConfig, LogConfig, TrainingConfig, at_least_one, check_sections, one};
+use crate::optimizer::AdamConfig;
+use crate::policy::PolicyConfig;
+use crate::trainer::Progress;
+use crate::{Error, Result};
+
+/// A network on a supervised task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SupervisedConfig {
+    /// Seed of every random stream, that of the data included.
+    #[serde(default = "one")]
+    pub seed: u64,
+    /// How long to train, and on how many threads. An update is one epoch.
+    #[serde(default)]
+    pub training: TrainingConfig,
+    /// The task.
+    pub task: TaskConfig,
+    /// The network: a cell under a linear readout.
+    pub policy: PolicyConfig,
+    /// The optimiser; its schedule counts epochs.
+    #[serde(default)]
+    pub optimizer: AdamConfig,
+    /// When checkpoints are written and which are kept, beside one whenever validation is better than ever before.
+    #[serde(default)]
+    pub checkpoint: CheckpointConfig,
+    /// What is logged how often.
+    #[serde(default)]
+    pub log: LogConfig,
+}
+
+/// Which task, with its settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "kebab-case")]
+pub enum TaskConfig {
+    /// Associative retrieval.
+    Art(ArtConfig),
+    /// Continual familiarity detection.
+    Familiarity(FamiliarityConfig),
+}
+
+impl TaskConfig {
+    /// The registered name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Art(_) => "art",
+            Self::Familiarity(_) => "familiarity",
+        }
+    }
+
+    /// Epochs without a better validation accuracy after which training stops.
+    pub fn patience(&self) -> Option<u64> {
+        match self {
+            Self::Art(config) => config.patience,
+            Self::Familiarity(config) => config.patience,
+        }
+    }
+
+    /// Size of the network's input and number of its outputs.
+    pub fn sizes(&self) -> (usize, usize) {
+        match self {
+            Self::Art(_) => (art::SYMBOLS, art::SYMBOLS),
+            Self::Familiarity(config) => (config.dimension, 1),
+        }
+    }
+}
+
+impl SupervisedConfig {
+    /// True after the last update, or where patience has run out.
+    pub fn finished(&self, progress: &Progress) -> bool {
+        let waited = progress.best_validation.map(|best| progress.update - best.update);
+        let impatient = waited.zip(self.task.patience()).is_some_and(|(waited, patience)| waited >= patience);
+        progress.update >= self.training.updates || impatient
+    }
+
+    /// Refuses impossible values, naming the key.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with what is allowed.
+    pub fn check(&self) -> Result<()> {
+        check_sections(&self.training, &self.policy, &self.checkpoint, &self.log)?;
+        if self.training.warmup_updates > 0 {
+            return Err(Error::config("training.warmup_updates", "is for agents; a supervised task has no warm-up"));
+        }
+        if let Some(patience) = self.task.patience() {
+            at_least_one(&[("task.patience", patience)])?;
+        }
+        match &self.task {
+            TaskConfig::Art(config) => config.check()?,
+            TaskConfig::Familiarity(config) => config.check()?,
+        }
+        self.optimizer.check()
+    }
+}

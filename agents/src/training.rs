@@ -1,0 +1,131 @@
+//! What a run needs of the training it drives: an agent's in an environment, or a network's on a supervised task.
+
+use crate::logging::Histogram;
+use crate::metrics::Metrics;
+use crate::optimizer::FlatLayout;
+use crate::trainer::{Progress, SavedTrainer, Trainer};
+use crate::{Result, RunConfig};
+
+/// A training, between two updates.
+pub trait Training: Send {
+    /// How far it has come.
+    fn progress(&self) -> &Progress;
+
+    /// True where nothing is left to do.
+    fn finished(&self) -> bool;
+
+    /// What numbers an entry of the logs: `update`, and the x-axis of TensorBoard.
+    fn counters(&self) -> [(&'static str, u64); 2];
+
+    /// One update.
+    ///
+    /// # Errors
+    /// Fails where an environment does or numbers stop being finite; [`Training::last_good`] is then the state before
+    /// this update.
+    fn update(&mut self) -> Result<Metrics>;
+
+    /// True, and remembered, where this is the best state so far, to be checkpointed as such. `due`: a checkpoint is
+    /// written anyhow.
+    fn note_best(&mut self, due: bool) -> bool;
+
+    /// Where each parameter lies in flat buffers.
+    fn layout(&self) -> &FlatLayout;
+
+    /// Everything needed to continue from here.
+    ///
+    /// # Errors
+    /// Fails where an environment cannot be saved.
+    fn save(&mut self) -> Result<SavedTrainer>;
+
+    /// Everything needed to continue from before the update that failed.
+    fn last_good(&self) -> SavedTrainer;
+
+    /// Continues from a saved state of the same configuration.
+    ///
+    /// # Errors
+    /// Fails, naming what differs, where the state is of another configuration.
+    fn restore(&mut self, saved: SavedTrainer) -> Result<()>;
+
+    /// Histograms of parameters and states, by name.
+    fn histograms(&self) -> Vec<(String, Histogram)>;
+}
+
+/// The training that a configuration describes, at its beginning.
+///
+/// # Errors
+/// Fails on an impossible configuration or an environment that cannot be made.
+pub fn training(config: &RunConfig) -> Result<Box<dyn Training>> {
+    Ok(match config {
+        RunConfig::Agent(config) => Box::new(Trainer::new(config)?),
+        RunConfig::Supervised(config) => Box::new(crate::supervised::SupervisedTrainer::new(config)?),
+    })
+}
+
+/// Histograms of every parameter, named `parameters/…`.
+pub(crate) fn parameter_histograms(layout: &FlatLayout, values: &[f32]) -> Vec<(String, Histogram)> {
+    let entries = layout.entries();
+    entries
+        .filter_map(|(name, _, range)| Histogram::of(&values[range]).map(|h| (format!("parameters/{name}"), h)))
+        .collect()
+}
+
+impl Training for Trainer {
+    fn progress(&self) -> &Progress {
+        Self::progress(self)
+    }
+
+    fn finished(&self) -> bool {
+        Self::progress(self).update >= self.config().training.updates
+    }
+
+    fn counters(&self) -> [(&'static str, u64); 2] {
+        let progress = Self::progress(self);
+        [("update", progress.update), ("env_steps", progress.env_steps)]
+    }
+
+    fn update(&mut self) -> Result<Metrics> {
+        Self::update(self)
+    }
+
+    fn note_best(&mut self, due: bool) -> bool {
+        due && Self::note_best(self)
+    }
+
+    fn layout(&self) -> &FlatLayout {
+        self.learner().layout()
+    }
+
+    fn save(&mut self) -> Result<SavedTrainer> {
+        Self::save(self)
+    }
+
+    fn last_good(&self) -> SavedTrainer {
+        Self::last_good(self)
+    }
+
+    fn restore(&mut self, saved: SavedTrainer) -> Result<()> {
+        Self::restore(self, saved)
+    }
+
+    /// Of every parameter, and of the recurrent state of the first environments.
+    fn histograms(&self) -> Vec<(String, Histogram)> {
+        let learner = self.learner();
+        let mut histograms = parameter_histograms(learner.layout(), learner.values());
+        if let Some(worker) = self.workers().first() {
+            let layout = learner.policy().cell().state_layout();
+            let width = learner.policy().state_len();
+            let mut start = 0;
+            for field in layout {
+                let values: Vec<f32> = worker
+                    .state()
+                    .chunks_exact(width)
+                    .flat_map(|state| &state[start..start + field.len()])
+                    .copied()
+                    .collect();
+                histograms.extend(Histogram::of(&values).map(|h| (format!("state/{}", field.name), h)));
+                start += field.len();
+            }
+        }
+        histograms
+    }
+}

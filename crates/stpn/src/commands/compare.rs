@@ -1,0 +1,73 @@
+//! `stpn compare`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+use stpn_core::cells::CellName;
+
+use super::train::parse_cell;
+use crate::cli::CompareArguments;
+use crate::comparison::plan::Request;
+use crate::comparison::{Comparison, Plan, jobs};
+use crate::exit;
+use crate::exit::UsageError;
+use crate::presets;
+use crate::progress::thousands;
+use crate::table;
+
+/// Runs the command.
+pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
+    let cells = cells(arguments)?;
+    let directory = match &arguments.out {
+        Some(directory) => directory.clone(),
+        None => default_directory(&arguments.experiment),
+    };
+    let plan = Plan::new(&Request {
+        experiment: &arguments.experiment,
+        cells: &cells,
+        seeds: arguments.seeds,
+        updates: arguments.updates,
+        overrides: &arguments.overrides,
+        directory: &directory,
+    })?;
+    describe(&plan);
+    let jobs = jobs::Jobs::new(arguments.jobs, arguments.threads);
+    if !jobs::train(&plan.runs, jobs)? {
+        eprintln!("interrupted; the same command continues");
+        return Ok(ExitCode::from(exit::INTERRUPTED));
+    }
+    let comparison = Comparison::of(&plan, arguments.episodes)?;
+    comparison.write(&plan.directory)?;
+    comparison.print();
+    println!("written to {}: comparison.json, comparison.md, curves.csv", plan.directory.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The cells asked for, or all of the published comparison.
+fn cells(arguments: &CompareArguments) -> Result<Vec<CellName>> {
+    if !arguments.cells.is_empty() {
+        return arguments.cells.iter().map(|name| parse_cell(name)).collect();
+    }
+    match presets::load(&arguments.experiment)?.1 {
+        Some(preset) => Ok(preset.published_cells().collect()),
+        None => Err(UsageError("--cells: name the cells to compare, e.g. --cells stpn,lstm,rnn".into()).into()),
+    }
+}
+
+/// Prints the matched sizes side by side.
+fn describe(plan: &Plan) {
+    let rows: Vec<Vec<String>> = (plan.runs.iter().filter(|run| run.seed == 1))
+        .map(|run| {
+            let units = run.config.policy().hidden.to_string();
+            vec![run.cell.to_string(), units, thousands(run.parameters as u64)]
+        })
+        .collect();
+    table::print(&["cell", "units", "parameters"], &rows, &[1, 2]);
+    println!();
+}
+
+fn default_directory(experiment: &str) -> PathBuf {
+    let name = Path::new(experiment).file_stem().and_then(|stem| stem.to_str()).unwrap_or("experiment");
+    Path::new("runs").join(format!("compare-{name}"))
+}

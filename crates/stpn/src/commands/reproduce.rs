@@ -1,0 +1,272 @@
+//! `stpn reproduce`: the paper's experiments, as comparisons one after another.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+use stpn_core::cells::CellName;
+
+use crate::cli::{Paper, ReproduceArguments};
+use crate::comparison::jobs::{self, Jobs};
+use crate::comparison::plan::Request;
+use crate::comparison::{Comparison, Plan};
+use crate::exit;
+use crate::machine::Provenance;
+use crate::presets::{self, PRESETS};
+
+/// One comparison of the paper.
+struct Experiment {
+    /// Which part of the paper it belongs to.
+    paper: Paper,
+    /// Name of its folder.
+    name: &'static str,
+    title: &'static str,
+    preset: &'static str,
+    overrides: &'static [&'static str],
+    /// Updates at the published settings, where they are not the preset's.
+    updates: Option<u64>,
+}
+
+const EXPERIMENTS: &[Experiment] = &[
+    Experiment {
+        paper: Paper::Art,
+        name: "art",
+        title: "Associative retrieval",
+        preset: "art",
+        overrides: &[],
+        updates: None,
+    },
+    Experiment {
+        paper: Paper::Familiarity,
+        name: "familiarity-fresh-r3",
+        title: "Familiarity detection, trained at R = 3 on fresh data",
+        preset: "familiarity",
+        overrides: &["task.interval=3", "task.data=fresh"],
+        updates: Some(1600),
+    },
+    Experiment {
+        paper: Paper::Familiarity,
+        name: "familiarity-fixed-r3",
+        title: "Familiarity detection, trained at R = 3 on one fixed data set",
+        preset: "familiarity",
+        overrides: &["task.interval=3", "task.data=fixed"],
+        updates: Some(3000),
+    },
+    Experiment {
+        paper: Paper::Familiarity,
+        name: "familiarity-fresh-r6",
+        title: "Familiarity detection, trained at R = 6 on fresh data",
+        preset: "familiarity",
+        overrides: &["task.interval=6", "task.data=fresh"],
+        updates: Some(3500),
+    },
+    Experiment {
+        paper: Paper::Maze,
+        name: "maze",
+        title: "Maze exploration",
+        preset: "maze",
+        overrides: &[],
+        updates: None,
+    },
+    Experiment {
+        paper: Paper::Pendulum,
+        name: "pendulum",
+        title: "MuJoCo InvertedPendulum",
+        preset: "inverted-pendulum",
+        overrides: &[],
+        updates: None,
+    },
+    Experiment { paper: Paper::Pong, name: "pong", title: "Atari Pong", preset: "pong", overrides: &[], updates: None },
+];
+
+/// Updates of a trial that measures how long one takes; the first is not counted, for it warms up.
+const TRIAL_UPDATES: u64 = 3;
+
+/// How long the runs of an experiment are, as `plan.json` holds it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Length {
+    /// Updates at the published settings.
+    published_updates: u64,
+    /// Updates of every run here.
+    updates: u64,
+    /// The budget in minutes that this follows from.
+    budget_minutes: Option<f64>,
+    /// Seconds of an update of each cell, measured beforehand.
+    seconds_per_update: BTreeMap<String, f64>,
+}
+
+/// Runs the command.
+pub fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
+    let chosen: Vec<&Experiment> =
+        EXPERIMENTS.iter().filter(|e| arguments.what == Paper::All || arguments.what == e.paper).collect();
+    let (available, missing): (Vec<&Experiment>, Vec<&Experiment>) =
+        chosen.into_iter().partition(|e| PRESETS.iter().any(|preset| preset.name == e.preset));
+    for experiment in &missing {
+        eprintln!("{}: this stpn was built without the preset `{}`", experiment.title, experiment.preset);
+    }
+    if available.is_empty() {
+        bail!("nothing to do: build with the features that `stpn list` names");
+    }
+    let jobs = Jobs::new(arguments.jobs, arguments.threads);
+    let share = arguments.budget.map(|minutes| minutes / available.len() as f64);
+    for experiment in &available {
+        eprintln!("\n== {} ==", experiment.title);
+        if !reproduce(experiment, arguments, jobs, share)? {
+            eprintln!("interrupted; the same command continues");
+            return Ok(ExitCode::from(exit::INTERRUPTED));
+        }
+    }
+    report(arguments, &missing)?;
+    println!("\nwritten to {}", arguments.out.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs one experiment to its end; false where it was interrupted.
+fn reproduce(experiment: &Experiment, arguments: &ReproduceArguments, jobs: Jobs, share: Option<f64>) -> Result<bool> {
+    let preset = presets::load(experiment.preset)?.1.context("a preset of this name exists")?;
+    let cells: Vec<CellName> = preset.published_cells().collect();
+    let overrides: Vec<String> = experiment.overrides.iter().map(|text| (*text).to_string()).collect();
+    let results = arguments.out.join(experiment.name);
+    fs::create_dir_all(&results).with_context(|| format!("cannot create {}", results.display()))?;
+    let directory = arguments.runs.join(experiment.name);
+    let plan = |updates| {
+        let experiment = experiment.preset;
+        let (cells, overrides, directory) = (&cells[..], &overrides[..], &directory);
+        Plan::new(&Request { experiment, cells, seeds: arguments.seeds, updates, overrides, directory })
+    };
+    let published = plan(experiment.updates)?;
+    let length = length(&published, &results.join("plan.json"), arguments.seeds, jobs, share)?;
+    eprintln!("{} of {} published updates, for every cell", length.updates, length.published_updates);
+    let plan = plan(Some(length.updates))?;
+    if !jobs::train(&plan.runs, jobs)? {
+        return Ok(false);
+    }
+    let comparison = Comparison::of(&plan, arguments.episodes)?;
+    comparison.write(&results)?;
+    comparison.print();
+    let text = format!("## {}\n\n{}\n\n{}", experiment.title, length.statement(), comparison.markdown());
+    fs::write(results.join("section.md"), text).with_context(|| format!("cannot write to {}", results.display()))?;
+    Ok(true)
+}
+
+/// How long the runs are: as published, or as many updates, equal for all cells, as take the share of the budget.
+/// A plan made before is only ever lengthened, so that its runs can be continued.
+fn length(plan: &Plan, path: &Path, seeds: u64, jobs: Jobs, share: Option<f64>) -> Result<Length> {
+    let published_updates = plan.runs.first().map_or(1, |run| run.config.training().updates);
+    let earlier: Length =
+        fs::read_to_string(path).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let mut length = Length { published_updates, updates: published_updates, ..earlier.clone() };
+    length.budget_minutes = share;
+    if let Some(minutes) = share {
+        for run in plan.runs.iter().filter(|run| run.seed == 1) {
+            if let Entry::Vacant(entry) = length.seconds_per_update.entry(run.cell.to_string()) {
+                entry.insert(trial(&run.arguments, jobs.threads)?);
+            }
+        }
+        let cells = plan.runs.iter().filter(|run| run.seed == 1).map(|run| run.cell.to_string());
+        let per_update: f64 = cells.filter_map(|cell| length.seconds_per_update.get(&cell)).sum();
+        let affordable = minutes * 60.0 * jobs.jobs as f64 / (per_update * seeds as f64);
+        length.updates = (affordable as u64).clamp(1, published_updates).max(earlier.updates.min(published_updates));
+    }
+    let text = serde_json::to_string_pretty(&length)? + "\n";
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(length)
+}
+
+impl Length {
+    /// What was shortened and how.
+    fn statement(&self) -> String {
+        let Self { published_updates, updates, budget_minutes, .. } = self;
+        if updates == published_updates {
+            return format!("At the published length of {updates} updates.");
+        }
+        let budget = budget_minutes.map_or(String::new(), |minutes| format!(" for a budget of {minutes:.1} minutes"));
+        format!(
+            "**Shortened**: {updates} updates in place of {published_updates}{budget}, the same for every cell; every \
+             other setting as published."
+        )
+    }
+}
+
+/// Seconds of an update of the run that `arguments` train.
+fn trial(arguments: &[String], threads: usize) -> Result<f64> {
+    let directory = std::env::temp_dir().join(format!("stpn-trial-{}", std::process::id()));
+    let run = || -> Result<f64> {
+        let program = std::env::current_exe().context("cannot find this program")?;
+        let mut command = Command::new(program);
+        command.args(without_updates(arguments)).arg("--run-dir").arg(&directory);
+        command.args(["--updates", &TRIAL_UPDATES.to_string(), "--threads", &threads.to_string()]);
+        let output = command.stdin(Stdio::null()).output().context("cannot start a trial")?;
+        if !output.status.success() {
+            bail!("the trial failed: {}", String::from_utf8_lossy(&output.stderr).trim());
+        }
+        let metrics = fs::read_to_string(directory.join("metrics.jsonl")).context("the trial's metrics")?;
+        let elapsed = metrics.lines().filter_map(|line| {
+            let entry: serde_json::Value = serde_json::from_str(line).ok()?;
+            entry["time/elapsed_seconds"].as_f64()
+        });
+        let elapsed: Vec<f64> = elapsed.collect();
+        match elapsed[..] {
+            [first, .., last] => Ok((last - first) / (elapsed.len() - 1) as f64),
+            _ => bail!("the trial logged less than two updates"),
+        }
+    };
+    let seconds = run();
+    // Best effort: it lies among the system's temporary files.
+    let _ = fs::remove_dir_all(&directory);
+    seconds
+}
+
+fn without_updates(arguments: &[String]) -> Vec<&String> {
+    let place = arguments.iter().position(|argument| argument == "--updates").unwrap_or(arguments.len());
+    arguments[..place].iter().chain(arguments.iter().skip(place + 2)).collect()
+}
+
+/// Writes `README.md` of all sections there are.
+fn report(arguments: &ReproduceArguments, missing: &[&Experiment]) -> Result<()> {
+    let provenance = Provenance::here();
+    let mut text = String::from("# The paper's experiments\n\nRodriguez, Guo, Moraitis 2022. ");
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "Made by `stpn reproduce`; seeds 1 to {}.\n\n{}.\n", arguments.seeds, provenance.line());
+    for experiment in EXPERIMENTS {
+        if let Ok(section) = fs::read_to_string(arguments.out.join(experiment.name).join("section.md")) {
+            let _ = writeln!(text, "{section}");
+        }
+    }
+    for experiment in missing {
+        let _ = writeln!(text, "## {}\n\nNot run: not in this build of stpn.\n", experiment.title);
+    }
+    let files = [("README.md", text), ("machine.json", serde_json::to_string_pretty(&provenance)? + "\n")];
+    for (name, contents) in files {
+        let path = arguments.out.join(name);
+        fs::write(&path, contents).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shortened_experiment_says_so() {
+        let whole = Length { published_updates: 200, updates: 200, ..Length::default() };
+        assert!(!whole.statement().contains("Shortened"));
+        let short = Length { updates: 7, budget_minutes: Some(2.5), ..whole };
+        let statement = short.statement();
+        assert!(statement.contains("7 updates in place of 200") && statement.contains("2.5 minutes"), "{statement}");
+    }
+
+    #[test]
+    fn a_trial_takes_its_own_number_of_updates() {
+        let arguments: Vec<String> = "train art --updates 9 --set a=b".split(' ').map(String::from).collect();
+        let left: Vec<&str> = without_updates(&arguments).into_iter().map(String::as_str).collect();
+        assert_eq!(left, ["train", "art", "--set", "a=b"]);
+        assert_eq!(without_updates(&arguments[..2]).len(), 2);
+    }
+}

@@ -1,0 +1,139 @@
+//! Which runs a comparison consists of, and how far each has come.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use stpn_agents::{Error, RunConfig, checkpoint};
+use stpn_core::cells::CellName;
+
+use crate::cli::TrainArguments;
+use crate::commands::train;
+use crate::presets::Sizes;
+
+/// The runs of a comparison.
+pub struct Plan {
+    /// Where the runs and their table are written.
+    pub directory: PathBuf,
+    /// Cell by cell, seed by seed.
+    pub runs: Vec<PlannedRun>,
+}
+
+/// One of them.
+#[derive(Clone, Debug)]
+pub struct PlannedRun {
+    /// The cell.
+    pub cell: CellName,
+    /// The seed.
+    pub seed: u64,
+    /// Trainable parameters, heads included.
+    pub parameters: usize,
+    /// Its configuration.
+    pub config: RunConfig,
+    /// Its directory.
+    pub directory: PathBuf,
+    /// `stpn train`'s arguments without run directory and threads.
+    pub arguments: Vec<String>,
+}
+
+/// How far a run has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunState {
+    /// Not begun, or stopped before its first checkpoint.
+    Absent,
+    /// Has a checkpoint and more to do.
+    Interrupted,
+    /// Done.
+    Finished,
+}
+
+/// What is compared.
+pub struct Request<'a> {
+    /// A preset or a file.
+    pub experiment: &'a str,
+    /// The cells.
+    pub cells: &'a [CellName],
+    /// How many seeds, from 1 on.
+    pub seeds: u64,
+    /// Updates in place of the experiment's.
+    pub updates: Option<u64>,
+    /// `--set` overrides.
+    pub overrides: &'a [String],
+    /// Where it is written.
+    pub directory: &'a Path,
+}
+
+impl Plan {
+    /// Resolves the configurations, as `stpn train` would.
+    pub fn new(request: &Request<'_>) -> Result<Self> {
+        let mut runs = Vec::new();
+        for &cell in request.cells {
+            let mut parameters = None;
+            for seed in 1..=request.seeds {
+                let mut arguments: Vec<String> =
+                    ["train", request.experiment, "--cell", cell.as_str(), "--seed", &seed.to_string()]
+                        .map(String::from)
+                        .to_vec();
+                if let Some(updates) = request.updates {
+                    arguments.extend(["--updates".into(), updates.to_string()]);
+                }
+                for assignment in request.overrides {
+                    arguments.extend(["--set".into(), assignment.clone()]);
+                }
+                let config = train::configure(&TrainArguments {
+                    experiment: request.experiment.to_string(),
+                    cell: Some(cell.as_str().to_string()),
+                    seed: Some(seed),
+                    updates: request.updates,
+                    overrides: request.overrides.to_vec(),
+                    ..TrainArguments::default()
+                })?;
+                let count = match parameters {
+                    Some(count) => count,
+                    None => Sizes::new(&config)?.configured()?,
+                };
+                parameters = Some(count);
+                let directory = request.directory.join(format!("{cell}-seed{seed}"));
+                runs.push(PlannedRun { cell, seed, parameters: count, config, directory, arguments });
+            }
+        }
+        Ok(Self { directory: request.directory.to_path_buf(), runs })
+    }
+}
+
+impl PlannedRun {
+    /// Its name in tables and messages.
+    pub fn name(&self) -> String {
+        format!("{}-seed{}", self.cell, self.seed)
+    }
+
+    /// How far it has come. What was left by a run that never reached a checkpoint is removed.
+    ///
+    /// # Errors
+    /// Fails where the directory holds a run of another configuration.
+    pub fn state(&self) -> Result<RunState> {
+        let checkpoints = self.directory.join("checkpoints");
+        if !has_checkpoint(&checkpoints) {
+            if self.directory.join("config.toml").exists() {
+                fs::remove_dir_all(&self.directory)
+                    .with_context(|| format!("cannot remove {}", self.directory.display()))?;
+            }
+            return Ok(RunState::Absent);
+        }
+        let (saved, _) = checkpoint::newest(&checkpoints)?;
+        let mut saved_config = saved.config.clone();
+        saved_config.training_mut().updates = self.config.training().updates;
+        saved_config.training_mut().threads = self.config.training().threads;
+        if saved_config != self.config {
+            let problem = "holds a run with other settings: compare into another directory with --out".into();
+            return Err(Error::RunDirectory { path: self.directory.clone(), problem }.into());
+        }
+        let tested = self.config.agent().is_ok() || self.directory.join("test.json").exists();
+        let finished = self.config.finished(&saved.progress) && tested;
+        Ok(if finished { RunState::Finished } else { RunState::Interrupted })
+    }
+}
+
+fn has_checkpoint(directory: &Path) -> bool {
+    checkpoint::read::directory_names(directory).is_ok_and(|names| !names.is_empty())
+}
