@@ -7,6 +7,7 @@ use stpn_envs::EnvConfig;
 use crate::algorithms::AlgorithmConfig;
 use crate::optimizer::AdamConfig;
 use crate::policy::PolicyConfig;
+use crate::rollout::NormalizationConfig;
 use crate::supervised::SupervisedConfig;
 use crate::trainer::Progress;
 use crate::{Error, Result};
@@ -16,6 +17,7 @@ use crate::{Error, Result};
 /// In TOML the section `task` makes it a supervised one, `env` an agent's.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
+#[expect(clippy::large_enum_variant, reason = "there is one of them in a process")]
 pub enum RunConfig {
     /// An agent in an environment.
     Agent(AgentConfig),
@@ -44,6 +46,12 @@ pub struct AgentConfig {
     /// The optimiser.
     #[serde(default)]
     pub optimizer: AdamConfig,
+    /// Normalisation of observations and rewards.
+    #[serde(default)]
+    pub normalization: NormalizationConfig,
+    /// Evaluation during training.
+    #[serde(default)]
+    pub evaluation: EvaluationConfig,
     /// When checkpoints are written and which are kept.
     #[serde(default)]
     pub checkpoint: CheckpointConfig,
@@ -93,6 +101,31 @@ impl RolloutConfig {
     /// on the number of threads.
     pub fn group_size(&self) -> usize {
         self.environments.div_ceil(8).clamp(1, 16)
+    }
+}
+
+/// Evaluation during training: between updates, on episodes and random streams of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvaluationConfig {
+    /// Updates between evaluations; 0 = none. With evaluations, the best checkpoint is the one that evaluates best.
+    pub every: u64,
+    /// Episodes of one evaluation, the same ones every time.
+    pub episodes: usize,
+    /// Take the most probable action in place of a sample.
+    pub deterministic: bool,
+}
+
+impl Default for EvaluationConfig {
+    fn default() -> Self {
+        Self { every: 0, episodes: 20, deterministic: false }
+    }
+}
+
+impl EvaluationConfig {
+    /// Whether there is an evaluation after that update.
+    pub fn is_due(&self, update: u64) -> bool {
+        self.every > 0 && update.is_multiple_of(self.every)
     }
 }
 
@@ -246,7 +279,10 @@ impl AgentConfig {
             ("rollout.environments", self.rollout.environments as u64),
             ("rollout.steps", self.rollout.steps as u64),
             ("rollout.sequence_length", self.rollout.sequence_length.unwrap_or(1) as u64),
+            ("evaluation.episodes", self.evaluation.episodes as u64),
         ])?;
+        self.policy.check()?;
+        self.normalization.check()?;
         check_sections(&self.training, &self.policy, &self.checkpoint, &self.log)?;
         self.env.validate()?;
         self.algorithm.check(&self.rollout)?;

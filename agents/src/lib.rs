@@ -20,6 +20,7 @@ pub mod optimizer;
 pub mod policy;
 pub mod rollout;
 pub mod run;
+pub mod statistics;
 pub mod supervised;
 pub mod trainer;
 pub mod training;

@@ -88,7 +88,7 @@ impl Training for Trainer {
     }
 
     fn note_best(&mut self, due: bool) -> bool {
-        due && Self::note_best(self)
+        Self::note_best(self, due)
     }
 
     fn layout(&self) -> &FlatLayout {

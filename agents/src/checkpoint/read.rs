@@ -135,7 +135,8 @@ impl Checkpoint {
                 streams,
                 episode_starts: tensors.u8(&format!("{i}.episode_starts"))?,
                 state: tensors.any_f32(&format!("{i}.recurrent_state"))?,
-                observations: tensors.any_f32(&format!("{i}.observations"))?,
+                discounted_returns: tensors.any_f32(&format!("{i}.discounted_returns"))?,
+                observations: tensors.observations(&format!("{i}.observations"))?,
             })
         };
         (0..count).map(worker).collect()

@@ -108,7 +108,8 @@ fn workers(directory: &Path, saved: &SavedTrainer) -> Result<Vec<u8>> {
         tensors.u8(&format!("{i}.episode_starts"), worker.episode_starts.clone());
         tensors.f32(&format!("{i}.recurrent_state"), &[batch, worker.state.len() / batch], &worker.state);
         let observation = worker.observations.len() / batch;
-        tensors.f32(&format!("{i}.observations"), &[batch, observation], &worker.observations);
+        tensors.observations(&format!("{i}.observations"), &[batch, observation], &worker.observations);
+        tensors.f32(&format!("{i}.discounted_returns"), &[batch], &worker.discounted_returns);
     }
     tensors.finish(&path)
 }
