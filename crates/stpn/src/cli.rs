@@ -31,6 +31,8 @@ pub enum Command {
     Compare(CompareArguments),
     /// Run the paper's experiments and write their tables.
     Reproduce(ReproduceArguments),
+    /// Measure how fast environments are on this machine.
+    Bench(BenchArguments),
     /// List presets, environments and cells.
     List,
 }
@@ -207,4 +209,37 @@ pub struct ReproduceArguments {
     /// Where tables, curves and their provenance are written.
     #[arg(long, value_name = "DIR", default_value = "reproduction")]
     pub out: PathBuf,
+}
+
+/// Arguments of `stpn bench`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  stpn bench envs
+  stpn bench envs --case maze --case cartpole --threads 2 --json
+
+Environments: steps per second of a vector with random actions, by one thread and by all, the best of several short
+measurements; of those around a simulator also the share of that simulator's own speed. Run it on an idle machine.")]
+pub struct BenchArguments {
+    /// What to measure.
+    #[arg(value_enum, value_name = "WHAT", default_value_t = Suite::Envs)]
+    pub suite: Suite,
+    /// Only this case; may be given several times.
+    #[arg(long = "case", value_name = "CASE")]
+    pub cases: Vec<String>,
+    /// Worker threads; 0 = one per core.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+    /// Measurements of which the best counts.
+    #[arg(long, value_name = "N", default_value_t = 9)]
+    pub repeats: usize,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What `stpn bench` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Suite {
+    /// The environments by themselves.
+    Envs,
 }

@@ -33,6 +33,9 @@ fn main() -> ExitCode {
         cli::Command::Eval(arguments) => commands::eval::run(&arguments),
         cli::Command::Compare(arguments) => commands::compare::run(&arguments),
         cli::Command::Reproduce(arguments) => commands::reproduce::run(&arguments),
+        cli::Command::Bench(arguments) => match arguments.suite {
+            cli::Suite::Envs => commands::bench_envs::run(&arguments),
+        },
         cli::Command::List => commands::list::run(),
     };
     result.unwrap_or_else(|error| exit::report(&error))

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::run::{install_debian, run as execute, succeeds};
-use crate::{links, mujoco, python, setup};
+use crate::{gymnasium, links, python, setup};
 
 /// Runs all checks; the first that fails ends it.
 pub fn run() -> Result<()> {
@@ -22,7 +22,8 @@ pub fn run() -> Result<()> {
     execute(Command::new("cargo").env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--workspace", "--no-deps"]))?;
     cargo(&["test", "--workspace"])?;
     setup::run()?;
-    mujoco::check()?;
+    gymnasium::check()?;
+    cargo(&["run", "--package", "stpn-agents", "--example", "own_environment"])?;
     tensorboard()
 }
 

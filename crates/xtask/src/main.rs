@@ -3,8 +3,8 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod gymnasium;
 mod links;
-mod mujoco;
 mod python;
 mod run;
 mod setup;

@@ -10,7 +10,10 @@ use crate::{EnvConfig, Error, Result};
 /// A simulator doing what it does inside of an environment, and nothing else: no observation, reward or end.
 pub trait Bare: Send {
     /// What one step of the environment asks of the simulator, starts of episodes included.
-    fn step(&mut self);
+    ///
+    /// # Errors
+    /// Fails where the simulator does.
+    fn step(&mut self) -> Result<()>;
 }
 
 impl EnvConfig {
@@ -18,8 +21,12 @@ impl EnvConfig {
     ///
     /// # Errors
     /// Those of [`EnvConfig::make`].
-    #[cfg_attr(not(feature = "mujoco"), allow(unused_variables))]
+    #[cfg_attr(not(any(feature = "atari", feature = "mujoco")), expect(unused_variables, clippy::unnecessary_wraps))]
     pub fn bare(&self, count: usize) -> Result<Option<Vec<Box<dyn Bare>>>> {
+        #[cfg(feature = "atari")]
+        if let Self::Atari(config) = self {
+            return crate::atari::bare(config, count).map(Some);
+        }
         #[cfg(feature = "mujoco")]
         if let Some(scripts) = crate::mujoco::bare(self, count)? {
             return Ok(Some(scripts));
@@ -46,21 +53,23 @@ pub fn measure_bare(config: &EnvConfig, workload: &Workload) -> Result<Option<Th
         barrier.wait();
         Instant::now()
     };
-    let results: Vec<thread::Result<(u64, f64)>> = thread::scope(|scope| {
+    let results: Vec<thread::Result<Result<(u64, f64)>>> = thread::scope(|scope| {
         let run = |mut share: Vec<Box<dyn Bare>>| {
             move || {
-                let mut round = |seconds: f64, start: Instant| {
+                let mut round = |seconds: f64, start: Instant| -> Result<(u64, f64)> {
                     let mut steps = 0;
                     while start.elapsed().as_secs_f64() < seconds {
                         for _ in 0..STEPS {
-                            share.iter_mut().for_each(|simulator| simulator.step());
+                            share.iter_mut().try_for_each(|simulator| simulator.step())?;
                         }
                         steps += (STEPS * share.len()) as u64;
                     }
-                    (steps, start.elapsed().as_secs_f64())
+                    Ok((steps, start.elapsed().as_secs_f64()))
                 };
-                round(workload.seconds / 10.0, start_together());
-                round(workload.seconds, start_together())
+                // Both rounds whatever comes of the first, or the other threads would wait for ever.
+                let warm = round(workload.seconds / 10.0, start_together());
+                let measured = round(workload.seconds, start_together());
+                warm.and(measured)
             }
         };
         let threads: Vec<_> = shares.into_iter().map(|share| scope.spawn(run(share))).collect();
@@ -71,7 +80,7 @@ pub fn measure_bare(config: &EnvConfig, workload: &Workload) -> Result<Option<Th
         let (of_thread, time) = result.map_err(|panic| Error::Simulator {
             environment: config.name().into(),
             problem: crate::panic::message(panic.as_ref()).to_string(),
-        })?;
+        })??;
         steps += of_thread;
         seconds = seconds.max(time);
     }

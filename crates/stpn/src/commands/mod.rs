@@ -1,5 +1,6 @@
 //! The subcommands, one a file.
 
+pub mod bench_envs;
 pub mod compare;
 pub mod eval;
 pub mod list;
