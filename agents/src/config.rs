@@ -1,5 +1,7 @@
 //! The configuration of a run: one typed value, from which the run can be repeated.
 
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use stpn_envs::EnvConfig;
@@ -89,9 +91,35 @@ pub struct RolloutConfig {
     /// Longest sequence of back-propagation through time; absent = all T steps.
     #[serde(default)]
     pub sequence_length: Option<usize>,
+    /// What to do where an environment fails, panics or returns what is not finite.
+    #[serde(default)]
+    pub env_failure: EnvFailure,
+    /// With `env_failure = "replace"`: environments replaced over the whole run, beyond which it stops after all.
+    #[serde(default = "hundred")]
+    pub max_replacements: u64,
+    /// Seconds that one call into an environment may take. One that takes longer hangs: the run then ends with a
+    /// checkpoint of its last good state, whatever `env_failure` says, since a thread cannot be stopped. 0 = no limit.
+    #[serde(default = "five_minutes")]
+    pub step_timeout: f64,
+}
+
+/// What to do where an environment fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EnvFailure {
+    /// Stop, with a checkpoint of the state before the update.
+    #[default]
+    Stop,
+    /// Put a new environment in its place and mark the episode truncated.
+    Replace,
 }
 
 impl RolloutConfig {
+    /// The longest that one call into an environment may take.
+    pub fn step_timeout(&self) -> Option<Duration> {
+        (self.step_timeout > 0.0).then(|| Duration::from_secs_f64(self.step_timeout))
+    }
+
     /// Steps between stored recurrent states.
     pub fn sequence_length(&self) -> usize {
         self.sequence_length.unwrap_or(self.steps).min(self.steps)
@@ -284,6 +312,9 @@ impl AgentConfig {
         self.policy.check()?;
         self.normalization.check()?;
         check_sections(&self.training, &self.policy, &self.checkpoint, &self.log)?;
+        if !(0.0..=1e6).contains(&self.rollout.step_timeout) {
+            return Err(Error::config("rollout.step_timeout", "must be seconds from 0 (no limit) to 1000000"));
+        }
         self.env.validate()?;
         self.algorithm.check(&self.rollout)?;
         self.optimizer.check()
@@ -326,4 +357,12 @@ fn read<T: DeserializeOwned>(table: toml::Table) -> Result<T> {
 
 pub(crate) fn one() -> u64 {
     1
+}
+
+fn hundred() -> u64 {
+    100
+}
+
+fn five_minutes() -> f64 {
+    300.0
 }

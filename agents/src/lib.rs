@@ -13,7 +13,10 @@ pub mod checkpoint;
 pub mod config;
 pub mod error;
 pub mod evaluation;
+#[doc(hidden)]
+pub mod hostile;
 pub mod learner;
+pub mod lock;
 pub mod logging;
 pub mod metrics;
 pub mod optimizer;

@@ -19,8 +19,9 @@ use crate::metrics::Metrics;
 use crate::optimizer::Adam;
 use crate::policy::ActorCritic;
 use crate::rollout::worker::{EnergySampling, SavedWorker};
-use crate::rollout::{Fragment, Normalization, Worker};
+use crate::rollout::{FailureWatch, Fragment, Normalization, Worker};
 use crate::statistics::Moments;
+use crate::training::OnHang;
 use crate::{Error, Result};
 
 /// Updates whose mean returns make up `charts/episodic_return_recent`.
@@ -34,6 +35,7 @@ pub struct Trainer {
     config: AgentConfig,
     learner: Learner,
     workers: Vec<Worker>,
+    failures: FailureWatch,
     progress: Progress,
     /// Mean return of the evaluation after the last update, where one was due.
     evaluated: Option<f64>,
@@ -125,10 +127,13 @@ impl Trainer {
         let policy = ActorCritic::new(&config.policy, &observations, &actions, *seed, DType::F32, &Device::Cpu)?;
         config.algorithm.check_distribution(policy.distribution())?;
         let input_mask = energy_mask(&config.log.energy_skip_inputs, policy.cell().input_size())?;
+        let failures = FailureWatch::new(rollout, envs.groups());
+        let make: Arc<SharedMakeEnv> = Arc::new(make);
         let workers = envs
             .into_groups()
             .into_iter()
-            .map(|group| {
+            .map(|mut group| {
+                group.set_on_failure(failures.policy(&make));
                 let (steps, length) = (rollout.steps, rollout.sequence_length());
                 let fragment = Fragment::new(steps, group.len(), length, &observations, &policy);
                 Worker::new(group, fragment, *seed)
@@ -148,7 +153,8 @@ impl Trainer {
             workers,
             progress,
             evaluated: None,
-            make: Arc::new(make),
+            make,
+            failures,
             config: config.clone(),
         };
         // One worker measures energy for all: the mean over its environments estimates the mean over every one.
@@ -187,13 +193,16 @@ impl Trainer {
         self.remember()?;
         let start = Instant::now();
         let (policy, normalization) = (self.learner.prepare()?, &self.progress.normalization);
-        self.workers.par_iter_mut().try_for_each(|worker| worker.collect(&policy, normalization))?;
+        let workers = &mut self.workers;
+        let collect = || workers.par_iter_mut().try_for_each(|worker| worker.collect(&policy, normalization));
+        self.failures.guard(collect, &self.before)?;
         drop(policy);
         let collected = Instant::now();
 
         let at = Moment { update: self.progress.update + 1, env_steps: self.progress.env_steps };
         let learning_rate = self.config.optimizer.learning_rate.at(at.env_steps);
         let mut metrics = self.rollout_metrics()?;
+        self.failures.note(&mut self.workers, &mut metrics)?;
         metrics.set("charts/learning_rate", learning_rate);
         if self.progress.normalization.returns.is_some() {
             let gamma = self.config.algorithm.gamma();
@@ -359,6 +368,11 @@ impl Trainer {
     /// Everything needed to continue from before the update that failed.
     pub fn last_good(&self) -> SavedTrainer {
         self.before.clone()
+    }
+
+    /// Whom to call where an environment hangs.
+    pub fn on_hang(&mut self, on_hang: OnHang) {
+        self.failures.on_hang(on_hang);
     }
 
     /// Continues from a saved state of the same configuration.

@@ -76,6 +76,13 @@ impl<'a> TensorReader<'a> {
         Ok(Self { path, tensors: SafeTensors::deserialize(contents).map_err(refuse)? })
     }
 
+    /// Names of all tensors, sorted.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names = self.tensors.names();
+        names.sort_unstable();
+        names
+    }
+
     /// The floats of `name`, whose shape must be `shape`.
     ///
     /// # Errors

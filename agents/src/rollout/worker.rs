@@ -76,6 +76,16 @@ impl Worker {
         self.energy = energy;
     }
 
+    /// The environments.
+    pub fn group(&self) -> &EnvGroup {
+        &self.group
+    }
+
+    /// Failures of environments that were replaced since the last call.
+    pub fn drain_failures(&mut self) -> impl Iterator<Item = stpn_envs::Error> + '_ {
+        self.group.drain_failures()
+    }
+
     /// The last fragment collected.
     pub fn fragment(&self) -> &Fragment {
         &self.fragment

@@ -6,4 +6,5 @@
 mod countdown;
 mod failures;
 mod halves;
+mod replacing;
 mod stepping;
