@@ -47,7 +47,7 @@ optimizer = { learning_rate = 1e-2, max_grad_norm = 1.0 }";
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let config: AgentConfig = toml::from_str(CONFIG)?;
     let make = |_| -> Result<Box<dyn Env>> { Ok(Box::new(Echo(Stream::from_seed(0), [0; 2], 0))) };
-    let mut trainer = Trainer::with_environments(&config, &make)?;
+    let mut trainer = Trainer::with_environments(&config, make)?;
     for _ in 0..config.training.updates {
         trainer.update()?;
     }

@@ -25,7 +25,6 @@ pub fn run() -> Result<()> {
     cargo(&["test", "--workspace"])?;
     setup::run()?;
     gymnasium::check()?;
-    cargo(&["run", "--package", "stpn-agents", "--example", "own_environment"])?;
     python_programs()
 }
 

@@ -21,7 +21,7 @@ impl EnvConfig {
     ///
     /// # Errors
     /// Those of [`EnvConfig::make`].
-    #[cfg_attr(not(any(feature = "atari", feature = "mujoco")), expect(unused_variables, clippy::unnecessary_wraps))]
+    #[cfg_attr(not(any(feature = "atari", feature = "mujoco")), expect(unused_variables))]
     pub fn bare(&self, count: usize) -> Result<Option<Vec<Box<dyn Bare>>>> {
         #[cfg(feature = "atari")]
         if let Self::Atari(config) = self {
