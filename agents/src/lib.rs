@@ -10,6 +10,7 @@
 pub mod advantage;
 pub mod algorithms;
 pub mod checkpoint;
+pub mod collective;
 pub mod config;
 pub mod episode;
 pub mod error;

@@ -240,8 +240,13 @@ impl Run {
 
     fn test(&mut self) -> Result<()> {
         let RunConfig::Supervised(config) = &self.config else { return Ok(()) };
-        let Some(best) = checkpoint::best(&self.directory.join("checkpoints"))? else { return Ok(()) };
-        let report = supervised::test(config, &best, None)?;
+        let checkpoints = self.directory.join("checkpoints");
+        let tested = match checkpoint::best(&checkpoints)? {
+            Some(best) => best,
+            // It ended before its first validation.
+            None => checkpoint::newest(&checkpoints)?.0,
+        };
+        let report = supervised::test(config, &tested, None)?;
         let path = self.directory.join("test.json");
         let text = serde_json::to_string_pretty(&report)
             .map_err(|error| Error::RunDirectory { path: path.clone(), problem: error.to_string() })?;
