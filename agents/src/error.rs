@@ -72,6 +72,10 @@ pub enum Error {
     /// The thread pool could not be made.
     #[error("cannot start worker threads: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
+
+    /// A thread could not be made.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
 }
 
 impl Error {

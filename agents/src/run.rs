@@ -145,14 +145,19 @@ impl Run {
         Ok(outcome)
     }
 
-    /// What the best checkpoint of a finished run on a supervised task gives on its test data; also in `test.json`.
+    /// What the best checkpoint of a finished run on a supervised task (the last one, where none was validated) gives on
+    /// its test data; also in `test.json`.
     pub fn test_report(&self) -> Option<&TestReport> {
         self.test_report.as_ref()
     }
 
     fn test(&mut self) -> Result<()> {
         let RunConfig::Supervised(config) = &self.config else { return Ok(()) };
-        let Some(best) = checkpoint::best(&self.directory.join("checkpoints"))? else { return Ok(()) };
+        let checkpoints = self.directory.join("checkpoints");
+        let best = match checkpoint::best(&checkpoints)? {
+            Some(best) => best,
+            None => checkpoint::newest(&checkpoints)?.0,
+        };
         let report = supervised::test(config, &best, None)?;
         let path = self.directory.join("test.json");
         let text = serde_json::to_string_pretty(&report)

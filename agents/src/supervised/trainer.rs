@@ -19,9 +19,9 @@ use crate::optimizer::{Adam, FlatLayout};
 use crate::trainer::{Progress, SavedTrainer, Validation};
 use crate::training::{Training, parameter_histograms};
 
-/// Validation sequences, and steps between two, in which energy is measured: far below 5 % of an epoch.
+/// Validation sequences in which energy is measured, and how many of their steps: far below 5 % of an epoch.
 const ENERGY_SEQUENCES: usize = 1000;
-const ENERGY_EVERY: usize = 3;
+const ENERGY_STEPS: usize = 300;
 
 /// A network under training on a supervised task, between two epochs.
 pub struct SupervisedTrainer {
@@ -111,14 +111,10 @@ impl SupervisedTrainer {
         Ok((scores.into_iter().sum(), norms / count as f64))
     }
 
-    fn validation_due(&self, update: u64) -> bool {
-        update.is_multiple_of(self.config.task.validate_every()) || update == self.config.training.updates
-    }
-
     fn validate(&self) -> Result<Scores> {
         let energy = EnergySampling {
             sequences: ENERGY_SEQUENCES,
-            every: ENERGY_EVERY,
+            every: self.validation.steps().div_ceil(ENERGY_STEPS),
             input_mask: self.energy_mask.as_deref(),
         };
         evaluate(self.learner.network(), self.config.task.objective(), self.validation.as_ref(), energy)
@@ -162,7 +158,7 @@ impl Training for SupervisedTrainer {
         metrics.set("charts/training_accuracy", learned.accuracy());
         metrics.set("losses/training_loss", learned.mean_loss());
         metrics.set("losses/grad_norm", norm);
-        if self.validation_due(update) {
+        if update.is_multiple_of(self.config.task.validate_every()) {
             let scores = self.validate()?;
             self.validated = Some(scores.accuracy());
             metrics.set("charts/validation_accuracy", scores.accuracy());

@@ -42,7 +42,7 @@ fn supervised_tasks_train_resume_and_are_tested() {
     let directory = tempfile::tempdir().unwrap();
     for (preset, settings, generalizes) in [
         ("art", "--set task.training_sequences=1000 --set task.validation_sequences=200", false),
-        ("familiarity", "--set task.steps=200 --set task.validate_every=2 --set task.test_intervals=[1,5]", true),
+        ("familiarity", "--set task.steps=200 --set task.validate_every=1 --set task.test_intervals=[1,5]", true),
     ] {
         let run = directory.path().join(preset);
         let line = format!("train {preset} --cell rnn --hidden 5 --updates 3 {settings} --run-dir {}", run.display());
