@@ -18,7 +18,7 @@ pub struct Advantages {
 /// A step that terminated is followed by nothing (value 0); a truncated one by its episode's final observation, whose
 /// value the fragment holds; the last step by the observation after the fragment. No sum crosses an episode's end.
 pub fn generalized_advantages(fragment: &Fragment, rewards: &[f32], gamma: f64, lambda: f64) -> Advantages {
-    let (steps, batch) = (fragment.steps, fragment.batch);
+    let (steps, batch) = (fragment.shape.steps, fragment.shape.batch);
     let mut advantages = vec![0f32; steps * batch];
     let mut returns = vec![0f32; steps * batch];
     for i in 0..batch {
@@ -45,19 +45,22 @@ pub fn generalized_advantages(fragment: &Fragment, rewards: &[f32], gamma: f64, 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::distribution::Distribution;
+    use crate::policy::{ActorCritic, PolicyConfig};
+    use candle_core::{DType, Device};
+    use stpn_core::cells::CellName;
+    use stpn_envs::Space;
     use stpn_random::{Purpose, Stream};
 
     /// The definition, term by term: Σ_k (γλ)^k δ_{t+k} up to the end of the episode or fragment.
     fn slow(fragment: &Fragment, rewards: &[f32], gamma: f64, lambda: f64, t: usize, i: usize) -> f64 {
-        let at = |s: usize| s * fragment.batch + i;
+        let at = |s: usize| s * fragment.shape.batch + i;
         let mut total = 0.0;
-        for s in t..fragment.steps {
+        for s in t..fragment.shape.steps {
             let next = if fragment.terminated[at(s)] {
                 0.0
             } else if fragment.truncated[at(s)] {
                 f64::from(fragment.final_values[at(s)])
-            } else if s + 1 == fragment.steps {
+            } else if s + 1 == fragment.shape.steps {
                 f64::from(fragment.last_values[i])
             } else {
                 f64::from(fragment.values[at(s + 1)])
@@ -73,7 +76,12 @@ mod tests {
 
     fn random_fragment(seed: u64) -> Fragment {
         let mut stream = Stream::new(seed, Purpose::Test, 0);
-        let mut fragment = Fragment::new(23, 3, 23, 1, 1, Distribution::Categorical { n: 2 });
+        let mut fragment = {
+            let (observations, actions) = (Space::boxed(0.0, 1.0, [1]), Space::discrete(2));
+            let config = PolicyConfig::new(CellName::Mlp.config(), 1);
+            let policy = ActorCritic::new(&config, &observations, &actions, 0, DType::F32, &Device::Cpu).unwrap();
+            Fragment::new(23, 3, 23, &observations, &policy)
+        };
         for n in 0..69 {
             fragment.rewards[n] = stream.normal() as f32;
             fragment.values[n] = stream.normal() as f32;

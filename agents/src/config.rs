@@ -1,5 +1,7 @@
 //! The configuration of a run: one typed value, from which the run can be repeated.
 
+use std::time::Duration;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use stpn_envs::EnvConfig;
@@ -7,6 +9,7 @@ use stpn_envs::EnvConfig;
 use crate::algorithms::AlgorithmConfig;
 use crate::optimizer::AdamConfig;
 use crate::policy::PolicyConfig;
+use crate::rollout::NormalizationConfig;
 use crate::supervised::SupervisedConfig;
 use crate::trainer::Progress;
 use crate::{Error, Result};
@@ -16,6 +19,7 @@ use crate::{Error, Result};
 /// In TOML the section `task` makes it a supervised one, `env` an agent's.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
+#[expect(clippy::large_enum_variant, reason = "there is one of them in a process")]
 pub enum RunConfig {
     /// An agent in an environment.
     Agent(AgentConfig),
@@ -44,6 +48,12 @@ pub struct AgentConfig {
     /// The optimiser.
     #[serde(default)]
     pub optimizer: AdamConfig,
+    /// Normalisation of observations and rewards.
+    #[serde(default)]
+    pub normalization: NormalizationConfig,
+    /// Evaluation during training.
+    #[serde(default)]
+    pub evaluation: EvaluationConfig,
     /// When checkpoints are written and which are kept.
     #[serde(default)]
     pub checkpoint: CheckpointConfig,
@@ -81,9 +91,35 @@ pub struct RolloutConfig {
     /// Longest sequence of back-propagation through time; absent = all T steps.
     #[serde(default)]
     pub sequence_length: Option<usize>,
+    /// What to do where an environment fails, panics or returns what is not finite.
+    #[serde(default)]
+    pub env_failure: EnvFailure,
+    /// With `env_failure = "replace"`: environments replaced over the whole run, beyond which it stops after all.
+    #[serde(default = "hundred")]
+    pub max_replacements: u64,
+    /// Seconds that one call into an environment may take. One that takes longer hangs: the run then ends with a
+    /// checkpoint of its last good state, whatever `env_failure` says, since a thread cannot be stopped. 0 = no limit.
+    #[serde(default = "five_minutes")]
+    pub step_timeout: f64,
+}
+
+/// What to do where an environment fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EnvFailure {
+    /// Stop, with a checkpoint of the state before the update.
+    #[default]
+    Stop,
+    /// Put a new environment in its place and mark the episode truncated.
+    Replace,
 }
 
 impl RolloutConfig {
+    /// The longest that one call into an environment may take.
+    pub fn step_timeout(&self) -> Option<Duration> {
+        (self.step_timeout > 0.0).then(|| Duration::from_secs_f64(self.step_timeout))
+    }
+
     /// Steps between stored recurrent states.
     pub fn sequence_length(&self) -> usize {
         self.sequence_length.unwrap_or(self.steps).min(self.steps)
@@ -93,6 +129,31 @@ impl RolloutConfig {
     /// on the number of threads.
     pub fn group_size(&self) -> usize {
         self.environments.div_ceil(8).clamp(1, 16)
+    }
+}
+
+/// Evaluation during training: between updates, on episodes and random streams of its own.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvaluationConfig {
+    /// Updates between evaluations; 0 = none. With evaluations, the best checkpoint is the one that evaluates best.
+    pub every: u64,
+    /// Episodes of one evaluation, the same ones every time.
+    pub episodes: usize,
+    /// Take the most probable action in place of a sample.
+    pub deterministic: bool,
+}
+
+impl Default for EvaluationConfig {
+    fn default() -> Self {
+        Self { every: 0, episodes: 20, deterministic: false }
+    }
+}
+
+impl EvaluationConfig {
+    /// Whether there is an evaluation after that update.
+    pub fn is_due(&self, update: u64) -> bool {
+        self.every > 0 && update.is_multiple_of(self.every)
     }
 }
 
@@ -246,8 +307,14 @@ impl AgentConfig {
             ("rollout.environments", self.rollout.environments as u64),
             ("rollout.steps", self.rollout.steps as u64),
             ("rollout.sequence_length", self.rollout.sequence_length.unwrap_or(1) as u64),
+            ("evaluation.episodes", self.evaluation.episodes as u64),
         ])?;
+        self.policy.check()?;
+        self.normalization.check()?;
         check_sections(&self.training, &self.policy, &self.checkpoint, &self.log)?;
+        if !(0.0..=1e6).contains(&self.rollout.step_timeout) {
+            return Err(Error::config("rollout.step_timeout", "must be seconds from 0 (no limit) to 1000000"));
+        }
         self.env.validate()?;
         self.algorithm.check(&self.rollout)?;
         self.optimizer.check()
@@ -290,4 +357,12 @@ fn read<T: DeserializeOwned>(table: toml::Table) -> Result<T> {
 
 pub(crate) fn one() -> u64 {
     1
+}
+
+fn hundred() -> u64 {
+    100
+}
+
+fn five_minutes() -> f64 {
+    300.0
 }

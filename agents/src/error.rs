@@ -49,6 +49,22 @@ pub enum Error {
         problem: String,
     },
 
+    /// A checkpoint of a format version that this stpn does not read.
+    #[error(
+        "checkpoint {path}: has format {found}{}; this stpn reads format {read}: use the stpn that wrote it",
+        written_by(.stpn)
+    )]
+    Format {
+        /// The manifest.
+        path: PathBuf,
+        /// Its format version.
+        found: u32,
+        /// Version of the stpn that wrote it; empty where it does not say.
+        stpn: String,
+        /// The format version that is read.
+        read: u32,
+    },
+
     /// A loss, gradient or parameter stopped being finite.
     #[error("{what} is not finite at update {update}: {remedy}")]
     NotFinite {
@@ -69,6 +85,23 @@ pub enum Error {
         problem: String,
     },
 
+    /// A checkpoint could not be written.
+    #[error(
+        "the checkpoint of update {update} was not written: {reason}. {left}: with that mended, continue with \
+         `stpn resume {}`",
+        .run.display()
+    )]
+    NotSaved {
+        /// The run's directory.
+        run: PathBuf,
+        /// The checkpoint's update.
+        update: u64,
+        /// What checkpoint the run has.
+        left: String,
+        /// Why.
+        reason: Box<Error>,
+    },
+
     /// The thread pool could not be made.
     #[error("cannot start worker threads: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
@@ -76,6 +109,10 @@ pub enum Error {
     /// A thread could not be made.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
+}
+
+fn written_by(stpn: &str) -> String {
+    if stpn.is_empty() { String::new() } else { format!(" (written by stpn {stpn})") }
 }
 
 impl Error {

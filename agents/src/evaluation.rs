@@ -1,13 +1,14 @@
 //! Measuring a policy on fresh episodes.
 
 use rayon::prelude::*;
+use stpn_envs::vector::MakeEnv;
 use stpn_envs::vector::Transition;
-use stpn_envs::{EnvConfig, EnvGroup, ObservationMut};
+use stpn_envs::{EnvGroup, ObservationMut};
 use stpn_random::{Purpose, Stream};
 
-use crate::policy::ActorCritic;
-use crate::policy::distribution::Distribution;
+use crate::policy::distribution::{Distribution, GaussianConfig};
 use crate::policy::inference::PreparedPolicy;
+use crate::rollout::{Normalization, Observations};
 use crate::{Error, Result};
 
 /// Environments stepped together in evaluation.
@@ -69,27 +70,38 @@ impl Evaluation {
     }
 }
 
-/// Runs `options.episodes` episodes of `policy` (the uniformly random policy where `None`).
+/// Who is measured.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    /// The policy.
+    pub policy: &'a PreparedPolicy<'a>,
+    /// Statistics by which it sees observations normalised, as training left them.
+    pub normalization: &'a Normalization,
+}
+
+/// Runs `options.episodes` episodes of `subject` (the uniformly random policy where `None`).
 ///
 /// # Errors
 /// Fails where an environment does.
-pub fn evaluate(env: &EnvConfig, policy: Option<&ActorCritic>, options: &EvaluationOptions) -> Result<Evaluation> {
+pub fn evaluate(make: &MakeEnv<'_>, subject: Option<&Subject<'_>>, options: &EvaluationOptions) -> Result<Evaluation> {
     if options.episodes == 0 {
         return Err(Error::config("episodes", "must be at least 1"));
     }
-    let prepared = policy.map(ActorCritic::prepare).transpose()?;
-    let starts: Vec<usize> = (0..options.episodes).step_by(GROUP).collect();
+    let first = make(0)?;
+    // Only one environment at a time can tell whose an episode is that it recorded itself.
+    let group = if first.records_episodes() { 1 } else { GROUP };
+    let starts: Vec<usize> = (0..options.episodes).step_by(group).collect();
     let groups = starts
         .par_iter()
-        .map(|&first| evaluate_group(env, prepared.as_ref(), options, first, GROUP.min(options.episodes - first)))
+        .map(|&first| evaluate_group(make, subject, options, first, group.min(options.episodes - first)))
         .collect::<Result<Vec<_>>>()?;
     let steps: u64 = groups.iter().flat_map(|g| &g.lengths).sum();
     let energy: f64 = groups.iter().map(|g| g.energy).sum();
     Ok(Evaluation {
         returns: groups.iter().flat_map(|g| g.returns.iter().copied()).collect(),
         lengths: groups.iter().flat_map(|g| g.lengths.iter().copied()).collect(),
-        energy_per_unit_step: prepared.is_some().then(|| energy / steps as f64),
-        oracle_return: env.make()?.oracle_return(),
+        energy_per_unit_step: subject.is_some().then(|| energy / steps as f64),
+        oracle_return: first.oracle_return(),
     })
 }
 
@@ -102,47 +114,63 @@ struct GroupResult {
 }
 
 fn evaluate_group(
-    env: &EnvConfig,
-    policy: Option<&PreparedPolicy<'_>>,
+    make: &MakeEnv<'_>,
+    subject: Option<&Subject<'_>>,
     options: &EvaluationOptions,
     first: usize,
     count: usize,
 ) -> Result<GroupResult> {
     let seed = Stream::new(options.seed, Purpose::Evaluation, 0).next_u64();
-    let mut group = EnvGroup::new(&|_| env.make(), first, count, seed)?;
+    let mut group = EnvGroup::new(make, first, count, seed)?;
+    let recorded = group.environments().any(|env| env.records_episodes());
     let mut streams: Vec<Stream> =
         (first..first + count).map(|i| Stream::new(options.seed, Purpose::EvaluationActions, i as u64)).collect();
-    let distribution = Distribution::for_space(group.action_space())?;
-    let width = group.observation_space().len();
-    let mask = energy_mask(&options.energy_skip_inputs, width)?;
-    let mut session = policy.map(|policy| policy.session(count)).transpose()?;
+    let distribution = match subject {
+        Some(subject) => subject.policy.policy().distribution().clone(),
+        None => Distribution::for_space(group.action_space(), &GaussianConfig::default())?,
+    };
+    let mask = match subject {
+        Some(subject) => energy_mask(&options.energy_skip_inputs, subject.policy.policy().cell().input_size())?,
+        None => None,
+    };
+    let mut session = subject.map(|subject| subject.policy.session(count)).transpose()?;
 
-    let mut observations = vec![0f32; count * width];
+    let space = group.observation_space();
+    let mut observations = Observations::zeros(space.dtype(), count * space.len());
     let mut final_observations = observations.clone();
-    group.reset(ObservationMut::F32(&mut observations))?;
-    let mut actions = distribution.buffer(count);
-    let uniform = vec![0f32; distribution.len()];
+    group.reset(observations.all_mut())?;
+    let (mut actions, mut environment_actions, mut scratch) = (distribution.buffer(count), Vec::new(), Vec::new());
     let mut starts = vec![1u8; count];
     let (mut rewards, mut terminated, mut truncated) = (vec![0f32; count], vec![false; count], vec![false; count]);
     let mut running = vec![true; count];
     let mut result = GroupResult { returns: vec![0.0; count], lengths: vec![0; count], energy: 0.0 };
     while running.contains(&true) {
-        if let Some(session) = &mut session {
-            session.step_with_energy(&observations, &starts, mask.as_deref())?;
-        }
-        for (i, stream) in streams.iter_mut().enumerate() {
-            let outputs = session.as_ref().map_or(uniform.as_slice(), |session| session.policy(i));
-            let stream = (!options.deterministic || session.is_none()).then_some(stream);
-            distribution.act(outputs, stream, &mut actions, i);
+        match (&mut session, subject) {
+            (Some(session), Some(subject)) => {
+                if let ObservationMut::F32(raw) = observations.all_mut() {
+                    subject.normalization.apply(raw);
+                }
+                session.step_with_energy(observations.all(), &starts, mask.as_deref())?;
+                for (i, stream) in streams.iter_mut().enumerate() {
+                    let stream = (!options.deterministic).then_some(stream);
+                    distribution.act(session.distribution(i), stream, &mut actions, i, &mut scratch);
+                }
+            }
+            _ => {
+                for (i, stream) in streams.iter_mut().enumerate() {
+                    distribution.act_uniformly(stream, &mut actions, i);
+                }
+            }
         }
         let mut transition = Transition {
-            observations: ObservationMut::F32(&mut observations),
-            final_observations: ObservationMut::F32(&mut final_observations),
+            observations: observations.all_mut(),
+            final_observations: final_observations.all_mut(),
             rewards: &mut rewards,
             terminated: &mut terminated,
             truncated: &mut truncated,
         };
-        group.step(actions.slice(0, count), &mut transition)?;
+        let chosen = distribution.for_environment(&actions, 0, count, &mut environment_actions);
+        group.step(chosen, &mut transition)?;
         for i in (0..count).filter(|&i| running[i]).collect::<Vec<_>>() {
             result.returns[i] += f64::from(rewards[i]);
             result.lengths[i] += 1;
@@ -151,7 +179,11 @@ fn evaluate_group(
                 let energies = &session.energy()[i * units..(i + 1) * units];
                 result.energy += energies.iter().map(|&e| f64::from(e)).sum::<f64>() / units.max(1) as f64;
             }
-            running[i] = !(terminated[i] || truncated[i]);
+            running[i] = recorded || !(terminated[i] || truncated[i]);
+        }
+        if let (true, Some(episode)) = (recorded, group.drain_episodes().next()) {
+            // What ends a training episode, such as a lost life, need not end the game.
+            (result.returns[0], running[0]) = (episode.total_reward, false);
         }
         for (start, (terminated, truncated)) in starts.iter_mut().zip(terminated.iter().zip(&truncated)) {
             *start = u8::from(*terminated || *truncated);

@@ -6,6 +6,7 @@ use stpn_core::Parameters;
 use crate::optimizer::flat::{clip_norm, norm};
 use crate::optimizer::{Adam, AdamConfig, FlatLayout};
 use crate::policy::ActorCritic;
+use crate::policy::inference::PreparedPolicy;
 use crate::{Error, Result};
 
 /// A gradient of all parameters, flat, in their fixed order.
@@ -53,6 +54,14 @@ impl Learner {
     /// The policy.
     pub fn policy(&self) -> &ActorCritic {
         &self.network
+    }
+
+    /// The policy's present parameters, laid out for work on slices.
+    ///
+    /// # Errors
+    /// Fails where candle cannot copy parameters out.
+    pub fn prepare(&self) -> Result<PreparedPolicy<'_>> {
+        self.network.prepare_from(&self.values)
     }
 }
 
@@ -116,7 +125,8 @@ impl<N: Trainable> Learner<N> {
     /// One optimiser step; returns the gradient's norm before clipping.
     ///
     /// # Errors
-    /// [`Error::NotFinite`], with nothing changed, where the gradient or the step it leads to is not finite.
+    /// [`Error::NotFinite`] where the gradient or the step it leads to is not finite; parameters and optimiser are then
+    /// of no use, and the caller goes back to saved ones.
     pub fn step(&mut self, mut gradient: Gradient, learning_rate: f64, update: u64) -> Result<f64> {
         let not_finite = |what: &str| Error::NotFinite {
             what: what.to_string(),
@@ -127,10 +137,8 @@ impl<N: Trainable> Learner<N> {
         if !size.is_finite() {
             return Err(not_finite("the gradient's norm"));
         }
-        let (values, adam) = (self.values.clone(), self.adam.clone());
         self.adam.step(&self.config, learning_rate, &mut self.values, &gradient.0);
         if !norm(&self.values).is_finite() {
-            (self.values, self.adam) = (values, adam);
             return Err(not_finite("a parameter"));
         }
         self.layout.assign(&self.values)?;

@@ -13,13 +13,17 @@ pub mod checkpoint;
 pub mod config;
 pub mod error;
 pub mod evaluation;
+#[doc(hidden)]
+pub mod hostile;
 pub mod learner;
+pub mod lock;
 pub mod logging;
 pub mod metrics;
 pub mod optimizer;
 pub mod policy;
 pub mod rollout;
 pub mod run;
+pub mod statistics;
 pub mod supervised;
 pub mod trainer;
 pub mod training;

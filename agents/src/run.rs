@@ -3,14 +3,17 @@
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
-use crate::checkpoint;
+use crate::checkpoint::{self, staging};
 use crate::config::RunConfig;
+use crate::lock::{LOCK, Owner, RunLock};
 use crate::logging::{EventLog, MetricsLog};
 use crate::metrics::Metrics;
 use crate::supervised::test::Generalization;
 use crate::supervised::{self, TestReport};
+use crate::trainer::SavedTrainer;
 use crate::training::{Training, training};
 use crate::{Error, Result};
 
@@ -24,7 +27,11 @@ pub struct Run {
     checkpointed: Option<u64>,
     test_report: Option<TestReport>,
     started: Instant,
+    lock: RunLock,
 }
+
+/// The run directory's file with the resolved configuration.
+const CONFIG: &str = "config.toml";
 
 /// Why training stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,46 +48,103 @@ impl Run {
     /// # Errors
     /// [`Error::RunDirectory`] where the directory is in use, [`Error::Config`] on an impossible configuration.
     pub fn start(config: &RunConfig, directory: &Path, command_line: &str) -> Result<Self> {
+        Self::start_with(config, directory, command_line, training)
+    }
+
+    /// [`Run::start`] with a training of your own, e.g. a [`Trainer`](crate::Trainer) in environments that no
+    /// configuration names.
+    ///
+    /// # Errors
+    /// As [`Run::start`], and where `make` fails.
+    pub fn start_with(
+        config: &RunConfig,
+        directory: &Path,
+        command_line: &str,
+        make: impl FnOnce(&RunConfig) -> Result<Box<dyn Training>>,
+    ) -> Result<Self> {
         config.check()?;
         fs::create_dir_all(directory).map_err(Error::io("cannot create", directory))?;
-        let mut listing = fs::read_dir(directory).map_err(Error::io("cannot list", directory))?;
-        if listing.next().is_some() {
-            return Err(Error::RunDirectory {
-                path: directory.to_path_buf(),
-                problem: "is not empty: give another with --run-dir, or continue this run with `stpn resume`".into(),
-            });
+        // Before the lock too, so that nothing is put into a directory that is not a run's.
+        refuse_used(directory)?;
+        let lock = RunLock::take(directory)?;
+        refuse_used(directory)?;
+        let training = make(config)?;
+        Self::begin(directory, config.clone(), training, lock, command_line)
+    }
+
+    /// Continues the run in `directory` from its newest sound checkpoint, or begins it again from its configuration
+    /// where it has none yet; returns what was passed over as damaged. `change` may alter the configuration, e.g. the
+    /// number of updates.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] where there are checkpoints and none can be used, [`Error::RunDirectory`] where another
+    /// process has the run or there is none.
+    pub fn resume(directory: &Path, change: impl FnOnce(&mut RunConfig)) -> Result<(Self, Vec<Error>)> {
+        Self::resume_with(directory, change, training)
+    }
+
+    /// [`Run::resume`] with a training of your own.
+    ///
+    /// # Errors
+    /// As [`Run::resume`], and where `make` fails.
+    pub fn resume_with(
+        directory: &Path,
+        change: impl FnOnce(&mut RunConfig),
+        make: impl FnOnce(&RunConfig) -> Result<Box<dyn Training>>,
+    ) -> Result<(Self, Vec<Error>)> {
+        let checkpoints = directory.join("checkpoints");
+        if !checkpoints.is_dir() && !directory.join(CONFIG).is_file() {
+            let problem = "holds no run: it has neither checkpoints nor a config.toml".into();
+            return Err(Error::RunDirectory { path: directory.to_path_buf(), problem });
         }
-        let training = training(config)?;
-        let path = directory.join("config.toml");
+        let lock = RunLock::take(directory)?;
+        staging::clean(&checkpoints)?;
+        if !has_checkpoints(&checkpoints)? {
+            let mut config = read_config(&directory.join(CONFIG))?;
+            change(&mut config);
+            config.check()?;
+            let training = make(&config)?;
+            let run = Self::begin(directory, config, training, lock, "stpn resume (no checkpoint yet)")?;
+            return Ok((run, Vec::new()));
+        }
+        let (saved, damaged) = checkpoint::newest(&checkpoints)?;
+        let mut config = saved.config.clone();
+        change(&mut config);
+        config.check()?;
+        let mut training = make(&config)?;
+        let state = saved.trainer(training.layout())?;
+        training.restore(state)?;
+        staging::replace(&directory.join(CONFIG), config.to_toml()?.as_bytes())?;
+        let [_, (_, step)] = training.counters();
+        let mut run = Self::open(directory, config, training, lock, Some(step))?;
+        run.checkpointed = Some(saved.progress.update);
+        Ok((run, damaged))
+    }
+
+    /// A run at its first step.
+    fn begin(
+        directory: &Path,
+        config: RunConfig,
+        training: Box<dyn Training>,
+        lock: RunLock,
+        command_line: &str,
+    ) -> Result<Self> {
         let text = config.to_toml()?;
-        fs::write(&path, &text).map_err(Error::io("cannot write", &path))?;
-        let mut run = Self::open(directory, config.clone(), training)?;
+        staging::replace(&directory.join(CONFIG), text.as_bytes())?;
+        let mut run = Self::open(directory, config, training, lock, None)?;
         run.events.text(0, "command_line", &format!("    {command_line}"));
         run.events.text(0, "config", &indented(&text));
         Ok(run)
     }
 
-    /// Continues the run in `directory` from its newest sound checkpoint; returns what was passed over as damaged.
-    /// `change` may alter the configuration, e.g. the number of updates.
-    ///
-    /// # Errors
-    /// [`Error::Checkpoint`] where no checkpoint can be used.
-    pub fn resume(directory: &Path, change: impl FnOnce(&mut RunConfig)) -> Result<(Self, Vec<Error>)> {
-        let (saved, damaged) = checkpoint::newest(&directory.join("checkpoints"))?;
-        let mut config = saved.config.clone();
-        change(&mut config);
-        let mut training = training(&config)?;
-        let state = saved.trainer(training.layout())?;
-        training.restore(state)?;
-        let path = directory.join("config.toml");
-        fs::write(&path, config.to_toml()?).map_err(Error::io("cannot write", &path))?;
-        let mut run = Self::open(directory, config, training)?;
-        run.checkpointed = Some(saved.progress.update);
-        Ok((run, damaged))
-    }
-
-    fn open(directory: &Path, config: RunConfig, training: Box<dyn Training>) -> Result<Self> {
-        let [(_, update), (_, step)] = training.counters();
+    fn open(
+        directory: &Path,
+        config: RunConfig,
+        training: Box<dyn Training>,
+        lock: RunLock,
+        step: Option<u64>,
+    ) -> Result<Self> {
+        let [(_, update), _] = training.counters();
         Ok(Self {
             directory: directory.to_path_buf(),
             metrics: MetricsLog::open(&directory.join("metrics.jsonl"), update)?,
@@ -90,7 +154,28 @@ impl Run {
             checkpointed: None,
             test_report: None,
             started: Instant::now(),
+            lock,
         })
+    }
+
+    /// What to do where an environment hangs: its thread cannot be stopped, so `end`, called from another thread
+    /// with the error after the last good state was checkpointed, should end the process. Without this, a run waits.
+    pub fn on_hang(&mut self, end: impl Fn(Error) + Send + Sync + 'static) {
+        let (directory, config) = (self.directory.clone(), self.config.clone());
+        let layout = self.training.layout().clone();
+        self.training.on_hang(Arc::new(move |saved: &SavedTrainer, error: Error| {
+            let checkpoints = directory.join("checkpoints");
+            let there = checkpoints.join(checkpoint::directory_name(saved.progress.update)).exists();
+            if !there && let Err(error) = checkpoint::write(&checkpoints, &config, &layout, saved, false) {
+                tracing::warn!("{}", not_saved(&directory, saved.progress.update, error));
+            }
+            end(error);
+        }));
+    }
+
+    /// The process that had the run before and was killed, or crashed.
+    pub fn killed(&self) -> Option<&Owner> {
+        self.lock.stale()
     }
 
     /// The run's directory.
@@ -120,12 +205,15 @@ impl Run {
             let mut metrics = match self.training.update() {
                 Ok(metrics) => metrics,
                 Err(error) => {
-                    self.save_last_good()?;
+                    // The failure that matters is the update's.
+                    if let Err(error) = self.save_last_good() {
+                        tracing::warn!("{error}");
+                    }
                     return Err(error);
                 }
             };
             metrics.set("time/elapsed_seconds", self.started.elapsed().as_secs_f64());
-            self.log(&metrics)?;
+            self.log(&metrics);
             let due = self.training.progress().update.is_multiple_of(self.config.checkpoint().every);
             let best = self.training.note_best(due);
             if due || best {
@@ -162,8 +250,9 @@ impl Run {
         let path = self.directory.join("test.json");
         let text = serde_json::to_string_pretty(&report)
             .map_err(|error| Error::RunDirectory { path: path.clone(), problem: error.to_string() })?;
-        fs::write(&path, text + "\n").map_err(Error::io("cannot write", &path))?;
+        staging::replace(&path, (text + "\n").as_bytes())?;
         let [_, (_, step)] = self.training.counters();
+        self.events.epilogue(step);
         self.events.scalars(step, &report.scores.metrics("test"));
         for Generalization { interval, scores } in &report.generalization {
             self.events.scalars(*interval as u64, &scores.metrics("generalization"));
@@ -173,25 +262,22 @@ impl Run {
     }
 
     /// Writes an update's metrics, and histograms where they are due.
-    fn log(&mut self, metrics: &Metrics) -> Result<()> {
+    fn log(&mut self, metrics: &Metrics) {
         let counters = self.training.counters();
         let [(_, update), (_, step)] = counters;
         let config = self.config.log();
         if update.is_multiple_of(config.every) {
-            self.metrics.write(&counters, metrics)?;
+            self.metrics.write(&counters, metrics);
             self.events.scalars(step, metrics);
         }
         if update.is_multiple_of(config.histograms_every) || update == 1 {
             self.events.histograms(step, &self.training.histograms());
         }
-        Ok(())
     }
 
     fn checkpoint(&mut self, best: bool) -> Result<()> {
         let saved = self.training.save()?;
-        checkpoint::write(&self.directory.join("checkpoints"), &self.config, self.training.layout(), &saved, best)?;
-        self.checkpointed = Some(saved.progress.update);
-        Ok(())
+        self.write(&saved, best)
     }
 
     /// Checkpoints the state before the update that failed.
@@ -200,9 +286,68 @@ impl Run {
         if self.checkpointed == Some(saved.progress.update) {
             return Ok(());
         }
-        checkpoint::write(&self.directory.join("checkpoints"), &self.config, self.training.layout(), &saved, false)?;
+        self.write(&saved, false)
+    }
+
+    fn write(&mut self, saved: &SavedTrainer, best: bool) -> Result<()> {
+        // The logs first: a checkpoint ahead of them would leave a gap.
+        self.metrics.sync();
+        self.events.sync();
+        let (checkpoints, update) = (self.directory.join("checkpoints"), saved.progress.update);
+        checkpoint::write(&checkpoints, &self.config, self.training.layout(), saved, best)
+            .map_err(|error| not_saved(&self.directory, update, error))?;
+        self.checkpointed = Some(update);
         Ok(())
     }
+}
+
+/// The error of a checkpoint that could not be written, with what the run still has.
+fn not_saved(directory: &Path, update: u64, reason: Error) -> Error {
+    let names = checkpoint::read::directory_names(&directory.join("checkpoints")).unwrap_or_default();
+    let left = match names.last() {
+        Some(name) => format!("The run's last one, {name}, is intact"),
+        None => "The run has none yet".to_string(),
+    };
+    Error::NotSaved { run: directory.to_path_buf(), update, left, reason: Box::new(reason) }
+}
+
+/// Refuses a directory that holds anything but what a run leaves that ended before it began.
+fn refuse_used(directory: &Path) -> Result<()> {
+    let harmless = [LOCK.to_string(), format!(".{CONFIG}.partial")];
+    for entry in fs::read_dir(directory).map_err(Error::io("cannot list", directory))? {
+        let name = entry.map_err(Error::io("cannot list", directory))?.file_name();
+        if !harmless.iter().any(|known| name == known.as_str()) {
+            return Err(Error::RunDirectory {
+                path: directory.to_path_buf(),
+                problem: "is not empty: give another with --run-dir, or continue this run with `stpn resume`".into(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn has_checkpoints(directory: &Path) -> Result<bool> {
+    Ok(directory.is_dir() && !checkpoint::read::directory_names(directory)?.is_empty())
+}
+
+/// The configuration with which the run in `directory` goes on, unless it is changed.
+///
+/// # Errors
+/// [`Error::Checkpoint`] where its checkpoints cannot be used, [`Error::Config`] or [`Error::Io`] where it has none
+/// and no sound `config.toml`.
+pub fn saved_config(directory: &Path) -> Result<RunConfig> {
+    let checkpoints = directory.join("checkpoints");
+    if has_checkpoints(&checkpoints)? {
+        return Ok(checkpoint::newest(&checkpoints)?.0.config);
+    }
+    read_config(&directory.join(CONFIG))
+}
+
+fn read_config(path: &Path) -> Result<RunConfig> {
+    let text = fs::read_to_string(path).map_err(Error::io("cannot read", path))?;
+    let table =
+        text.parse().map_err(|error: toml::de::Error| Error::config(path.display().to_string(), error.to_string()))?;
+    RunConfig::from_table(table)
 }
 
 /// Markdown that shows `text` as it is.

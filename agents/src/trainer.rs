@@ -1,36 +1,48 @@
 //! The training loop's body: collect a rollout, learn from it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Instant;
 
 use candle_core::{DType, Device};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use stpn_envs::{Env, Episode, VectorEnv};
+use stpn_random::{Purpose, Stream};
 
-use crate::algorithms::{AlgorithmConfig, a2c};
+use crate::advantage::{Advantages, generalized_advantages};
+use crate::algorithms::{AlgorithmConfig, Experience, Moment, PpoState, a2c, ppo};
 use crate::config::AgentConfig;
-use crate::evaluation::energy_mask;
+use crate::evaluation::{EvaluationOptions, Subject, energy_mask, evaluate};
 use crate::learner::Learner;
 use crate::metrics::Metrics;
 use crate::optimizer::Adam;
 use crate::policy::ActorCritic;
 use crate::rollout::worker::{EnergySampling, SavedWorker};
-use crate::rollout::{Fragment, Worker};
+use crate::rollout::{FailureWatch, Fragment, Normalization, Worker};
+use crate::statistics::Moments;
+use crate::training::OnHang;
 use crate::{Error, Result};
 
 /// Updates whose mean returns make up `charts/episodic_return_recent`.
 const RECENT_UPDATES: usize = 50;
+
+/// [`stpn_envs::vector::MakeEnv`] that a trainer can keep.
+type SharedMakeEnv = dyn Fn(usize) -> stpn_envs::Result<Box<dyn Env>> + Send + Sync;
 
 /// An agent under training, between two updates.
 pub struct Trainer {
     config: AgentConfig,
     learner: Learner,
     workers: Vec<Worker>,
+    failures: FailureWatch,
     progress: Progress,
-    /// The workers as they were before the update that runs or ran last.
-    before: Vec<SavedWorker>,
-    progress_before: Progress,
+    /// Mean return of the evaluation after the last update, where one was due.
+    evaluated: Option<f64>,
+    /// Makes environments for evaluation.
+    make: Arc<SharedMakeEnv>,
+    /// Everything as it was before the update that runs or ran last.
+    before: SavedTrainer,
 }
 
 /// How far a run has come. Saved in every checkpoint.
@@ -44,8 +56,14 @@ pub struct Progress {
     pub episodes: u64,
     /// Mean returns of the last updates in which an episode ended.
     pub recent_returns: VecDeque<f64>,
-    /// Best mean of `recent_returns` at a checkpoint so far.
+    /// Best mean return so far: of evaluations where there are any, else of `recent_returns` at checkpoints.
     pub best_return: Option<f64>,
+    /// Statistics for normalising observations and rewards.
+    #[serde(default, skip_serializing_if = "Normalization::is_off")]
+    pub normalization: Normalization,
+    /// What PPO carries from update to update.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ppo: Option<PpoState>,
     /// Best validation of a supervised task so far.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best_validation: Option<Validation>,
@@ -69,7 +87,7 @@ impl Progress {
 }
 
 /// Everything a trainer needs to continue bit for bit.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct SavedTrainer {
     /// Counters and best-so-far.
     pub progress: Progress,
@@ -88,51 +106,60 @@ impl Trainer {
     /// Fails on an impossible configuration or an environment that cannot be made.
     pub fn new(config: &AgentConfig) -> Result<Self> {
         let env = config.env.clone();
-        Self::with_environments(config, &|_| env.make())
+        Self::with_environments(config, move |_| env.make())
     }
 
-    /// A new agent in environments of your own: `make(index)` is called once per environment and `config.env` ignored.
+    /// A new agent in environments of your own: `make(index)` is called once per environment, and again for
+    /// evaluations; `config.env` is ignored.
     ///
     /// # Errors
     /// Fails on an impossible configuration or an environment that cannot be made.
     pub fn with_environments(
         config: &AgentConfig,
-        make: &(dyn Fn(usize) -> stpn_envs::Result<Box<dyn Env>> + Sync),
+        make: impl Fn(usize) -> stpn_envs::Result<Box<dyn Env>> + Send + Sync + 'static,
     ) -> Result<Self> {
         config.check()?;
         // Blocks run side by side, so products inside one run on one thread and never depend on how many there are.
         gemm::set_threading_threshold(usize::MAX);
         let AgentConfig { rollout, seed, .. } = config;
-        let envs = VectorEnv::new(make, rollout.environments, rollout.group_size(), *seed)?;
+        let envs = VectorEnv::new(&make, rollout.environments, rollout.group_size(), *seed)?;
         let (observations, actions) = (envs.observation_space().clone(), envs.action_space().clone());
         let policy = ActorCritic::new(&config.policy, &observations, &actions, *seed, DType::F32, &Device::Cpu)?;
-        let energy = EnergySampling { input_mask: energy_mask(&config.log.energy_skip_inputs, observations.len())? };
+        config.algorithm.check_distribution(policy.distribution())?;
+        let input_mask = energy_mask(&config.log.energy_skip_inputs, policy.cell().input_size())?;
+        let failures = FailureWatch::new(rollout, envs.groups());
+        let make: Arc<SharedMakeEnv> = Arc::new(make);
         let workers = envs
             .into_groups()
             .into_iter()
-            .map(|group| {
-                let fragment = Fragment::new(
-                    rollout.steps,
-                    group.len(),
-                    rollout.sequence_length(),
-                    observations.len(),
-                    policy.state_len(),
-                    policy.distribution(),
-                );
-                Worker::new(group, fragment, *seed, policy.state_len())
+            .map(|mut group| {
+                group.set_on_failure(failures.policy(&make));
+                let (steps, length) = (rollout.steps, rollout.sequence_length());
+                let fragment = Fragment::new(steps, group.len(), length, &observations, &policy);
+                Worker::new(group, fragment, *seed)
             })
             .collect::<Result<Vec<_>>>()?;
+        let progress = Progress {
+            normalization: Normalization::new(&config.normalization, &observations)?,
+            ppo: match &config.algorithm {
+                AlgorithmConfig::Ppo(config) => Some(PpoState::new(config, *seed)),
+                AlgorithmConfig::A2c(_) => None,
+            },
+            ..Progress::default()
+        };
         let mut trainer = Self {
-            before: vec![SavedWorker::default(); workers.len()],
+            before: SavedTrainer { workers: vec![SavedWorker::default(); workers.len()], ..SavedTrainer::default() },
             learner: Learner::new(policy, &config.optimizer)?,
             workers,
-            progress: Progress::default(),
-            progress_before: Progress::default(),
+            progress,
+            evaluated: None,
+            make,
+            failures,
             config: config.clone(),
         };
         // One worker measures energy for all: the mean over its environments estimates the mean over every one.
         if let Some(first) = trainer.workers.first_mut() {
-            first.set_energy(Some(energy));
+            first.set_energy(Some(EnergySampling { input_mask }));
         }
         Ok(trainer)
     }
@@ -165,27 +192,38 @@ impl Trainer {
     pub fn update(&mut self) -> Result<Metrics> {
         self.remember()?;
         let start = Instant::now();
-        let policy = self.learner.policy().prepare()?;
-        self.workers.par_iter_mut().try_for_each(|worker| worker.collect(&policy))?;
+        let (policy, normalization) = (self.learner.prepare()?, &self.progress.normalization);
+        let workers = &mut self.workers;
+        let collect = || workers.par_iter_mut().try_for_each(|worker| worker.collect(&policy, normalization));
+        self.failures.guard(collect, &self.before)?;
+        drop(policy);
         let collected = Instant::now();
 
-        let update = self.progress.update + 1;
-        let learning_rate = self.config.optimizer.learning_rate.at(self.progress.env_steps);
+        let at = Moment { update: self.progress.update + 1, env_steps: self.progress.env_steps };
+        let learning_rate = self.config.optimizer.learning_rate.at(at.env_steps);
         let mut metrics = self.rollout_metrics()?;
+        self.failures.note(&mut self.workers, &mut metrics)?;
         metrics.set("charts/learning_rate", learning_rate);
-        if update > self.config.training.warmup_updates {
-            let losses = match &self.config.algorithm {
-                AlgorithmConfig::A2c(config) => {
-                    let (gradient, mut losses) = a2c::gradient(config, &self.learner, &self.workers)?;
-                    losses.set("losses/grad_norm", self.learner.step(gradient, learning_rate, update)?);
-                    losses
-                }
-            };
-            metrics.extend(&losses);
+        if self.progress.normalization.returns.is_some() {
+            let gamma = self.config.algorithm.gamma();
+            let moments: Vec<Moments> =
+                self.workers.par_iter_mut().map(|worker| worker.discounted_returns(gamma)).collect();
+            self.progress.normalization.merge_returns(&moments);
         }
+        if at.update > self.config.training.warmup_updates {
+            metrics.extend(&self.learn(learning_rate, at)?);
+        }
+        // Only now: what was learned from was seen with the old statistics.
+        let moments = self.workers.iter().map(Worker::observation_moments);
+        self.progress.normalization.merge_observations(moments);
         self.count(&mut metrics);
+        let learned = Instant::now();
+        if self.config.evaluation.is_due(at.update) {
+            self.evaluate(&mut metrics)?;
+            metrics.set("time/evaluation_seconds", learned.elapsed().as_secs_f64());
+        }
 
-        let (rollout, total) = ((collected - start).as_secs_f64(), start.elapsed().as_secs_f64());
+        let (rollout, total) = ((collected - start).as_secs_f64(), (learned - start).as_secs_f64());
         let steps = (self.config.rollout.environments * self.config.rollout.steps) as f64;
         metrics.set("charts/env_steps_per_second", steps / total);
         metrics.set("time/rollout_seconds", rollout);
@@ -193,10 +231,62 @@ impl Trainer {
         Ok(metrics)
     }
 
+    /// Learns from the rollout.
+    fn learn(&mut self, learning_rate: f64, at: Moment) -> Result<Metrics> {
+        let (algorithm, normalization) = (&self.config.algorithm, &self.progress.normalization);
+        let fragments: Vec<&Fragment> = self.workers.iter().map(Worker::fragment).collect();
+        let advantages: Vec<Advantages> = fragments
+            .par_iter()
+            .map(|fragment| {
+                let mut rewards = normalization.rewards(&fragment.rewards);
+                if algorithm.clip_rewards() {
+                    rewards.iter_mut().for_each(|r| *r = if *r == 0.0 { 0.0 } else { r.signum() });
+                }
+                generalized_advantages(fragment, &rewards, algorithm.gamma(), algorithm.gae_lambda())
+            })
+            .collect();
+        match algorithm {
+            AlgorithmConfig::A2c(config) => {
+                let experience = Experience { fragments, advantages: &advantages };
+                a2c::update(config, &mut self.learner, &experience, learning_rate, at)
+            }
+            AlgorithmConfig::Ppo(config) => {
+                let state = self.progress.ppo.get_or_insert_with(|| PpoState::new(config, self.config.seed));
+                let (learner, workers) = (&mut self.learner, &mut self.workers[..]);
+                ppo::update(config, state, learner, workers, &advantages, learning_rate, at)
+            }
+        }
+    }
+
+    /// Measures the present policy on episodes of its own: the same ones every time, of other streams than training's.
+    fn evaluate(&mut self, metrics: &mut Metrics) -> Result<()> {
+        let evaluation = &self.config.evaluation;
+        let options = EvaluationOptions {
+            episodes: evaluation.episodes,
+            // Not the run's seed itself, so that `stpn eval --seed` with that seed meets other episodes.
+            seed: Stream::new(self.config.seed, Purpose::Evaluation, 1).next_u64(),
+            deterministic: evaluation.deterministic,
+            energy_skip_inputs: self.config.log.energy_skip_inputs.clone(),
+        };
+        let policy = self.learner.prepare()?;
+        let subject = Subject { policy: &policy, normalization: &self.progress.normalization };
+        let result = evaluate(self.make.as_ref(), Some(&subject), &options)?;
+        metrics.set("eval/episodic_return", result.mean_return());
+        metrics.set("eval/episodic_return_std", result.std_return());
+        metrics.set("eval/episodic_length", result.mean_length());
+        self.evaluated = Some(result.mean_return());
+        Ok(())
+    }
+
     /// Keeps the state before an update, so that a failing one can be undone.
     fn remember(&mut self) -> Result<()> {
-        self.progress_before.clone_from(&self.progress);
-        self.workers.par_iter_mut().zip(&mut self.before).try_for_each(|(worker, saved)| worker.save(saved))
+        self.evaluated = None;
+        let before = &mut self.before;
+        before.progress.clone_from(&self.progress);
+        before.parameters.clear();
+        before.parameters.extend_from_slice(self.learner.values());
+        before.adam.clone_from(self.learner.adam());
+        self.workers.par_iter_mut().zip(&mut before.workers).try_for_each(|(worker, saved)| worker.save(saved))
     }
 
     /// What the rollout says by itself; refuses one that is not finite.
@@ -205,7 +295,7 @@ impl Trainer {
             let fragment = worker.fragment();
             if let Some(n) = fragment.values.iter().position(|v| !v.is_finite()) {
                 return Err(Error::NotFinite {
-                    what: format!("the value estimate at rollout step {}", n / fragment.batch),
+                    what: format!("the value estimate at rollout step {}", n / fragment.shape.batch),
                     update: self.progress.update + 1,
                     remedy: "the recurrent state or a parameter overflowed: lower optimizer.learning_rate".into(),
                 });
@@ -246,12 +336,16 @@ impl Trainer {
         }
     }
 
-    /// True, and remembered, where the recent return is the best at a checkpoint so far.
-    pub fn note_best(&mut self) -> bool {
-        let recent = self.progress.recent_return();
-        let better = recent.is_some_and(|recent| self.progress.best_return.is_none_or(|best| recent > best));
+    /// True, and remembered, where the policy is the best so far: in the evaluation after the last update where there
+    /// are evaluations, else by its recent return at a checkpoint that is `due`.
+    pub fn note_best(&mut self, due: bool) -> bool {
+        let mean = match self.config.evaluation.every {
+            0 => self.progress.recent_return().filter(|_| due),
+            _ => self.evaluated,
+        };
+        let better = mean.is_some_and(|mean| self.progress.best_return.is_none_or(|best| mean > best));
         if better {
-            self.progress.best_return = recent;
+            self.progress.best_return = mean;
         }
         better
     }
@@ -263,17 +357,22 @@ impl Trainer {
     pub fn save(&mut self) -> Result<SavedTrainer> {
         let mut workers = vec![SavedWorker::default(); self.workers.len()];
         self.workers.par_iter_mut().zip(&mut workers).try_for_each(|(worker, saved)| worker.save(saved))?;
-        Ok(self.saved(self.progress.clone(), workers))
+        Ok(SavedTrainer {
+            progress: self.progress.clone(),
+            parameters: self.learner.values().to_vec(),
+            adam: self.learner.adam().clone(),
+            workers,
+        })
     }
 
     /// Everything needed to continue from before the update that failed.
     pub fn last_good(&self) -> SavedTrainer {
-        self.saved(self.progress_before.clone(), self.before.clone())
+        self.before.clone()
     }
 
-    fn saved(&self, progress: Progress, workers: Vec<SavedWorker>) -> SavedTrainer {
-        let parameters = self.learner.values().to_vec();
-        SavedTrainer { progress, parameters, adam: self.learner.adam().clone(), workers }
+    /// Whom to call where an environment hangs.
+    pub fn on_hang(&mut self, on_hang: OnHang) {
+        self.failures.on_hang(on_hang);
     }
 
     /// Continues from a saved state of the same configuration.
@@ -284,6 +383,9 @@ impl Trainer {
         if saved.workers.len() != self.workers.len() {
             let problem = format!("{} saved workers where {} are needed", saved.workers.len(), self.workers.len());
             return Err(Error::config("checkpoint", problem));
+        }
+        if saved.progress.normalization.observations.len() != self.progress.normalization.observations.len() {
+            return Err(Error::config("checkpoint", "its observation statistics are of another environment"));
         }
         self.learner.restore(saved.parameters, saved.adam)?;
         self.workers.iter_mut().zip(&saved.workers).try_for_each(|(worker, saved)| worker.restore(saved))?;

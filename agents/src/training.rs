@@ -1,10 +1,15 @@
 //! What a run needs of the training it drives: an agent's in an environment, or a network's on a supervised task.
 
+use std::sync::Arc;
+
 use crate::logging::Histogram;
 use crate::metrics::Metrics;
 use crate::optimizer::FlatLayout;
 use crate::trainer::{Progress, SavedTrainer, Trainer};
-use crate::{Result, RunConfig};
+use crate::{Error, Result, RunConfig};
+
+/// Called from another thread where an environment hangs, with the state before the update that is under way.
+pub type OnHang = Arc<dyn Fn(&SavedTrainer, Error) + Send + Sync>;
 
 /// A training, between two updates.
 pub trait Training: Send {
@@ -45,6 +50,9 @@ pub trait Training: Send {
     /// # Errors
     /// Fails, naming what differs, where the state is of another configuration.
     fn restore(&mut self, saved: SavedTrainer) -> Result<()>;
+
+    /// Whom to call where an environment hangs; nobody where there is none.
+    fn on_hang(&mut self, _on_hang: OnHang) {}
 
     /// Histograms of parameters and states, by name.
     fn histograms(&self) -> Vec<(String, Histogram)>;
@@ -88,7 +96,7 @@ impl Training for Trainer {
     }
 
     fn note_best(&mut self, due: bool) -> bool {
-        due && Self::note_best(self)
+        Self::note_best(self, due)
     }
 
     fn layout(&self) -> &FlatLayout {
@@ -105,6 +113,10 @@ impl Training for Trainer {
 
     fn restore(&mut self, saved: SavedTrainer) -> Result<()> {
         Self::restore(self, saved)
+    }
+
+    fn on_hang(&mut self, on_hang: OnHang) {
+        Self::on_hang(self, on_hang);
     }
 
     /// Of every parameter, and of the recurrent state of the first environments.

@@ -87,10 +87,14 @@ pub enum Error {
     },
 
     /// An environment of a vector failed or panicked.
-    #[error("environment {index} (seed {seed}) failed at its step {step}: {problem}")]
+    #[error("environment {index} (`{environment}`, worker {worker}, seed {seed}) failed at its step {step}: {problem}")]
     Worker {
+        /// Its name.
+        environment: String,
         /// Global index of the environment.
         index: usize,
+        /// Number of the group that steps it.
+        worker: usize,
         /// Seed of its stream.
         seed: u64,
         /// Steps it had taken.

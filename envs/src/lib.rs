@@ -83,6 +83,8 @@
 
 #![cfg_attr(not(feature = "mujoco"), forbid(unsafe_code))]
 
+#[cfg(feature = "atari")]
+pub mod atari;
 pub mod check_env;
 pub mod classic;
 pub mod env;
@@ -93,6 +95,7 @@ pub mod maze;
 #[cfg(feature = "mujoco")]
 pub mod mujoco;
 mod panic;
+pub mod pixels;
 pub mod registry;
 pub mod space;
 pub mod state;

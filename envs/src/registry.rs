@@ -44,6 +44,9 @@ pub enum EnvConfig {
     Acrobot(AcrobotConfig),
     /// [`crate::classic::Memory`]
     Memory(MemoryConfig),
+    /// [`crate::atari`]
+    #[cfg(feature = "atari")]
+    Atari(crate::atari::AtariConfig),
     /// [`crate::mujoco::InvertedPendulum`]
     #[cfg(feature = "mujoco")]
     InvertedPendulum(InvertedPendulumConfig),
@@ -128,6 +131,12 @@ pub const ENVIRONMENTS: &[Entry] = &[
         name: "memory",
         summary: "name a symbol shown some steps ago",
         default: || EnvConfig::Memory(MemoryConfig::default()),
+    },
+    #[cfg(feature = "atari")]
+    Entry {
+        name: "atari",
+        summary: "an Atari 2600 game, Pong unless env.game says otherwise",
+        default: || EnvConfig::Atari(crate::atari::AtariConfig::default()),
     },
     #[cfg(feature = "mujoco")]
     Entry {
@@ -215,6 +224,8 @@ impl EnvConfig {
             Self::MountainCarContinuous(_) => "mountain-car-continuous",
             Self::Acrobot(_) => "acrobot",
             Self::Memory(_) => "memory",
+            #[cfg(feature = "atari")]
+            Self::Atari(_) => "atari",
             #[cfg(feature = "mujoco")]
             Self::InvertedPendulum(_) => "inverted-pendulum",
             #[cfg(feature = "mujoco")]
@@ -252,6 +263,8 @@ impl EnvConfig {
             Self::MountainCarContinuous(config) => Box::new(config.make()?),
             Self::Acrobot(config) => Box::new(config.make()?),
             Self::Memory(config) => Box::new(Memory::new(config.clone())?),
+            #[cfg(feature = "atari")]
+            Self::Atari(config) => config.make()?,
             #[cfg(feature = "mujoco")]
             Self::InvertedPendulum(config) => Box::new(config.make()?),
             #[cfg(feature = "mujoco")]

@@ -1,48 +1,150 @@
 //! Sequences as a loss sees them.
 
 use crate::advantage::Advantages;
+use crate::policy::Inputs;
 use crate::policy::distribution::ActionBuffer;
-use crate::rollout::Fragment;
+use crate::rollout::{Fragment, Observations};
 
-/// B training sequences of L steps from their exact initial states; every slice is time-major.
-#[derive(Clone, Debug)]
-pub struct SequenceBatch<'a> {
-    /// Steps L.
-    pub steps: usize,
-    /// Sequences B.
-    pub batch: usize,
-    /// `[L, B, O]`
-    pub observations: &'a [f32],
-    /// `[L, B]` 1 where an episode starts.
-    pub episode_starts: &'a [u8],
-    /// `[B, S]` recurrent states before the first step.
-    pub state: &'a [f32],
-    /// `[L, B]`
-    pub actions: ActionBuffer,
-    /// `[L, B]`
-    pub advantages: &'a [f32],
-    /// `[L, B]`
-    pub returns: &'a [f32],
+/// Which training sequence: a segment of one environment's fragment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SequenceId {
+    /// Number of the worker.
+    pub worker: usize,
+    /// Number of the segment along time.
+    pub segment: usize,
+    /// The environment among the worker's.
+    pub environment: usize,
 }
 
-impl<'a> SequenceBatch<'a> {
-    /// Training sequence number `segment` of every environment of a fragment, without copying observations.
-    pub fn segment(fragment: &'a Fragment, advantages: &'a Advantages, segment: usize) -> Self {
-        let batch = fragment.batch;
-        let start = segment * fragment.sequence_length;
-        let steps = fragment.sequence_length.min(fragment.steps - start);
-        let now = start * batch..(start + steps) * batch;
-        let observation = fragment.observations.len() / ((fragment.steps + 1) * batch);
-        let state = fragment.sequence_states.len() / fragment.segments();
-        Self {
+/// Every training sequence of a rollout, worker by worker, segment by segment.
+pub fn sequences(fragments: &[&Fragment]) -> Vec<SequenceId> {
+    let of_worker = |(worker, fragment): (usize, &&Fragment)| {
+        let (segments, batch) = (fragment.shape.segments(), fragment.shape.batch);
+        (0..segments)
+            .flat_map(move |segment| (0..batch).map(move |environment| SequenceId { worker, segment, environment }))
+    };
+    fragments.iter().enumerate().flat_map(of_worker).collect()
+}
+
+/// B training sequences of at most L steps from their exact initial states. Every `[L, B]` buffer is time-major.
+///
+/// Shorter sequences are padded behind their last step, where nothing reaches a state that counts; their padding has
+/// no loss.
+#[derive(Clone, Debug)]
+pub struct SequenceBatch {
+    /// Steps L.
+    pub steps: usize,
+    /// `[B]` steps of each sequence.
+    pub lengths: Vec<usize>,
+    /// `[L, B, O]`
+    pub observations: Observations,
+    /// `[L, B]` 1 where an episode starts.
+    pub episode_starts: Vec<u8>,
+    /// `[B, S]` recurrent states before the first step.
+    pub state: Vec<f32>,
+    /// `[L, B]`
+    pub actions: ActionBuffer,
+    /// Numbers A in an action.
+    pub action_len: usize,
+    /// `[L, B]` log-probabilities under the policy that acted.
+    pub log_probs: Vec<f32>,
+    /// `[L, B, P]` parameters of the distributions that the actions were drawn from.
+    pub distributions: Vec<f32>,
+    /// `[L, B]` values of the policy that acted.
+    pub values: Vec<f32>,
+    /// `[L, B]`
+    pub advantages: Vec<f32>,
+    /// `[L, B]`
+    pub returns: Vec<f32>,
+}
+
+impl SequenceBatch {
+    /// Copies the sequences `ids` out of the workers' fragments.
+    ///
+    /// # Panics
+    /// If `ids` is empty.
+    pub fn gather(fragments: &[&Fragment], advantages: &[Advantages], ids: &[SequenceId]) -> Self {
+        let first = fragments[ids[0].worker];
+        let shape = first.shape;
+        let lengths: Vec<usize> = ids.iter().map(|id| fragments[id.worker].shape.segment_steps(id.segment)).collect();
+        let steps = lengths.iter().copied().max().unwrap_or(0);
+        let n = steps * ids.len();
+        let floats = |width: usize| Vec::with_capacity(n * width);
+        let mut batch = Self {
             steps,
-            batch,
-            observations: &fragment.observations[now.start * observation..now.end * observation],
-            episode_starts: &fragment.episode_starts[now.clone()],
-            state: &fragment.sequence_states[segment * state..(segment + 1) * state],
-            actions: fragment.actions.range(now.clone()),
-            advantages: &advantages.advantages[now.clone()],
-            returns: &advantages.returns[now],
+            observations: first.observations.empty_like(n * shape.observation),
+            episode_starts: Vec::with_capacity(n),
+            state: Vec::with_capacity(ids.len() * shape.state),
+            actions: first.actions.empty_like(n, shape.action),
+            action_len: shape.action,
+            log_probs: floats(1),
+            distributions: floats(shape.distribution),
+            values: floats(1),
+            advantages: floats(1),
+            returns: floats(1),
+            lengths,
+        };
+        for id in ids {
+            let (fragment, width) = (fragments[id.worker], shape.state);
+            let start = (id.segment * fragment.shape.batch + id.environment) * width;
+            batch.state.extend_from_slice(&fragment.sequence_states[start..start + width]);
         }
+        for t in 0..steps {
+            for (i, id) in ids.iter().enumerate() {
+                if t < batch.lengths[i] {
+                    batch.push(fragments[id.worker], &advantages[id.worker], *id, t);
+                } else {
+                    batch.pad(first);
+                }
+            }
+        }
+        batch
+    }
+
+    /// Appends step `t` of a sequence.
+    fn push(&mut self, fragment: &Fragment, advantages: &Advantages, id: SequenceId, t: usize) {
+        let shape = fragment.shape;
+        let n = (id.segment * shape.sequence_length + t) * shape.batch + id.environment;
+        let row = |width: usize| n * width..(n + 1) * width;
+        self.observations.extend(fragment.observations.range(row(shape.observation)));
+        self.episode_starts.push(fragment.episode_starts[n]);
+        self.actions.push(&fragment.actions, n, shape.action);
+        self.log_probs.push(fragment.log_probs[n]);
+        self.distributions.extend_from_slice(&fragment.distributions[row(shape.distribution)]);
+        self.values.push(fragment.values[n]);
+        self.advantages.push(advantages.advantages[n]);
+        self.returns.push(advantages.returns[n]);
+    }
+
+    /// Appends a step that does not count.
+    fn pad(&mut self, like: &Fragment) {
+        self.observations.pad(like.shape.observation);
+        self.episode_starts.push(0);
+        self.actions.push_padding(like.shape.action);
+        self.distributions.extend(std::iter::repeat_n(0.0, like.shape.distribution));
+        for floats in [&mut self.log_probs, &mut self.values, &mut self.advantages, &mut self.returns] {
+            floats.push(0.0);
+        }
+    }
+
+    /// Sequences B.
+    pub fn batch(&self) -> usize {
+        self.lengths.len()
+    }
+
+    /// What the network sees.
+    pub fn inputs(&self) -> Inputs<'_> {
+        Inputs {
+            steps: self.steps,
+            batch: self.batch(),
+            observations: self.observations.all(),
+            episode_starts: &self.episode_starts,
+        }
+    }
+
+    /// Places `[L, B]` of the steps that count, in order.
+    pub fn places(&self) -> impl Iterator<Item = usize> + '_ {
+        let batch = self.batch();
+        (0..self.steps * batch).filter(move |n| n / batch < self.lengths[n % batch])
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod manifest;
 pub mod read;
+pub mod staging;
 pub mod tensors;
 pub mod write;
 
@@ -14,7 +15,7 @@ pub use read::{Checkpoint, best, newest, read};
 pub use write::write;
 
 /// Version of the on-disk format.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// Name of the directory of the checkpoint after `update`.
 pub fn directory_name(update: u64) -> String {

@@ -11,6 +11,10 @@ use crate::rollout::worker::SavedWorker;
 use crate::trainer::{Progress, SavedTrainer};
 use crate::{Error, Result};
 
+/// Every file of a checkpoint beside its manifest.
+const FILES: [&str; 5] =
+    ["config.toml", "progress.json", "parameters.safetensors", "optimizer.safetensors", "workers-00000.safetensors"];
+
 /// A verified checkpoint in memory.
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
@@ -31,23 +35,29 @@ pub struct Checkpoint {
 /// [`Error::Checkpoint`] naming the file that is missing, damaged or of another format.
 pub fn read(path: &Path) -> Result<Checkpoint> {
     let manifest = Manifest::read(path)?;
+    // All of them before any is used.
+    let [config, progress, parameters, optimizer, workers] = FILES.map(|name| manifest.file(path, name));
+    let (config, progress, parameters, optimizer, workers) = (config?, progress?, parameters?, optimizer?, workers?);
     let refuse = |name: &str, problem: String| Error::Checkpoint { path: path.join(name), problem };
-    let config = String::from_utf8(manifest.file(path, "config.toml")?)
-        .map_err(|_| refuse("config.toml", "is not UTF-8".into()))?;
+    let config = String::from_utf8(config).map_err(|_| refuse("config.toml", "is not UTF-8".into()))?;
     let table = config.parse().map_err(|error: toml::de::Error| refuse("config.toml", error.to_string()))?;
-    let progress = serde_json::from_slice(&manifest.file(path, "progress.json")?)
-        .map_err(|error| refuse("progress.json", error.to_string()))?;
-    Ok(Checkpoint {
-        path: path.to_path_buf(),
-        config: RunConfig::from_table(table)?,
-        progress,
-        parameters: manifest.file(path, "parameters.safetensors")?,
-        optimizer: manifest.file(path, "optimizer.safetensors")?,
-        workers: manifest.file(path, "workers-00000.safetensors")?,
-    })
+    let progress: Progress =
+        serde_json::from_slice(&progress).map_err(|error| refuse("progress.json", error.to_string()))?;
+    if progress.update != manifest.update {
+        let problem = format!("is of update {}, the manifest of {}", progress.update, manifest.update);
+        return Err(refuse("progress.json", problem));
+    }
+    let config = RunConfig::from_table(table)?;
+    Ok(Checkpoint { path: path.to_path_buf(), config, progress, parameters, optimizer, workers })
 }
 
-/// Names of the checkpoint directories in `directory`.
+/// The update in a checkpoint directory's name.
+fn update_in(name: &str) -> Option<u64> {
+    let update = name.strip_prefix("update-")?.parse().ok()?;
+    (super::directory_name(update) == name).then_some(update)
+}
+
+/// Names of the checkpoint directories in `directory`, oldest first.
 ///
 /// # Errors
 /// [`Error::Io`] where the directory cannot be listed.
@@ -56,24 +66,27 @@ pub fn directory_names(directory: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in listing {
         let name = entry.map_err(Error::io("cannot list", directory))?.file_name();
-        if let Some(name) = name.to_str().filter(|name| name.starts_with("update-")) {
-            names.push(name.to_string());
-        }
+        names.extend(name.to_str().and_then(|name| Some((update_in(name)?, name.to_string()))));
     }
-    Ok(names)
+    names.sort_unstable();
+    Ok(names.into_iter().map(|(_, name)| name).collect())
 }
 
 /// The newest sound checkpoint in `directory`, and why newer ones were passed over.
 ///
 /// # Errors
-/// [`Error::Checkpoint`] where there is no sound one.
+/// [`Error::Checkpoint`] where there is no sound one, [`Error::Format`] where one that would be used is of another
+/// format version: it may be perfectly sound, and going back behind it would lose what it holds.
 pub fn newest(directory: &Path) -> Result<(Checkpoint, Vec<Error>)> {
-    let mut names = directory_names(directory)?;
-    names.sort_unstable();
     let mut damaged = Vec::new();
-    for name in names.iter().rev() {
-        match read(&directory.join(name)) {
+    let mut names = directory_names(directory)?;
+    while let Some(name) = names.pop() {
+        let path = directory.join(name);
+        match read(&path) {
             Ok(checkpoint) => return Ok((checkpoint, damaged)),
+            Err(error @ Error::Format { .. }) => return Err(error),
+            // Its run went on since the directory was listed, and has newer ones.
+            Err(_) if !path.exists() => (names, damaged) = (directory_names(directory)?, Vec::new()),
             Err(error) => damaged.push(error),
         }
     }
@@ -89,10 +102,13 @@ pub fn newest(directory: &Path) -> Result<(Checkpoint, Vec<Error>)> {
 /// # Errors
 /// [`Error::Checkpoint`] where that checkpoint is missing or damaged.
 pub fn best(directory: &Path) -> Result<Option<Checkpoint>> {
-    match fs::read_to_string(directory.join("best")) {
-        Ok(name) => read(&directory.join(name.trim())).map(Some),
-        Err(_) => Ok(None),
+    let path = directory.join("best");
+    let Ok(name) = fs::read_to_string(&path) else { return Ok(None) };
+    let name = name.trim();
+    if update_in(name).is_none() {
+        return Err(Error::Checkpoint { path, problem: format!("names {name:?}, which is no checkpoint") });
     }
+    read(&directory.join(name)).map(Some)
 }
 
 impl Checkpoint {
@@ -120,26 +136,31 @@ impl Checkpoint {
             step,
         };
         let parameters = self.parameters(layout)?;
-        Ok(SavedTrainer { progress: self.progress.clone(), parameters, adam, workers: self.workers()? })
+        let workers = workers(&self.path.join("workers-00000.safetensors"), &self.workers)?;
+        Ok(SavedTrainer { progress: self.progress.clone(), parameters, adam, workers })
     }
+}
 
-    fn workers(&self) -> Result<Vec<SavedWorker>> {
-        let path = self.path.join("workers-00000.safetensors");
-        let tensors = TensorReader::new(&path, &self.workers)?;
-        let count = *tensors.u64("workers")?.first().ok_or_else(|| tensors.refuse("`workers` is empty".into()))?;
-        let worker = |i: u64| -> Result<SavedWorker> {
-            let streams = postcard::from_bytes(&tensors.u8(&format!("{i}.action_streams"))?)
-                .map_err(|error| tensors.refuse(format!("`{i}.action_streams`: {error}")))?;
-            Ok(SavedWorker {
-                environments: tensors.u8(&format!("{i}.environments"))?,
-                streams,
-                episode_starts: tensors.u8(&format!("{i}.episode_starts"))?,
-                state: tensors.any_f32(&format!("{i}.recurrent_state"))?,
-                observations: tensors.any_f32(&format!("{i}.observations"))?,
-            })
-        };
-        (0..count).map(worker).collect()
-    }
+/// The workers in the contents of a `workers-…` file; `path` is for messages.
+///
+/// # Errors
+/// [`Error::Checkpoint`] where one of them is missing something.
+pub fn workers(path: &Path, contents: &[u8]) -> Result<Vec<SavedWorker>> {
+    let tensors = TensorReader::new(path, contents)?;
+    let count = *tensors.u64("workers")?.first().ok_or_else(|| tensors.refuse("`workers` is empty".into()))?;
+    let worker = |i: u64| -> Result<SavedWorker> {
+        let streams = postcard::from_bytes(&tensors.u8(&format!("{i}.action_streams"))?)
+            .map_err(|error| tensors.refuse(format!("`{i}.action_streams`: {error}")))?;
+        Ok(SavedWorker {
+            environments: tensors.u8(&format!("{i}.environments"))?,
+            streams,
+            episode_starts: tensors.u8(&format!("{i}.episode_starts"))?,
+            state: tensors.any_f32(&format!("{i}.recurrent_state"))?,
+            discounted_returns: tensors.any_f32(&format!("{i}.discounted_returns"))?,
+            observations: tensors.observations(&format!("{i}.observations"))?,
+        })
+    };
+    (0..count).map(worker).collect()
 }
 
 fn flat(tensors: &TensorReader<'_>, layout: &FlatLayout, prefix: &str) -> Result<Vec<f32>> {

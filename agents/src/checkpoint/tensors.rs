@@ -5,6 +5,7 @@ use std::path::Path;
 use safetensors::tensor::{Dtype, TensorView};
 use safetensors::{SafeTensors, serialize};
 
+use crate::rollout::Observations;
 use crate::{Error, Result};
 
 /// Tensors to write, in order.
@@ -23,6 +24,14 @@ impl TensorWriter {
     /// Adds bytes.
     pub fn u8(&mut self, name: &str, values: Vec<u8>) {
         self.entries.push((name.to_string(), Dtype::U8, vec![values.len()], values));
+    }
+
+    /// Adds observations in their own element type.
+    pub fn observations(&mut self, name: &str, shape: &[usize], observations: &Observations) {
+        match observations {
+            Observations::F32(values) => self.f32(name, shape, values),
+            Observations::U8(bytes) => self.entries.push((name.into(), Dtype::U8, shape.to_vec(), bytes.clone())),
+        }
     }
 
     /// Adds integers.
@@ -67,6 +76,13 @@ impl<'a> TensorReader<'a> {
         Ok(Self { path, tensors: SafeTensors::deserialize(contents).map_err(refuse)? })
     }
 
+    /// Names of all tensors, sorted.
+    pub fn names(&self) -> Vec<&str> {
+        let mut names = self.tensors.names();
+        names.sort_unstable();
+        names
+    }
+
     /// The floats of `name`, whose shape must be `shape`.
     ///
     /// # Errors
@@ -94,6 +110,17 @@ impl<'a> TensorReader<'a> {
     /// [`Error::Checkpoint`] where it is missing or of another dtype.
     pub fn u8(&self, name: &str) -> Result<Vec<u8>> {
         Ok(self.view(name, Dtype::U8)?.data().to_vec())
+    }
+
+    /// The observations of `name`, floats or bytes.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] where it is missing or of another dtype.
+    pub fn observations(&self, name: &str) -> Result<Observations> {
+        match self.tensors.tensor(name).map(|view| view.dtype()) {
+            Ok(Dtype::U8) => Ok(Observations::U8(self.u8(name)?)),
+            _ => Ok(Observations::F32(self.any_f32(name)?)),
+        }
     }
 
     /// The integers of `name`.

@@ -1,44 +1,56 @@
-//! TensorBoard event files, by tensorboard-rs, wrapped so that a failing log never stops a training.
+//! TensorBoard event files, in tensorboard-rs's records, written without a thread in between: what was logged is in the
+//! file, and a failing log never stops a training.
 
 use std::fs::{self, OpenOptions};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use protobuf::{Message, RepeatedField};
-use tensorboard_proto::event::Event;
+use protobuf::wire_format::WireType;
+use protobuf::{CodedInputStream, Message, RepeatedField};
+use tensorboard_proto::event::{Event, SessionLog, SessionLog_SessionStatus};
 use tensorboard_proto::summary::{Summary, Summary_Value, SummaryMetadata, SummaryMetadata_PluginData};
 use tensorboard_proto::tensor::TensorProto;
 use tensorboard_proto::types::DataType;
-use tensorboard_rs::summary_writer::FileWriter;
+use tensorboard_rs::record_writer::RecordWriter;
 
-use super::Histogram;
+use super::append::AppendFile;
+use super::{Histogram, record};
 use crate::metrics::Metrics;
 use crate::{Error, Result};
 
-/// Part of the name of every event file.
-const MARK: &str = "tfevents";
+/// Field numbers of an event.
+const STEP: u32 = 2;
+const SUMMARY: u32 = 5;
 
 /// The open event file of a run; the x-axis is environment steps, or epochs of a supervised task.
 pub struct EventLog {
-    directory: PathBuf,
-    writer: Option<FileWriter>,
+    file: AppendFile,
 }
 
 impl EventLog {
-    /// Opens a new event file in `directory`, after removing what earlier files hold beyond `env_steps`.
+    /// Opens a new event file in `directory`, after removing what earlier ones hold beyond `env_steps`: all of it
+    /// where `None`.
     ///
     /// # Errors
-    /// [`Error::Io`] where an earlier file cannot be read or cut.
-    pub fn open(directory: &Path, env_steps: u64) -> Result<Self> {
-        let listing = fs::read_dir(directory).map_err(Error::io("cannot list", directory))?;
-        for entry in listing {
-            let path = entry.map_err(Error::io("cannot list", directory))?.path();
-            if path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.contains(MARK)) {
-                cut(&path, env_steps)?;
-            }
+    /// [`Error::Io`] where an earlier file cannot be read or cut, or none can be made.
+    pub fn open(directory: &Path, env_steps: Option<u64>) -> Result<Self> {
+        let earlier = event_files(directory)?;
+        for path in &earlier {
+            cut(path, env_steps)?;
         }
-        let mut log = Self { directory: directory.to_path_buf(), writer: None };
-        log.writer = attempt(&log.directory, || FileWriter::new(directory));
+        let file = create(directory, &earlier)?;
+        let mut log = Self { file };
+        let mut version = Event::new();
+        version.set_file_version("brain.Event:2".to_string());
+        log.event(0, version);
+        if let Some(env_steps) = env_steps {
+            // A TensorBoard that already shows what was cut forgets it on reading this.
+            let mut session = SessionLog::new();
+            session.set_status(SessionLog_SessionStatus::START);
+            let mut start = Event::new();
+            start.set_session_log(session);
+            log.event(env_steps + 1, start);
+        }
         Ok(log)
     }
 
@@ -88,39 +100,79 @@ impl EventLog {
         self.summary(env_steps, vec![entry]);
     }
 
+    /// Marks that what follows is not of an update, and goes when the run is resumed at `env_steps`.
+    pub fn epilogue(&mut self, env_steps: u64) {
+        let mut session = SessionLog::new();
+        session.set_status(SessionLog_SessionStatus::STOP);
+        let mut mark = Event::new();
+        mark.set_session_log(session);
+        self.event(env_steps + 1, mark);
+    }
+
+    /// Makes the events so far survive a power cut: a checkpoint must not be ahead of them.
+    pub fn sync(&mut self) {
+        self.file.sync();
+    }
+
     fn summary(&mut self, env_steps: u64, values: Vec<Summary_Value>) {
-        let Some(mut writer) = self.writer.take() else { return };
         let mut summary = Summary::new();
         summary.set_value(RepeatedField::from_vec(values));
-        self.writer = attempt(&self.directory, move || {
-            writer.add_summary(summary, env_steps as usize);
-            writer.flush();
-            writer
-        });
+        let mut event = Event::new();
+        event.set_summary(summary);
+        self.event(env_steps, event);
+    }
+
+    fn event(&mut self, env_steps: u64, mut event: Event) {
+        event.set_wall_time(since_epoch().as_secs_f64());
+        event.set_step(i64::try_from(env_steps).unwrap_or(i64::MAX));
+        let mut bytes = Vec::new();
+        let written = event
+            .write_to_bytes()
+            .map_err(|error| error.to_string())
+            .and_then(|event| RecordWriter::new(&mut bytes).write(&event).map_err(|error| error.to_string()));
+        match written {
+            Ok(()) => self.file.append(&bytes),
+            Err(error) => tracing::warn!("an event could not be encoded and is lost: {error}"),
+        }
     }
 }
 
-impl Drop for EventLog {
-    fn drop(&mut self) {
-        let writer = self.writer.take();
-        // Dropping joins the writer's thread, which panics where its disk failed.
-        let _ = attempt(&self.directory, move || drop(writer));
-    }
+fn since_epoch() -> std::time::Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// Runs `work`, in which tensorboard-rs panics on I/O errors; a failure ends this log and not the training.
-fn attempt<T>(directory: &Path, work: impl FnOnce() -> T) -> Option<T> {
-    let result = catch_unwind(AssertUnwindSafe(work));
-    if result.is_err() {
-        tracing::warn!("cannot write TensorBoard events to {}: going on without them", directory.display());
+/// The event files in `directory`, in TensorBoard's order: that of their names.
+fn event_files(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).map_err(Error::io("cannot list", directory))? {
+        let path = entry.map_err(Error::io("cannot list", directory))?.path();
+        if path.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.contains("tfevents")) {
+            files.push(path);
+        }
     }
-    result.ok()
+    files.sort_unstable();
+    Ok(files)
 }
 
-/// Cuts an event file after its last whole event of at most `env_steps`.
-fn cut(path: &Path, env_steps: u64) -> Result<()> {
+/// A new file after all of `earlier`, whose names begin with the second in which they were made: TensorBoard reads
+/// them in the order of their names. Its own second is a later one, also when several are made within one, or the
+/// clock went back.
+fn create(directory: &Path, earlier: &[PathBuf]) -> Result<AppendFile> {
+    let second = |path: &PathBuf| path.file_name()?.to_str()?.split('.').nth(3)?.parse::<u64>().ok();
+    let newest = earlier.iter().filter_map(second).max();
+    let second = since_epoch().as_secs().max(newest.map_or(0, |newest| newest.saturating_add(1)));
+    let host = gethostname::gethostname().to_string_lossy().into_owned();
+    let path = directory.join(format!("events.out.tfevents.{second:010}.{host}.{}.0", std::process::id()));
+    AppendFile::create(&path).map_err(Error::io("cannot create", &path))
+}
+
+/// Cuts an event file after its last whole event of at most `env_steps`; removes one that then shows nothing.
+fn cut(path: &Path, env_steps: Option<u64>) -> Result<()> {
     let contents = fs::read(path).map_err(Error::io("cannot read", path))?;
-    let kept = kept_bytes(&contents, env_steps);
+    let kept = env_steps.map_or(0, |env_steps| kept_bytes(&contents, env_steps));
+    if !record::records(&contents[..kept]).any(|record| glance(record).is_some_and(|event| event.summary)) {
+        return fs::remove_file(path).map_err(Error::io("cannot remove", path));
+    }
     if kept < contents.len() {
         let file = OpenOptions::new().write(true).open(path).map_err(Error::io("cannot open", path))?;
         file.set_len(kept as u64).map_err(Error::io("cannot cut", path))?;
@@ -128,62 +180,105 @@ fn cut(path: &Path, env_steps: u64) -> Result<()> {
     Ok(())
 }
 
-/// Bytes of the whole leading records whose step is at most `env_steps`. A record is its length (u64), a checksum
-/// (u32), the event, and a checksum (u32).
-fn kept_bytes(contents: &[u8], env_steps: u64) -> usize {
-    let mut kept = 0;
-    while let Some(length) = contents.get(kept..kept + 8).and_then(|bytes| bytes.try_into().ok()) {
-        let length = usize::try_from(u64::from_le_bytes(length)).unwrap_or(usize::MAX);
-        let end = kept.saturating_add(12).saturating_add(length);
-        let Some(event) = contents.get(kept + 12..end) else { break };
-        let sound = Event::parse_from_bytes(event).is_ok_and(|event| event.step as u64 <= env_steps);
-        if !sound || contents.len() < end + 4 {
-            break;
+/// Bytes of the whole leading records whose step is at most `env_steps`.
+pub fn kept_bytes(contents: &[u8], env_steps: u64) -> usize {
+    record::records(contents)
+        .take_while(|record| glance(record).is_some_and(|event| event.step <= env_steps))
+        .map(record::framed_len)
+        .sum()
+}
+
+/// What resuming looks at in an event.
+struct Glance {
+    step: u64,
+    summary: bool,
+}
+
+/// Reads an event's own fields and nothing inside them; groups, which nest, have no place in one.
+fn glance(record: &[u8]) -> Option<Glance> {
+    let mut input = CodedInputStream::from_bytes(record);
+    let mut glance = Glance { step: 0, summary: false };
+    while !input.eof().ok()? {
+        match input.read_tag_unpack().ok()? {
+            (STEP, WireType::WireTypeVarint) => glance.step = u64::try_from(input.read_int64().ok()?).ok()?,
+            (_, WireType::WireTypeStartGroup | WireType::WireTypeEndGroup) => return None,
+            (field, wire) => {
+                glance.summary |= field == SUMMARY;
+                input.skip_field(wire).ok()?;
+            }
         }
-        kept = end + 4;
     }
-    kept
+    Some(glance)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// Steps of all summaries, file after file.
     fn steps(directory: &Path) -> Vec<u64> {
-        let mut steps = Vec::new();
-        for entry in fs::read_dir(directory).unwrap() {
-            let contents = fs::read(entry.unwrap().path()).unwrap();
-            let mut at = 0;
-            while at < contents.len() {
-                let length = u64::from_le_bytes(contents[at..at + 8].try_into().unwrap()) as usize;
-                let event = Event::parse_from_bytes(&contents[at + 12..at + 12 + length]).unwrap();
-                if event.has_summary() {
-                    steps.push(event.step as u64);
-                }
-                at += 16 + length;
-            }
-        }
-        steps.sort_unstable();
-        steps
+        let files = event_files(directory).unwrap();
+        let contents: Vec<Vec<u8>> = files.iter().map(|path| fs::read(path).unwrap()).collect();
+        let events = contents.iter().flat_map(|contents| record::records(contents));
+        let events = events.map(|record| Event::parse_from_bytes(record).unwrap());
+        events.filter(Event::has_summary).map(|event| event.step as u64).collect()
+    }
+
+    fn write(log: &mut EventLog, steps: impl Iterator<Item = u64>) {
+        let mut metrics = Metrics::default();
+        metrics.set("charts/episodic_return", 1.0);
+        steps.for_each(|step| log.scalars(step * 100, &metrics));
     }
 
     #[test]
     fn resuming_leaves_no_double_entry_and_no_gap() {
         let directory = tempfile::tempdir().unwrap();
-        let mut metrics = Metrics::default();
-        metrics.set("charts/episodic_return", 1.0);
-        let mut log = EventLog::open(directory.path(), 0).unwrap();
-        (1..=5).for_each(|step| log.scalars(step * 100, &metrics));
-        drop(log);
-        let file = fs::read_dir(directory.path()).unwrap().next().unwrap().unwrap().path();
-        let mut torn = fs::read(&file).unwrap();
-        torn.extend_from_slice(&[9, 0, 0, 0, 0, 0, 0, 0, 1, 2]);
-        // A file of another process: same second and pid would give the new writer the same name.
-        fs::rename(&file, directory.path().join("events.out.tfevents.0.earlier")).unwrap();
-        fs::write(directory.path().join("events.out.tfevents.0.earlier"), torn).unwrap();
-        let mut log = EventLog::open(directory.path(), 300).unwrap();
-        (4..=6).for_each(|step| log.scalars(step * 100, &metrics));
-        drop(log);
+        let mut log = EventLog::open(directory.path(), None).unwrap();
+        write(&mut log, 1..=5);
+        log.file.append(&[9, 0, 0, 0, 0, 0, 0, 0, 1, 2]);
+        // The first process is still there, as one that hangs in its exit would be.
+        let mut resumed = EventLog::open(directory.path(), Some(300)).unwrap();
+        write(&mut resumed, 4..=6);
         assert_eq!(steps(directory.path()), [100, 200, 300, 400, 500, 600]);
+    }
+
+    #[test]
+    fn restarts_within_one_second_and_one_pid_lost_events() {
+        let directory = tempfile::tempdir().unwrap();
+        write(&mut EventLog::open(directory.path(), None).unwrap(), 1..=1);
+        for step in 1..10 {
+            write(&mut EventLog::open(directory.path(), Some(step * 100)).unwrap(), step + 1..=step + 3);
+        }
+        let expected: Vec<u64> = (1..=12).map(|step| step * 100).collect();
+        assert_eq!(steps(directory.path()), expected, "in the order of the files' names");
+    }
+
+    #[test]
+    fn a_run_that_begins_again_leaves_no_earlier_event() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut log = EventLog::open(directory.path(), None).unwrap();
+        log.text(0, "config", "seed = 1");
+        write(&mut log, 1..=3);
+        let mut log = EventLog::open(directory.path(), None).unwrap();
+        log.text(0, "config", "seed = 1");
+        write(&mut log, 1..=2);
+        assert_eq!(steps(directory.path()), [0, 100, 200]);
+    }
+
+    #[test]
+    fn a_flipped_bit_ends_an_event_file_where_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut log = EventLog::open(directory.path(), None).unwrap();
+        write(&mut log, 1..=3);
+        let contents = fs::read(&event_files(directory.path()).unwrap()[0]).unwrap();
+        let ends: Vec<usize> = (0..=3).map(|step| kept_bytes(&contents, step * 100)).collect();
+        assert_eq!(ends[3], contents.len());
+        for bit in 0..contents.len() * 8 {
+            let mut damaged = contents.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            let kept = kept_bytes(&damaged, 300);
+            let whole = ends.iter().copied().filter(|&end| end <= bit / 8).max().unwrap_or(0);
+            assert_eq!(kept, whole, "bit {bit}");
+        }
     }
 }

@@ -1,19 +1,19 @@
 //! `metrics.jsonl`: one JSON object per logged update.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
 
 use serde::Deserialize;
 
+use super::append::AppendFile;
 use crate::metrics::Metrics;
 use crate::{Error, Result};
 
-/// The open file.
+/// The open file. A disk that fails later is warned of and costs no training.
 #[derive(Debug)]
 pub struct MetricsLog {
-    path: PathBuf,
-    file: File,
+    file: AppendFile,
 }
 
 /// The one field a resumed log looks at.
@@ -28,18 +28,16 @@ impl MetricsLog {
     /// # Errors
     /// [`Error::Io`] where the file cannot be opened or cut.
     pub fn open(path: &Path, update: u64) -> Result<Self> {
-        let mut options = OpenOptions::new();
-        let file = options.read(true).append(true).create(true).open(path).map_err(Error::io("cannot open", path))?;
-        let kept = kept_bytes(&file, update).map_err(Error::io("cannot read", path))?;
-        file.set_len(kept).map_err(Error::io("cannot cut", path))?;
-        Ok(Self { path: path.to_path_buf(), file })
+        let kept = match File::open(path) {
+            Ok(file) => kept_bytes(&mut BufReader::new(file), update).map_err(Error::io("cannot read", path))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(Error::io("cannot open", path)(error)),
+        };
+        Ok(Self { file: AppendFile::open(path, kept).map_err(Error::io("cannot write", path))? })
     }
 
     /// Appends one update's line, which begins with `counters`; one of them must be `update`.
-    ///
-    /// # Errors
-    /// [`Error::Io`] where the file cannot be written.
-    pub fn write(&mut self, counters: &[(&str, u64)], metrics: &Metrics) -> Result<()> {
+    pub fn write(&mut self, counters: &[(&str, u64)], metrics: &Metrics) {
         let mut object = serde_json::Map::new();
         for (name, value) in counters {
             object.insert((*name).into(), (*value).into());
@@ -47,14 +45,17 @@ impl MetricsLog {
         for (name, value) in metrics.iter() {
             object.insert(name.into(), value.into());
         }
-        let line = format!("{}\n", serde_json::Value::Object(object));
-        self.file.write_all(line.as_bytes()).map_err(Error::io("cannot write", &self.path))
+        self.file.append(format!("{}\n", serde_json::Value::Object(object)).as_bytes());
+    }
+
+    /// Makes the lines so far survive a power cut: a checkpoint must not be ahead of them.
+    pub fn sync(&mut self) {
+        self.file.sync();
     }
 }
 
 /// Bytes of the complete lines whose update is at most `update`.
-fn kept_bytes(file: &File, update: u64) -> std::io::Result<u64> {
-    let mut reader = BufReader::new(file);
+pub fn kept_bytes(reader: &mut impl BufRead, update: u64) -> std::io::Result<u64> {
     let (mut kept, mut line) = (0u64, Vec::new());
     loop {
         line.clear();
@@ -74,7 +75,7 @@ mod tests {
     fn write(log: &mut MetricsLog, update: u64) {
         let mut metrics = Metrics::default();
         metrics.set("charts/episodic_return", 0.1 + update as f64);
-        log.write(&[("update", update)], &metrics).unwrap();
+        log.write(&[("update", update)], &metrics);
     }
 
     #[test]
@@ -83,7 +84,7 @@ mod tests {
         let path = directory.path().join("metrics.jsonl");
         let mut log = MetricsLog::open(&path, 0).unwrap();
         (1..=5).for_each(|update| write(&mut log, update));
-        log.file.write_all(b"{\"update\":6,\"env_st").unwrap();
+        log.file.append(b"{\"update\":6,\"env_st");
         let mut log = MetricsLog::open(&path, 3).unwrap();
         (4..=6).for_each(|update| write(&mut log, update));
         let text = std::fs::read_to_string(&path).unwrap();

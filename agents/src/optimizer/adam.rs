@@ -50,7 +50,7 @@ impl AdamConfig {
 }
 
 /// The optimiser's state.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Adam {
     /// Running mean of gradients, flat.
     pub first_moment: Vec<f32>,

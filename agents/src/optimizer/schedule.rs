@@ -46,14 +46,26 @@ impl Schedule {
     /// # Errors
     /// [`Error::Config`] naming `key`.
     pub fn check_positive(self, key: &str) -> Result<()> {
-        let values = match self {
-            Self::Constant(value) => [value, value],
-            Self::Linear(Linear { initial, last, .. }) => [initial, last],
+        self.check(key, "positive", |value| value > 0.0)
+    }
+
+    /// Refuses values that are not finite or negative.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming `key`.
+    pub fn check_not_negative(self, key: &str) -> Result<()> {
+        self.check(key, "0 or more", |value| value >= 0.0)
+    }
+
+    fn check(self, key: &str, what: &str, holds: impl Fn(f64) -> bool) -> Result<()> {
+        let (first, last) = match self {
+            Self::Constant(value) => (value, value),
+            Self::Linear(Linear { initial, last, .. }) => (initial, last),
         };
-        if values.iter().all(|v| v.is_finite() && *v > 0.0) {
-            return Ok(());
+        match [first, last].into_iter().find(|value| !(value.is_finite() && holds(*value))) {
+            Some(value) => Err(Error::config(key, format!("must be {what} and finite, got {value}"))),
+            None => Ok(()),
         }
-        Err(Error::config(key, format!("must be positive and finite, got {values:?}")))
     }
 }
 

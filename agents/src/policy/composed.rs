@@ -8,19 +8,20 @@ use crate::Result;
 /// The state of a batch under inference, stepped by [`Cell::step`].
 pub(super) struct ComposedStepper<'p> {
     cell: &'p dyn Cell,
-    device: &'p Device,
+    device: Device,
     state: State,
 }
 
 impl<'p> ComposedStepper<'p> {
-    pub(super) fn new(cell: &'p dyn Cell, device: &'p Device, batch: usize) -> Result<Self> {
+    pub(super) fn new(cell: &'p dyn Cell, batch: usize) -> Result<Self> {
+        let device = cell.parameters().iter().next().map_or(Device::Cpu, |(_, var)| var.device().clone());
         Ok(Self { cell, device, state: cell.zero_state(batch)? })
     }
 
     pub(super) fn load(&mut self, state: &[f32]) -> Result<()> {
         let (batch, layout) = (self.state.batch(), self.cell.state_layout());
         if !layout.is_empty() {
-            let packed = Tensor::from_slice(state, (batch, state.len() / batch), self.device)?;
+            let packed = Tensor::from_slice(state, (batch, state.len() / batch), &self.device)?;
             self.state = State::unpacked(layout, &packed.to_dtype(self.cell.dtype())?)?;
         }
         Ok(())
@@ -44,12 +45,12 @@ impl<'p> ComposedStepper<'p> {
     ) -> Result<()> {
         let batch = self.state.batch();
         if resets.contains(&1) {
-            self.state = self.state.reset(&Tensor::new(resets, self.device)?)?;
+            self.state = self.state.reset(&Tensor::new(resets, &self.device)?)?;
         }
-        let x = Tensor::from_slice(x, (batch, self.cell.input_size()), self.device)?.to_dtype(self.cell.dtype())?;
+        let x = Tensor::from_slice(x, (batch, self.cell.input_size()), &self.device)?.to_dtype(self.cell.dtype())?;
         if let Some(energy) = energy {
             let mask = match energy_mask {
-                Some(mask) => Some(Tensor::new(mask, self.device)?.to_dtype(self.cell.dtype())?),
+                Some(mask) => Some(Tensor::new(mask, &self.device)?.to_dtype(self.cell.dtype())?),
                 None => None,
             };
             let units = self.cell.energy_per_unit(&x, &self.state, mask.as_ref())?;

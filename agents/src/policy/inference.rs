@@ -1,78 +1,91 @@
 //! The policy in rollouts: one step for a group of environments, in place, on slices, without a graph.
 
-use std::sync::Arc;
-
-use candle_core::DType;
-use stpn_core::kernels::{Prepared, Stepper};
-
 use super::ActorCritic;
-use super::composed::ComposedStepper;
+use super::element::Element;
+use super::encoder::ObservationRef;
 use super::linear::PreparedLinear;
+use super::trunk::{PreparedTrunk, TrunkStepper, values};
 use crate::Result;
 
-/// A policy's present parameters, laid out for stepping and shared by all workers of a rollout.
-pub struct PreparedPolicy<'p> {
-    policy: &'p ActorCritic,
-    cell: Option<Arc<dyn Prepared<f32>>>,
-    policy_head: PreparedLinear,
-    value_head: PreparedLinear,
+/// A policy's present parameters, laid out for work on slices and shared by all threads.
+pub struct PreparedPolicy<'p, T: Element = f32> {
+    pub(super) policy: &'p ActorCritic,
+    pub(super) actor: PreparedTrunk<'p, T>,
+    pub(super) critic: Option<PreparedTrunk<'p, T>>,
+    pub(super) policy_head: PreparedLinear<T>,
+    /// Parameters of the distribution that no head puts out.
+    pub(super) free: Vec<T>,
+    pub(super) value_head: PreparedLinear<T>,
 }
 
 impl ActorCritic {
-    /// Lays out the present parameters for stepping.
+    /// Lays out the variables' present values.
     ///
     /// # Errors
     /// Fails where candle cannot copy the parameters out.
-    pub fn prepare(&self) -> Result<PreparedPolicy<'_>> {
-        let cell = match self.cell.fused() {
-            Some(kernel) if self.cell.kernel() == stpn_core::Kernel::Auto && self.device.is_cpu() => {
-                let packed = self.cell.parameters().packed()?.to_dtype(DType::F32)?.to_vec1::<f32>()?;
-                Some(stpn_core::kernels::SequenceKernel::<f32>::prepare(kernel.as_ref(), &packed))
-            }
-            _ => None,
-        };
-        let (policy_head, value_head) = (self.policy_head.prepare()?, self.value_head.prepare()?);
-        Ok(PreparedPolicy { policy: self, cell, policy_head, value_head })
+    pub fn prepare<T: Element>(&self) -> Result<PreparedPolicy<'_, T>> {
+        self.prepare_from(&values(&self.parameters)?)
+    }
+
+    /// Lays out `packed` values of all parameters. They must be those of the variables too: parts that have no kernel
+    /// read them there.
+    ///
+    /// # Errors
+    /// Fails where candle cannot copy parameters out.
+    pub fn prepare_from<T: Element>(&self, packed: &[T]) -> Result<PreparedPolicy<'_, T>> {
+        let sections = &self.sections;
+        Ok(PreparedPolicy {
+            policy: self,
+            actor: self.actor.prepare(&packed[sections.actor.clone()])?,
+            critic: self.critic.as_ref().map(|c| c.prepare(&packed[sections.critic.clone()])).transpose()?,
+            policy_head: PreparedLinear::new(&packed[sections.policy_head.clone()], self.distribution.head_len()),
+            free: packed[sections.free.clone()].to_vec(),
+            value_head: PreparedLinear::new(&packed[sections.value_head.clone()], 1),
+        })
     }
 }
 
-impl PreparedPolicy<'_> {
+impl<T: Element> PreparedPolicy<'_, T> {
     /// The policy behind it.
     pub fn policy(&self) -> &ActorCritic {
         self.policy
     }
 
+    /// Parameters of the action distributions `[N, P]` from activities `[N, H]`.
+    pub(super) fn distributions(&self, hidden: &[T], parameters: &mut [T]) {
+        let len = self.policy.distribution.len();
+        self.policy_head.forward_strided(hidden, parameters, len);
+        if !self.free.is_empty() {
+            for row in parameters.chunks_exact_mut(len) {
+                row[len - self.free.len()..].copy_from_slice(&self.free);
+            }
+        }
+    }
+}
+
+impl PreparedPolicy<'_> {
     /// A session for `batch` environments, its recurrent state zero.
     ///
     /// # Errors
     /// Fails where candle cannot allocate.
     pub fn session(&self, batch: usize) -> Result<Session<'_>> {
-        let stepper = match &self.cell {
-            Some(cell) => CellStepper::Fused(Arc::clone(cell).stepper(batch)),
-            None => CellStepper::Composed(ComposedStepper::new(self.policy.cell(), &self.policy.device, batch)?),
-        };
         Ok(Session {
             prepared: self,
-            stepper,
-            hidden: vec![0.0; batch * self.policy.cell().hidden_size()],
-            policy: vec![0.0; batch * self.policy_head.output()],
+            actor: self.actor.stepper(batch)?,
+            critic: self.critic.as_ref().map(|critic| critic.stepper(batch)).transpose()?,
+            distributions: vec![0.0; batch * self.policy.distribution.len()],
             values: vec![0.0; batch],
             energy: Vec::new(),
         })
     }
 }
 
-enum CellStepper<'p> {
-    Fused(Box<dyn Stepper<f32>>),
-    Composed(ComposedStepper<'p>),
-}
-
 /// A group's recurrent state under a prepared policy.
 pub struct Session<'p> {
     prepared: &'p PreparedPolicy<'p>,
-    stepper: CellStepper<'p>,
-    hidden: Vec<f32>,
-    policy: Vec<f32>,
+    actor: TrunkStepper<'p>,
+    critic: Option<TrunkStepper<'p>>,
+    distributions: Vec<f32>,
     values: Vec<f32>,
     energy: Vec<f32>,
 }
@@ -83,11 +96,12 @@ impl Session<'_> {
     /// # Errors
     /// Fails on a length that does not fit.
     pub fn load(&mut self, state: &[f32]) -> Result<()> {
-        match &mut self.stepper {
-            CellStepper::Fused(stepper) => stepper.load(state),
-            CellStepper::Composed(stepper) => stepper.load(state)?,
+        let (policy, (actor, critic)) = (self.prepared.policy, self.prepared.policy.state_columns());
+        self.actor.load(state, policy.state_len(), &actor)?;
+        match &mut self.critic {
+            Some(stepper) => stepper.load(state, policy.state_len(), &critic),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Writes the packed recurrent states `[B, S]` out; loading them elsewhere continues bit for bit.
@@ -95,59 +109,59 @@ impl Session<'_> {
     /// # Errors
     /// Fails on a length that does not fit.
     pub fn store(&mut self, state: &mut [f32]) -> Result<()> {
-        match &mut self.stepper {
-            CellStepper::Fused(stepper) => stepper.store(state),
-            CellStepper::Composed(stepper) => stepper.store(state)?,
+        let (policy, (actor, critic)) = (self.prepared.policy, self.prepared.policy.state_columns());
+        self.actor.store(state, policy.state_len(), &actor)?;
+        match &mut self.critic {
+            Some(stepper) => stepper.store(state, policy.state_len(), &critic),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// One step from observations `[B, O]`; elements with `episode_starts` = 1 start from the zero state.
     ///
     /// # Errors
     /// Fails on lengths that do not fit.
-    pub fn step(&mut self, observations: &[f32], episode_starts: &[u8]) -> Result<()> {
+    pub fn step(&mut self, observations: ObservationRef<'_>, episode_starts: &[u8]) -> Result<()> {
         self.advance(observations, episode_starts, None)
     }
 
-    /// [`Session::step`] that also measures the energy of every unit at this step; `input_mask` `[O]` leaves inputs
-    /// out of it where it is 0.
+    /// [`Session::step`] that also measures the energy of every unit of the policy's trunk at this step; `input_mask`
+    /// `[O]` leaves inputs out of it where it is 0.
     ///
     /// # Errors
     /// Fails on lengths that do not fit.
     pub fn step_with_energy(
         &mut self,
-        observations: &[f32],
+        observations: ObservationRef<'_>,
         episode_starts: &[u8],
         input_mask: Option<&[f32]>,
     ) -> Result<()> {
         self.advance(observations, episode_starts, Some(input_mask))
     }
 
-    fn advance(&mut self, x: &[f32], resets: &[u8], energy: Option<Option<&[f32]>>) -> Result<()> {
-        match &mut self.stepper {
-            CellStepper::Fused(stepper) => {
-                let measured = energy.map(|mask| {
-                    stepper.mask_energy(mask);
-                    self.energy.resize(self.values.len() * stepper.units(), 0.0);
-                    &mut self.energy[..]
-                });
-                stepper.step(x, Some(resets), &mut self.hidden, measured);
+    fn advance(&mut self, x: ObservationRef<'_>, resets: &[u8], energy: Option<Option<&[f32]>>) -> Result<()> {
+        self.actor.step(x, resets, energy.map(|mask| (&mut self.energy, mask)))?;
+        self.prepared.distributions(&self.actor.hidden, &mut self.distributions);
+        let critic = match &mut self.critic {
+            Some(critic) => {
+                critic.step(x, resets, None)?;
+                &critic.hidden
             }
-            CellStepper::Composed(stepper) => {
-                let measured = energy.is_some().then_some(&mut self.energy);
-                stepper.step(x, resets, &mut self.hidden, measured, energy.flatten())?;
-            }
-        }
-        self.prepared.policy_head.forward(&self.hidden, &mut self.policy);
-        self.prepared.value_head.forward(&self.hidden, &mut self.values);
+            None => &self.actor.hidden,
+        };
+        self.prepared.value_head.forward(critic, &mut self.values);
         Ok(())
     }
 
-    /// Action-distribution parameters of environment `index` after the last step, `[P]`.
-    pub fn policy(&self, index: usize) -> &[f32] {
-        let width = self.prepared.policy_head.output();
-        &self.policy[index * width..(index + 1) * width]
+    /// Parameters of every environment's action distribution after the last step, `[B, P]`.
+    pub fn distributions(&self) -> &[f32] {
+        &self.distributions
+    }
+
+    /// Those of environment `index`, `[P]`.
+    pub fn distribution(&self, index: usize) -> &[f32] {
+        let len = self.prepared.policy.distribution.len();
+        &self.distributions[index * len..(index + 1) * len]
     }
 
     /// Values after the last step, `[B]`.

@@ -1,19 +1,27 @@
-//! Recurrent actor–critic policies: encoder → cell → policy and value heads.
+//! Recurrent actor–critic policies: trunk (encoder → recurrent layer) → policy and value heads.
 
 mod composed;
 pub mod distribution;
+pub mod element;
+pub mod encoder;
 pub mod inference;
 pub mod linear;
+pub mod training;
+mod trunk;
+
+use std::ops::Range;
 
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
-use stpn_core::{Cell, CellConfig, Initializer, Kernel, Parameters, State};
+use stpn_core::{Cell, CellConfig, Initializer, Kernel, Parameters};
 use stpn_envs::Space;
 use stpn_random::{Purpose, Stream};
 
 use crate::{Error, Result};
-use distribution::Distribution;
+use distribution::{Distribution, GaussianConfig};
+use encoder::{EncoderConfig, ObservationRef};
 use linear::Linear;
+use trunk::Trunk;
 
 /// The network of an agent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,22 +32,105 @@ pub struct PolicyConfig {
     /// Which path sequences take: `auto` (fused where there is one) or `composed`.
     #[serde(default)]
     pub kernel: Kernel,
+    /// Whether the value head shares the policy's trunk.
+    #[serde(default)]
+    pub critic: Critic,
+    /// Factor of the policy head's initial weights; small values start near the uniform policy. Default 1.
+    #[serde(default = "one")]
+    pub policy_gain: f64,
+    /// From observations to the recurrent layer's input. Default `identity`.
+    #[serde(default)]
+    pub encoder: EncoderConfig,
+    /// Options for continuous actions.
+    #[serde(default)]
+    pub gaussian: GaussianConfig,
     /// The recurrent layer.
     pub cell: CellConfig,
 }
 
-/// A recurrent policy with a value head, on one hidden layer.
+/// Where values come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Critic {
+    /// A head on the policy's trunk (the published runs).
+    #[default]
+    Shared,
+    /// A head on a trunk of its own: twice the parameters, the recurrent state and the work.
+    Separate,
+}
+
+impl PolicyConfig {
+    /// A network of the published form.
+    pub fn new(cell: CellConfig, hidden: usize) -> Self {
+        Self {
+            hidden,
+            kernel: Kernel::Auto,
+            critic: Critic::Shared,
+            policy_gain: 1.0,
+            encoder: EncoderConfig::default(),
+            gaussian: GaussianConfig::default(),
+            cell,
+        }
+    }
+
+    /// Refuses impossible values.
+    ///
+    /// # Errors
+    /// [`Error::Config`] naming the key and what is allowed.
+    pub fn check(&self) -> Result<()> {
+        if self.hidden == 0 {
+            return Err(Error::config("policy.hidden", "must be at least 1"));
+        }
+        if !(self.policy_gain.is_finite() && self.policy_gain >= 0.0) {
+            let problem = format!("must be finite and not negative, got {}", self.policy_gain);
+            return Err(Error::config("policy.policy_gain", problem));
+        }
+        self.encoder.check()?;
+        self.gaussian.check()
+    }
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+/// A recurrent policy with a value head.
 #[derive(Debug)]
 pub struct ActorCritic {
-    cell: Box<dyn Cell>,
+    actor: Trunk,
+    critic: Option<Trunk>,
     policy_head: Linear,
     value_head: Linear,
     distribution: Distribution,
     parameters: Parameters,
-    device: Device,
+    sections: Sections,
 }
 
-/// What the network says of a batch of sequences; N = T·B, time-major.
+/// Where the parts' parameters lie among all, packed in order.
+#[derive(Clone, Debug)]
+struct Sections {
+    actor: Range<usize>,
+    critic: Range<usize>,
+    policy_head: Range<usize>,
+    /// Parameters of the distribution that no head puts out.
+    free: Range<usize>,
+    value_head: Range<usize>,
+}
+
+/// Sequences as the network sees them; every slice is time-major.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// Steps L.
+    pub steps: usize,
+    /// Sequences B.
+    pub batch: usize,
+    /// `[L, B, O]`
+    pub observations: ObservationRef<'a>,
+    /// `[L, B]` 1 where the state is zeroed before the step.
+    pub episode_starts: &'a [u8],
+}
+
+/// What the network says of a batch of sequences; N = L·B, time-major.
 #[derive(Clone, Debug)]
 pub struct Outputs {
     /// Parameters of the action distribution, `[N, P]`.
@@ -61,71 +152,100 @@ impl ActorCritic {
         dtype: DType,
         device: &Device,
     ) -> Result<Self> {
-        if config.hidden == 0 {
-            return Err(Error::config("policy.hidden", "must be at least 1"));
-        }
-        let distribution = Distribution::for_space(action_space)?;
+        config.check()?;
+        let distribution = Distribution::for_space(action_space, &config.gaussian)?;
         let mut stream = Stream::new(seed, Purpose::Parameters, 0);
         let mut init = Initializer::new(&mut stream, dtype, device);
-        let cell = config.cell.build(observation_space.len(), config.hidden, config.kernel, &mut init)?;
-        let policy_head = Linear::new(config.hidden, distribution.len(), &mut init)?;
+        let actor = Trunk::new(config, observation_space, &mut init)?;
+        let policy_head = Linear::scaled(config.hidden, distribution.head_len(), config.policy_gain, &mut init)?;
         let value_head = Linear::new(config.hidden, 1, &mut init)?;
+        if let Distribution::Gaussian(gaussian) = &distribution {
+            policy_head.shift(&gaussian.initial_outputs(&config.gaussian))?;
+        }
+        let critic = match config.critic {
+            Critic::Shared => None,
+            Critic::Separate => Some(Trunk::new(config, observation_space, &mut init)?),
+        };
+        let free_len = distribution.len() - distribution.head_len();
+        let mut free = Parameters::default();
+        if free_len > 0 {
+            free.add("log_std", &init.constant(free_len, config.gaussian.initial_parameter())?)?;
+        }
+
         let mut parameters = Parameters::default();
-        parameters.extend("cell", cell.parameters());
-        parameters.extend("policy", policy_head.parameters());
-        parameters.extend("value", value_head.parameters());
-        Ok(Self { cell, policy_head, value_head, distribution, parameters, device: device.clone() })
+        let mut add = |prefix: &str, part: &Parameters| {
+            let start = parameters.count();
+            match prefix {
+                "" => parameters.append(part),
+                prefix => parameters.extend(prefix, part),
+            }
+            start..parameters.count()
+        };
+        let sections = Sections {
+            actor: add("", actor.parameters()),
+            critic: critic.as_ref().map_or(0..0, |critic| add("critic", critic.parameters())),
+            policy_head: add("policy", policy_head.parameters()),
+            free: add("policy", &free),
+            value_head: add("value", value_head.parameters()),
+        };
+        Ok(Self { actor, critic, policy_head, value_head, distribution, parameters, sections })
     }
 
-    /// All trainable parameters, in a fixed order: `cell.…`, `policy.…`, `value.…`.
+    /// All trainable parameters, in a fixed order: `encoder.…`, `cell.…`, `critic.…`, `policy.…`, `value.…`.
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
-    /// The recurrent layer.
+    /// The policy's recurrent layer.
     pub fn cell(&self) -> &dyn Cell {
-        self.cell.as_ref()
+        self.actor.cell()
     }
 
     /// The family of action distributions.
-    pub fn distribution(&self) -> Distribution {
-        self.distribution
+    pub fn distribution(&self) -> &Distribution {
+        &self.distribution
     }
 
-    /// Scalars of recurrent state per environment.
+    /// Scalars of recurrent state per environment: the policy's, then the critic's own.
     pub fn state_len(&self) -> usize {
-        self.cell.state_layout().iter().map(stpn_core::StateField::len).sum()
+        self.actor.state_len() + self.critic.as_ref().map_or(0, Trunk::state_len)
     }
 
-    /// Runs sequences of observations `[T, B, O]` from packed states `[B, S]`, differentiably.
-    ///
-    /// `episode_starts` `[T, B]` is 1 where the state is zeroed before the step.
+    /// Columns of the packed state that are the policy's, and those that are the critic's own.
+    fn state_columns(&self) -> (Range<usize>, Range<usize>) {
+        let actor = self.actor.state_len();
+        (0..actor, actor..self.state_len())
+    }
+
+    /// Runs sequences from packed states `[B, S]` in candle operations, differentiably: the reference of
+    /// [`inference::PreparedPolicy::differentiate`].
     ///
     /// # Errors
     /// Fails on shapes that do not fit.
-    pub fn forward(&self, observations: &Tensor, episode_starts: &[u8], state: &[f32]) -> Result<Outputs> {
-        let (steps, batch, _) = observations.dims3()?;
-        let resets = Tensor::from_slice(episode_starts, (steps, batch), &self.device)?;
-        let state = Tensor::from_slice(state, (batch, self.state_len()), &self.device)?.to_dtype(self.cell.dtype())?;
-        let state = if self.cell.state_layout().is_empty() {
-            State::new(batch, Vec::new())
-        } else {
-            State::unpacked(self.cell.state_layout(), &state)?
+    pub fn forward(&self, inputs: &Inputs<'_>, state: &[f32]) -> Result<Outputs> {
+        let (actor_columns, critic_columns) = self.state_columns();
+        let hidden = self.actor.forward(inputs, &columns(state, self.state_len(), &actor_columns))?;
+        let mut policy = self.policy_head.forward(&hidden)?;
+        if !self.sections.free.is_empty() {
+            let free = self.parameters.get("policy.log_std")?;
+            let free = free.as_tensor().broadcast_left(inputs.steps * inputs.batch)?;
+            policy = Tensor::cat(&[policy, free], 1)?;
+        }
+        let values = match &self.critic {
+            Some(critic) => {
+                let hidden = critic.forward(inputs, &columns(state, self.state_len(), &critic_columns))?;
+                self.value_head.forward(&hidden)?
+            }
+            None => self.value_head.forward(&hidden)?,
         };
-        let hidden = self.cell.sequence(observations, Some(&resets), &state)?.hidden;
-        let hidden = hidden.reshape((steps * batch, self.cell.hidden_size()))?;
-        Ok(Outputs {
-            policy: self.policy_head.forward(&hidden)?,
-            values: self.value_head.forward(&hidden)?.squeeze(1)?,
-        })
+        Ok(Outputs { policy, values: values.squeeze(1)? })
     }
+}
 
-    /// Observations `[T, B, O]` as the network's input.
-    ///
-    /// # Errors
-    /// Fails where the number of values is not T·B·O.
-    pub fn observation_tensor(&self, observations: &[f32], steps: usize, batch: usize) -> Result<Tensor> {
-        let shape = (steps, batch, self.cell.input_size());
-        Ok(Tensor::from_slice(observations, shape, &self.device)?.to_dtype(self.cell.dtype())?)
+/// Columns of packed rows `[B, width]`.
+fn columns<'a>(rows: &'a [f32], width: usize, columns: &Range<usize>) -> std::borrow::Cow<'a, [f32]> {
+    if columns.len() == width {
+        return rows.into();
     }
+    rows.chunks_exact(width.max(1)).flat_map(|row| &row[columns.clone()]).copied().collect::<Vec<_>>().into()
 }

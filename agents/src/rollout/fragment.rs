@@ -3,25 +3,26 @@
 //! Two masks, never one: advantages stop where an episode `terminated` or was `truncated`; the recurrent state is
 //! zeroed where an episode starts.
 
-use stpn_envs::Episode;
+use stpn_envs::{Episode, Space};
 
-use crate::policy::distribution::{ActionBuffer, Distribution};
+use super::Observations;
+use crate::policy::ActorCritic;
+use crate::policy::distribution::ActionBuffer;
 
 /// T steps of B environments. Every `[T, B]` buffer is time-major.
 #[derive(Clone, Debug)]
 pub struct Fragment {
-    /// Steps T.
-    pub steps: usize,
-    /// Environments B.
-    pub batch: usize,
-    /// Steps between stored recurrent states: the length of training sequences.
-    pub sequence_length: usize,
-    /// `[T + 1, B, O]`; the last row is what comes after the fragment.
-    pub observations: Vec<f32>,
+    /// Extents.
+    pub shape: FragmentShape,
+    /// `[T + 1, B, O]` as the network saw them; the last row is what comes after the fragment, as the environment
+    /// wrote it.
+    pub observations: Observations,
     /// `[T, B]`
     pub actions: ActionBuffer,
     /// `[T, B]` log-probability of each action under the policy that took it.
     pub log_probs: Vec<f32>,
+    /// `[T, B, P]` parameters of the distributions that the actions were drawn from.
+    pub distributions: Vec<f32>,
     /// `[T, B]` value estimates of the policy that acted.
     pub values: Vec<f32>,
     /// `[T, B]` raw rewards.
@@ -36,7 +37,7 @@ pub struct Fragment {
     pub final_values: Vec<f32>,
     /// `[B]` value of the observation after the fragment.
     pub last_values: Vec<f32>,
-    /// `[⌈T / sequence_length⌉, B, S]` packed recurrent states before the first step of each training sequence.
+    /// `[⌈T / L⌉, B, S]` packed recurrent states before the first step of each training sequence.
     pub sequence_states: Vec<f32>,
     /// Episodes that ended in this fragment, in order.
     pub episodes: Vec<Episode>,
@@ -44,24 +45,58 @@ pub struct Fragment {
     pub energy: (f64, u64),
 }
 
+/// Extents of a fragment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FragmentShape {
+    /// Steps T.
+    pub steps: usize,
+    /// Environments B.
+    pub batch: usize,
+    /// Steps L between stored recurrent states: the length of training sequences.
+    pub sequence_length: usize,
+    /// Elements O of an observation.
+    pub observation: usize,
+    /// Scalars S of recurrent state.
+    pub state: usize,
+    /// Numbers P that parametrise an action distribution.
+    pub distribution: usize,
+    /// Numbers A in an action.
+    pub action: usize,
+}
+
+impl FragmentShape {
+    /// Training sequences along time.
+    pub fn segments(&self) -> usize {
+        self.steps.div_ceil(self.sequence_length)
+    }
+
+    /// Steps of training sequence number `segment`: L, or what is left over for the last.
+    pub fn segment_steps(&self, segment: usize) -> usize {
+        self.sequence_length.min(self.steps - segment * self.sequence_length)
+    }
+}
+
 impl Fragment {
-    /// Room for a fragment; `observation` = O, `state` = S.
-    pub fn new(
-        steps: usize,
-        batch: usize,
-        sequence_length: usize,
-        observation: usize,
-        state: usize,
-        distribution: Distribution,
-    ) -> Self {
-        let n = steps * batch;
-        Self {
+    /// Room for T = `steps` of B = `batch` environments of those observations under `policy`, in training sequences of
+    /// `sequence_length` steps.
+    pub fn new(steps: usize, batch: usize, sequence_length: usize, observations: &Space, policy: &ActorCritic) -> Self {
+        let distribution = policy.distribution();
+        let shape = FragmentShape {
             steps,
             batch,
             sequence_length,
-            observations: vec![0.0; (steps + 1) * batch * observation],
+            observation: observations.len(),
+            state: policy.state_len(),
+            distribution: distribution.len(),
+            action: distribution.action_len(),
+        };
+        let n = steps * batch;
+        Self {
+            shape,
+            observations: Observations::zeros(observations.dtype(), (steps + 1) * batch * shape.observation),
             actions: distribution.buffer(n),
             log_probs: vec![0.0; n],
+            distributions: vec![0.0; n * shape.distribution],
             values: vec![0.0; n],
             rewards: vec![0.0; n],
             terminated: vec![false; n],
@@ -69,14 +104,9 @@ impl Fragment {
             episode_starts: vec![0; n],
             final_values: vec![0.0; n],
             last_values: vec![0.0; batch],
-            sequence_states: vec![0.0; steps.div_ceil(sequence_length) * batch * state],
+            sequence_states: vec![0.0; shape.segments() * batch * shape.state],
             episodes: Vec::new(),
             energy: (0.0, 0),
         }
-    }
-
-    /// Training sequences along time.
-    pub fn segments(&self) -> usize {
-        self.steps.div_ceil(self.sequence_length)
     }
 }

@@ -1,7 +1,15 @@
 //! Rollouts: what the agents lived through, and the workers that live it.
 
+pub mod failures;
 pub mod fragment;
+pub mod normalization;
+pub mod observations;
+pub mod watchdog;
 pub mod worker;
 
-pub use fragment::Fragment;
+pub use failures::FailureWatch;
+pub use fragment::{Fragment, FragmentShape};
+pub use normalization::{Normalization, NormalizationConfig};
+pub use observations::Observations;
+pub use watchdog::Watchdog;
 pub use worker::Worker;

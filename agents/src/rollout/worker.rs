@@ -4,8 +4,11 @@ use stpn_envs::vector::Transition;
 use stpn_envs::{EnvGroup, ObservationMut};
 use stpn_random::{Purpose, Stream};
 
-use super::Fragment;
-use crate::policy::inference::{PreparedPolicy, Session};
+use super::normalization::{Normalization, discounted_returns};
+use super::{Fragment, Observations};
+use crate::policy::encoder::ObservationRef;
+use crate::policy::inference::PreparedPolicy;
+use crate::statistics::Moments;
 use crate::{Error, Result};
 
 /// How often energy is measured in a rollout: sampling keeps it far below 5 % of an update.
@@ -22,17 +25,22 @@ pub struct Worker {
     episode_starts: Vec<u8>,
     /// `[B, S]` packed recurrent state before the next step.
     state: Vec<f32>,
+    /// `[B]` discounted return of the episode under way, where rewards are normalised.
+    discounted_returns: Vec<f32>,
     fragment: Fragment,
-    final_observations: Vec<f32>,
+    /// `[O]` of the raw observations of the last rollout, where observations are normalised.
+    observation_moments: Vec<Moments>,
+    final_observations: Observations,
     final_state: Vec<f32>,
-    observation: usize,
+    environment_actions: Vec<f32>,
+    scratch: Vec<f64>,
     energy: Option<EnergySampling>,
 }
 
 /// What a worker measures of the network's energy.
 #[derive(Clone, Debug, Default)]
 pub struct EnergySampling {
-    /// `[O]`, 0 for inputs left out.
+    /// `[E]`, 0 for inputs of the recurrent layer that are left out.
     pub input_mask: Option<Vec<f32>>,
 }
 
@@ -41,20 +49,24 @@ impl Worker {
     ///
     /// # Errors
     /// Fails where an environment cannot be reset.
-    pub fn new(mut group: EnvGroup, mut fragment: Fragment, seed: u64, state: usize) -> Result<Self> {
-        let (batch, observation) = (group.len(), group.observation_space().len());
+    pub fn new(mut group: EnvGroup, mut fragment: Fragment, seed: u64) -> Result<Self> {
+        let shape = fragment.shape;
+        let batch = shape.batch;
         let streams = (0..batch).map(|i| Stream::new(seed, Purpose::Actions, (group.first() + i) as u64)).collect();
-        let next = fragment.steps * batch * observation;
-        group.reset(ObservationMut::F32(&mut fragment.observations[next..]))?;
+        let row = batch * shape.observation;
+        group.reset(fragment.observations.range_mut(shape.steps * row..(shape.steps + 1) * row))?;
         Ok(Self {
             group,
             streams,
             episode_starts: vec![1; batch],
-            state: vec![0.0; batch * state],
+            state: vec![0.0; batch * shape.state],
+            discounted_returns: vec![0.0; batch],
+            observation_moments: Vec::new(),
+            final_observations: Observations::zeros(fragment.observations.dtype(), row),
+            final_state: vec![0.0; batch * shape.state],
+            environment_actions: Vec::new(),
+            scratch: Vec::new(),
             fragment,
-            final_observations: vec![0.0; batch * observation],
-            final_state: vec![0.0; batch * state],
-            observation,
             energy: None,
         })
     }
@@ -62,6 +74,16 @@ impl Worker {
     /// Turns energy measurement on or off.
     pub fn set_energy(&mut self, energy: Option<EnergySampling>) {
         self.energy = energy;
+    }
+
+    /// The environments.
+    pub fn group(&self) -> &EnvGroup {
+        &self.group
+    }
+
+    /// Failures of environments that were replaced since the last call.
+    pub fn drain_failures(&mut self) -> impl Iterator<Item = stpn_envs::Error> + '_ {
+        self.group.drain_failures()
     }
 
     /// The last fragment collected.
@@ -74,30 +96,43 @@ impl Worker {
         &self.state
     }
 
+    /// Moments `[O]` of the raw observations of the last rollout, where observations are normalised.
+    pub fn observation_moments(&self) -> &[Moments] {
+        &self.observation_moments
+    }
+
     /// Lives one fragment under `policy` and leaves it in [`Worker::fragment`].
     ///
     /// # Errors
     /// Fails where an environment does.
-    pub fn collect(&mut self, policy: &PreparedPolicy<'_>) -> Result<()> {
+    pub fn collect(&mut self, policy: &PreparedPolicy<'_>, normalization: &Normalization) -> Result<()> {
         let distribution = policy.policy().distribution();
-        let Fragment { steps, batch, sequence_length, .. } = self.fragment;
-        let (row, state_row) = (batch * self.observation, self.state.len());
+        let shape = self.fragment.shape;
+        let batch = shape.batch;
+        let (row, state_row, distribution_row) =
+            (batch * shape.observation, self.state.len(), batch * shape.distribution);
         let fragment = &mut self.fragment;
         fragment.episodes.clear();
         fragment.energy = (0.0, 0);
-        fragment.observations.copy_within(steps * row.., 0);
+        fragment.observations.copy_within(shape.steps * row..(shape.steps + 1) * row, 0);
+        self.observation_moments.clear();
+        self.observation_moments.resize(normalization.observations.len(), Moments::default());
 
         let mut session = policy.session(batch)?;
         session.load(&self.state)?;
-        for t in 0..steps {
-            if t % sequence_length == 0 {
-                let start = t / sequence_length * state_row;
+        for t in 0..shape.steps {
+            if t % shape.sequence_length == 0 {
+                let start = t / shape.sequence_length * state_row;
                 session.store(&mut fragment.sequence_states[start..start + state_row])?;
             }
             let now = t * batch..(t + 1) * batch;
-            let (lived, ahead) = fragment.observations.split_at_mut((t + 1) * row);
-            let observations = &lived[t * row..];
             fragment.episode_starts[now.clone()].copy_from_slice(&self.episode_starts);
+            let here = t * row..(t + 1) * row;
+            if let ObservationMut::F32(raw) = fragment.observations.range_mut(here.clone()) {
+                take_in(&mut self.observation_moments, raw);
+                normalization.apply(raw);
+            }
+            let observations = fragment.observations.range(here);
 
             match &self.energy {
                 Some(energy) if t % ENERGY_EVERY == 0 => {
@@ -111,25 +146,31 @@ impl Worker {
                 _ => session.step(observations, &self.episode_starts)?,
             }
             fragment.values[now.clone()].copy_from_slice(session.values());
+            fragment.distributions[t * distribution_row..(t + 1) * distribution_row]
+                .copy_from_slice(session.distributions());
             for (i, stream) in self.streams.iter_mut().enumerate() {
-                fragment.log_probs[now.start + i] =
-                    distribution.act(session.policy(i), Some(stream), &mut fragment.actions, now.start + i);
+                let (parameters, at) = (session.distribution(i), now.start + i);
+                fragment.log_probs[at] =
+                    distribution.act(parameters, Some(stream), &mut fragment.actions, at, &mut self.scratch);
             }
 
             let mut transition = Transition {
-                observations: ObservationMut::F32(&mut ahead[..row]),
-                final_observations: ObservationMut::F32(&mut self.final_observations),
+                observations: fragment.observations.range_mut((t + 1) * row..(t + 2) * row),
+                final_observations: self.final_observations.all_mut(),
                 rewards: &mut fragment.rewards[now.clone()],
                 terminated: &mut fragment.terminated[now.clone()],
                 truncated: &mut fragment.truncated[now.clone()],
             };
-            self.group.step(fragment.actions.slice(now.start, batch), &mut transition)?;
+            let actions =
+                distribution.for_environment(&fragment.actions, now.start, batch, &mut self.environment_actions);
+            self.group.step(actions, &mut transition)?;
 
             fragment.final_values[now.clone()].fill(0.0);
             let truncated = |i: usize| fragment.truncated[now.start + i] && !fragment.terminated[now.start + i];
             if (0..batch).any(truncated) {
                 session.store(&mut self.final_state)?;
-                let values = peek(policy, &self.final_state, &self.final_observations, batch)?;
+                let values =
+                    peek(policy, normalization, &self.final_state, self.final_observations.all(), &vec![0; batch])?;
                 for i in (0..batch).filter(|&i| truncated(i)).collect::<Vec<_>>() {
                     fragment.final_values[now.start + i] = values[i];
                 }
@@ -139,15 +180,41 @@ impl Worker {
             }
         }
         session.store(&mut self.state)?;
-        let mut ahead = policy.session(batch)?;
-        ahead.load(&self.state)?;
-        ahead.step(&fragment.observations[steps * row..], &self.episode_starts)?;
-        fragment.last_values.copy_from_slice(ahead.values());
+        let next = fragment.observations.range(shape.steps * row..(shape.steps + 1) * row);
+        let values = peek(policy, normalization, &self.state, next, &self.episode_starts)?;
+        fragment.last_values.copy_from_slice(&values);
         fragment.episodes.extend(self.group.drain_episodes());
         Ok(())
     }
 
-    /// Appends everything needed to continue but the recurrent state and the next observations.
+    /// Moves the discounted returns along the last fragment's rewards and gives their moments.
+    pub fn discounted_returns(&mut self, gamma: f64) -> Moments {
+        discounted_returns(&self.fragment, gamma, &mut self.discounted_returns)
+    }
+
+    /// Makes the states at the starts of the fragment's training sequences those that `policy` comes to from the
+    /// first of them on.
+    ///
+    /// # Errors
+    /// Fails where a step of the network does.
+    pub fn recompute_states(&mut self, policy: &PreparedPolicy<'_>) -> Result<()> {
+        let shape = self.fragment.shape;
+        let (batch, row, state_row) = (shape.batch, shape.batch * shape.observation, self.state.len());
+        let fragment = &mut self.fragment;
+        let mut session = policy.session(batch)?;
+        session.load(&fragment.sequence_states[..state_row])?;
+        for t in 0..(shape.segments() - 1) * shape.sequence_length {
+            let starts = &fragment.episode_starts[t * batch..(t + 1) * batch];
+            session.step(fragment.observations.range(t * row..(t + 1) * row), starts)?;
+            if (t + 1) % shape.sequence_length == 0 {
+                let start = (t + 1) / shape.sequence_length * state_row;
+                session.store(&mut fragment.sequence_states[start..start + state_row])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes down everything needed to continue.
     ///
     /// # Errors
     /// Fails where an environment cannot be saved.
@@ -157,9 +224,10 @@ impl Worker {
         saved.streams.clone_from(&self.streams);
         saved.episode_starts.clone_from(&self.episode_starts);
         saved.state.clone_from(&self.state);
+        saved.discounted_returns.clone_from(&self.discounted_returns);
+        saved.observations = self.fragment.observations.empty_like(self.final_observations.len());
         let next = self.fragment.observations.len() - self.final_observations.len();
-        saved.observations.clear();
-        saved.observations.extend_from_slice(&self.fragment.observations[next..]);
+        saved.observations.extend(self.fragment.observations.range(next..self.fragment.observations.len()));
         Ok(())
     }
 
@@ -172,6 +240,7 @@ impl Worker {
             ("action streams", saved.streams.len(), self.streams.len()),
             ("episode starts", saved.episode_starts.len(), self.episode_starts.len()),
             ("recurrent state", saved.state.len(), self.state.len()),
+            ("discounted returns", saved.discounted_returns.len(), self.discounted_returns.len()),
             ("observations", saved.observations.len(), self.final_observations.len()),
         ];
         for (what, got, expected) in fits {
@@ -180,18 +249,23 @@ impl Worker {
                 return Err(Error::config("checkpoint", problem));
             }
         }
+        if saved.observations.dtype() != self.fragment.observations.dtype() {
+            let problem = format!("saved observations are {:?}, not the environment's", saved.observations.dtype());
+            return Err(Error::config("checkpoint", problem));
+        }
         self.group.restore_state(&saved.environments)?;
         self.streams.clone_from(&saved.streams);
         self.episode_starts.clone_from(&saved.episode_starts);
         self.state.clone_from(&saved.state);
+        self.discounted_returns.clone_from(&saved.discounted_returns);
         let next = self.fragment.observations.len() - self.final_observations.len();
-        self.fragment.observations[next..].copy_from_slice(&saved.observations);
+        self.fragment.observations.write(next, saved.observations.all());
         Ok(())
     }
 }
 
 /// Everything a worker needs to continue exactly.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SavedWorker {
     /// The environments' own bytes.
     pub environments: Vec<u8>,
@@ -201,14 +275,51 @@ pub struct SavedWorker {
     pub episode_starts: Vec<u8>,
     /// `[B, S]`
     pub state: Vec<f32>,
+    /// `[B]` discounted return of the episode under way.
+    pub discounted_returns: Vec<f32>,
     /// `[B, O]` the observations to act on next.
-    pub observations: Vec<f32>,
+    pub observations: Observations,
 }
 
-/// Values of `observations` from recurrent states `state`, in a session of its own: the worker's never advances.
-fn peek(policy: &PreparedPolicy<'_>, state: &[f32], observations: &[f32], batch: usize) -> Result<Vec<f32>> {
-    let mut session: Session<'_> = policy.session(batch)?;
+impl Default for SavedWorker {
+    fn default() -> Self {
+        Self {
+            environments: Vec::new(),
+            streams: Vec::new(),
+            episode_starts: Vec::new(),
+            state: Vec::new(),
+            discounted_returns: Vec::new(),
+            observations: Observations::F32(Vec::new()),
+        }
+    }
+}
+
+/// Values of raw `observations` from recurrent states `state`, in a session of its own: the worker's never advances.
+fn peek(
+    policy: &PreparedPolicy<'_>,
+    normalization: &Normalization,
+    state: &[f32],
+    observations: ObservationRef<'_>,
+    episode_starts: &[u8],
+) -> Result<Vec<f32>> {
+    let mut session = policy.session(episode_starts.len())?;
     session.load(state)?;
-    session.step(observations, &vec![0; batch])?;
+    match observations {
+        ObservationRef::F32(raw) if !normalization.observations.is_empty() => {
+            let mut normalized = raw.to_vec();
+            normalization.apply(&mut normalized);
+            session.step(ObservationRef::F32(&normalized), episode_starts)?;
+        }
+        observations => session.step(observations, episode_starts)?,
+    }
     Ok(session.values().to_vec())
+}
+
+/// Adds raw observations `[B, O]` to moments `[O]`; none where they are not normalised.
+fn take_in(moments: &mut [Moments], raw: &[f32]) {
+    if !moments.is_empty() {
+        for row in raw.chunks_exact(moments.len()) {
+            moments.iter_mut().zip(row).for_each(|(moments, &value)| moments.push(f64::from(value)));
+        }
+    }
 }

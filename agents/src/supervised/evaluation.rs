@@ -241,7 +241,7 @@ mod tests {
         mask[SYMBOLS - 1] = 0.0;
         for cell in CellName::ALL {
             let network = |kernel| {
-                let config = PolicyConfig { hidden: 7, kernel, cell: cell.config() };
+                let config = PolicyConfig { kernel, ..PolicyConfig::new(cell.config(), 7) };
                 Network::new(&config, SYMBOLS, SYMBOLS, 1, DType::F32).unwrap()
             };
             let run = |kernel, energy| evaluate(&network(kernel), objective, &data, energy).unwrap();

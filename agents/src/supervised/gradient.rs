@@ -172,7 +172,7 @@ mod tests {
     }
 
     fn learner(task: &TaskConfig, cell: CellName, kernel: Kernel, dtype: DType) -> Learner<Network> {
-        let config = PolicyConfig { hidden: 5, kernel, cell: cell.config() };
+        let config = PolicyConfig { kernel, ..PolicyConfig::new(cell.config(), 5) };
         let (input, outputs) = task.sizes();
         let network = Network::new(&config, input, outputs, 3, dtype).unwrap();
         Learner::new(network, &AdamConfig::default()).unwrap()

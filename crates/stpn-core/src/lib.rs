@@ -6,6 +6,8 @@
 //!
 //! The crate knows no environment and no learning algorithm.
 
+#![forbid(unsafe_code)]
+
 pub mod cell;
 pub mod cells;
 pub mod error;

@@ -26,6 +26,11 @@ impl Parameters {
         Ok(var)
     }
 
+    /// Adds all of `other`'s parameters under their own names, sharing their variables.
+    pub fn append(&mut self, other: &Self) {
+        self.entries.extend(other.entries.iter().cloned());
+    }
+
     /// Adds all of `other`'s parameters, named `prefix.name`, sharing their variables.
     pub fn extend(&mut self, prefix: &str, other: &Self) {
         self.entries.extend(other.entries.iter().map(|(name, var)| (format!("{prefix}.{name}"), var.clone())));

@@ -20,12 +20,13 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(code(error))
 }
 
-fn code(error: &anyhow::Error) -> u8 {
+/// The exit code for an error.
+pub fn code(error: &anyhow::Error) -> u8 {
     use stpn_agents::Error;
     match error.downcast_ref::<Error>() {
         Some(Error::Config { .. } | Error::Environment(stpn_envs::Error::Config { .. })) => 2,
         Some(Error::Core(stpn_core::Error::Config { .. })) => 2,
-        Some(Error::Checkpoint { .. } | Error::RunDirectory { .. }) => 3,
+        Some(Error::Checkpoint { .. } | Error::Format { .. } | Error::RunDirectory { .. }) => 3,
         Some(Error::NotFinite { .. }) => 4,
         _ if error.is::<UsageError>() => 2,
         _ => 1,

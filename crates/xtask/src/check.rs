@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::run::{install_debian, run as execute, succeeds};
-use crate::{links, mujoco, python, setup};
+use crate::{deny, links, mujoco, python, setup, unsafety};
 
 /// Runs all checks; the first that fails ends it.
 pub fn run() -> Result<()> {
@@ -18,24 +18,31 @@ pub fn run() -> Result<()> {
     }
     cargo(&["fmt", "--all", "--check"])?;
     links::check()?;
+    unsafety::check()?;
+    deny::check()?;
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     execute(Command::new("cargo").env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--workspace", "--no-deps"]))?;
     cargo(&["test", "--workspace"])?;
     setup::run()?;
     mujoco::check()?;
-    tensorboard()
+    python_programs()
 }
 
 fn cargo(arguments: &[&str]) -> Result<()> {
     execute(Command::new("cargo").args(arguments))
 }
 
-/// The real TensorBoard reads what a run writes, in Python and on its web page.
-fn tensorboard() -> Result<()> {
+/// Python programs read what a run writes: a checkpoint by the lines of its documentation, the logs by the real
+/// TensorBoard and on its web page.
+fn python_programs() -> Result<()> {
     if !(Path::new("/usr/bin/chromium").exists() && Path::new("/usr/bin/chromedriver").exists()) {
         install_debian(&["chromium", "chromium-driver"])?;
     }
     cargo(&["build", "--package", "stpn"])?;
     let python = python::interpreter()?;
-    execute(Command::new(python).args(["crates/stpn/tests/python/check_tensorboard.py", "target/debug/stpn"]))
+    let check = |script: &str, arguments: &[&str]| {
+        execute(Command::new(&python).arg(format!("crates/stpn/tests/python/{script}")).args(arguments))
+    };
+    check("check_checkpoint.py", &["target/debug/stpn", "checkpoints/README.md"])?;
+    check("check_tensorboard.py", &["target/debug/stpn"])
 }

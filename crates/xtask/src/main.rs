@@ -3,17 +3,19 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod deny;
 mod links;
 mod mujoco;
 mod python;
 mod run;
 mod setup;
+mod unsafety;
 
 use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask setup    fetches what the native environments are made of, for the features `atari` and `mujoco`
-cargo xtask check    format, lints, tests, doc tests, documentation, links, TensorBoard: everything CI runs";
+cargo xtask check    format, lints, dependencies, tests, doc tests, documentation, links, TensorBoard: everything CI runs";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

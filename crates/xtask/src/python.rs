@@ -8,13 +8,14 @@ use anyhow::Result;
 use crate::run::{install_debian, root, run, succeeds};
 
 /// What the checks need, pinned.
-const PACKAGES: [&str; 6] = [
+const PACKAGES: [&str; 7] = [
     "tensorboard==2.21.0",
     "setuptools<81",
     "selenium==4.36.0",
     "numpy<3",
     "gymnasium[mujoco]==1.4.0",
     "mujoco==3.17.0",
+    "safetensors==0.8.0",
 ];
 
 /// The environment's interpreter, with all packages installed.

@@ -1,18 +1,28 @@
 //! Consecutive environments stepped by one thread.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use stpn_random::{Purpose, Stream};
 
-use super::MakeEnv;
 use super::buffers::{self, Actions, Transition};
-use crate::{Env, Episode, Error, ObservationMut, Result, Space, panic, state};
+use super::{Heartbeat, MakeEnv, OnFailure};
+use crate::{Dtype, Env, Episode, Error, ObservationMut, Result, Space, panic, state};
 
 /// Consecutive environments stepped by one thread.
 pub struct EnvGroup {
     slots: Vec<Slot>,
     first: usize,
+    number: usize,
+    on_failure: OnFailure,
+    /// The observations acted on next, where failing environments are replaced: their final ones.
+    last: Option<Observations>,
+    heartbeat: Arc<Heartbeat>,
+    /// Rows whose environment was replaced in the last step.
+    replaced: Vec<usize>,
+    /// Failures that were answered by replacing, not yet drained.
+    failures: Vec<Error>,
     observation_space: Space,
     action_space: Space,
     episodes: Vec<Episode>,
@@ -29,12 +39,31 @@ struct Slot {
     running: Episode,
     /// [`Env::records_episodes`], asked once.
     records_episodes: bool,
+    /// Environments that failed in this place before.
+    replacements: u64,
+    /// The episode ended in the step under way.
+    ended: bool,
+}
+
+impl Slot {
+    fn new(env: Box<dyn Env>, seed: u64) -> Self {
+        let records_episodes = env.records_episodes();
+        Self { env, seed, steps: 0, running: Episode::default(), records_episodes, replacements: 0, ended: false }
+    }
+}
+
+/// Observations `[B, …]` of a group's own.
+#[derive(Clone, Serialize, Deserialize)]
+enum Observations {
+    F32(Vec<f32>),
+    U8(Vec<u8>),
 }
 
 /// A saved group.
 #[derive(Serialize, Deserialize)]
 struct GroupState {
     first: u64,
+    last: Option<Observations>,
     slots: Vec<SlotState>,
     episodes: Vec<Episode>,
 }
@@ -44,6 +73,7 @@ struct SlotState {
     seed: u64,
     steps: u64,
     running: Episode,
+    replacements: u64,
     env: Vec<u8>,
 }
 
@@ -62,16 +92,65 @@ impl EnvGroup {
             .map(|index| {
                 let env = make(index)?;
                 let seed = Stream::new(seed, Purpose::Environment, index as u64).next_u64();
-                let records_episodes = env.records_episodes();
-                Ok(Slot { env, seed, steps: 0, running: Episode::default(), records_episodes })
+                Ok(Slot::new(env, seed))
             })
             .collect::<Result<Vec<_>>>()?;
         let (observation_space, action_space) =
             (slots[0].env.observation_space().clone(), slots[0].env.action_space().clone());
-        let episodes = Vec::with_capacity(count);
-        let group = Self { slots, first, observation_space, action_space, episodes };
+        let heartbeat = Arc::new(Heartbeat::new(slots[0].env.name(), 0, first));
+        let group = Self {
+            slots,
+            first,
+            number: 0,
+            on_failure: OnFailure::Stop,
+            last: None,
+            heartbeat,
+            replaced: Vec::new(),
+            failures: Vec::new(),
+            observation_space,
+            action_space,
+            episodes: Vec::with_capacity(count),
+        };
         group.agrees_with(first, &group.observation_space, &group.action_space)?;
         Ok(group)
+    }
+
+    /// The group as number `number` of its vector, for messages.
+    pub(super) fn numbered(mut self, number: usize) -> Self {
+        self.number = number;
+        self.heartbeat = Arc::new(Heartbeat::new(self.slots[0].env.name(), number, self.first));
+        self
+    }
+
+    /// What to do with an environment that fails in a step; by default the step fails.
+    pub fn set_on_failure(&mut self, on_failure: OnFailure) {
+        let len = self.len() * self.observation_space.len();
+        self.last = match (&on_failure, self.observation_space.dtype()) {
+            (OnFailure::Stop, _) => None,
+            (OnFailure::Replace { .. }, Dtype::F32) => Some(Observations::F32(vec![0.0; len])),
+            (OnFailure::Replace { .. }, Dtype::U8) => Some(Observations::U8(vec![0; len])),
+        };
+        self.on_failure = on_failure;
+    }
+
+    /// Where the group is, to be watched from another thread.
+    pub fn heartbeat(&self) -> Arc<Heartbeat> {
+        Arc::clone(&self.heartbeat)
+    }
+
+    /// Rows whose environment failed in the last step and was replaced.
+    pub fn replaced(&self) -> &[usize] {
+        &self.replaced
+    }
+
+    /// Environments replaced over the group's life.
+    pub fn replacements(&self) -> u64 {
+        self.slots.iter().map(|slot| slot.replacements).sum()
+    }
+
+    /// The failures answered by replacing since the last call.
+    pub fn drain_failures(&mut self) -> std::vec::Drain<'_, Error> {
+        self.failures.drain(..)
     }
 
     /// Fails where one of the environments has other spaces than environment `reference`.
@@ -129,25 +208,59 @@ impl EnvGroup {
         buffers::check_observations("observations", &observations, self.len(), &self.observation_space)?;
         self.episodes.clear();
         let width = self.observation_space.len();
-        self.each(|row, slot, _| {
+        let reset = self.each(0, |row, slot, _| {
             (slot.steps, slot.running) = (0, Episode::default());
             slot.env.reset(Some(slot.seed), observations.row(row, width))?;
             finite_observation(&observations.row(row, width))
-        })
+        });
+        reset.map_err(|(row, problem)| self.failure(row, problem))?;
+        self.keep(&mut observations);
+        Ok(())
     }
 
     /// One step of every environment. Where an episode ends, its last observation goes to `final_observations` and
     /// the environment starts the next one, continuing its random stream.
     ///
+    /// Where an environment failed and was replaced ([`EnvGroup::set_on_failure`]), the step counts as truncated with
+    /// reward 0, its final observation is the one that was acted on, the environment having given none, and no episode
+    /// is reported. [`EnvGroup::replaced`] names these rows.
+    ///
     /// # Errors
     /// [`Error::Buffer`] on a buffer that does not fit. [`Error::Worker`] where an environment fails, panics or
-    /// returns a reward or observation that is not finite; the environments after it were not stepped, so that the
-    /// group must be reset or restored.
+    /// returns a reward or observation that is not finite, and is not replaced; the environments after it were not
+    /// stepped, so that the group must be reset or restored.
     pub fn step(&mut self, actions: Actions<'_>, out: &mut Transition<'_>) -> Result<()> {
         out.check(self.len(), &self.observation_space)?;
         actions.check(self.len(), &self.action_space)?;
+        self.replaced.clear();
+        let mut from = 0;
+        while let Err((row, problem)) = self.step_from(from, actions, out) {
+            self.replace(row, problem, out)?;
+            from = row + 1;
+        }
+        self.keep(&mut out.observations);
+        Ok(())
+    }
+
+    /// Keeps the observations that are acted on next, where they may be needed.
+    fn keep(&mut self, observations: &mut ObservationMut<'_>) {
+        match (&mut self.last, observations) {
+            (Some(Observations::F32(last)), ObservationMut::F32(now)) => last.copy_from_slice(now),
+            (Some(Observations::U8(last)), ObservationMut::U8(now)) => last.copy_from_slice(now),
+            _ => {}
+        }
+    }
+
+    /// Steps the environments from row `from` on.
+    fn step_from(
+        &mut self,
+        from: usize,
+        actions: Actions<'_>,
+        out: &mut Transition<'_>,
+    ) -> std::result::Result<(), (usize, String)> {
         let (width, action_width) = (self.observation_space.len(), self.action_space.len());
-        self.each(|row, slot, episodes| {
+        self.each(from, |row, slot, episodes| {
+            slot.ended = false;
             let step = slot.env.step(actions.get(row, action_width), out.observations.row(row, width))?;
             finite_observation(&out.observations.row(row, width))?;
             let reward = step.reward as f32;
@@ -169,11 +282,65 @@ impl EnvGroup {
                 }
                 slot.running = Episode::default();
                 copy_row(&mut out.observations, &mut out.final_observations, row, width);
+                slot.ended = true;
                 slot.env.reset(None, out.observations.row(row, width))?;
                 finite_observation(&out.observations.row(row, width))?;
             }
             Ok(())
         })
+    }
+
+    /// Puts a new environment in the place of one that failed, as often as it takes and the cap allows.
+    fn replace(&mut self, row: usize, problem: String, out: &mut Transition<'_>) -> Result<()> {
+        let mut error = self.failure(row, problem);
+        let OnFailure::Replace { make, cap } = self.on_failure.clone() else { return Err(error) };
+        let width = self.observation_space.len();
+        // A step that was sound stands: its environment failed only in beginning the next episode.
+        if !self.slots[row].ended {
+            match (&self.last, out.final_observations.row(row, width)) {
+                (Some(Observations::F32(last)), ObservationMut::F32(end)) => {
+                    end.copy_from_slice(&last[row * width..][..width])
+                }
+                (Some(Observations::U8(last)), ObservationMut::U8(end)) => {
+                    end.copy_from_slice(&last[row * width..][..width])
+                }
+                _ => {}
+            }
+            (out.rewards[row], out.terminated[row], out.truncated[row]) = (0.0, false, true);
+        }
+        loop {
+            if self.replacements() >= cap {
+                return Err(capped(error, cap));
+            }
+            self.failures.push(error);
+            let (index, slot) = (self.first + row, &mut self.slots[row]);
+            let replacements = slot.replacements + 1;
+            let seed = Stream::new(slot.seed, Purpose::Environment, replacements).next_u64();
+            let made = attempt(|| {
+                let mut env = make(index)?;
+                env.reset(Some(seed), out.observations.row(row, width))?;
+                finite_observation(&out.observations.row(row, width))?;
+                Ok(env)
+            });
+            (slot.seed, slot.steps, slot.running, slot.replacements) = (seed, 0, Episode::default(), replacements);
+            match made {
+                Ok(env) => {
+                    let sick = std::mem::replace(&mut slot.env, env);
+                    // What panicked once may panic again in its drop.
+                    let _ = catch_unwind(AssertUnwindSafe(|| drop(sick)));
+                    self.replaced.push(row);
+                    return self.agrees_with(self.first, &self.observation_space, &self.action_space);
+                }
+                Err(problem) => error = self.failure(row, problem),
+            }
+        }
+    }
+
+    /// The error of the environment in `row`.
+    fn failure(&self, row: usize, problem: String) -> Error {
+        let Slot { seed, steps, .. } = self.slots[row];
+        let environment = self.slots[row].env.name().to_string();
+        Error::Worker { environment, index: self.first + row, worker: self.number, seed, step: steps, problem }
     }
 
     /// Episodes that ended since the last call, in order of (step, environment). They are kept until asked for: a
@@ -191,13 +358,20 @@ impl EnvGroup {
         let slots = self
             .slots
             .iter()
-            .map(|slot| {
-                let mut env = Vec::new();
-                slot.env.save_state(&mut env)?;
-                Ok(SlotState { seed: slot.seed, steps: slot.steps, running: slot.running, env })
+            .enumerate()
+            .map(|(row, slot)| {
+                let saved = attempt(|| {
+                    let mut env = Vec::new();
+                    slot.env.save_state(&mut env)?;
+                    Ok(env)
+                });
+                let env = saved.map_err(|problem| self.failure(row, format!("cannot be saved: {problem}")))?;
+                let Slot { seed, steps, running, replacements, .. } = *slot;
+                Ok(SlotState { seed, steps, running, replacements, env })
             })
             .collect::<Result<Vec<_>>>()?;
-        let saved = GroupState { first: self.first as u64, slots, episodes: self.episodes.clone() };
+        let (first, last, episodes) = (self.first as u64, self.last.clone(), self.episodes.clone());
+        let saved = GroupState { first, last, slots, episodes };
         state::save(&self.name(), &saved, bytes)
     }
 
@@ -216,6 +390,15 @@ impl EnvGroup {
         for (slot, saved) in self.slots.iter_mut().zip(&saved.slots) {
             slot.env.restore_state(&saved.env)?;
             (slot.seed, slot.steps, slot.running) = (saved.seed, saved.steps, saved.running);
+            slot.replacements = saved.replacements;
+        }
+        // A run may begin or cease to replace when it resumes.
+        match (&mut self.last, saved.last) {
+            (Some(Observations::F32(last)), Some(Observations::F32(saved))) if last.len() == saved.len() => {
+                *last = saved
+            }
+            (Some(Observations::U8(last)), Some(Observations::U8(saved))) if last.len() == saved.len() => *last = saved,
+            _ => {}
         }
         self.episodes.clear();
         self.episodes.extend(saved.episodes);
@@ -226,31 +409,45 @@ impl EnvGroup {
         format!("{} × {}, from number {}", self.len(), self.slots[0].env.name(), self.first)
     }
 
-    /// Runs `work` on every environment in order; its first error or panic ends the loop and is reported with the
-    /// environment's index, seed and step.
+    /// Runs `work` on every environment from row `from` on, in order; its first error or panic ends the loop and is
+    /// returned with its row.
     fn each(
         &mut self,
+        from: usize,
         mut work: impl FnMut(usize, &mut Slot, &mut Vec<Episode>) -> std::result::Result<(), Failure>,
-    ) -> Result<()> {
-        let mut at = 0;
-        let (slots, episodes) = (&mut self.slots, &mut self.episodes);
+    ) -> std::result::Result<(), (usize, String)> {
+        let mut at = from;
+        let (slots, episodes, heartbeat) = (&mut self.slots, &mut self.episodes, &self.heartbeat);
         // One catch for the whole loop: entering it costs less than once per environment.
-        let result = catch_unwind(AssertUnwindSafe(|| {
-            for (row, slot) in slots.iter_mut().enumerate() {
+        let result = attempt(|| {
+            for (row, slot) in slots.iter_mut().enumerate().skip(from) {
                 at = row;
+                heartbeat.enter(row, slot.seed, slot.steps);
                 work(row, slot, episodes)?;
             }
             Ok(())
-        }));
-        let problem = match result {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(Failure::Error(error))) => error.to_string(),
-            Ok(Err(Failure::Found(problem))) => problem,
-            Err(panic) => format!("panicked: {}", panic::message(panic.as_ref())),
-        };
-        let Slot { seed, steps, .. } = self.slots[at];
-        Err(Error::Worker { index: self.first + at, seed, step: steps, problem })
+        });
+        heartbeat.leave();
+        result.map_err(|problem| (at, problem))
     }
+}
+
+/// Runs `work`; says what its error or panic is.
+fn attempt<T>(work: impl FnOnce() -> std::result::Result<T, Failure>) -> std::result::Result<T, String> {
+    match catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(Failure::Error(error))) => Err(error.to_string()),
+        Ok(Err(Failure::Found(problem))) => Err(problem),
+        Err(panic) => Err(format!("panicked: {}", panic::message(panic.as_ref()))),
+    }
+}
+
+/// The error of a failure that is one too many.
+fn capped(mut error: Error, cap: u64) -> Error {
+    if let Error::Worker { problem, .. } = &mut error {
+        problem.push_str(&format!("; {cap} environments were replaced already, which is the most allowed"));
+    }
+    error
 }
 
 /// Why an environment cannot go on.

@@ -8,10 +8,14 @@
 //! next episode to [`Transition::observations`], in the same step.
 
 mod buffers;
+mod failure;
 mod group;
+mod heartbeat;
 
 pub use buffers::{Actions, Transition};
+pub use failure::{Maker, OnFailure};
 pub use group::EnvGroup;
+pub use heartbeat::Heartbeat;
 
 use rayon::prelude::*;
 
@@ -43,7 +47,10 @@ impl VectorEnv {
         let groups: Vec<Result<EnvGroup>> = (0..count)
             .into_par_iter()
             .step_by(group_size)
-            .map(|first| EnvGroup::new(make, first, group_size.min(count - first), seed))
+            .map(|first| {
+                let group = EnvGroup::new(make, first, group_size.min(count - first), seed)?;
+                Ok(group.numbered(first / group_size))
+            })
             .collect();
         // Collected before the first error is taken, so that it is the same one on any number of threads.
         let groups = groups.into_iter().collect::<Result<Vec<_>>>()?;

@@ -43,9 +43,10 @@ fn failures_name_environment_seed_and_step() {
         (Fault::Observation, "element 1 of its observation is NaN"),
     ] {
         for group_size in [1, 3] {
-            let Error::Worker { index, seed, step, problem } = failure(fault, group_size) else {
+            let Error::Worker { environment, index, worker, seed, step, problem } = failure(fault, group_size) else {
                 panic!("another error than Worker");
             };
+            assert_eq!((environment.as_str(), worker), ("countdown", index / group_size));
             assert_eq!(index, 1, "the first of two that fail");
             assert_eq!(seed, Stream::new(6, Purpose::Environment, 1).next_u64());
             assert_eq!(step, 3);

@@ -5,4 +5,5 @@
 
 mod countdown;
 mod failures;
+mod replacing;
 mod stepping;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use candle_core::{DType, Device};
 use stpn_agents::checkpoint::{self, Checkpoint};
-use stpn_agents::evaluation::{Evaluation, EvaluationOptions, evaluate};
+use stpn_agents::evaluation::{Evaluation, EvaluationOptions, Subject, evaluate};
 use stpn_agents::optimizer::FlatLayout;
 use stpn_agents::supervised::test::{Generalization, TestScores};
 use stpn_agents::supervised::{self, SupervisedConfig, TestReport};
@@ -30,8 +30,11 @@ pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
         deterministic: arguments.deterministic,
         energy_skip_inputs: config.log.energy_skip_inputs.clone(),
     };
+    let prepared = policy.as_ref().map(ActorCritic::prepare).transpose()?;
+    let normalization = &checkpoint.progress.normalization;
+    let subject = prepared.as_ref().map(|policy| Subject { policy, normalization });
     let pool = super::thread_pool(arguments.threads)?;
-    let evaluation = pool.install(|| evaluate(&config.env, policy.as_ref(), &options))?;
+    let evaluation = pool.install(|| evaluate(&|_| config.env.make(), subject.as_ref(), &options))?;
     if arguments.json {
         println!("{}", json(&evaluation));
     } else {

@@ -3,8 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use stpn_agents::checkpoint;
-use stpn_agents::run::Run;
+use stpn_agents::run::{Run, saved_config};
 
 use super::train::train;
 use crate::cli::ResumeArguments;
@@ -13,7 +12,7 @@ use crate::cli::ResumeArguments;
 pub fn run(arguments: &ResumeArguments) -> Result<ExitCode> {
     let threads = match arguments.threads {
         Some(threads) => threads,
-        None => checkpoint::newest(&arguments.run.join("checkpoints"))?.0.config.training().threads,
+        None => saved_config(&arguments.run)?.training().threads,
     };
     super::thread_pool(threads)?.install(|| {
         let (run, damaged) = Run::resume(&arguments.run, |config| {
@@ -23,10 +22,14 @@ pub fn run(arguments: &ResumeArguments) -> Result<ExitCode> {
             }
         })?;
         for error in damaged {
-            tracing::warn!("passed over a damaged checkpoint: {error}");
+            eprintln!("passed over a damaged checkpoint: {error}");
+        }
+        if let Some(owner) = run.killed() {
+            eprintln!("the process that had this run last (pid {} on {}) was killed", owner.pid, owner.host);
         }
         let (done, updates) = (run.training().progress().update, run.config().training().updates);
-        eprintln!("resuming {} at update {done} of {updates}", arguments.run.display());
+        let from = if done == 0 { " (it has no checkpoint yet)" } else { "" };
+        eprintln!("resuming {} at update {done} of {updates}{from}", arguments.run.display());
         if run.training().finished() {
             eprintln!("nothing left to do: give more with --updates N");
         }

@@ -59,6 +59,13 @@ pub fn train(mut run: Run) -> Result<ExitCode> {
         eprintln!("\nfinishing this update, then writing a checkpoint (Ctrl-C again: stop at once)");
     })
     .context("cannot catch Ctrl-C")?;
+    let hint = format!("continue with: stpn resume {}", run.directory().display());
+    run.on_hang(move |error| {
+        let error = error.into();
+        let code = exit::code(&error);
+        eprintln!("\nerror: {error:#}\nthe environment cannot be stopped, so this process ends; {hint}");
+        std::process::exit(code.into());
+    });
     let mut display = Display::new(run.config(), run.training().progress().update);
     let outcome = run.train(|training, metrics| {
         display.update(training, metrics);

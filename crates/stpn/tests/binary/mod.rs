@@ -15,7 +15,12 @@ pub struct Finished {
 
 /// Runs `stpn` with these arguments to its end.
 pub fn stpn(arguments: &[String]) -> Finished {
-    let finished = Command::new(env!("CARGO_BIN_EXE_stpn")).args(arguments).output().unwrap();
+    finished(Command::new(env!("CARGO_BIN_EXE_stpn")).args(arguments))
+}
+
+/// Runs a command to its end.
+pub fn finished(command: &mut Command) -> Finished {
+    let finished = command.output().unwrap();
     Finished {
         status: finished.status,
         output: String::from_utf8(finished.stdout).unwrap(),
@@ -31,4 +36,21 @@ pub fn small(line: &str, run: &Path) -> Vec<String> {
     }
     arguments.extend(["--run-dir".into(), run.display().to_string()]);
     arguments
+}
+
+/// Whether a metric is one of those that differ from run to run.
+pub fn depends_on_the_clock(name: &str) -> bool {
+    ["seconds", "per_second", "time"].iter().any(|word| name.contains(word))
+}
+
+/// The lines of `metrics.jsonl`, without what depends on the clock.
+pub fn metrics(run: &Path) -> Vec<serde_json::Map<String, serde_json::Value>> {
+    let text = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    text.lines()
+        .map(|line| {
+            let mut object: serde_json::Map<_, _> = serde_json::from_str(line).unwrap();
+            object.retain(|key, _| !depends_on_the_clock(key));
+            object
+        })
+        .collect()
 }

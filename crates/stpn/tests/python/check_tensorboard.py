@@ -137,7 +137,8 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         run = pathlib.Path(directory) / "run"
         command = [str(binary), "train", "maze-small", "--updates", "100000", "--run-dir", str(run),
-                   "--set", "rollout.environments=8", "--set", "policy.hidden=8", "--set", "log.histograms_every=2"]
+                   "--set", "rollout.environments=8", "--set", "policy.hidden=8", "--set", "log.histograms_every=2",
+                   "--set", "checkpoint.every=20"]
         training = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
         try:
             metrics = run / "metrics.jsonl"
@@ -154,6 +155,21 @@ def main():
         assert killed >= alive
         check_page(run)
         print(f"after kill -9: {killed} updates read back")
+        # Continued, and killed again and again: one curve without gap or double entry.
+        last = 0
+        for _ in range(3):
+            last = max(last, len(metrics.read_text().splitlines()))
+            resumed = subprocess.Popen([str(binary), "resume", str(run)], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+            wait_for("metrics of the resumed run", 120, lambda: len(metrics.read_text().splitlines()) > last)
+            resumed.kill()
+            resumed.wait()
+        last = len(metrics.read_text().splitlines()) + 5
+        subprocess.run([str(binary), "resume", str(run), "--updates", str(last)], check=True,
+                       stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        assert check_events(run) == last, f"{check_events(run)} events of {last} updates"
+        check_against_metrics(run)
+        check_page(run)
+        print(f"after being killed and resumed four times: {last} updates, each once")
 
         run = pathlib.Path(directory) / "whole"
         subprocess.run([*command[:4], "6", "--run-dir", str(run), *command[7:]], check=True,

@@ -25,7 +25,7 @@ pub struct Archive {
     pub options: &'static [&'static str],
 }
 
-/// Names the archive that a folder was made of; written last.
+/// Names the archive that a folder was made of, `PACKAGE VERSION SHA-256`; written last. Build scripts read it.
 const STAMP: &str = ".archive";
 
 impl Archive {
@@ -33,7 +33,7 @@ impl Archive {
     /// unpacked archive and the empty one to fill. The folder is complete or absent.
     pub fn install(&self, folder: &str, arrange: impl FnOnce(&Path, &Path) -> Result<()>) -> Result<PathBuf> {
         let target = native().join(folder);
-        if fs::read_to_string(target.join(STAMP)).is_ok_and(|stamp| stamp == self.sha256) {
+        if fs::read_to_string(target.join(STAMP)).is_ok_and(|stamp| stamp == self.stamp()) {
             println!("{folder}: {} {} is set up in {}", self.package, self.version, target.display());
             return Ok(target);
         }
@@ -46,12 +46,16 @@ impl Archive {
         let module = if self.file.ends_with(".whl") { "zipfile" } else { "tarfile" };
         run(Command::new("python3").args(["-m", module, "-e"]).args([&archive, &unpacked]))?;
         arrange(&unpacked, &partial).with_context(|| format!("{} is not as expected", archive.display()))?;
-        fs::write(partial.join(STAMP), self.sha256).with_context(|| format!("cannot write {}", partial.display()))?;
+        fs::write(partial.join(STAMP), self.stamp()).with_context(|| format!("cannot write {}", partial.display()))?;
         remove(&target)?;
         rename(&partial, &target)?;
         remove(&unpacked)?;
         println!("{folder}: {} {} is now set up in {}", self.package, self.version, target.display());
         Ok(target)
+    }
+
+    fn stamp(&self) -> String {
+        format!("{} {} {}\n", self.package, self.version, self.sha256)
     }
 
     /// The verified archive below `native/downloads`, fetched by pip where it is not there. A file put there by hand

@@ -16,7 +16,7 @@ const ALE: Archive = Archive {
 };
 
 /// What of the archive is kept, and under which name.
-const KEPT: [(&str, &str); 3] = [("src/ale", "src/ale"), ("LICENSE.md", "LICENSE.md"), ("src/ale/python/roms", "roms")];
+const KEPT: [(&str, &str); 3] = [("src/ale", "src/ale"), ("src/ale/python/roms", "roms"), ("LICENSE.md", "LICENSE.md")];
 
 /// Fetches the emulator's source, and makes sure that it can be compiled.
 pub fn set_up() -> Result<()> {

@@ -1,0 +1,155 @@
+//! Objectives: the loss of one step, with its derivatives; and their sum over sequences, with its gradient.
+
+use rayon::prelude::*;
+
+use super::batch::SequenceBatch;
+use crate::Result;
+use crate::learner::Gradient;
+use crate::metrics::Metrics;
+use crate::policy::distribution::Terms;
+use crate::policy::element::Element;
+use crate::policy::inference::PreparedPolicy;
+
+/// What a rollout knows of one step.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// Advantage of the action.
+    pub advantage: f64,
+    /// Target of the value.
+    pub target: f64,
+    /// Log-probability of the action under the policy that took it.
+    pub log_prob: f64,
+    /// Value estimate of that policy.
+    pub value: f64,
+}
+
+/// Derivatives of a step's loss.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Derivatives {
+    /// In the terms of the action distribution.
+    pub terms: Terms,
+    /// In the value.
+    pub value: f64,
+}
+
+/// The loss of one step.
+pub trait Objective: Sync {
+    /// Whether it needs the KL divergence from the distribution that acted.
+    fn needs_kl(&self) -> bool {
+        false
+    }
+
+    /// Adds the step's loss and its parts to `losses` and returns its derivatives.
+    fn step(&self, sample: &Sample, terms: &Terms, value: f64, losses: &mut Losses) -> Derivatives;
+}
+
+/// Losses summed over steps. The sums of two sets of steps, in this process or another, are those of their union.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Losses {
+    /// Steps.
+    pub steps: f64,
+    /// What is minimised, before it is scaled.
+    pub total: f64,
+    /// Policy loss.
+    pub policy: f64,
+    /// Value loss, without its coefficient.
+    pub value: f64,
+    /// Entropy.
+    pub entropy: f64,
+    /// Concentration.
+    pub concentration: f64,
+    /// KL divergence from the distributions that acted, where it was needed.
+    pub kl: f64,
+    /// (r − 1) − ln r of the probability ratios r, an estimate of that divergence (Schulman 2020).
+    pub approx_kl: f64,
+    /// Steps whose ratio lies outside the clip range.
+    pub clipped: f64,
+}
+
+impl Losses {
+    /// The sums, in a fixed order: what processes would exchange.
+    pub fn sums(&mut self) -> [&mut f64; 9] {
+        let Self { steps, total, policy, value, entropy, concentration, kl, approx_kl, clipped } = self;
+        [steps, total, policy, value, entropy, concentration, kl, approx_kl, clipped]
+    }
+
+    /// Takes in the sums of other steps.
+    pub fn add(&mut self, other: &Self) {
+        let mut other = *other;
+        self.sums().into_iter().zip(other.sums()).for_each(|(sum, other)| *sum += *other);
+    }
+
+    /// Means over steps, by CleanRL's names.
+    pub fn metrics(&self) -> Metrics {
+        let n = self.steps.max(1.0);
+        let mut metrics = Metrics::default();
+        metrics.set("losses/policy_loss", self.policy / n);
+        metrics.set("losses/value_loss", self.value / n);
+        metrics.set("losses/entropy", self.entropy / n);
+        metrics
+    }
+}
+
+/// The losses of a block of sequences; writes the gradient of their scaled sum, packed, to `gradient`.
+///
+/// # Errors
+/// Fails where the network does.
+pub fn block_gradient<T: Element>(
+    objective: &dyn Objective,
+    policy: &PreparedPolicy<'_, T>,
+    batch: &SequenceBatch,
+    scale: f64,
+    gradient: &mut [T],
+) -> Result<Losses> {
+    let distribution = policy.policy().distribution();
+    let len = distribution.len();
+    policy.differentiate(&batch.inputs(), &batch.state, gradient, |outputs, grads| {
+        let (mut losses, mut scratch) = (Losses::default(), Vec::new());
+        for n in batch.places() {
+            let row = n * len..(n + 1) * len;
+            let parameters = &outputs.distributions[row.clone()];
+            let action = batch.actions.get(n, batch.action_len);
+            let behaviour = objective.needs_kl().then(|| &batch.distributions[row.clone()]);
+            let terms = distribution.terms(parameters, action, behaviour, &mut scratch);
+            let sample = Sample {
+                advantage: f64::from(batch.advantages[n]),
+                target: f64::from(batch.returns[n]),
+                log_prob: f64::from(batch.log_probs[n]),
+                value: f64::from(batch.values[n]),
+            };
+            let mut derivatives = objective.step(&sample, &terms, outputs.values[n].wide(), &mut losses);
+            let Terms { log_prob, entropy, concentration, kl } = &mut derivatives.terms;
+            [log_prob, entropy, concentration, kl].into_iter().for_each(|derivative| *derivative *= scale);
+            let grad = &mut grads.distributions[row];
+            distribution.gradient(parameters, action, behaviour, &derivatives.terms, &scratch, grad);
+            grads.values[n] = T::of(derivatives.value * scale);
+        }
+        losses
+    })
+}
+
+/// Gradient and losses of blocks of sequences: blocks in parallel, their sums in a fixed order.
+///
+/// # Errors
+/// Fails where the network does.
+pub fn gradient<B: Send + Sync>(
+    objective: &dyn Objective,
+    policy: &PreparedPolicy<'_>,
+    blocks: &[B],
+    gather: impl Fn(&B) -> SequenceBatch + Sync,
+    scale: f64,
+) -> Result<(Gradient, Losses)> {
+    let one = |block: &B| -> Result<(Gradient, Losses)> {
+        let mut gradient = vec![0.0; policy.policy().parameters().count()];
+        let losses = block_gradient(objective, policy, &gather(block), scale, &mut gradient)?;
+        Ok((Gradient(gradient), losses))
+    };
+    // A single block is not worth waking another thread for.
+    let parts = match blocks {
+        [block] => vec![one(block)?],
+        blocks => blocks.par_iter().map(one).collect::<Result<Vec<_>>>()?,
+    };
+    let mut losses = Losses::default();
+    parts.iter().for_each(|(_, block)| losses.add(block));
+    Ok((Gradient::sum(parts.into_iter().map(|(gradient, _)| gradient).collect()), losses))
+}

@@ -1,0 +1,134 @@
+//! Proximal policy optimisation (Schulman et al. 2017) over recurrent policies.
+//!
+//! Several epochs over a rollout, in minibatches of whole training sequences from their exact initial states.
+
+mod config;
+mod objective;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use stpn_random::{Purpose, Stream};
+
+pub use config::{KlPenalty, NormalizeAdvantages, PpoConfig};
+pub(crate) use objective::PpoObjective;
+
+use super::batch::{SequenceBatch, SequenceId, sequences};
+use super::objective::{Losses, gradient};
+use super::{Experience, Moment, explained_variance};
+use crate::Result;
+use crate::advantage::Advantages;
+use crate::learner::Learner;
+use crate::metrics::Metrics;
+use crate::rollout::{Fragment, Worker};
+use crate::statistics::Moments;
+
+/// What PPO carries from update to update. Saved in every checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PpoState {
+    /// Order of sequences in minibatches.
+    pub stream: Stream,
+    /// Present coefficient of the KL penalty.
+    pub kl_coefficient: f64,
+}
+
+impl PpoState {
+    /// The state at the start of a run.
+    pub fn new(config: &PpoConfig, seed: u64) -> Self {
+        Self {
+            stream: Stream::new(seed, Purpose::Minibatches, 0),
+            kl_coefficient: config.kl_penalty.map_or(0.0, |penalty| penalty.coefficient),
+        }
+    }
+}
+
+/// All epochs over a rollout. Returns the losses of the last one, as means over its steps.
+///
+/// # Errors
+/// Fails where the network does, or numbers stop being finite.
+pub fn update(
+    config: &PpoConfig,
+    state: &mut PpoState,
+    learner: &mut Learner,
+    workers: &mut [Worker],
+    advantages: &[Advantages],
+    learning_rate: f64,
+    at: Moment,
+) -> Result<Metrics> {
+    let whole: Moments = advantages.iter().flat_map(|a| &a.advantages).map(|&a| f64::from(a)).collect();
+    let (mut losses, mut norm, mut steps, mut epochs) = (Losses::default(), 0.0, 0.0, 0.0);
+    for epoch in 0..config.epochs {
+        if epoch > 0 && config.recompute_states {
+            let policy = learner.prepare()?;
+            workers.par_iter_mut().try_for_each(|worker| worker.recompute_states(&policy))?;
+        }
+        let fragments: Vec<&Fragment> = workers.iter().map(Worker::fragment).collect();
+        let mut order = sequences(&fragments);
+        state.stream.shuffle(&mut order);
+        losses = Losses::default();
+        for minibatch in minibatches(&order, &fragments, config.minibatch_size) {
+            let moments = match config.normalize_advantages {
+                NormalizeAdvantages::None => None,
+                NormalizeAdvantages::Batch => Some(whole),
+                NormalizeAdvantages::Minibatch => Some(moments(minibatch, &fragments, advantages)),
+            };
+            let objective = PpoObjective::new(config, at.env_steps, state.kl_coefficient, moments);
+            let count: usize = minibatch.iter().map(|id| fragments[id.worker].shape.segment_steps(id.segment)).sum();
+            let blocks: Vec<&[SequenceId]> = minibatch.chunks(block_size(minibatch.len())).collect();
+            let gather = |ids: &&[SequenceId]| SequenceBatch::gather(&fragments, advantages, ids);
+            let policy = learner.prepare()?;
+            let (gradient, part) = gradient(&objective, &policy, &blocks, gather, 1.0 / count as f64)?;
+            drop(policy);
+            norm += learner.step(gradient, learning_rate, at.update)?;
+            steps += 1.0;
+            losses.add(&part);
+        }
+        epochs += 1.0;
+        if config.target_kl.is_some_and(|target| losses.approx_kl / losses.steps > target) {
+            break;
+        }
+    }
+    let experience = Experience { fragments: workers.iter().map(Worker::fragment).collect(), advantages };
+    let n = losses.steps;
+    let mut metrics = losses.metrics();
+    metrics.set("losses/total_loss", losses.total / n);
+    metrics.set("losses/approx_kl", losses.approx_kl / n);
+    metrics.set("losses/clipfrac", losses.clipped / n);
+    if let Some(penalty) = &config.kl_penalty {
+        metrics.set("losses/kl", losses.kl / n);
+        metrics.set("losses/kl_coefficient", state.kl_coefficient);
+        state.kl_coefficient = penalty.adapted(state.kl_coefficient, losses.kl / n);
+    }
+    metrics.set("losses/epochs", epochs);
+    metrics.set("losses/explained_variance", explained_variance(&experience));
+    metrics.set("losses/grad_norm", norm / steps);
+    Ok(metrics)
+}
+
+/// Sequences in a block: a multiple of what kernels run side by side, few enough to occupy several threads. Depends
+/// on the number of sequences alone.
+fn block_size(sequences: usize) -> usize {
+    sequences.div_ceil(8).next_multiple_of(4).min(16)
+}
+
+/// Divides sequences into minibatches of about `size` steps, as even as whole sequences allow.
+fn minibatches<'a>(
+    order: &'a [SequenceId],
+    fragments: &[&Fragment],
+    size: usize,
+) -> impl Iterator<Item = &'a [SequenceId]> {
+    let steps: usize = fragments.iter().map(|fragment| fragment.shape.steps * fragment.shape.batch).sum();
+    let count = ((steps + size / 2) / size).clamp(1, order.len());
+    (0..count).map(move |i| &order[order.len() * i / count..order.len() * (i + 1) / count])
+}
+
+/// Moments of the advantages of a minibatch.
+fn moments(ids: &[SequenceId], fragments: &[&Fragment], advantages: &[Advantages]) -> Moments {
+    let of = |id: &SequenceId| {
+        let (shape, advantages) = (fragments[id.worker].shape, &advantages[id.worker].advantages);
+        let first = id.segment * shape.sequence_length;
+        let id = *id;
+        (0..shape.segment_steps(id.segment))
+            .map(move |t| f64::from(advantages[(first + t) * shape.batch + id.environment]))
+    };
+    ids.iter().flat_map(of).collect()
+}

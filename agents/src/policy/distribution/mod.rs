@@ -1,0 +1,339 @@
+//! Distributions over actions, on slices: sampling in rollouts, log-probabilities with their exact gradients in
+//! training. Everything is computed in f64 by the same code in both, so that the probability of an action under the
+//! policy that took it is the same number wherever it is asked for.
+
+mod categorical;
+#[cfg(test)]
+pub(crate) mod composed;
+mod gaussian;
+
+pub use categorical::Categorical;
+pub use gaussian::{Gaussian, GaussianConfig, Std};
+
+use stpn_core::kernels::Real;
+use stpn_envs::Space;
+use stpn_envs::vector::Actions;
+use stpn_random::Stream;
+
+use crate::{Error, Result};
+
+/// Actions of N environment-steps, as the policy drew them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ActionBuffer {
+    /// `[N]` choices.
+    Discrete(Vec<u32>),
+    /// `[N, A]` draws of the Gaussian, before they are clipped or squashed into the space.
+    Continuous(Vec<f32>),
+}
+
+impl ActionBuffer {
+    /// The action at `index`; `width` is A.
+    pub fn get(&self, index: usize, width: usize) -> ActionRef<'_> {
+        match self {
+            Self::Discrete(choices) => ActionRef::Discrete(choices[index] as usize),
+            Self::Continuous(values) => ActionRef::Continuous(&values[index * width..(index + 1) * width]),
+        }
+    }
+
+    /// An empty buffer of the same kind with room for `count` actions of A = `width` numbers.
+    pub fn empty_like(&self, count: usize, width: usize) -> Self {
+        match self {
+            Self::Discrete(_) => Self::Discrete(Vec::with_capacity(count)),
+            Self::Continuous(_) => Self::Continuous(Vec::with_capacity(count * width)),
+        }
+    }
+
+    /// Appends the action at `index` of `other`, which is of the same kind.
+    pub fn push(&mut self, other: &Self, index: usize, width: usize) {
+        match (self, other) {
+            (Self::Discrete(to), Self::Discrete(from)) => to.push(from[index]),
+            (Self::Continuous(to), Self::Continuous(from)) => {
+                to.extend_from_slice(&from[index * width..(index + 1) * width]);
+            }
+            _ => unreachable!("action buffers of one policy are of one kind"),
+        }
+    }
+
+    /// Appends an action that stands for none, where a sequence is padded.
+    pub fn push_padding(&mut self, width: usize) {
+        match self {
+            Self::Discrete(choices) => choices.push(0),
+            Self::Continuous(values) => values.extend(std::iter::repeat_n(0.0, width)),
+        }
+    }
+}
+
+/// One action, as the policy drew it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ActionRef<'a> {
+    /// A choice.
+    Discrete(usize),
+    /// `[A]`
+    Continuous(&'a [f32]),
+}
+
+/// What a loss needs to know of one action.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Terms {
+    /// Log-probability (density) of the action.
+    pub log_prob: f64,
+    /// Entropy of the distribution in nats.
+    pub entropy: f64,
+    /// Σ_a π(a)² of discrete actions, the maze's penalty in place of an entropy bonus; 0 for continuous ones.
+    pub concentration: f64,
+    /// KL divergence from the distribution that acted to this one; 0 where that was not given.
+    pub kl: f64,
+}
+
+/// The family of distributions that fits an action space.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Distribution {
+    /// Softmax over n logits.
+    Categorical(Categorical),
+    /// Independent normal distributions.
+    Gaussian(Gaussian),
+}
+
+/// Calls a method of either family.
+macro_rules! either {
+    ($self:ident, $inner:ident => $run:expr) => {
+        match $self {
+            Self::Categorical($inner) => $run,
+            Self::Gaussian($inner) => $run,
+        }
+    };
+}
+
+impl Distribution {
+    /// The distribution for an action space.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a space that no distribution covers, or bounds that the options cannot work with.
+    pub fn for_space(space: &Space, gaussian: &GaussianConfig) -> Result<Self> {
+        match space {
+            Space::Discrete { n } => Ok(Self::Categorical(Categorical { n: *n })),
+            Space::Box { low, high, dtype: stpn_envs::Dtype::F32, .. } => {
+                Ok(Self::Gaussian(Gaussian::new(low, high, gaussian)?))
+            }
+            other => Err(Error::config("env", format!("no policy for the action space {other}"))),
+        }
+    }
+
+    /// How many numbers parametrise one distribution.
+    pub fn len(&self) -> usize {
+        either!(self, inner => inner.len())
+    }
+
+    /// True for a space without choices.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many of them are outputs of the policy head; the others are trained for themselves.
+    pub fn head_len(&self) -> usize {
+        match self {
+            Self::Categorical(inner) => inner.len(),
+            Self::Gaussian(inner) => inner.head_len(),
+        }
+    }
+
+    /// Numbers A in one action.
+    pub fn action_len(&self) -> usize {
+        match self {
+            Self::Categorical(_) => 1,
+            Self::Gaussian(inner) => inner.dims(),
+        }
+    }
+
+    /// A buffer of `count` actions.
+    pub fn buffer(&self, count: usize) -> ActionBuffer {
+        match self {
+            Self::Categorical(_) => ActionBuffer::Discrete(vec![0; count]),
+            Self::Gaussian(inner) => ActionBuffer::Continuous(vec![0.0; count * inner.dims()]),
+        }
+    }
+
+    /// Draws an action from the distribution with these parameters `[len]` (its mode where `stream` is `None`),
+    /// writes it at `index` and returns its log-probability. `scratch` is overwritten.
+    pub fn act(
+        &self,
+        parameters: &[f32],
+        stream: Option<&mut Stream>,
+        actions: &mut ActionBuffer,
+        index: usize,
+        scratch: &mut Vec<f64>,
+    ) -> f32 {
+        match (self, actions) {
+            (Self::Categorical(inner), ActionBuffer::Discrete(choices)) => {
+                let (choice, log_prob) = inner.act(parameters, stream, scratch);
+                choices[index] = choice as u32;
+                log_prob as f32
+            }
+            (Self::Gaussian(inner), ActionBuffer::Continuous(values)) => {
+                let dims = inner.dims();
+                inner.act(parameters, stream, &mut values[index * dims..(index + 1) * dims]) as f32
+            }
+            _ => unreachable!("the buffer was made by this distribution"),
+        }
+    }
+
+    /// Draws an action uniformly from the space and writes it at `index`: the random policy.
+    pub fn act_uniformly(&self, stream: &mut Stream, actions: &mut ActionBuffer, index: usize) {
+        match (self, actions) {
+            (Self::Categorical(inner), ActionBuffer::Discrete(choices)) => {
+                choices[index] = stream.below(inner.n) as u32
+            }
+            (Self::Gaussian(inner), ActionBuffer::Continuous(values)) => {
+                let dims = inner.dims();
+                inner.act_uniformly(stream, &mut values[index * dims..(index + 1) * dims]);
+            }
+            _ => unreachable!("the buffer was made by this distribution"),
+        }
+    }
+
+    /// The actions `start..start + count` in the form environments take: continuous ones are clipped or squashed into
+    /// the space, in `scratch`.
+    pub fn for_environment<'a>(
+        &self,
+        actions: &'a ActionBuffer,
+        start: usize,
+        count: usize,
+        scratch: &'a mut Vec<f32>,
+    ) -> Actions<'a> {
+        match (self, actions) {
+            (Self::Gaussian(inner), ActionBuffer::Continuous(values)) => {
+                let dims = inner.dims();
+                inner.to_space(&values[start * dims..(start + count) * dims], scratch);
+                Actions::Continuous(scratch)
+            }
+            (_, ActionBuffer::Discrete(choices)) => Actions::Discrete(&choices[start..start + count]),
+            (Self::Categorical(_), ActionBuffer::Continuous(_)) => {
+                unreachable!("the buffer was made by this distribution")
+            }
+        }
+    }
+
+    /// The terms of a loss at `action` under parameters `[len]`. `behaviour` `[len]` are the parameters under which it
+    /// was drawn, for the KL divergence. `scratch` is overwritten with what [`Distribution::gradient`] reads.
+    pub fn terms<T: Real>(
+        &self,
+        parameters: &[T],
+        action: ActionRef<'_>,
+        behaviour: Option<&[f32]>,
+        scratch: &mut Vec<f64>,
+    ) -> Terms {
+        either!(self, inner => inner.terms(parameters, action, behaviour, scratch))
+    }
+
+    /// Writes the gradient of a loss in the parameters `[len]`, given its derivatives in the terms that
+    /// [`Distribution::terms`] has just computed from the same operands.
+    pub fn gradient<T: Real>(
+        &self,
+        parameters: &[T],
+        action: ActionRef<'_>,
+        behaviour: Option<&[f32]>,
+        derivatives: &Terms,
+        scratch: &[f64],
+        gradient: &mut [T],
+    ) {
+        match self {
+            Self::Categorical(inner) => inner.gradient(action, behaviour, derivatives, scratch, gradient),
+            Self::Gaussian(inner) => inner.gradient(parameters, action, behaviour, derivatives, gradient),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stpn_random::Purpose;
+
+    /// Every distribution, with a behaviour and an action for it.
+    fn cases() -> Vec<(Distribution, ActionBuffer)> {
+        let space = Space::boxed(-2.0, 1.5, [2]);
+        let gaussian = |std, squash| {
+            let config = GaussianConfig { std, squash, ..GaussianConfig::default() };
+            (Distribution::for_space(&space, &config).unwrap(), ActionBuffer::Continuous(vec![0.4, -1.1]))
+        };
+        vec![
+            (Distribution::Categorical(Categorical { n: 4 }), ActionBuffer::Discrete(vec![2])),
+            gaussian(Std::Softplus, false),
+            gaussian(Std::StateIndependent, false),
+            gaussian(Std::Softplus, true),
+            gaussian(Std::StateIndependent, true),
+        ]
+    }
+
+    #[test]
+    fn gradients_of_every_term_agree_with_finite_differences() {
+        for (distribution, actions) in cases() {
+            let parameters = [0.3, -0.7, 1.1, 0.2];
+            let behaviour = [0.1f32, -0.4, 0.9, 0.5];
+            let action = actions.get(0, 2);
+            let value = |parameters: &[f64], weights: &Terms| {
+                let terms = distribution.terms(parameters, action, Some(&behaviour), &mut Vec::new());
+                weights.log_prob * terms.log_prob
+                    + weights.entropy * terms.entropy
+                    + weights.concentration * terms.concentration
+                    + weights.kl * terms.kl
+            };
+            for term in 0..4 {
+                let on = |i| f64::from(u8::from(i == term));
+                let weights = Terms { log_prob: on(0), entropy: on(1), concentration: on(2), kl: on(3) };
+                let (mut scratch, mut gradient) = (Vec::new(), [0.0; 4]);
+                distribution.terms(&parameters, action, Some(&behaviour), &mut scratch);
+                distribution.gradient(&parameters, action, Some(&behaviour), &weights, &scratch, &mut gradient);
+                for i in 0..4 {
+                    let moved = |by: f64| {
+                        let mut moved = parameters;
+                        moved[i] += by;
+                        value(&moved, &weights)
+                    };
+                    let difference = (moved(1e-5) - moved(-1e-5)) / 2e-5;
+                    let error = (gradient[i] - difference).abs();
+                    assert!(error < 1e-8, "{distribution:?} term {term} [{i}]: {} {difference}", gradient[i]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_action_has_the_same_log_probability_when_drawn_and_when_evaluated() {
+        let mut stream = Stream::new(1, Purpose::Test, 0);
+        for (distribution, _) in cases() {
+            let (mut actions, mut scratch) = (distribution.buffer(1), Vec::new());
+            for _ in 0..50 {
+                let parameters: Vec<f32> = (0..4).map(|_| stream.normal() as f32).collect();
+                let drawn = distribution.act(&parameters, Some(&mut stream), &mut actions, 0, &mut scratch);
+                let terms = distribution.terms(&parameters, actions.get(0, 2), Some(&parameters), &mut scratch);
+                assert_eq!(drawn, terms.log_prob as f32, "{distribution:?}");
+                assert!(terms.kl.abs() < 1e-12, "{distribution:?}: {}", terms.kl);
+            }
+        }
+    }
+
+    #[test]
+    fn kl_and_entropy_are_their_definitions_by_sampling() {
+        let mut stream = Stream::new(2, Purpose::Test, 0);
+        for (distribution, _) in cases() {
+            let behaviour = [0.3f32, -0.7, 0.6, 0.2];
+            let other = [0.1f32, -0.5, 0.8, 0.3];
+            let (mut actions, mut scratch) = (distribution.buffer(1), Vec::new());
+            let n = 200_000;
+            let (mut kl, mut entropy) = (0.0, 0.0);
+            for _ in 0..n {
+                let log_prob =
+                    f64::from(distribution.act(&behaviour, Some(&mut stream), &mut actions, 0, &mut scratch));
+                let action = actions.get(0, 2);
+                kl += log_prob - distribution.terms(&other, action, None, &mut scratch).log_prob;
+                entropy -= log_prob;
+            }
+            let action = actions.get(0, 2);
+            let expected = distribution.terms(&other, action, Some(&behaviour), &mut scratch).kl;
+            assert!((kl / f64::from(n) - expected).abs() < 0.01, "{distribution:?}: {} {expected}", kl / f64::from(n));
+            let expected = distribution.terms(&behaviour, action, None, &mut scratch).entropy;
+            let sampled = entropy / f64::from(n);
+            assert!((sampled - expected).abs() < 0.02, "{distribution:?}: {sampled} {expected}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! Bytes to numbers, once, at the network's entry.
+
+use candle_core::{DType, Tensor};
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+
+/// How an observation of bytes 0 to 255 becomes numbers. Observations that are numbers already stay as they are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ByteScaling {
+    /// v / 255, in [0, 1]: the field's convention.
+    #[default]
+    Unit,
+    /// (v − 128) / 128, in [−1, 1): the published Pong runs.
+    Centered,
+    /// v as it is.
+    Raw,
+}
+
+impl ByteScaling {
+    /// Factor and summand.
+    fn affine(self) -> (f64, f64) {
+        match self {
+            Self::Unit => (1.0 / 255.0, 0.0),
+            Self::Centered => (1.0 / 128.0, -1.0),
+            Self::Raw => (1.0, 0.0),
+        }
+    }
+
+    /// The number for each byte.
+    pub fn table(self) -> [f32; 256] {
+        let (factor, summand) = self.affine();
+        std::array::from_fn(|byte| byte as f32 * factor as f32 + summand as f32)
+    }
+
+    /// Observations as numbers of a dtype: bytes scaled, numbers as they are.
+    ///
+    /// # Errors
+    /// Fails where candle cannot convert.
+    pub fn tensor(self, observations: &Tensor, dtype: DType) -> Result<Tensor> {
+        let (factor, summand) = self.affine();
+        Ok(match observations.dtype() {
+            DType::U8 => observations.to_dtype(dtype)?.affine(factor, summand)?,
+            _ => observations.to_dtype(dtype)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    #[test]
+    fn every_byte_becomes_the_same_number_in_tensors_and_tables() -> Result<()> {
+        let bytes: Vec<u8> = (0..=255).collect();
+        let tensor = Tensor::new(bytes.as_slice(), &Device::Cpu)?;
+        for scaling in [ByteScaling::Unit, ByteScaling::Centered, ByteScaling::Raw] {
+            assert_eq!(scaling.tensor(&tensor, DType::F32)?.to_vec1::<f32>()?, scaling.table(), "{scaling:?}");
+        }
+        assert_eq!(ByteScaling::Centered.table()[..2], [-1.0, -127.0 / 128.0]);
+        assert!((ByteScaling::Unit.table()[255] - 1.0).abs() < 1e-7);
+        Ok(())
+    }
+}

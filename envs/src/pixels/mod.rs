@@ -1,0 +1,5 @@
+//! Working on pictures.
+
+mod area;
+
+pub use area::AreaResize;
