@@ -213,7 +213,7 @@ mod tests {
                             var.set(&Tensor::from_vec(moved, var.shape(), &Device::Cpu).unwrap()).unwrap();
                             loss()
                         };
-                        let step = 1e-5;
+                        let step = 1e-6;
                         let difference = (at(values[i] + step) - at(values[i] - step)) / (2.0 * step);
                         at(values[i]);
                         let error = (f64::from(got[i]) - difference).abs();
