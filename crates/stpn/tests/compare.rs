@@ -61,6 +61,11 @@ fn a_comparison_keeps_finished_runs_resumes_interrupted_ones_and_tabulates_all()
     assert!(second.error.contains("4 runs, 3 finished"), "{}", second.error);
     assert_eq!(metrics("rnn-seed1"), kept, "a finished run was touched");
     assert_eq!(json(&out.join("stpn-seed2/test.json")), lost);
+    // A run that was killed before its first checkpoint is begun again.
+    fs::remove_dir_all(out.join("stpn-seed2/checkpoints")).unwrap();
+    let begun_again = compare("--cells rnn,stpn --seeds 2 --updates 2", &out);
+    assert!(begun_again.status.success() && begun_again.error.contains("3 finished"), "{}", begun_again.error);
+    assert_eq!(json(&out.join("stpn-seed2/test.json")), lost);
     let third = compare("--cells rnn,stpn --seeds 2 --updates 3", &out);
     assert!(third.status.success() && third.error.contains("4 runs, 0 finished"), "{}", third.error);
     assert_eq!(json(&out.join("comparison.json"))["cells"][0]["updates"]["mean"], 3.0);
