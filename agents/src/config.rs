@@ -101,6 +101,10 @@ pub struct RolloutConfig {
     /// checkpoint of its last good state, whatever `env_failure` says, since a thread cannot be stopped. 0 = no limit.
     #[serde(default = "five_minutes")]
     pub step_timeout: f64,
+    /// Sum gradients in an order that does not depend on how many processes share the environments: bit for bit the
+    /// same result on 1, 2, 4 … of them, at the price of more exchange and of smaller blocks.
+    #[serde(default)]
+    pub canonical_sums: bool,
 }
 
 /// What to do where an environment fails.
@@ -128,7 +132,12 @@ impl RolloutConfig {
     /// Environments that one worker steps: fixed by the number of environments alone, so that results do not depend
     /// on the number of threads.
     pub fn group_size(&self) -> usize {
-        self.environments.div_ceil(8).clamp(1, 16)
+        match self.canonical_sums {
+            // The same groups whatever share of the environments this process has, if it is a whole number of them.
+            true if self.environments.is_multiple_of(4) => 4,
+            true => 1,
+            false => self.environments.div_ceil(8).clamp(1, 16),
+        }
     }
 }
 

@@ -85,6 +85,22 @@ pub enum Error {
         problem: String,
     },
 
+    /// Another process of the job failed.
+    #[error("rank {rank} failed: {message}")]
+    OtherRank {
+        /// Which one.
+        rank: usize,
+        /// What it said.
+        message: String,
+    },
+
+    /// MPI could not be used.
+    #[error("MPI: {problem}")]
+    Mpi {
+        /// Why, with a remedy where there is one.
+        problem: String,
+    },
+
     /// A checkpoint could not be written.
     #[error(
         "the checkpoint of update {update} was not written: {reason}. {left}: with that mended, continue with \

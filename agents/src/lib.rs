@@ -10,7 +10,9 @@
 pub mod advantage;
 pub mod algorithms;
 pub mod checkpoint;
+pub mod collective;
 pub mod config;
+pub mod episode;
 pub mod error;
 pub mod evaluation;
 #[doc(hidden)]

@@ -242,11 +242,12 @@ impl Run {
     fn test(&mut self) -> Result<()> {
         let RunConfig::Supervised(config) = &self.config else { return Ok(()) };
         let checkpoints = self.directory.join("checkpoints");
-        let best = match checkpoint::best(&checkpoints)? {
+        let tested = match checkpoint::best(&checkpoints)? {
             Some(best) => best,
+            // It ended before its first validation.
             None => checkpoint::newest(&checkpoints)?.0,
         };
-        let report = supervised::test(config, &best, None)?;
+        let report = supervised::test(config, &tested, None)?;
         let path = self.directory.join("test.json");
         let text = serde_json::to_string_pretty(&report)
             .map_err(|error| Error::RunDirectory { path: path.clone(), problem: error.to_string() })?;

@@ -7,11 +7,12 @@ use std::time::Instant;
 use candle_core::{DType, Device};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use stpn_envs::{Env, Episode, VectorEnv};
+use stpn_envs::{Env, VectorEnv};
 use stpn_random::{Purpose, Stream};
 
 use crate::advantage::{Advantages, generalized_advantages};
 use crate::algorithms::{AlgorithmConfig, Experience, Moment, PpoState, a2c, ppo};
+use crate::collective::{Collective, Exchange, Local, agree};
 use crate::config::AgentConfig;
 use crate::evaluation::{EvaluationOptions, Subject, energy_mask, evaluate};
 use crate::learner::Learner;
@@ -39,6 +40,8 @@ pub struct Trainer {
     progress: Progress,
     /// Mean return of the evaluation after the last update, where one was due.
     evaluated: Option<f64>,
+    /// The processes that train this agent together.
+    exchange: Exchange,
     /// Makes environments for evaluation.
     make: Arc<SharedMakeEnv>,
     /// Everything as it was before the update that runs or ran last.
@@ -105,8 +108,16 @@ impl Trainer {
     /// # Errors
     /// Fails on an impossible configuration or an environment that cannot be made.
     pub fn new(config: &AgentConfig) -> Result<Self> {
+        Self::on_ranks(config, Arc::new(Local))
+    }
+
+    /// One rank's part of a new agent in the configured environment: `config.rollout.environments` are its own.
+    ///
+    /// # Errors
+    /// Fails on an impossible configuration or an environment that cannot be made.
+    pub fn on_ranks(config: &AgentConfig, collective: Arc<dyn Collective>) -> Result<Self> {
         let env = config.env.clone();
-        Self::with_environments(config, move |_| env.make())
+        Self::build(config, move |_| env.make(), collective)
     }
 
     /// A new agent in environments of your own: `make(index)` is called once per environment, and again for
@@ -118,11 +129,25 @@ impl Trainer {
         config: &AgentConfig,
         make: impl Fn(usize) -> stpn_envs::Result<Box<dyn Env>> + Send + Sync + 'static,
     ) -> Result<Self> {
+        Self::build(config, make, Arc::new(Local))
+    }
+
+    fn build(
+        config: &AgentConfig,
+        make: impl Fn(usize) -> stpn_envs::Result<Box<dyn Env>> + Send + Sync + 'static,
+        collective: Arc<dyn Collective>,
+    ) -> Result<Self> {
         config.check()?;
         // Blocks run side by side, so products inside one run on one thread and never depend on how many there are.
         gemm::set_threading_threshold(usize::MAX);
         let AgentConfig { rollout, seed, .. } = config;
-        let envs = VectorEnv::new(&make, rollout.environments, rollout.group_size(), *seed)?;
+        let envs = VectorEnv::part(
+            &make,
+            collective.rank() * rollout.environments,
+            rollout.environments,
+            rollout.group_size(),
+            *seed,
+        )?;
         let (observations, actions) = (envs.observation_space().clone(), envs.action_space().clone());
         let policy = ActorCritic::new(&config.policy, &observations, &actions, *seed, DType::F32, &Device::Cpu)?;
         config.algorithm.check_distribution(policy.distribution())?;
@@ -153,12 +178,13 @@ impl Trainer {
             workers,
             progress,
             evaluated: None,
+            exchange: Exchange::new(collective, rollout.canonical_sums),
             make,
             failures,
             config: config.clone(),
         };
         // One worker measures energy for all: the mean over its environments estimates the mean over every one.
-        if let Some(first) = trainer.workers.first_mut() {
+        if let Some(first) = trainer.workers.first_mut().filter(|_| trainer.exchange.collective().is_root()) {
             first.set_energy(Some(EnergySampling { input_mask }));
         }
         Ok(trainer)
@@ -191,31 +217,36 @@ impl Trainer {
     /// this update.
     pub fn update(&mut self) -> Result<Metrics> {
         self.remember()?;
-        let start = Instant::now();
+        let (start, exchanged) = (Instant::now(), self.exchange.collective().seconds());
         let (policy, normalization) = (self.learner.prepare()?, &self.progress.normalization);
         let workers = &mut self.workers;
         let collect = || workers.par_iter_mut().try_for_each(|worker| worker.collect(&policy, normalization));
-        self.failures.guard(collect, &self.before)?;
+        let lived = self.failures.guard(collect, &self.before);
         drop(policy);
+        agree(self.exchange.collective(), lived.and_then(|()| self.check_finite()))?;
         let collected = Instant::now();
 
         let at = Moment { update: self.progress.update + 1, env_steps: self.progress.env_steps };
         let learning_rate = self.config.optimizer.learning_rate.at(at.env_steps);
-        let mut metrics = self.rollout_metrics()?;
-        self.failures.note(&mut self.workers, &mut metrics)?;
+        let mut metrics = self.rollout_metrics();
+        agree(self.exchange.collective(), self.failures.note(&mut self.workers, &mut metrics))?;
         metrics.set("charts/learning_rate", learning_rate);
         if self.progress.normalization.returns.is_some() {
             let gamma = self.config.algorithm.gamma();
             let moments: Vec<Moments> =
                 self.workers.par_iter_mut().map(|worker| worker.discounted_returns(gamma)).collect();
-            self.progress.normalization.merge_returns(&moments);
+            self.progress.normalization.merge_returns(&self.exchange.moments(&moments));
         }
         if at.update > self.config.training.warmup_updates {
             metrics.extend(&self.learn(learning_rate, at)?);
         }
         // Only now: what was learned from was seen with the old statistics.
-        let moments = self.workers.iter().map(Worker::observation_moments);
-        self.progress.normalization.merge_observations(moments);
+        let elements = self.progress.normalization.observations.len();
+        if elements > 0 {
+            let moments: Vec<Moments> = self.workers.iter().flat_map(Worker::observation_moments).copied().collect();
+            let moments = self.exchange.moments(&moments);
+            self.progress.normalization.merge_observations(moments.chunks_exact(elements));
+        }
         self.count(&mut metrics);
         let learned = Instant::now();
         if self.config.evaluation.is_due(at.update) {
@@ -224,10 +255,13 @@ impl Trainer {
         }
 
         let (rollout, total) = ((collected - start).as_secs_f64(), (learned - start).as_secs_f64());
-        let steps = (self.config.rollout.environments * self.config.rollout.steps) as f64;
+        let steps = self.steps_per_update() as f64;
         metrics.set("charts/env_steps_per_second", steps / total);
         metrics.set("time/rollout_seconds", rollout);
         metrics.set("time/learn_seconds", total - rollout);
+        if self.exchange.size() > 1 {
+            metrics.set("time/exchange_seconds", self.exchange.collective().seconds() - exchanged);
+        }
         Ok(metrics)
     }
 
@@ -248,12 +282,12 @@ impl Trainer {
         match algorithm {
             AlgorithmConfig::A2c(config) => {
                 let experience = Experience { fragments, advantages: &advantages };
-                a2c::update(config, &mut self.learner, &experience, learning_rate, at)
+                a2c::update(config, &mut self.learner, &experience, &self.exchange, learning_rate, at)
             }
             AlgorithmConfig::Ppo(config) => {
                 let state = self.progress.ppo.get_or_insert_with(|| PpoState::new(config, self.config.seed));
                 let (learner, workers) = (&mut self.learner, &mut self.workers[..]);
-                ppo::update(config, state, learner, workers, &advantages, learning_rate, at)
+                ppo::update(config, state, learner, workers, &advantages, &self.exchange, (learning_rate, at))
             }
         }
     }
@@ -289,8 +323,13 @@ impl Trainer {
         self.workers.par_iter_mut().zip(&mut before.workers).try_for_each(|(worker, saved)| worker.save(saved))
     }
 
-    /// What the rollout says by itself; refuses one that is not finite.
-    fn rollout_metrics(&self) -> Result<Metrics> {
+    /// Environment steps of an update, over all ranks.
+    fn steps_per_update(&self) -> u64 {
+        (self.exchange.size() * self.config.rollout.environments * self.config.rollout.steps) as u64
+    }
+
+    /// Refuses a rollout that is not finite.
+    fn check_finite(&self) -> Result<()> {
         for worker in &self.workers {
             let fragment = worker.fragment();
             if let Some(n) = fragment.values.iter().position(|v| !v.is_finite()) {
@@ -301,29 +340,45 @@ impl Trainer {
                 });
             }
         }
+        Ok(())
+    }
+
+    /// What the rollout says by itself, over all ranks.
+    fn rollout_metrics(&self) -> Metrics {
+        let own: Vec<[f64; 5]> = self
+            .workers
+            .iter()
+            .map(|worker| {
+                let fragment = worker.fragment();
+                let returns = fragment.episodes.iter().map(|e| e.total_reward).sum();
+                let lengths = fragment.episodes.iter().map(|e| e.length as f64).sum();
+                let (energy, samples) = fragment.energy;
+                [fragment.episodes.len() as f64, returns, lengths, energy, samples as f64]
+            })
+            .collect();
+        let mut sums = [0.0; 5];
+        for row in self.exchange.rows(&own, &self.exchange.owners(own.len())) {
+            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+        }
+        let [episodes, returns, lengths, energy, samples] = sums;
         let mut metrics = Metrics::default();
-        let episodes: Vec<&Episode> = self.workers.iter().flat_map(|w| &w.fragment().episodes).collect();
-        if !episodes.is_empty() {
-            let n = episodes.len() as f64;
-            metrics.set("charts/episodic_return", episodes.iter().map(|e| e.total_reward).sum::<f64>() / n);
-            metrics.set("charts/episodic_length", episodes.iter().map(|e| e.length as f64).sum::<f64>() / n);
+        if episodes > 0.0 {
+            metrics.set("charts/episodic_return", returns / episodes);
+            metrics.set("charts/episodic_length", lengths / episodes);
         }
-        metrics.set("charts/episodes", episodes.len() as f64);
-        let (energy, samples) = self.workers.iter().fold((0.0, 0), |(sum, n), worker| {
-            let (energy, samples) = worker.fragment().energy;
-            (sum + energy, n + samples)
-        });
-        if samples > 0 {
-            metrics.set("charts/energy", energy / samples as f64);
+        metrics.set("charts/episodes", episodes);
+        if samples > 0.0 {
+            metrics.set("charts/energy", energy / samples);
         }
-        Ok(metrics)
+        metrics
     }
 
     /// Moves the counters on.
     fn count(&mut self, metrics: &mut Metrics) {
+        let steps = self.steps_per_update();
         let progress = &mut self.progress;
         progress.update += 1;
-        progress.env_steps += (self.config.rollout.environments * self.config.rollout.steps) as u64;
+        progress.env_steps += steps;
         progress.episodes += metrics.get("charts/episodes").unwrap_or(0.0) as u64;
         if let Some(mean) = metrics.get("charts/episodic_return") {
             progress.recent_returns.push_back(mean);

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::batch::{SequenceBatch, SequenceId};
 use super::objective::{Derivatives, Losses, Objective, Sample, gradient};
-use super::{Experience, check_coefficients, check_discounts, explained_variance};
+use super::{Experience, advantage_moments, check_coefficients, check_discounts, explained_variance};
 use crate::Result;
+use crate::collective::Exchange;
 use crate::learner::Learner;
 use crate::metrics::Metrics;
 use crate::optimizer::Schedule;
@@ -86,6 +87,7 @@ pub fn update(
     config: &A2cConfig,
     learner: &mut Learner,
     experience: &Experience<'_>,
+    exchange: &Exchange,
     learning_rate: f64,
     at: super::Moment,
 ) -> Result<Metrics> {
@@ -101,22 +103,23 @@ pub fn update(
         })
         .collect();
     let moments = match config.normalize_advantages {
-        true => Some(advantages.iter().flat_map(|a| &a.advantages).map(|&a| f64::from(a)).collect()),
+        true => Some(exchange.total(&advantage_moments(advantages))),
         false => None,
     };
     let objective = A2cObjective::new(config, at.env_steps, moments);
     let scale = match config.reduction {
-        Reduction::Mean => 1.0 / experience.steps() as f64,
+        Reduction::Mean => 1.0 / (exchange.size() * experience.steps()) as f64,
         Reduction::Sum => 1.0,
     };
     let gather = |ids: &Vec<SequenceId>| SequenceBatch::gather(fragments, advantages, ids);
-    let (gradient, losses) = gradient(&objective, &learner.prepare()?, &blocks, gather, scale)?;
+    let (gradient, losses) =
+        gradient(&objective, &learner.prepare()?, &blocks, (exchange, &exchange.owners(blocks.len())), gather, scale)?;
     let norm = learner.step(gradient, learning_rate, at.update)?;
 
     let mut metrics = losses.metrics();
     metrics.set("losses/total_loss", losses.total * scale);
     metrics.set("losses/concentration", losses.concentration / losses.steps);
-    metrics.set("losses/explained_variance", explained_variance(experience));
+    metrics.set("losses/explained_variance", explained_variance(experience, exchange));
     metrics.set("losses/grad_norm", norm);
     Ok(metrics)
 }

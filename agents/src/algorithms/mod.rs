@@ -10,6 +10,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::advantage::Advantages;
+use crate::collective::Exchange;
 use crate::config::RolloutConfig;
 use crate::policy::distribution::Distribution;
 use crate::rollout::Fragment;
@@ -124,12 +125,21 @@ pub(crate) fn standard(advantages: Option<Moments>) -> (f64, f64) {
     advantages.map_or((0.0, 1.0), |moments| (moments.mean(), 1.0 / (moments.variance().sqrt() + 1e-8)))
 }
 
+/// Moments of each worker's advantages.
+fn advantage_moments(advantages: &[Advantages]) -> Vec<Moments> {
+    advantages.iter().map(|a| a.advantages.iter().map(|&a| f64::from(a)).collect()).collect()
+}
+
 /// 1 − Var(R − V) / Var(R): 1 = perfect values, 0 = no better than a constant. 0 where returns do not vary.
-fn explained_variance(experience: &Experience<'_>) -> f64 {
-    let returns = || experience.advantages.iter().flat_map(|a| &a.returns).map(|&r| f64::from(r));
-    let values = experience.fragments.iter().flat_map(|fragment| &fragment.values).map(|&v| f64::from(v));
-    let total = returns().collect::<Moments>().variance();
-    let left = returns().zip(values).map(|(r, v)| r - v).collect::<Moments>().variance();
+fn explained_variance(experience: &Experience<'_>, exchange: &Exchange) -> f64 {
+    let workers = || experience.advantages.iter().zip(&experience.fragments);
+    let returns: Vec<Moments> = workers().map(|(a, _)| a.returns.iter().map(|&r| f64::from(r)).collect()).collect();
+    let errors: Vec<Moments> = workers()
+        .map(|(a, fragment)| {
+            a.returns.iter().zip(&fragment.values).map(|(&r, &v)| f64::from(r) - f64::from(v)).collect()
+        })
+        .collect();
+    let (total, left) = (exchange.total(&returns).variance(), exchange.total(&errors).variance());
     if total > 0.0 { 1.0 - left / total } else { 0.0 }
 }
 

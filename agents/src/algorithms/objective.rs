@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::batch::SequenceBatch;
 use crate::Result;
+use crate::collective::Exchange;
 use crate::learner::Gradient;
 use crate::metrics::Metrics;
 use crate::policy::distribution::Terms;
@@ -67,16 +68,23 @@ pub struct Losses {
 }
 
 impl Losses {
-    /// The sums, in a fixed order: what processes would exchange.
-    pub fn sums(&mut self) -> [&mut f64; 9] {
+    /// The sums, in a fixed order: what processes exchange.
+    fn sums(&mut self) -> [&mut f64; 9] {
         let Self { steps, total, policy, value, entropy, concentration, kl, approx_kl, clipped } = self;
         [steps, total, policy, value, entropy, concentration, kl, approx_kl, clipped]
     }
 
+    fn rows(mut self) -> [f64; 9] {
+        self.sums().map(|sum| *sum)
+    }
+
+    fn add_row(&mut self, other: &[f64; 9]) {
+        self.sums().into_iter().zip(other).for_each(|(sum, other)| *sum += other);
+    }
+
     /// Takes in the sums of other steps.
     pub fn add(&mut self, other: &Self) {
-        let mut other = *other;
-        self.sums().into_iter().zip(other.sums()).for_each(|(sum, other)| *sum += *other);
+        self.add_row(&other.rows());
     }
 
     /// Means over steps, by CleanRL's names.
@@ -128,7 +136,8 @@ pub fn block_gradient<T: Element>(
     })
 }
 
-/// Gradient and losses of blocks of sequences: blocks in parallel, their sums in a fixed order.
+/// Gradient and losses of all ranks' blocks of sequences: blocks in parallel, their sums in a fixed order. `owners`
+/// names the rank of every block, in their common order; `blocks` are this rank's.
 ///
 /// # Errors
 /// Fails where the network does.
@@ -136,11 +145,13 @@ pub fn gradient<B: Send + Sync>(
     objective: &dyn Objective,
     policy: &PreparedPolicy<'_>,
     blocks: &[B],
+    (exchange, owners): (&Exchange, &[usize]),
     gather: impl Fn(&B) -> SequenceBatch + Sync,
     scale: f64,
 ) -> Result<(Gradient, Losses)> {
+    let len = policy.policy().parameters().count();
     let one = |block: &B| -> Result<(Gradient, Losses)> {
-        let mut gradient = vec![0.0; policy.policy().parameters().count()];
+        let mut gradient = vec![0.0; len];
         let losses = block_gradient(objective, policy, &gather(block), scale, &mut gradient)?;
         Ok((Gradient(gradient), losses))
     };
@@ -149,7 +160,9 @@ pub fn gradient<B: Send + Sync>(
         [block] => vec![one(block)?],
         blocks => blocks.par_iter().map(one).collect::<Result<Vec<_>>>()?,
     };
+    let (gradients, own): (Vec<Gradient>, Vec<[f64; 9]>) =
+        parts.into_iter().map(|(gradient, losses)| (gradient, losses.rows())).unzip();
     let mut losses = Losses::default();
-    parts.iter().for_each(|(_, block)| losses.add(block));
-    Ok((Gradient::sum(parts.into_iter().map(|(gradient, _)| gradient).collect()), losses))
+    exchange.rows(&own, owners).iter().for_each(|part| losses.add_row(part));
+    Ok((exchange.gradient(gradients, owners, len), losses))
 }

@@ -14,9 +14,10 @@ pub(crate) use objective::PpoObjective;
 
 use super::batch::{SequenceBatch, SequenceId, sequences};
 use super::objective::{Losses, gradient};
-use super::{Experience, Moment, explained_variance};
+use super::{Experience, Moment, advantage_moments, explained_variance};
 use crate::Result;
 use crate::advantage::Advantages;
+use crate::collective::Exchange;
 use crate::learner::Learner;
 use crate::metrics::Metrics;
 use crate::rollout::{Fragment, Worker};
@@ -51,10 +52,10 @@ pub fn update(
     learner: &mut Learner,
     workers: &mut [Worker],
     advantages: &[Advantages],
-    learning_rate: f64,
-    at: Moment,
+    exchange: &Exchange,
+    (learning_rate, at): (f64, Moment),
 ) -> Result<Metrics> {
-    let whole: Moments = advantages.iter().flat_map(|a| &a.advantages).map(|&a| f64::from(a)).collect();
+    let whole = exchange.total(&advantage_moments(advantages));
     let (mut losses, mut norm, mut steps, mut epochs) = (Losses::default(), 0.0, 0.0, 0.0);
     for epoch in 0..config.epochs {
         if epoch > 0 && config.recompute_states {
@@ -62,21 +63,26 @@ pub fn update(
             workers.par_iter_mut().try_for_each(|worker| worker.recompute_states(&policy))?;
         }
         let fragments: Vec<&Fragment> = workers.iter().map(Worker::fragment).collect();
-        let mut order = sequences(&fragments);
+        let mut order = all_sequences(&fragments, exchange);
         state.stream.shuffle(&mut order);
         losses = Losses::default();
         for minibatch in minibatches(&order, &fragments, config.minibatch_size) {
             let moments = match config.normalize_advantages {
                 NormalizeAdvantages::None => None,
                 NormalizeAdvantages::Batch => Some(whole),
-                NormalizeAdvantages::Minibatch => Some(moments(minibatch, &fragments, advantages)),
+                NormalizeAdvantages::Minibatch => Some(moments(minibatch, &fragments, advantages, exchange)),
             };
             let objective = PpoObjective::new(config, at.env_steps, state.kl_coefficient, moments);
-            let count: usize = minibatch.iter().map(|id| fragments[id.worker].shape.segment_steps(id.segment)).sum();
-            let blocks: Vec<&[SequenceId]> = minibatch.chunks(block_size(minibatch.len())).collect();
+            let count: usize =
+                minibatch.iter().map(|(_, id)| fragments[id.worker].shape.segment_steps(id.segment)).sum();
+            let size = if exchange.canonical() { 1 } else { block_size(minibatch.len()) };
+            let own = own(minibatch, exchange);
+            let blocks: Vec<&[SequenceId]> = own.chunks(size).collect();
+            let owners = block_owners(minibatch, size, exchange);
             let gather = |ids: &&[SequenceId]| SequenceBatch::gather(&fragments, advantages, ids);
             let policy = learner.prepare()?;
-            let (gradient, part) = gradient(&objective, &policy, &blocks, gather, 1.0 / count as f64)?;
+            let (gradient, part) =
+                gradient(&objective, &policy, &blocks, (exchange, &owners), gather, 1.0 / count as f64)?;
             drop(policy);
             norm += learner.step(gradient, learning_rate, at.update)?;
             steps += 1.0;
@@ -99,7 +105,7 @@ pub fn update(
         state.kl_coefficient = penalty.adapted(state.kl_coefficient, losses.kl / n);
     }
     metrics.set("losses/epochs", epochs);
-    metrics.set("losses/explained_variance", explained_variance(&experience));
+    metrics.set("losses/explained_variance", explained_variance(&experience, exchange));
     metrics.set("losses/grad_norm", norm / steps);
     Ok(metrics)
 }
@@ -112,23 +118,56 @@ fn block_size(sequences: usize) -> usize {
 
 /// Divides sequences into minibatches of about `size` steps, as even as whole sequences allow.
 fn minibatches<'a>(
-    order: &'a [SequenceId],
+    order: &'a [(usize, SequenceId)],
     fragments: &[&Fragment],
     size: usize,
-) -> impl Iterator<Item = &'a [SequenceId]> {
-    let steps: usize = fragments.iter().map(|fragment| fragment.shape.steps * fragment.shape.batch).sum();
+) -> impl Iterator<Item = &'a [(usize, SequenceId)]> {
+    let steps: usize = order.iter().map(|(_, id)| fragments[id.worker].shape.segment_steps(id.segment)).sum();
     let count = ((steps + size / 2) / size).clamp(1, order.len());
     (0..count).map(move |i| &order[order.len() * i / count..order.len() * (i + 1) / count])
 }
 
+/// Every rank's training sequences with their rank; every rank has as many of the same shapes.
+fn all_sequences(fragments: &[&Fragment], exchange: &Exchange) -> Vec<(usize, SequenceId)> {
+    let own = sequences(fragments);
+    (0..exchange.size()).flat_map(|rank| own.iter().map(move |&id| (rank, id))).collect()
+}
+
+/// This rank's sequences among those of a minibatch.
+fn own(minibatch: &[(usize, SequenceId)], exchange: &Exchange) -> Vec<SequenceId> {
+    let rank = exchange.collective().rank();
+    minibatch.iter().filter(|(owner, _)| *owner == rank).map(|(_, id)| *id).collect()
+}
+
+/// The rank of every block of at most `size` sequences: block by block where blocks are single sequences, else rank by
+/// rank.
+fn block_owners(minibatch: &[(usize, SequenceId)], size: usize, exchange: &Exchange) -> Vec<usize> {
+    if size == 1 {
+        return minibatch.iter().map(|(owner, _)| *owner).collect();
+    }
+    let blocks = |rank: usize| minibatch.iter().filter(|(owner, _)| *owner == rank).count().div_ceil(size);
+    (0..exchange.size()).flat_map(|rank| std::iter::repeat_n(rank, blocks(rank))).collect()
+}
+
 /// Moments of the advantages of a minibatch.
-fn moments(ids: &[SequenceId], fragments: &[&Fragment], advantages: &[Advantages]) -> Moments {
-    let of = |id: &SequenceId| {
+fn moments(
+    minibatch: &[(usize, SequenceId)],
+    fragments: &[&Fragment],
+    advantages: &[Advantages],
+    exchange: &Exchange,
+) -> Moments {
+    let of = |id: SequenceId| -> Moments {
         let (shape, advantages) = (fragments[id.worker].shape, &advantages[id.worker].advantages);
         let first = id.segment * shape.sequence_length;
-        let id = *id;
-        (0..shape.segment_steps(id.segment))
-            .map(move |t| f64::from(advantages[(first + t) * shape.batch + id.environment]))
+        let steps = first..first + shape.segment_steps(id.segment);
+        steps.map(|t| f64::from(advantages[t * shape.batch + id.environment])).collect()
     };
-    ids.iter().flat_map(of).collect()
+    let own: Vec<[f64; 3]> =
+        own(minibatch, exchange).into_iter().map(of).map(|m| [m.count, m.sum, m.squares]).collect();
+    let owners: Vec<usize> = minibatch.iter().map(|(owner, _)| *owner).collect();
+    let mut total = Moments::default();
+    for [count, sum, squares] in exchange.rows(&own, &owners) {
+        total.add(&Moments { count, sum, squares });
+    }
+    total
 }

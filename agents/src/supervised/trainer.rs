@@ -111,6 +111,11 @@ impl SupervisedTrainer {
         Ok((scores.into_iter().sum(), norms / count as f64))
     }
 
+    /// Whatever the run's length: a run that is continued for longer equals one that was meant to be.
+    fn validation_due(&self, update: u64) -> bool {
+        update.is_multiple_of(self.config.task.validate_every())
+    }
+
     fn validate(&self) -> Result<Scores> {
         let energy = EnergySampling {
             sequences: ENERGY_SEQUENCES,
@@ -158,7 +163,7 @@ impl Training for SupervisedTrainer {
         metrics.set("charts/training_accuracy", learned.accuracy());
         metrics.set("losses/training_loss", learned.mean_loss());
         metrics.set("losses/grad_norm", norm);
-        if update.is_multiple_of(self.config.task.validate_every()) {
+        if self.validation_due(update) {
             let scores = self.validate()?;
             self.validated = Some(scores.accuracy());
             metrics.set("charts/validation_accuracy", scores.accuracy());

@@ -27,12 +27,42 @@ pub enum Command {
     Resume(ResumeArguments),
     /// Measure a trained agent on fresh episodes, or a network on the test data of its task.
     Eval(EvalArguments),
+    /// Watch an episode of a trained agent, in the terminal or as an animated picture.
+    Play(PlayArguments),
+    /// Draw runs: learning curves, energy, learned plasticity and an episode, on one HTML page.
+    Report(ReportArguments),
     /// Train several cells of matched size over several seeds and tabulate what they reach.
     Compare(CompareArguments),
     /// Run the paper's experiments and write their tables.
     Reproduce(ReproduceArguments),
     /// List presets, environments and cells.
     List,
+    /// Measure how fast this machine trains, and what share of its limits that is.
+    Bench(BenchArguments),
+    /// Check whether an environment keeps the rules that training relies on.
+    CheckEnv(CheckEnvArguments),
+    /// Tell what this binary has inside, where its files are, and run every environment for a few steps.
+    Doctor,
+}
+
+/// Arguments of `stpn check-env`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  stpn check-env cartpole
+  stpn check-env maze --set env.size=9 --seed 3")]
+pub struct CheckEnvArguments {
+    /// An environment (see `stpn list`).
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Overrides one of its settings, e.g. `--set env.size=9`.
+    #[arg(long = "set", value_name = "env.KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Steps within which an episode of random actions has to end.
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    pub steps: usize,
+    /// Seed of the environment and of the random actions.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// Arguments of `stpn train`.
@@ -40,12 +70,20 @@ pub enum Command {
 #[command(after_help = "Examples:
   stpn train maze-small
   stpn train maze-small --cell lstm --seed 2
+  stpn train maze-small --algo ppo
   stpn train maze --updates 2000 --set optimizer.learning_rate=3e-4
   stpn train my-experiment.toml --run-dir runs/first")]
 pub struct TrainArguments {
     /// A preset (see `stpn list`) or the path of a TOML file like a run's `config.toml`.
     #[arg(value_name = "PRESET|FILE.toml")]
     pub experiment: String,
+    /// The game of the preset `atari`, e.g. `breakout`.
+    #[arg(value_name = "GAME")]
+    pub game: Option<String>,
+    /// The learning algorithm, `a2c` or `ppo`, where it is not the experiment's own: with the experiment's discounts
+    /// and otherwise the settings usual for it.
+    #[arg(long, value_name = "ALGORITHM")]
+    pub algo: Option<String>,
     /// The recurrent layer, in the size of the published comparison unless `--hidden` is given.
     #[arg(long, value_name = "CELL")]
     pub cell: Option<String>,
@@ -115,6 +153,52 @@ pub struct EvalArguments {
     /// Worker threads; 0 = one per core.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
+}
+
+/// Arguments of `stpn play`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  stpn play runs/maze-small-stpn-seed1
+  stpn play runs/cartpole-stpn-seed1 --gif cartpole.gif")]
+pub struct PlayArguments {
+    /// A run's directory or one checkpoint's.
+    #[arg(value_name = "RUN|CHECKPOINT")]
+    pub run: PathBuf,
+    /// Which episode: the same seed plays the same episode.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub episode_seed: u64,
+    /// Take the most probable action in place of a sample.
+    #[arg(long)]
+    pub deterministic: bool,
+    /// Milliseconds between steps on a terminal.
+    #[arg(long, value_name = "MS", default_value_t = 120)]
+    pub delay: u64,
+    /// Write an animated GIF to this file in place of showing the episode.
+    #[arg(long, value_name = "FILE.gif")]
+    pub gif: Option<PathBuf>,
+    /// Most frames of the GIF.
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub frames: usize,
+}
+
+/// Arguments of `stpn report`.
+#[derive(Debug, Args)]
+#[command(after_help = "Runs of one experiment are drawn together, and seeds of one cell averaged:
+  stpn report runs/maze-small-*
+  stpn report runs/maze-small-stpn-seed1 --out maze.html --plots figures")]
+pub struct ReportArguments {
+    /// Directories of runs.
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<PathBuf>,
+    /// Where the page is written.
+    #[arg(long, value_name = "FILE.html", default_value = "report.html")]
+    pub out: PathBuf,
+    /// Also write every figure as an SVG file into this directory.
+    #[arg(long, value_name = "DIR")]
+    pub plots: Option<PathBuf>,
+    /// Which episode is drawn.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub episode_seed: u64,
 }
 
 /// Arguments of `stpn compare`.
@@ -210,4 +294,48 @@ pub struct ReproduceArguments {
     /// Where tables, curves and their provenance are written.
     #[arg(long, value_name = "DIR", default_value = "reproduction")]
     pub out: PathBuf,
+}
+
+/// Arguments of `stpn bench`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  stpn bench
+  stpn bench updates --case maze --case maze-lstm
+  stpn bench kernels --threads 2 --json
+
+Cases: maze, maze-lstm, art, art-lstm, pong, pong-lstm, pendulum (learning from one rollout of random observations at
+the paper's shapes), maze-update (a whole update of the preset, environments included). Run it on an idle machine.")]
+pub struct BenchArguments {
+    /// What to measure.
+    #[arg(value_enum, value_name = "WHAT", default_value_t = Suite::All)]
+    pub suite: Suite,
+    /// Only this case; may be given several times.
+    #[arg(long = "case", value_name = "CASE")]
+    pub cases: Vec<String>,
+    /// Worker threads; 0 = one per core.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+    /// Updates or calls before those that count.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub warmup: usize,
+    /// Updates or calls of which the median counts.
+    #[arg(long, value_name = "N", default_value_t = 9)]
+    pub repeats: usize,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// Measure the one case here, as the child process that it is measured in.
+    #[arg(long, hide = true, requires = "cases")]
+    pub in_process: bool,
+}
+
+/// What `stpn bench` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Suite {
+    /// Whole updates, each in a process of its own.
+    Updates,
+    /// The recurrent layers and the convolutions by themselves.
+    Kernels,
+    /// All of it.
+    All,
 }

@@ -2,14 +2,17 @@
 
 #![forbid(unsafe_code)]
 
+mod algorithm;
 mod cli;
 mod commands;
 mod comparison;
 mod exit;
+mod film;
 mod machine;
 mod overrides;
 mod presets;
 mod progress;
+mod report;
 mod table;
 
 use std::process::ExitCode;
@@ -31,9 +34,14 @@ fn main() -> ExitCode {
         cli::Command::Train(arguments) => commands::train::run(&arguments),
         cli::Command::Resume(arguments) => commands::resume::run(&arguments),
         cli::Command::Eval(arguments) => commands::eval::run(&arguments),
+        cli::Command::Play(arguments) => commands::play::run(&arguments),
+        cli::Command::Report(arguments) => commands::report::run(&arguments),
         cli::Command::Compare(arguments) => commands::compare::run(&arguments),
         cli::Command::Reproduce(arguments) => commands::reproduce::run(&arguments),
         cli::Command::List => commands::list::run(),
+        cli::Command::Bench(arguments) => commands::bench::run(&arguments),
+        cli::Command::CheckEnv(arguments) => commands::check_env::run(&arguments),
+        cli::Command::Doctor => commands::doctor::run(),
     };
     result.unwrap_or_else(|error| exit::report(&error))
 }

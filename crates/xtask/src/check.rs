@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::run::{install_debian, run as execute, succeeds};
-use crate::{deny, links, mujoco, python, setup, unsafety};
+use crate::{atari, deny, links, mujoco, python, setup, unsafety};
 
 /// Runs all checks; the first that fails ends it.
 pub fn run() -> Result<()> {
@@ -25,6 +25,7 @@ pub fn run() -> Result<()> {
     cargo(&["test", "--workspace"])?;
     setup::run()?;
     mujoco::check()?;
+    atari::check()?;
     python_programs()
 }
 
@@ -33,7 +34,7 @@ fn cargo(arguments: &[&str]) -> Result<()> {
 }
 
 /// Python programs read what a run writes: a checkpoint by the lines of its documentation, the logs by the real
-/// TensorBoard and on its web page.
+/// TensorBoard and on its web page, and the report in a browser.
 fn python_programs() -> Result<()> {
     if !(Path::new("/usr/bin/chromium").exists() && Path::new("/usr/bin/chromedriver").exists()) {
         install_debian(&["chromium", "chromium-driver"])?;
@@ -44,5 +45,6 @@ fn python_programs() -> Result<()> {
         execute(Command::new(&python).arg(format!("crates/stpn/tests/python/{script}")).args(arguments))
     };
     check("check_checkpoint.py", &["target/debug/stpn", "checkpoints/README.md"])?;
-    check("check_tensorboard.py", &["target/debug/stpn"])
+    check("check_tensorboard.py", &["target/debug/stpn"])?;
+    check("check_report.py", &["target/debug/stpn"])
 }

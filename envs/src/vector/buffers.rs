@@ -13,7 +13,10 @@ pub enum Actions<'a> {
 
 impl<'a> Actions<'a> {
     /// The action of environment `index` in a space of `width` elements.
-    pub(super) fn get(self, index: usize, width: usize) -> Action<'a> {
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn get(self, index: usize, width: usize) -> Action<'a> {
         match self {
             Self::Discrete(choices) => Action::Discrete(choices[index] as usize),
             Self::Continuous(values) => Action::Continuous(&values[index * width..(index + 1) * width]),

@@ -39,6 +39,14 @@ impl VectorEnv {
     /// Fails where an environment cannot be made, where `count` or `group_size` is 0, and with [`Error::Spaces`]
     /// where the environments differ in their spaces.
     pub fn new(make: &MakeEnv<'_>, count: usize, group_size: usize, seed: u64) -> Result<Self> {
+        Self::part(make, 0, count, group_size, seed)
+    }
+
+    /// [`VectorEnv::new`] of environments `first` to `first + count` of a larger vector that several processes share.
+    ///
+    /// # Errors
+    /// As [`VectorEnv::new`].
+    pub fn part(make: &MakeEnv<'_>, first: usize, count: usize, group_size: usize, seed: u64) -> Result<Self> {
         for (key, value) in [("count", count), ("group_size", group_size)] {
             if value == 0 {
                 return Err(Error::Config { key, value: "0".into(), allowed: "at least 1".into() });
@@ -47,9 +55,9 @@ impl VectorEnv {
         let groups: Vec<Result<EnvGroup>> = (0..count)
             .into_par_iter()
             .step_by(group_size)
-            .map(|first| {
-                let group = EnvGroup::new(make, first, group_size.min(count - first), seed)?;
-                Ok(group.numbered(first / group_size))
+            .map(|start| {
+                let group = EnvGroup::new(make, first + start, group_size.min(count - start), seed)?;
+                Ok(group.numbered((first + start) / group_size))
             })
             .collect();
         // Collected before the first error is taken, so that it is the same one on any number of threads.

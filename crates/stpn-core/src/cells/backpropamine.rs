@@ -3,17 +3,21 @@
 //! Sources: Miconi, Clune, Stanley, "Differentiable plasticity", ICML 2018; Miconi, Rawal, Clune, Stanley,
 //! "Backpropamine", ICLR 2019.
 
+use std::sync::Arc;
+
 use candle_core::{Tensor, Var};
 use serde::{Deserialize, Serialize};
 
 use super::clamp::clamp;
+use crate::kernels::FusedKernel;
+use crate::kernels::modulated::{ModulatedKernel, ModulatedSpec};
 use crate::parts::energy_inputs;
 use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
 
 /// Limit of the clamped bounds.
-const LIMIT: f64 = 1.0;
+pub(crate) const LIMIT: f64 = 1.0;
 /// Limit of the soft clamp in the published retroactive form.
-const RETROACTIVE_SOFT_LIMIT: f64 = 0.99999;
+pub(crate) const RETROACTIVE_SOFT_LIMIT: f64 = 0.99999;
 /// W and α start at this times U(0, 1).
 const INITIAL_SCALE: f64 = 0.01;
 /// η before training.
@@ -76,6 +80,7 @@ pub struct Backpropamine {
     weight_hh: Var,
     alpha: Var,
     modulator: Modulator,
+    fused: Arc<ModulatedKernel>,
 }
 
 /// The source of the rate m.
@@ -123,7 +128,8 @@ impl Backpropamine {
         if config.modulation == Modulation::Retroactive {
             parts.add_state("trace", [hidden, hidden]);
         }
-        Ok(Self { parts, config: config.clone(), weight_ih, bias, weight_hh, alpha, modulator })
+        let fused = Arc::new(ModulatedKernel::new(ModulatedSpec { config: config.clone(), input, hidden }));
+        Ok(Self { parts, config: config.clone(), weight_ih, bias, weight_hh, alpha, modulator, fused })
     }
 
     /// W + α⊙F `[B, H, H]`.
@@ -192,6 +198,10 @@ impl Cell for Backpropamine {
             }
         };
         Ok(Step { state: State::new(state.batch(), fields), hidden })
+    }
+
+    fn fused(&self) -> Option<Arc<dyn FusedKernel>> {
+        Some(Arc::clone(&self.fused) as Arc<dyn FusedKernel>)
     }
 
     fn energy_per_unit(&self, x: &Tensor, state: &State, input_mask: Option<&Tensor>) -> Result<Tensor> {

@@ -2,10 +2,14 @@
 //!
 //! Source: Ba, Hinton, Mnih, Leibo, Ionescu, "Using Fast Weights to Attend to the Recent Past", NeurIPS 2016.
 
+use std::sync::Arc;
+
 use candle_core::{Tensor, Var};
 use serde::{Deserialize, Serialize};
 
 use super::layer_norm::LayerNorm;
+use crate::kernels::FusedKernel;
+use crate::kernels::attentive::{AttentiveKernel, AttentiveSpec};
 use crate::parts::energy_inputs;
 use crate::{Cell, CellParts, Error, Initializer, Kernel, Result, State, Step};
 
@@ -60,6 +64,7 @@ pub struct FastWeights {
     weight: Var,
     bias: Var,
     layer_norm: Option<LayerNorm>,
+    fused: Arc<AttentiveKernel>,
 }
 
 /// The inside of one step.
@@ -94,7 +99,8 @@ impl FastWeights {
         };
         parts.add_state("h", [hidden]);
         parts.add_state("F", [hidden, hidden]);
-        Ok(Self { parts, config: config.clone(), weight, bias, layer_norm })
+        let fused = Arc::new(AttentiveKernel::new(AttentiveSpec { config: config.clone(), input, hidden }));
+        Ok(Self { parts, config: config.clone(), weight, bias, layer_norm, fused })
     }
 
     /// Activation of a pre-activation.
@@ -131,6 +137,10 @@ impl Cell for FastWeights {
         let Inner { fast, activities } = self.inner(x, state)?;
         let hidden = activities[self.config.inner_steps].clone();
         Ok(Step { state: State::new(state.batch(), vec![("h", hidden.clone()), ("F", fast)]), hidden })
+    }
+
+    fn fused(&self) -> Option<Arc<dyn FusedKernel>> {
+        Some(Arc::clone(&self.fused) as Arc<dyn FusedKernel>)
     }
 
     /// The slow weights once, the fast weights once for every inner step.

@@ -1,10 +1,14 @@
 //! Long short-term memory (Hochreiter, Schmidhuber 1997; forget gate of Gers et al. 2000).
 
+use std::sync::Arc;
+
 use candle_core::{Tensor, Var};
 use serde::{Deserialize, Serialize};
 
 use super::layer_norm::LayerNorm;
 use super::sigmoid::sigmoid;
+use crate::kernels::FusedKernel;
+use crate::kernels::gated::{GatedKernel, GatedKind, GatedSpec};
 use crate::parts::energy_inputs;
 use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
 
@@ -27,6 +31,7 @@ pub struct Lstm {
     parts: CellParts,
     gates: Gates,
     layer_norm: Option<LayerNorm>,
+    fused: Arc<GatedKernel>,
 }
 
 /// Weights and biases, joined or split.
@@ -70,7 +75,9 @@ impl Lstm {
         };
         parts.add_state("h", [hidden]);
         parts.add_state("c", [hidden]);
-        Ok(Self { parts, gates, layer_norm })
+        let kind = GatedKind::Lstm { split: config.split, layer_norm: config.layer_norm };
+        let fused = Arc::new(GatedKernel::new(GatedSpec { kind, input, hidden }));
+        Ok(Self { parts, gates, layer_norm, fused })
     }
 }
 
@@ -100,6 +107,10 @@ impl Cell for Lstm {
         let memory = ((sigmoid(&gate(1)?)? * state.get("c")?)? + written)?;
         let hidden = (sigmoid(&gate(3)?)? * memory.tanh()?)?;
         Ok(Step { state: State::new(state.batch(), vec![("h", hidden.clone()), ("c", memory)]), hidden })
+    }
+
+    fn fused(&self) -> Option<Arc<dyn FusedKernel>> {
+        Some(Arc::clone(&self.fused) as Arc<dyn FusedKernel>)
     }
 
     fn energy_per_unit(&self, x: &Tensor, state: &State, input_mask: Option<&Tensor>) -> Result<Tensor> {

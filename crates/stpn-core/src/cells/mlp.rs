@@ -1,8 +1,12 @@
 //! A layer without memory, the baseline of tasks that need none.
 
+use std::sync::Arc;
+
 use candle_core::{Tensor, Var};
 use serde::{Deserialize, Serialize};
 
+use crate::kernels::FusedKernel;
+use crate::kernels::gated::{GatedKernel, GatedKind, GatedSpec};
 use crate::parts::energy_inputs;
 use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
 
@@ -39,6 +43,7 @@ pub struct Mlp {
     activation: Activation,
     weight: Var,
     bias: Var,
+    fused: Arc<GatedKernel>,
 }
 
 impl Mlp {
@@ -57,7 +62,9 @@ impl Mlp {
         let bound = 1.0 / (input as f64).sqrt();
         let weight = parts.parameters.add("weight", &init.uniform((hidden, input), -bound, bound)?)?;
         let bias = parts.parameters.add("bias", &init.uniform(hidden, -bound, bound)?)?;
-        Ok(Self { parts, activation: config.activation, weight, bias })
+        let kind = GatedKind::Mlp(config.activation);
+        let fused = Arc::new(GatedKernel::new(GatedSpec { kind, input, hidden }));
+        Ok(Self { parts, activation: config.activation, weight, bias, fused })
     }
 }
 
@@ -74,6 +81,10 @@ impl Cell for Mlp {
             Activation::Relu => pre.relu()?,
         };
         Ok(Step { hidden, state: State::new(state.batch(), Vec::new()) })
+    }
+
+    fn fused(&self) -> Option<Arc<dyn FusedKernel>> {
+        Some(Arc::clone(&self.fused) as Arc<dyn FusedKernel>)
     }
 
     fn energy_per_unit(&self, x: &Tensor, state: &State, input_mask: Option<&Tensor>) -> Result<Tensor> {

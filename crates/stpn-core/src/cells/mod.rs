@@ -15,6 +15,7 @@ mod stpn;
 use serde::{Deserialize, Serialize};
 
 pub use backpropamine::{Backpropamine, BackpropamineConfig, Bound, Modulation};
+pub(crate) use backpropamine::{LIMIT, RETROACTIVE_SOFT_LIMIT};
 pub use fast_weights::{FastWeights, FastWeightsConfig};
 pub use hebbff::{HebbFf, HebbFfConfig};
 pub use layer_norm::LayerNorm;

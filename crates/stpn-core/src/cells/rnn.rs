@@ -1,8 +1,12 @@
 //! The plain recurrent network (Elman 1990).
 
+use std::sync::Arc;
+
 use candle_core::{Tensor, Var};
 use serde::{Deserialize, Serialize};
 
+use crate::kernels::FusedKernel;
+use crate::kernels::gated::{GatedKernel, GatedKind, GatedSpec};
 use crate::parts::energy_inputs;
 use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
 
@@ -23,6 +27,7 @@ pub struct Rnn {
     parts: CellParts,
     weight: Weight,
     bias: Var,
+    fused: Arc<GatedKernel>,
 }
 
 /// The weights, in one matrix or two.
@@ -56,7 +61,9 @@ impl Rnn {
         };
         let bias = add.add("bias", &init.uniform(hidden, -bound, bound)?)?;
         parts.add_state("h", [hidden]);
-        Ok(Self { parts, weight, bias })
+        let kind = GatedKind::Rnn { split: config.split };
+        let fused = Arc::new(GatedKernel::new(GatedSpec { kind, input, hidden }));
+        Ok(Self { parts, weight, bias, fused })
     }
 
     /// The weights as one matrix `[I+H, H]`.
@@ -82,6 +89,10 @@ impl Cell for Rnn {
         };
         let hidden = pre.broadcast_add(&self.bias)?.tanh()?;
         Ok(Step { state: State::new(state.batch(), vec![("h", hidden.clone())]), hidden })
+    }
+
+    fn fused(&self) -> Option<Arc<dyn FusedKernel>> {
+        Some(Arc::clone(&self.fused) as Arc<dyn FusedKernel>)
     }
 
     fn energy_per_unit(&self, x: &Tensor, state: &State, input_mask: Option<&Tensor>) -> Result<Tensor> {

@@ -64,6 +64,13 @@ impl<T: Real> Pool<T> {
         }
         Lease { pool: Arc::clone(self), buffer: buffer.unwrap_or_else(|| Aligned::zeros(len)) }
     }
+
+    /// A buffer of `len` zeros.
+    pub fn zeros(self: &Arc<Self>, len: usize) -> Lease<T> {
+        let mut buffer = self.lease(len);
+        buffer.fill(T::ZERO);
+        buffer
+    }
 }
 
 /// A buffer that goes back to its pool when dropped.

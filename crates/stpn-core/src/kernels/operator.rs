@@ -53,7 +53,11 @@ fn run<T: Real>(
         }
     }
     let packed = parameters.packed()?;
-    let (x, state) = (x.contiguous()?, state.packed()?.contiguous()?);
+    let state = match layout.is_empty() {
+        true => Tensor::zeros((batch, 0), x.dtype(), x.device())?,
+        false => state.packed()?.contiguous()?,
+    };
+    let x = x.contiguous()?;
     let sizes = Sizes { input, hidden: kernel.hidden_size(), state: state_len, parameters: packed.elem_count() };
     let record = Arc::new(Record {
         kernel,
@@ -197,7 +201,7 @@ impl<T: Real> CustomOp1 for FinalStateOp<T> {
 }
 
 /// The values of a contiguous operand.
-fn contiguous<'a, T: Real>(storage: &'a CpuStorage, layout: &Layout) -> candle_core::Result<&'a [T]> {
+pub(super) fn contiguous<'a, T: Real>(storage: &'a CpuStorage, layout: &Layout) -> candle_core::Result<&'a [T]> {
     let Some((start, end)) = layout.contiguous_offsets() else {
         return Err(candle_core::Error::Msg("fused sequence: an operand is not contiguous".into()));
     };
@@ -205,7 +209,7 @@ fn contiguous<'a, T: Real>(storage: &'a CpuStorage, layout: &Layout) -> candle_c
 }
 
 /// Calls `read` with the values of a tensor, row-major, without a copy where they lie so.
-fn with_values<T: Real, R>(tensor: &Tensor, read: impl FnOnce(&[T]) -> R) -> candle_core::Result<R> {
+pub(super) fn with_values<T: Real, R>(tensor: &Tensor, read: impl FnOnce(&[T]) -> R) -> candle_core::Result<R> {
     let tensor = tensor.contiguous()?;
     let (storage, layout) = tensor.storage_and_layout();
     match &*storage {

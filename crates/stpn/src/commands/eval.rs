@@ -1,5 +1,6 @@
 //! `stpn eval`.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -18,7 +19,7 @@ use crate::table;
 
 /// Runs the command.
 pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
-    let checkpoint = find(arguments)?;
+    let checkpoint = find(&arguments.run)?;
     let config = match &checkpoint.config {
         RunConfig::Agent(config) => config,
         RunConfig::Supervised(config) => return supervised(config, &checkpoint, arguments),
@@ -43,12 +44,12 @@ pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The newest checkpoint of a run (of a supervised task the best one), or the checkpoint itself. A damaged one is refused: a measurement must be of what
-/// was asked for.
-fn find(arguments: &EvalArguments) -> Result<Checkpoint> {
-    let checkpoints = arguments.run.join("checkpoints");
+/// The newest checkpoint of a run (of a supervised task the best one), or the checkpoint itself. A damaged one is
+/// refused: a measurement must be of what was asked for.
+pub fn find(run: &Path) -> Result<Checkpoint> {
+    let checkpoints = run.join("checkpoints");
     if !checkpoints.is_dir() {
-        return Ok(checkpoint::read(&arguments.run)?);
+        return Ok(checkpoint::read(run)?);
     }
     let (checkpoint, damaged) = checkpoint::newest(&checkpoints)?;
     if let (RunConfig::Supervised(_), Some(best)) = (&checkpoint.config, checkpoint::best(&checkpoints)?) {
@@ -60,7 +61,8 @@ fn find(arguments: &EvalArguments) -> Result<Checkpoint> {
     }
 }
 
-fn policy(config: &AgentConfig, checkpoint: &Checkpoint) -> Result<ActorCritic> {
+/// The policy of an agent's checkpoint.
+pub fn policy(config: &AgentConfig, checkpoint: &Checkpoint) -> Result<ActorCritic> {
     let env = config.env.make().map_err(Error::from)?;
     let (observations, actions) = (env.observation_space(), env.action_space());
     let policy = ActorCritic::new(&config.policy, observations, actions, config.seed, DType::F32, &Device::Cpu)?;

@@ -1,8 +1,13 @@
 //! The subcommands, one a file.
 
+pub mod bench;
+pub mod check_env;
 pub mod compare;
+pub mod doctor;
 pub mod eval;
 pub mod list;
+pub mod play;
+pub mod report;
 pub mod reproduce;
 pub mod resume;
 pub mod train;

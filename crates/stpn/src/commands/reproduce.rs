@@ -104,13 +104,14 @@ struct Length {
 pub fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     let chosen: Vec<&Experiment> =
         EXPERIMENTS.iter().filter(|e| arguments.what == Paper::All || arguments.what == e.paper).collect();
-    let (available, missing): (Vec<&Experiment>, Vec<&Experiment>) =
-        chosen.into_iter().partition(|e| PRESETS.iter().any(|preset| preset.name == e.preset));
+    let available =
+        |e: &&Experiment| PRESETS.iter().any(|preset| preset.name == e.preset && preset.missing_feature().is_none());
+    let (available, missing): (Vec<&Experiment>, Vec<&Experiment>) = chosen.into_iter().partition(available);
     for experiment in &missing {
-        eprintln!("{}: this stpn was built without the preset `{}`", experiment.title, experiment.preset);
+        eprintln!("{}: not in this build; `stpn train {}` says how", experiment.title, experiment.preset);
     }
     if available.is_empty() {
-        bail!("nothing to do: build with the features that `stpn list` names");
+        bail!("nothing to do in this build");
     }
     let jobs = Jobs::new(arguments.jobs, arguments.threads);
     let share = arguments.budget.map(|minutes| minutes / available.len() as f64);

@@ -16,9 +16,7 @@ import tempfile
 import time
 import urllib.request
 
-from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
+from browser import chromium
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 SCALARS = {
@@ -101,11 +99,6 @@ def check_page(run):
     address = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(run), "--port", str(port), "--host", "127.0.0.1"]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    options = Options()
-    options.binary_location = "/usr/bin/chromium"
-    for flag in ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-                 "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--window-size=1400,2400"]:
-        options.add_argument(flag)
     browser = None
     try:
         def answers():
@@ -115,7 +108,7 @@ def check_page(run):
                 return None
 
         wait_for("answer from TensorBoard", 60, answers)
-        browser = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+        browser = chromium()
         browser.get(f"{address}/#timeseries")
 
         def text():

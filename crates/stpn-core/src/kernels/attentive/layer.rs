@@ -1,0 +1,101 @@
+//! Parameters in the kernel's layout.
+
+use std::sync::Arc;
+
+use super::forward::AttentiveTape;
+use super::spec::{AttentiveSpec, Places};
+use super::state::AttentiveState;
+use crate::kernels::Real;
+use crate::kernels::aligned::{Aligned, Pool};
+use crate::kernels::dense::Projection;
+use crate::kernels::fast::FastLayout;
+use crate::kernels::lanes::Lanes;
+use crate::kernels::layer::{Adjoint, Layer, Sequence, Step};
+
+/// The layer with its parameters in place.
+#[derive(Debug)]
+pub struct AttentiveLayer<L: Lanes> {
+    pub lanes: L,
+    pub spec: AttentiveSpec,
+    pub places: Places,
+    pub pool: Arc<Pool<L::Real>>,
+    pub layout: FastLayout,
+    /// From inputs, with the bias.
+    pub input: Projection<L::Real>,
+    /// From activities, without one.
+    pub recurrent: Projection<L::Real>,
+    /// Layer norm: gain, offset, and 1 where there is a unit, `[3, row]`.
+    pub norm: Option<Aligned<L::Real>>,
+    /// What remains of F.
+    pub decay: L::Real,
+    /// How fast F learns.
+    pub rate: L::Real,
+}
+
+impl<L: Lanes> Layer<L> for AttentiveLayer<L> {
+    type Spec = AttentiveSpec;
+    type Tape = AttentiveTape<L::Real>;
+    type State = AttentiveState<L::Real>;
+
+    fn new(lanes: L, spec: &AttentiveSpec, packed: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
+        let (layout, places, size) = (FastLayout::new::<L>(spec.hidden), spec.places(), spec.hidden);
+        let columns = |range: std::ops::Range<usize>| {
+            let rows = packed[places.weight.clone()].chunks_exact(spec.width());
+            rows.flat_map(|row| &row[range.clone()]).copied().collect::<Vec<_>>()
+        };
+        let row = layout.row();
+        let norm = places.norm.as_ref().map(|[gain, offset]| {
+            let mut norm = Aligned::zeros(3 * row);
+            norm[..size].copy_from_slice(&packed[gain.clone()]);
+            norm[row..row + size].copy_from_slice(&packed[offset.clone()]);
+            norm[2 * row..2 * row + size].fill(L::Real::ONE);
+            norm
+        });
+        Self {
+            lanes,
+            spec: spec.clone(),
+            pool: Arc::clone(pool),
+            layout,
+            input: Projection::new::<L>(columns(0..spec.input), &packed[places.bias.clone()]),
+            recurrent: Projection::new::<L>(columns(spec.input..spec.width()), &vec![L::Real::ZERO; size]),
+            norm,
+            decay: L::Real::of(spec.config.decay),
+            rate: L::Real::of(spec.config.rate),
+            places,
+        }
+    }
+
+    fn spec(&self) -> &AttentiveSpec {
+        &self.spec
+    }
+
+    fn forward(&self, sequence: Sequence<'_, L::Real>, tape: bool) -> Option<Self::Tape> {
+        self.run(sequence, tape)
+    }
+
+    fn backward(&self, tape: &Self::Tape, adjoint: Adjoint<'_, L::Real>, grad_parameters: &mut [L::Real]) {
+        self.run_back(tape, adjoint, grad_parameters);
+    }
+
+    fn zero_state(&self, batch: usize) -> Self::State {
+        AttentiveState::new(self, batch)
+    }
+
+    fn load(&self, state: &mut Self::State, packed: &[L::Real]) {
+        state.load(self, packed);
+    }
+
+    fn settle(&self, _: &mut Self::State) {}
+
+    fn store(&self, state: &Self::State, packed: &mut [L::Real]) {
+        state.store(self, packed);
+    }
+
+    fn step(&self, state: &mut Self::State, step: Step<'_, L::Real>) {
+        self.infer(state, step);
+    }
+
+    fn units(&self) -> usize {
+        self.spec.hidden
+    }
+}

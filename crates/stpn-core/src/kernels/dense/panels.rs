@@ -1,0 +1,42 @@
+//! A matrix laid out for products with it on the right.
+
+use super::product::{Left, Right, TILE, product};
+use crate::kernels::Real;
+use crate::kernels::aligned::Aligned;
+use crate::kernels::lanes::Lanes;
+
+/// A matrix `[depth, vectors]`, in panels of a few vectors.
+#[derive(Debug)]
+pub struct Panels<T> {
+    depth: usize,
+    vectors: usize,
+    values: Aligned<T>,
+}
+
+impl<T: Real> Panels<T> {
+    /// The matrix of `value(row, lane)`, whose rows are `vectors` vectors of `width` lanes.
+    pub fn new(depth: usize, vectors: usize, width: usize, value: impl Fn(usize, usize) -> T) -> Self {
+        let mut values = Aligned::zeros(depth * vectors * width);
+        for first in (0..vectors).step_by(TILE) {
+            let lanes = TILE.min(vectors - first) * width;
+            let panel = &mut values[first * width * depth..][..lanes * depth];
+            for (k, row) in panel.chunks_exact_mut(lanes).enumerate() {
+                for (lane, place) in row.iter_mut().enumerate() {
+                    *place = value(k, first * width + lane);
+                }
+            }
+        }
+        Self { depth, vectors, values }
+    }
+
+    /// Vectors of a row.
+    pub fn vectors(&self) -> usize {
+        self.vectors
+    }
+
+    /// Adds `left` `[rows, depth]`, its rows `stride` apart, times this to `out`.
+    pub fn multiply<L: Lanes<Real = T>>(&self, lanes: L, rows: usize, left: &[T], stride: usize, out: &mut [T]) {
+        let left = Left { values: left, row: stride, inner: 1 };
+        product(lanes, [rows, self.depth, self.vectors], left, Right::Panels { values: &self.values }, out);
+    }
+}

@@ -1,0 +1,118 @@
+//! The passes over the units of a block at one step, all rows padded to whole vectors.
+
+use crate::cells::Activation;
+use crate::kernels::Real;
+use crate::kernels::lanes::Lanes;
+
+/// The LSTM's units: pre-activations `[B, 4·gate]` become gates in place, memory and activity `[B, gate]` are
+/// replaced.
+pub fn lstm<L: Lanes>(lanes: L, gate: usize, gates: &mut [L::Real], memory: &mut [L::Real], hidden: &mut [L::Real]) {
+    let n = gate / L::WIDTH;
+    let rows = L::vectors_mut(gates).chunks_exact_mut(4 * n);
+    let units = L::vectors_mut(memory).chunks_exact_mut(n).zip(L::vectors_mut(hidden).chunks_exact_mut(n));
+    lanes.vectorize(
+        #[inline(always)]
+        || {
+            for (gates, (memory, hidden)) in rows.zip(units) {
+                for v in 0..n {
+                    let (i, f) = (lanes.sigmoid(gates[v]), lanes.sigmoid(gates[n + v]));
+                    let (g, o) = (lanes.tanh(gates[2 * n + v]), lanes.sigmoid(gates[3 * n + v]));
+                    let c = lanes.mul_add(f, memory[v], lanes.mul(i, g));
+                    memory[v] = c;
+                    hidden[v] = lanes.mul(o, lanes.tanh(c));
+                    (gates[v], gates[n + v], gates[2 * n + v], gates[3 * n + v]) = (i, f, g, o);
+                }
+            }
+        },
+    );
+}
+
+/// Backward of [`lstm`]: from the gates, the memory before the step, and the gradients of activity and memory after
+/// it. Writes the gradient of the pre-activations; that of the memory becomes the one before the step.
+pub fn lstm_back<L: Lanes>(
+    lanes: L,
+    gate: usize,
+    gates: &[L::Real],
+    memory: &[L::Real],
+    grad_hidden: &[L::Real],
+    grad_memory: &mut [L::Real],
+    grad_gates: &mut [L::Real],
+) {
+    let n = gate / L::WIDTH;
+    let rows = L::vectors(gates).chunks_exact(4 * n).zip(L::vectors(memory).chunks_exact(n));
+    let grads = L::vectors(grad_hidden).chunks_exact(n).zip(L::vectors_mut(grad_memory).chunks_exact_mut(n));
+    let out = L::vectors_mut(grad_gates).chunks_exact_mut(4 * n);
+    lanes.vectorize(
+        #[inline(always)]
+        || {
+            for (((gates, memory), (grad_hidden, grad_memory)), out) in rows.zip(grads).zip(out) {
+                for v in 0..n {
+                    let [i, f, g, o] = [gates[v], gates[n + v], gates[2 * n + v], gates[3 * n + v]];
+                    let squashed = lanes.tanh(lanes.mul_add(f, memory[v], lanes.mul(i, g)));
+                    let grad = lanes.mul_add(lanes.mul(grad_hidden[v], o), slope(lanes, squashed), grad_memory[v]);
+                    out[v] = lanes.mul(lanes.mul(grad, g), logistic_slope(lanes, i));
+                    out[n + v] = lanes.mul(lanes.mul(grad, memory[v]), logistic_slope(lanes, f));
+                    out[2 * n + v] = lanes.mul(lanes.mul(grad, i), slope(lanes, g));
+                    out[3 * n + v] = lanes.mul(lanes.mul(grad_hidden[v], squashed), logistic_slope(lanes, o));
+                    grad_memory[v] = lanes.mul(grad, f);
+                }
+            }
+        },
+    );
+}
+
+/// 1 − v²
+#[inline(always)]
+fn slope<L: Lanes>(lanes: L, v: L::Vector) -> L::Vector {
+    lanes.sub(lanes.splat(L::Real::ONE), lanes.mul(v, v))
+}
+
+/// v(1 − v)
+#[inline(always)]
+fn logistic_slope<L: Lanes>(lanes: L, v: L::Vector) -> L::Vector {
+    lanes.mul(v, lanes.sub(lanes.splat(L::Real::ONE), v))
+}
+
+/// Pre-activations to activities, in place.
+pub fn activate<L: Lanes>(lanes: L, activation: Activation, values: &mut [L::Real]) {
+    lanes.vectorize(
+        #[inline(always)]
+        || {
+            let zero = lanes.splat(L::Real::ZERO);
+            for value in L::vectors_mut(values) {
+                *value = match activation {
+                    Activation::Tanh => lanes.tanh(*value),
+                    // In this order NaN stays NaN.
+                    Activation::Relu => lanes.max(zero, *value),
+                };
+            }
+        },
+    );
+}
+
+/// Backward of [`activate`], from the activities `[B, H]`, whose rows are not padded.
+pub fn activate_back<L: Lanes>(
+    lanes: L,
+    activation: Activation,
+    [gate, size]: [usize; 2],
+    hidden: &[L::Real],
+    grad_hidden: &[L::Real],
+    grad_pre: &mut [L::Real],
+) {
+    lanes.vectorize(
+        #[inline(always)]
+        || {
+            let grads = grad_hidden.chunks_exact(gate).zip(grad_pre.chunks_exact_mut(gate));
+            for (hidden, (grad_hidden, grad_pre)) in hidden.chunks_exact(size).zip(grads) {
+                for ((grad_pre, grad), h) in grad_pre.iter_mut().zip(grad_hidden).zip(hidden) {
+                    *grad_pre = match activation {
+                        Activation::Tanh => *grad * (L::Real::ONE - *h * *h),
+                        Activation::Relu if *h > L::Real::ZERO => *grad,
+                        Activation::Relu => L::Real::ZERO,
+                    };
+                }
+                grad_pre[size..].fill(L::Real::ZERO);
+            }
+        },
+    );
+}

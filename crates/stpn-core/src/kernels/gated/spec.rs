@@ -1,0 +1,125 @@
+//! What a gated layer computes, and where its parameters lie in the packed slice.
+
+use std::ops::Range;
+
+use super::weights::GatedLayer;
+use crate::cells::Activation;
+use crate::kernels::lanes::Lanes;
+use crate::kernels::layer::LayerSpec;
+
+/// The layers of this kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GatedKind {
+    /// LSTM: one matrix and one bias, or (`split`) two of each.
+    Lstm {
+        /// Two matrices and two biases.
+        split: bool,
+        /// All gate pre-activations normalised together.
+        layer_norm: bool,
+    },
+    /// RNN: one matrix `[I+H, H]`, or (`split`) two, `[H, I]` and `[H, H]`.
+    Rnn {
+        /// Two matrices.
+        split: bool,
+    },
+    /// A layer without memory.
+    Mlp(Activation),
+}
+
+/// A layer of this kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatedSpec {
+    /// Which one.
+    pub kind: GatedKind,
+    /// Input size I.
+    pub input: usize,
+    /// Units H.
+    pub hidden: usize,
+}
+
+/// A matrix inside the packed parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    start: usize,
+    row: usize,
+    column: usize,
+}
+
+impl Place {
+    /// Where the element of that row (a gate's unit) and column (an input or a unit) lies.
+    #[inline(always)]
+    pub fn at(self, row: usize, column: usize) -> usize {
+        self.start + row * self.row + column * self.column
+    }
+}
+
+/// Where everything lies in the packed parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    pub input: Place,
+    pub recurrent: Option<Place>,
+    pub biases: Vec<Range<usize>>,
+    pub gain: Option<Range<usize>>,
+    pub offset: Option<Range<usize>>,
+}
+
+impl GatedSpec {
+    /// Pre-activations of a unit.
+    pub fn gates(&self) -> usize {
+        if self.is_lstm() { 4 } else { 1 }
+    }
+
+    /// True for the LSTM.
+    pub fn is_lstm(&self) -> bool {
+        matches!(self.kind, GatedKind::Lstm { .. })
+    }
+
+    /// True where the activity feeds back.
+    pub fn recurrent(&self) -> bool {
+        !matches!(self.kind, GatedKind::Mlp(_))
+    }
+
+    /// Length S of the packed state of one element.
+    pub fn state_len(&self) -> usize {
+        match self.kind {
+            GatedKind::Lstm { .. } => 2 * self.hidden,
+            GatedKind::Rnn { .. } => self.hidden,
+            GatedKind::Mlp(_) => 0,
+        }
+    }
+
+    /// Where the parameters lie, in the cells' order.
+    pub fn places(&self) -> Places {
+        let (input, hidden, rows) = (self.input, self.hidden, self.gates() * self.hidden);
+        let place = |start, row, column| Place { start, row, column };
+        let (input_place, recurrent, mut len, biases) = match self.kind {
+            GatedKind::Lstm { split: false, .. } => {
+                let width = input + hidden;
+                (place(0, width, 1), Some(place(input, width, 1)), rows * width, 1)
+            }
+            GatedKind::Rnn { split: false } => {
+                (place(0, 1, hidden), Some(place(input * hidden, 1, hidden)), (input + hidden) * hidden, 1)
+            }
+            GatedKind::Lstm { split: true, .. } | GatedKind::Rnn { split: true } => {
+                let biases = if self.is_lstm() { 2 } else { 1 };
+                (place(0, input, 1), Some(place(rows * input, hidden, 1)), rows * (input + hidden), biases)
+            }
+            GatedKind::Mlp(_) => (place(0, input, 1), None, rows * input, 1),
+        };
+        let mut next = || {
+            len += rows;
+            len - rows..len
+        };
+        let biases = (0..biases).map(|_| next()).collect();
+        let normed = matches!(self.kind, GatedKind::Lstm { layer_norm: true, .. });
+        Places { input: input_place, recurrent, biases, gain: normed.then(&mut next), offset: normed.then(&mut next) }
+    }
+}
+
+impl LayerSpec for GatedSpec {
+    type Layer<L: Lanes> = GatedLayer<L>;
+
+    fn hidden(&self) -> usize {
+        self.hidden
+    }
+}

@@ -1,0 +1,208 @@
+//! Parameters in the kernel's layout: gates and units on the lanes, every gate from a vector of its own on.
+
+use std::sync::{Arc, OnceLock};
+
+use super::forward::GatedTape;
+use super::spec::{GatedSpec, Place, Places};
+use super::state::{GatedState, GatedStepping};
+use crate::kernels::Real;
+use crate::kernels::aligned::{Aligned, Pool};
+use crate::kernels::dense::{Panels, magnitude};
+use crate::kernels::lanes::Lanes;
+use crate::kernels::layer::{Adjoint, Layer, Sequence, Step};
+
+/// A gated layer with its parameters in place.
+#[derive(Debug)]
+pub struct GatedLayer<L: Lanes> {
+    pub lanes: L,
+    pub spec: GatedSpec,
+    pub places: Places,
+    pub pool: Arc<Pool<L::Real>>,
+    /// Scalars of a gate, padded to whole vectors.
+    pub gate: usize,
+    /// Scalars of all gates.
+    pub width: usize,
+    /// `[I, width]`
+    pub input: Panels<L::Real>,
+    /// `[H, width]`
+    pub recurrent: Option<Panels<L::Real>>,
+    /// `[width]`
+    pub bias: Aligned<L::Real>,
+    /// Layer norm: gain, offset and 1 where there is a unit, `[3, width]`.
+    pub norm: Option<Aligned<L::Real>>,
+    packed: Vec<L::Real>,
+    frame: Frame,
+    input_back: OnceLock<Panels<L::Real>>,
+    recurrent_back: OnceLock<Panels<L::Real>>,
+    magnitudes: OnceLock<Magnitudes<L::Real>>,
+}
+
+/// Absolute weights, for energies.
+#[derive(Debug)]
+pub struct Magnitudes<T> {
+    pub input: Panels<T>,
+    pub recurrent: Option<Panels<T>>,
+}
+
+impl<L: Lanes> GatedLayer<L> {
+    pub fn prepare(lanes: L, spec: &GatedSpec, packed: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
+        let (gates, gate, places) = (spec.gates(), spec.hidden.next_multiple_of(L::WIDTH), spec.places());
+        let frame = Frame::new(gates, spec.hidden, gate, L::WIDTH);
+        let mut bias = Aligned::zeros(gates * gate);
+        for range in &places.biases {
+            for (row, value) in packed[range.clone()].iter().enumerate() {
+                bias[frame.lanes[row]] += *value;
+            }
+        }
+        let norm = places.gain.as_ref().zip(places.offset.as_ref()).map(|(gain, offset)| {
+            let mut norm = Aligned::zeros(3 * gates * gate);
+            for row in 0..gates * spec.hidden {
+                let lane = frame.lanes[row];
+                norm[lane] = packed[gain.start + row];
+                norm[gates * gate + lane] = packed[offset.start + row];
+                norm[2 * gates * gate + lane] = L::Real::ONE;
+            }
+            norm
+        });
+        Self {
+            lanes,
+            spec: spec.clone(),
+            pool: Arc::clone(pool),
+            gate,
+            width: gates * gate,
+            input: frame.matrix(places.input, spec.input, packed, |value| value),
+            recurrent: places.recurrent.map(|place| frame.matrix(place, spec.hidden, packed, |value| value)),
+            bias,
+            norm,
+            packed: packed.to_vec(),
+            frame,
+            places,
+            input_back: OnceLock::new(),
+            recurrent_back: OnceLock::new(),
+            magnitudes: OnceLock::new(),
+        }
+    }
+
+    /// The weights of inputs, transposed: `[width, I]`, columns padded to whole vectors.
+    pub fn input_back(&self) -> &Panels<L::Real> {
+        self.input_back.get_or_init(|| self.frame.transposed(self.places.input, self.spec.input, &self.packed))
+    }
+
+    /// The weights of activities, transposed: `[width, H]`, columns padded to whole vectors.
+    pub fn recurrent_back(&self) -> Option<&Panels<L::Real>> {
+        let place = self.places.recurrent?;
+        Some(self.recurrent_back.get_or_init(|| self.frame.transposed(place, self.spec.hidden, &self.packed)))
+    }
+
+    /// Absolute weights.
+    pub fn magnitudes(&self) -> &Magnitudes<L::Real> {
+        self.magnitudes.get_or_init(|| Magnitudes {
+            input: self.frame.matrix(self.places.input, self.spec.input, &self.packed, magnitude),
+            recurrent: self
+                .places
+                .recurrent
+                .map(|place| self.frame.matrix(place, self.spec.hidden, &self.packed, magnitude)),
+        })
+    }
+
+    /// Writes sums `[columns, width]` to the packed gradient of a matrix.
+    pub fn unpack(&self, place: Place, sums: &[L::Real], packed: &mut [L::Real]) {
+        let frame = &self.frame;
+        // Some rows of the packed matrix at a time: each is written from its start to its end.
+        for first in (0..self.spec.gates() * self.spec.hidden).step_by(L::WIDTH) {
+            let rows = first..(first + L::WIDTH).min(self.spec.gates() * self.spec.hidden);
+            for (column, sums) in sums.chunks_exact(self.width).enumerate() {
+                for row in rows.clone() {
+                    packed[place.at(row, column)] = sums[frame.lanes[row]];
+                }
+            }
+        }
+    }
+
+    /// Writes sums `[width]` to the packed gradient of a vector.
+    pub fn unpack_vector(&self, sums: &[L::Real], packed: &mut [L::Real]) {
+        for (row, place) in packed.iter_mut().enumerate() {
+            *place = sums[self.frame.lanes[row]];
+        }
+    }
+}
+
+/// Where units lie on the lanes. A row of the packed matrices is a unit of a gate.
+#[derive(Debug)]
+struct Frame {
+    vectors: usize,
+    width: usize,
+    /// The lane of every row.
+    lanes: Vec<usize>,
+    /// The row on every lane that has one.
+    rows: Vec<Option<usize>>,
+}
+
+impl Frame {
+    fn new(gates: usize, hidden: usize, gate: usize, width: usize) -> Self {
+        let lanes: Vec<usize> = (0..gates * hidden).map(|row| row / hidden * gate + row % hidden).collect();
+        let mut rows = vec![None; gates * gate];
+        for (row, lane) in lanes.iter().enumerate() {
+            rows[*lane] = Some(row);
+        }
+        Self { vectors: gates * gate / width, width, lanes, rows }
+    }
+
+    fn matrix<T: Real>(&self, place: Place, columns: usize, packed: &[T], map: impl Fn(T) -> T) -> Panels<T> {
+        Panels::new(columns, self.vectors, self.width, |column, lane| {
+            self.rows[lane].map_or(T::ZERO, |row| map(packed[place.at(row, column)]))
+        })
+    }
+
+    fn transposed<T: Real>(&self, place: Place, columns: usize, packed: &[T]) -> Panels<T> {
+        Panels::new(self.vectors * self.width, columns.div_ceil(self.width), self.width, |lane, column| {
+            let row = self.rows[lane].filter(|_| column < columns);
+            row.map_or(T::ZERO, |row| packed[place.at(row, column)])
+        })
+    }
+}
+
+impl<L: Lanes> Layer<L> for GatedLayer<L> {
+    type Spec = GatedSpec;
+    type Tape = GatedTape<L::Real>;
+    type State = GatedStepping<L::Real>;
+
+    fn new(lanes: L, spec: &GatedSpec, parameters: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
+        Self::prepare(lanes, spec, parameters, pool)
+    }
+
+    fn spec(&self) -> &GatedSpec {
+        &self.spec
+    }
+
+    fn forward(&self, sequence: Sequence<'_, L::Real>, tape: bool) -> Option<Self::Tape> {
+        self.run(sequence, tape)
+    }
+
+    fn backward(&self, tape: &Self::Tape, adjoint: Adjoint<'_, L::Real>, grad_parameters: &mut [L::Real]) {
+        self.run_back(tape, adjoint, grad_parameters);
+    }
+
+    fn zero_state(&self, batch: usize) -> Self::State {
+        let work = self.pool.zeros(batch * self.width);
+        GatedStepping { state: GatedState::new(self, batch), work, squares: Vec::new() }
+    }
+
+    fn load(&self, state: &mut Self::State, packed: &[L::Real]) {
+        state.state.load(packed);
+    }
+
+    fn settle(&self, _: &mut Self::State) {}
+
+    fn store(&self, state: &Self::State, packed: &mut [L::Real]) {
+        state.state.store(packed);
+    }
+
+    fn step(&self, state: &mut Self::State, step: Step<'_, L::Real>) {
+        self.infer(state, step);
+    }
+
+    fn units(&self) -> usize {
+        self.spec.gates() * self.spec.hidden
+    }
+}

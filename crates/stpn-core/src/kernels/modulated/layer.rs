@@ -1,0 +1,104 @@
+//! Parameters in the kernel's layout.
+
+use std::sync::Arc;
+
+use super::forward::ModulatedTape;
+use super::spec::{ModulatedSpec, Places};
+use super::state::ModulatedState;
+use crate::kernels::Real;
+use crate::kernels::aligned::{Aligned, Pool};
+use crate::kernels::dense::Projection;
+use crate::kernels::fast::FastLayout;
+use crate::kernels::lanes::Lanes;
+use crate::kernels::layer::{Adjoint, Layer, Sequence, Step};
+
+/// Vectors of the table for one synapse: W and α.
+pub const ENTRY: usize = 2;
+
+/// The layer with its parameters in place.
+#[derive(Debug)]
+pub struct ModulatedLayer<L: Lanes> {
+    pub lanes: L,
+    pub spec: ModulatedSpec,
+    pub places: Places,
+    pub pool: Arc<Pool<L::Real>>,
+    pub layout: FastLayout,
+    /// From inputs to pre-activations.
+    pub input: Projection<L::Real>,
+    /// W and α, `[blocks, H, ENTRY]` of vectors.
+    pub table: Aligned<L::Real>,
+    /// η; of use where the modulation has one.
+    pub eta: L::Real,
+    /// Weights `[row]` and bias of the modulator.
+    pub modulator: Option<(Aligned<L::Real>, L::Real)>,
+}
+
+impl<L: Lanes> Layer<L> for ModulatedLayer<L> {
+    type Spec = ModulatedSpec;
+    type Tape = ModulatedTape<L::Real>;
+    type State = ModulatedState<L::Real>;
+
+    fn new(lanes: L, spec: &ModulatedSpec, packed: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
+        let (layout, places, size) = (FastLayout::new::<L>(spec.hidden), spec.places(), spec.hidden);
+        let mut table = Aligned::zeros(layout.matrix() * ENTRY);
+        for post in 0..size {
+            for pre in 0..size {
+                let entry = (post / L::WIDTH * size + pre) * ENTRY * L::WIDTH + post % L::WIDTH;
+                table[entry] = packed[places.weight.start + post * size + pre];
+                table[entry + L::WIDTH] = packed[places.alpha.start + post * size + pre];
+            }
+        }
+        let modulator = places.modulator.as_ref().map(|(weights, bias)| {
+            let mut row = Aligned::zeros(layout.row());
+            row[..size].copy_from_slice(&packed[weights.clone()]);
+            (row, packed[*bias])
+        });
+        Self {
+            lanes,
+            spec: spec.clone(),
+            pool: Arc::clone(pool),
+            layout,
+            input: Projection::new::<L>(packed[places.input.clone()].to_vec(), &packed[places.bias.clone()]),
+            table,
+            eta: places.eta.map_or(L::Real::ZERO, |place| packed[place]),
+            modulator,
+            places,
+        }
+    }
+
+    fn spec(&self) -> &ModulatedSpec {
+        &self.spec
+    }
+
+    fn forward(&self, sequence: Sequence<'_, L::Real>, tape: bool) -> Option<Self::Tape> {
+        self.run(sequence, tape)
+    }
+
+    fn backward(&self, tape: &Self::Tape, adjoint: Adjoint<'_, L::Real>, grad_parameters: &mut [L::Real]) {
+        self.run_back(tape, adjoint, grad_parameters);
+    }
+
+    fn zero_state(&self, batch: usize) -> Self::State {
+        ModulatedState::new(self, batch)
+    }
+
+    fn load(&self, state: &mut Self::State, packed: &[L::Real]) {
+        state.load(self, packed);
+    }
+
+    fn settle(&self, state: &mut Self::State) {
+        self.finish(state);
+    }
+
+    fn store(&self, state: &Self::State, packed: &mut [L::Real]) {
+        state.store(self, packed);
+    }
+
+    fn step(&self, state: &mut Self::State, step: Step<'_, L::Real>) {
+        self.infer(state, step);
+    }
+
+    fn units(&self) -> usize {
+        self.spec.hidden
+    }
+}

@@ -1,0 +1,117 @@
+//! An evaluation episode of a run, recorded for its pictures.
+
+use anyhow::Result;
+use stpn_agents::ActorCritic;
+use stpn_agents::episode::{Moment, live};
+use stpn_agents::evaluation::Subject;
+use stpn_envs::maze::Maze;
+use stpn_envs::{Env, EnvConfig};
+
+use super::maze::Path;
+
+/// Most snapshots of F that are kept; beyond that every other one goes.
+const SNAPSHOTS: usize = 64;
+
+/// What an episode showed.
+#[derive(Clone, Debug, Default)]
+pub struct Recording {
+    /// Sum of rewards.
+    pub total_reward: f64,
+    /// Mean size of the fast weights after each step; empty for cells without any.
+    pub fast_size: Vec<f64>,
+    /// Fast weights `[H, D]` after some steps (counted from 1), evenly spaced.
+    pub snapshots: Vec<(usize, Vec<f32>)>,
+    /// Columns D of a snapshot.
+    pub fast_columns: usize,
+    /// The way through a maze.
+    pub path: Option<Path>,
+}
+
+/// Plays the episode of `seed` and records it.
+///
+/// # Errors
+/// Fails where the environment or the policy does.
+pub fn record(env: &EnvConfig, subject: &Subject<'_>, seed: u64, deterministic: bool) -> Result<Recording> {
+    match env {
+        EnvConfig::Maze(config) => {
+            let mut maze = Maze::new(config.clone()).map_err(stpn_agents::Error::from)?;
+            let mut path = Path {
+                grid: maze.grid().clone(),
+                goal: maze.goal(),
+                positions: vec![maze.grid().centre()],
+                reached: Vec::new(),
+            };
+            let mut recording = watch(&mut maze, subject, seed, deterministic, |moment| {
+                path.goal = moment.env.goal();
+                path.positions.push(moment.env.agent());
+                path.reached.push(moment.reward > 0.0);
+            })?;
+            recording.path = Some(path);
+            Ok(recording)
+        }
+        other => {
+            let mut env = other.make().map_err(stpn_agents::Error::from)?;
+            watch(&mut env, subject, seed, deterministic, |_| {})
+        }
+    }
+}
+
+fn watch<E: Env>(
+    env: &mut E,
+    subject: &Subject<'_>,
+    seed: u64,
+    deterministic: bool,
+    mut look: impl FnMut(&Moment<'_, E>),
+) -> Result<Recording> {
+    let fast = FastWeights::of(subject.policy.policy());
+    let mut recording = Recording { fast_columns: fast.columns, ..Recording::default() };
+    let mut every = 1;
+    let episode = live(env, subject, seed, deterministic, |moment| {
+        let values = &moment.state[fast.range.clone()];
+        if !values.is_empty() {
+            recording.fast_size.push(fast.size(moment.state));
+            let step = moment.step as usize;
+            if step.is_multiple_of(every) {
+                recording.snapshots.push((step, values.to_vec()));
+            }
+            if recording.snapshots.len() > SNAPSHOTS {
+                every *= 2;
+                recording.snapshots.retain(|(step, _)| step.is_multiple_of(every));
+            }
+        }
+        look(&moment);
+        Ok(())
+    })?;
+    recording.total_reward = episode.total_reward;
+    Ok(recording)
+}
+
+/// Where the fast weights lie in a packed state.
+#[derive(Clone, Debug)]
+pub struct FastWeights {
+    /// Their range; empty for cells without any.
+    pub range: std::ops::Range<usize>,
+    /// Columns D.
+    pub columns: usize,
+}
+
+impl FastWeights {
+    /// Those of a policy's cell.
+    pub fn of(policy: &ActorCritic) -> Self {
+        let mut start = 0;
+        for field in policy.cell().state_layout() {
+            let range = start..start + field.len();
+            if field.name == "F" {
+                return Self { range, columns: field.shape.last().copied().unwrap_or(1) };
+            }
+            start = range.end;
+        }
+        Self { range: 0..0, columns: 1 }
+    }
+
+    /// Mean absolute value; 0 for cells without fast weights.
+    pub fn size(&self, state: &[f32]) -> f64 {
+        let values = &state[self.range.clone()];
+        values.iter().map(|f| f64::from(f.abs())).sum::<f64>() / values.len().max(1) as f64
+    }
+}
