@@ -230,7 +230,8 @@ impl Run {
         Ok(outcome)
     }
 
-    /// What the best checkpoint of a finished run on a supervised task gives on its test data; also in `test.json`.
+    /// What the best checkpoint of a finished run on a supervised task (the last one, where none was validated) gives on
+    /// its test data; also in `test.json`.
     pub fn test_report(&self) -> Option<&TestReport> {
         self.test_report.as_ref()
     }

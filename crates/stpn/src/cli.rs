@@ -273,6 +273,9 @@ pub struct ReproduceArguments {
     /// every cell, and the results say so.
     #[arg(long, value_name = "MINUTES")]
     pub budget: Option<f64>,
+    /// Overrides one key of every run's configuration; the results say so.
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    pub overrides: Vec<String>,
     /// Seeds 1 to N of every cell.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: u64,
