@@ -5,9 +5,9 @@
 mod atari;
 mod check;
 mod deny;
+mod gymnasium;
 mod links;
 mod memcheck;
-mod mujoco;
 mod python;
 mod run;
 mod setup;
