@@ -11,6 +11,7 @@ mod machine;
 mod overrides;
 mod presets;
 mod progress;
+mod ranks;
 mod report;
 mod table;
 
