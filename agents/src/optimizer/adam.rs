@@ -1,5 +1,6 @@
 //! Adam (Kingma and Ba 2015) on a flat buffer, its whole state visible so that it can be saved.
 
+use pulp::Arch;
 use serde::{Deserialize, Serialize};
 
 use super::Schedule;
@@ -78,11 +79,16 @@ impl Adam {
         let root_correction = (1.0 / correction2.sqrt()) as f32;
         let epsilon = config.epsilon as f32;
         let moments = self.first_moment.iter_mut().zip(&mut self.second_moment);
-        for ((parameter, &gradient), (m, v)) in parameters.iter_mut().zip(gradients).zip(moments) {
-            *m = beta1 * *m + (1.0 - beta1) * gradient;
-            *v = beta2 * *v + (1.0 - beta2) * gradient * gradient;
-            *parameter -= rate * *m / (v.sqrt() * root_correction + epsilon);
-        }
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                for ((parameter, &gradient), (m, v)) in parameters.iter_mut().zip(gradients).zip(moments) {
+                    *m = beta1 * *m + (1.0 - beta1) * gradient;
+                    *v = beta2 * *v + (1.0 - beta2) * gradient * gradient;
+                    *parameter -= rate * *m / (v.sqrt() * root_correction + epsilon);
+                }
+            },
+        );
     }
 }
 

@@ -44,12 +44,20 @@ pub enum Command {
 #[command(after_help = "Examples:
   stpn train maze-small
   stpn train maze-small --cell lstm --seed 2
+  stpn train maze-small --algo ppo
   stpn train maze --updates 2000 --set optimizer.learning_rate=3e-4
   stpn train my-experiment.toml --run-dir runs/first")]
 pub struct TrainArguments {
     /// A preset (see `stpn list`) or the path of a TOML file like a run's `config.toml`.
     #[arg(value_name = "PRESET|FILE.toml")]
     pub experiment: String,
+    /// The game of the preset `atari`, e.g. `breakout`.
+    #[arg(value_name = "GAME")]
+    pub game: Option<String>,
+    /// The learning algorithm, `a2c` or `ppo`, where it is not the experiment's own: with the experiment's discounts
+    /// and otherwise the settings usual for it.
+    #[arg(long, value_name = "ALGORITHM")]
+    pub algo: Option<String>,
     /// The recurrent layer, in the size of the published comparison unless `--hidden` is given.
     #[arg(long, value_name = "CELL")]
     pub cell: Option<String>,

@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod algorithm;
 mod cli;
 mod commands;
 mod comparison;

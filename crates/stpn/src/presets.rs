@@ -17,10 +17,23 @@ pub struct Preset {
     pub name: &'static str,
     /// What it is, in one line.
     pub summary: &'static str,
+    /// The cargo feature that its environment needs, if any.
+    pub feature: Option<&'static str>,
     text: &'static str,
     sizes: &'static [(CellName, usize)],
     adapt: fn(&mut CellConfig),
 }
+
+/// Units of the cells on control tasks: the published InvertedPendulum comparison has 64 of each.
+const CONTROL_SIZES: &[(CellName, usize)] =
+    &[(CellName::Stpn, 64), (CellName::Stpnf, 64), (CellName::Lstm, 64), (CellName::Rnn, 64), (CellName::Mlp, 64)];
+
+/// Units of the cells on the delayed-recall task.
+const MEMORY_SIZES: &[(CellName, usize)] =
+    &[(CellName::Stpn, 32), (CellName::Lstm, 32), (CellName::Rnn, 32), (CellName::Mlp, 32)];
+
+/// Sizes of the published Pong comparison.
+const PONG_SIZES: &[(CellName, usize)] = &[(CellName::Stpn, 64), (CellName::Lstm, 48)];
 
 /// Sizes of the published maze comparison, matched in parameters.
 const MAZE_SIZES: &[(CellName, usize)] = &[
@@ -62,6 +75,7 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "maze-small",
         summary: "9×9 maze, 64 in parallel, 100 steps: learns within minutes",
+        feature: None,
         text: include_str!("../presets/maze-small.toml"),
         sizes: MAZE_SIZES,
         adapt: maze_cell,
@@ -69,6 +83,7 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "maze",
         summary: "the paper's maze: 13×13, 512 in parallel, 200 steps",
+        feature: None,
         text: include_str!("../presets/maze.toml"),
         sizes: MAZE_SIZES,
         adapt: maze_cell,
@@ -76,6 +91,7 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "art",
         summary: "the paper's associative retrieval, supervised: which digit came with this letter?",
+        feature: None,
         text: include_str!("../presets/art.toml"),
         sizes: ART_SIZES,
         adapt: |_| (),
@@ -83,11 +99,150 @@ pub const PRESETS: &[Preset] = &[
     Preset {
         name: "familiarity",
         summary: "the paper's familiarity detection, supervised: was this vector shown R steps ago?",
+        feature: None,
         text: include_str!("../presets/familiarity.toml"),
         sizes: FAMILIARITY_SIZES,
         adapt: |_| (),
     },
+    Preset {
+        name: "cartpole",
+        summary: "balance a pole on a cart: a small test of PPO",
+        feature: None,
+        text: include_str!("../presets/cartpole.toml"),
+        sizes: CONTROL_SIZES,
+        adapt: |_| (),
+    },
+    Preset {
+        name: "cartpole-masked",
+        summary: "the same with velocities hidden: needs memory",
+        feature: None,
+        text: include_str!("../presets/cartpole-masked.toml"),
+        sizes: CONTROL_SIZES,
+        adapt: |_| (),
+    },
+    Preset {
+        name: "memory",
+        summary: "name a symbol shown eleven steps ago: needs memory",
+        feature: None,
+        text: include_str!("../presets/memory.toml"),
+        sizes: MEMORY_SIZES,
+        adapt: |_| (),
+    },
+    Preset {
+        name: "inverted-pendulum",
+        summary: "the paper's control task: balance a pole, continuous force",
+        feature: Some("mujoco"),
+        text: include_str!("../presets/inverted-pendulum.toml"),
+        sizes: CONTROL_SIZES,
+        adapt: control_cell,
+    },
+    Preset {
+        name: "inverted-double-pendulum",
+        summary: "balance two poles, one on the other",
+        feature: Some("mujoco"),
+        text: include_str!("../presets/inverted-double-pendulum.toml"),
+        sizes: CONTROL_SIZES,
+        adapt: control_cell,
+    },
+    Preset {
+        name: "hopper",
+        summary: "hop forward on one leg",
+        feature: Some("mujoco"),
+        text: include_str!("../presets/hopper.toml"),
+        sizes: CONTROL_SIZES,
+        adapt: control_cell,
+    },
+    Preset {
+        name: "half-cheetah",
+        summary: "run forward on two legs",
+        feature: Some("mujoco"),
+        text: include_str!("../presets/half-cheetah.toml"),
+        sizes: CONTROL_SIZES,
+        adapt: control_cell,
+    },
+    Preset {
+        name: "walker2d",
+        summary: "walk forward on two legs",
+        feature: Some("mujoco"),
+        text: include_str!("../presets/walker2d.toml"),
+        sizes: CONTROL_SIZES,
+        adapt: control_cell,
+    },
+    Preset {
+        name: "ant",
+        summary: "walk forward on four legs",
+        feature: Some("mujoco"),
+        text: include_str!("../presets/ant.toml"),
+        sizes: CONTROL_SIZES,
+        adapt: control_cell,
+    },
+    Preset {
+        name: "humanoid",
+        summary: "walk forward upright",
+        feature: Some("mujoco"),
+        text: include_str!("../presets/humanoid.toml"),
+        sizes: CONTROL_SIZES,
+        adapt: control_cell,
+    },
+    Preset {
+        name: "reacher",
+        summary: "reach a target with an arm",
+        feature: Some("mujoco"),
+        text: include_str!("../presets/reacher.toml"),
+        sizes: CONTROL_SIZES,
+        adapt: control_cell,
+    },
+    Preset {
+        name: "swimmer",
+        summary: "swim forward",
+        feature: Some("mujoco"),
+        text: include_str!("../presets/swimmer.toml"),
+        sizes: CONTROL_SIZES,
+        adapt: control_cell,
+    },
+    Preset {
+        name: "pusher",
+        summary: "push a cylinder to a target",
+        feature: Some("mujoco"),
+        text: include_str!("../presets/pusher.toml"),
+        sizes: CONTROL_SIZES,
+        adapt: control_cell,
+    },
+    Preset {
+        name: "pong",
+        summary: "the paper's Atari Pong: no frame skip, one frame, A2C",
+        feature: Some("atari"),
+        text: include_str!("../presets/pong.toml"),
+        sizes: PONG_SIZES,
+        adapt: |_| (),
+    },
+    Preset {
+        name: "pong-deepmind",
+        summary: "Pong behind the standard wrappers of the field",
+        feature: Some("atari"),
+        text: include_str!("../presets/pong-deepmind.toml"),
+        sizes: PONG_SIZES,
+        adapt: |_| (),
+    },
+    Preset {
+        name: "atari",
+        summary: "any Atari game behind the standard wrappers: stpn train atari GAME",
+        feature: Some("atari"),
+        text: include_str!("../presets/atari.toml"),
+        sizes: PONG_SIZES,
+        adapt: |_| (),
+    },
 ];
+
+/// The published InvertedPendulum runs do not normalise and clamp the fast weights at 0.1.
+fn control_cell(cell: &mut CellConfig) {
+    if let CellConfig::Stpn(options) = cell {
+        options.normalize_forward = false;
+        options.normalize_state = NormalizeState::None;
+        options.clamp = Some(0.1);
+        options.bias = true;
+    }
+}
 
 /// The published maze runs normalise the fast weights after the update and clamp them at 1.
 fn maze_cell(cell: &mut CellConfig) {
@@ -100,6 +255,13 @@ fn maze_cell(cell: &mut CellConfig) {
 /// The preset or file that `name` names, as a table.
 pub fn load(name: &str) -> Result<(Table, Option<&'static Preset>)> {
     if let Some(preset) = PRESETS.iter().find(|preset| preset.name == name) {
+        if let Some(feature) = preset.missing_feature() {
+            let problem = format!(
+                "the preset `{name}` needs a program built with its environment: `cargo xtask setup`, then `cargo run \
+                 --release --features {feature} -- train {name}`"
+            );
+            return Err(UsageError(problem).into());
+        }
         return Ok((preset.table()?, Some(preset)));
     }
     if !name.ends_with(".toml") {
@@ -116,6 +278,15 @@ impl Preset {
     /// Its configuration.
     pub fn table(&self) -> Result<Table> {
         self.text.parse().with_context(|| format!("preset {}", self.name))
+    }
+
+    /// The feature that it needs and this program has not got.
+    pub fn missing_feature(&self) -> Option<&'static str> {
+        self.feature.filter(|feature| match *feature {
+            "mujoco" => !cfg!(feature = "mujoco"),
+            "atari" => !cfg!(feature = "atari"),
+            _ => true,
+        })
     }
 
     /// Its version of a cell.
@@ -215,8 +386,25 @@ mod tests {
     }
 
     #[test]
-    fn every_published_size_is_close_to_the_others_in_parameters() {
+    fn every_preset_is_a_possible_configuration() {
         for preset in PRESETS {
+            let table = preset.table().unwrap();
+            if preset.feature.is_none() {
+                RunConfig::from_table(table).unwrap();
+                continue;
+            }
+            // Without the environment's native library, everything else is checked with another in its place.
+            let mut table = table;
+            let stand_in = if preset.feature == Some("atari") { "name = 'cartpole'" } else { "name = 'pendulum'" };
+            table.insert("env".into(), stand_in.parse::<Table>().unwrap().into());
+            RunConfig::from_table(table).unwrap_or_else(|error| panic!("{}: {error}", preset.name));
+        }
+    }
+
+    #[test]
+    fn every_published_size_is_close_to_the_others_in_parameters() {
+        let matched = ["maze", "maze-small", "art", "familiarity"];
+        for preset in PRESETS.iter().filter(|preset| matched.contains(&preset.name)) {
             let config = RunConfig::from_table(preset.table().unwrap()).unwrap();
             let sizes = Sizes::new(&config).unwrap();
             let own = sizes.configured().unwrap() as f64;

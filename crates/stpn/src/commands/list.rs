@@ -6,6 +6,7 @@ use anyhow::Result;
 use stpn_agents::RunConfig;
 use stpn_core::cells::CellName;
 use stpn_envs::registry::ENVIRONMENTS;
+use toml::Value;
 
 use crate::presets::{PRESETS, Sizes};
 use crate::progress::thousands;
@@ -17,17 +18,25 @@ pub fn run() -> Result<ExitCode> {
     let rows: Vec<Vec<String>> = PRESETS
         .iter()
         .map(|preset| {
-            let config = RunConfig::from_table(preset.table()?)?;
-            let (algorithm, length) = match &config {
-                RunConfig::Agent(config) => {
-                    let per_update = (config.rollout.environments * config.rollout.steps) as u64;
-                    (config.algorithm.name(), format!("{} steps", thousands(config.training.updates * per_update)))
-                }
-                RunConfig::Supervised(config) => {
-                    ("supervised", format!("{} epochs", thousands(config.training.updates)))
-                }
+            // From the table alone: the environment may not be in this program.
+            let table = preset.table()?;
+            let number = |section: &str, key: &str| {
+                table.get(section).and_then(|section| section.get(key)).and_then(Value::as_integer).unwrap_or(0) as u64
             };
-            Ok(vec![preset.name.into(), algorithm.into(), length, preset.summary.into()])
+            let updates = number("training", "updates");
+            let algorithm = table.get("algorithm").and_then(|section| section.get("name")).and_then(Value::as_str);
+            let (algorithm, length) = match algorithm {
+                Some(name) => {
+                    let steps = updates * number("rollout", "environments") * number("rollout", "steps");
+                    (name, format!("{} steps", thousands(steps)))
+                }
+                None => ("supervised", format!("{} epochs", thousands(updates))),
+            };
+            let summary = match preset.missing_feature() {
+                Some(feature) => format!("{} (needs --features {feature})", preset.summary),
+                None => preset.summary.into(),
+            };
+            Ok(vec![preset.name.into(), algorithm.into(), length, summary])
         })
         .collect::<Result<_>>()?;
     table::print(&["name", "algorithm", "length", ""], &rows, &[2]);

@@ -18,7 +18,7 @@ use crate::cli::TrainArguments;
 use crate::exit::{self, UsageError};
 use crate::presets::Sizes;
 use crate::progress::{Display, thousands};
-use crate::{overrides, presets, ranks};
+use crate::{algorithm, overrides, presets, ranks};
 
 /// Runs the command.
 pub fn run(arguments: &TrainArguments) -> Result<ExitCode> {
@@ -111,7 +111,16 @@ pub fn train(mut run: Run, ranks: &dyn Collective) -> Result<ExitCode> {
 /// The resolved configuration: preset or file, then `--cell`, then `--set`, then the other flags.
 pub fn configure(arguments: &TrainArguments) -> Result<RunConfig> {
     let (mut table, preset) = presets::load(&arguments.experiment)?;
+    if let Some(game) = &arguments.game {
+        if arguments.experiment != "atari" {
+            return Err(UsageError(format!("`{game}`: only the preset `atari` takes a game")).into());
+        }
+        section(&mut table, "env").insert("game".into(), Value::String(game.clone()));
+    }
     let reference = table.clone();
+    if let Some(name) = &arguments.algo {
+        algorithm::replace(&mut table, name)?;
+    }
     let cell = arguments.cell.as_deref().map(parse_cell).transpose()?;
     if let Some(name) = cell {
         let config = preset.map_or_else(|| name.config(), |preset| preset.cell(name));

@@ -1,0 +1,71 @@
+//! `--algo`: another learning algorithm for an experiment.
+
+use anyhow::Result;
+use stpn_agents::algorithms::{A2cConfig, AlgorithmConfig, PpoConfig};
+use toml::{Table, Value};
+
+use crate::exit::UsageError;
+
+/// Keys that both algorithms understand in the same way: they stay the experiment's.
+const SHARED: [&str; 4] = ["gamma", "gae_lambda", "entropy_coefficient", "clip_rewards"];
+
+/// Makes `name` the algorithm of an experiment; nothing changes where it is already.
+pub fn replace(table: &mut Table, name: &str) -> Result<()> {
+    let Some(Value::Table(old)) = table.get("algorithm").cloned() else {
+        return Err(UsageError(format!("--algo {name}: the experiment is a supervised task")).into());
+    };
+    if old.get("name").and_then(Value::as_str) == Some(name) {
+        return Ok(());
+    }
+    let config = match name {
+        "a2c" => AlgorithmConfig::A2c(A2cConfig {
+            value_coefficient: 0.25,
+            concentration_coefficient: 0.0,
+            ..A2cConfig::default()
+        }),
+        // A quarter of a rollout in a minibatch, and four epochs.
+        "ppo" => AlgorithmConfig::Ppo(PpoConfig {
+            epochs: 4,
+            minibatch_size: (rollout(table) / 4).max(1),
+            ..PpoConfig::default()
+        }),
+        _ => return Err(UsageError(format!("--algo {name}: there are: a2c, ppo")).into()),
+    };
+    let mut new = Table::try_from(config)?;
+    for key in SHARED {
+        new.extend(old.get(key).map(|value| (key.to_string(), value.clone())));
+    }
+    table.insert("algorithm".into(), new.into());
+    Ok(())
+}
+
+/// Steps of a rollout.
+fn rollout(table: &Table) -> usize {
+    let number = |key| table.get("rollout").and_then(|section| section.get(key)).and_then(Value::as_integer);
+    number("environments").zip(number("steps")).map_or(0, |(environments, steps)| (environments * steps) as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::presets::PRESETS;
+    use stpn_agents::RunConfig;
+
+    #[test]
+    fn every_experiment_takes_either_algorithm_and_keeps_its_discounts() {
+        for preset in PRESETS.iter().filter(|preset| preset.feature.is_none()) {
+            for name in ["a2c", "ppo"] {
+                let mut table = preset.table().unwrap();
+                let Some(gamma) = table.get("algorithm").and_then(|algorithm| algorithm.get("gamma")).cloned() else {
+                    assert!(replace(&mut table, name).is_err(), "{}: supervised", preset.name);
+                    continue;
+                };
+                replace(&mut table, name).unwrap();
+                let RunConfig::Agent(config) = RunConfig::from_table(table).unwrap() else { panic!("an agent's") };
+                assert_eq!((config.algorithm.name(), Some(config.algorithm.gamma())), (name, gamma.as_float()));
+            }
+        }
+        let mut table = PRESETS[0].table().unwrap();
+        assert!(replace(&mut table, "dqn").unwrap_err().to_string().contains("a2c, ppo"));
+    }
+}
