@@ -30,6 +30,7 @@ fn mujoco() {
         }
     }
     println!("cargo::rustc-env=STPN_MUJOCO_MODELS={}", models.display());
+    println!("cargo::rustc-env=STPN_MUJOCO_LIBRARY={LIBRARY}");
     println!("cargo::rustc-link-search=native={}", folder.display());
     println!("cargo::rustc-link-arg=-Wl,-rpath,{}", folder.display());
     println!("cargo::metadata=libraries={}", folder.display());

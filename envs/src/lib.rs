@@ -94,6 +94,7 @@ pub mod gymnasium;
 pub mod maze;
 #[cfg(feature = "mujoco")]
 pub mod mujoco;
+pub mod native;
 mod panic;
 pub mod pixels;
 pub mod registry;

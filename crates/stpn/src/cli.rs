@@ -37,6 +37,30 @@ pub enum Command {
     Reproduce(ReproduceArguments),
     /// List presets, environments and cells.
     List,
+    /// Check whether an environment keeps the rules that training relies on.
+    CheckEnv(CheckEnvArguments),
+    /// Tell what this binary has inside, where its files are, and run every environment for a few steps.
+    Doctor,
+}
+
+/// Arguments of `stpn check-env`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  stpn check-env cartpole
+  stpn check-env maze --set env.size=9 --seed 3")]
+pub struct CheckEnvArguments {
+    /// An environment (see `stpn list`).
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// Overrides one of its settings, e.g. `--set env.size=9`.
+    #[arg(long = "set", value_name = "env.KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Steps within which an episode of random actions has to end.
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    pub steps: usize,
+    /// Seed of the environment and of the random actions.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// Arguments of `stpn train`.

@@ -168,3 +168,38 @@ fn numbers_that_stop_being_finite_stop_the_run_after_a_checkpoint_of_the_last_go
     let evaluated = stpn(&["eval", run.to_str().unwrap(), "--episodes", "5"].map(String::from));
     assert!(evaluated.status.success(), "{}", evaluated.error);
 }
+
+#[test]
+fn the_doctor_runs_every_environment() {
+    let report = stpn(&["doctor".to_string()]);
+    assert!(report.status.success(), "{}{}", report.output, report.error);
+    for text in ["stpn 0.1.0", "maze", "cartpole-masked", "memory", "Discrete(4)"] {
+        assert!(report.output.contains(text), "{text} in\n{}", report.output);
+    }
+    for (feature, built) in stpn_envs::native::FEATURES {
+        let absent = report.output.lines().any(|line| line.contains("not in this build") && line.contains(feature));
+        assert_eq!(absent, !built, "{feature} in\n{}", report.output);
+    }
+    assert_eq!(report.output.matches(" ok\n").count(), stpn_envs::registry::ENVIRONMENTS.len());
+}
+
+#[test]
+fn check_env_tells_which_rules_are_kept() {
+    let check = |line: &str| stpn(&line.split(' ').map(String::from).collect::<Vec<_>>());
+    let kept = check("check-env maze --set env.size=9 --set env.episode_length=30");
+    assert!(kept.status.success(), "{}{}", kept.output, kept.error);
+    assert!(kept.output.starts_with("maze: 13 of 13 checks passed"), "{}", kept.output);
+    let endless = check("check-env cartpole --steps 2");
+    assert_eq!(endless.status.code(), Some(1));
+    assert!(endless.output.contains("no episode ended within 2 steps"), "{}", endless.output);
+    for (line, problem) in [
+        ("check-env labyrinth", "`labyrinth`"),
+        ("check-env maze --set env.sise=9", "`sise`"),
+        ("check-env maze --set policy.hidden=9", "`policy`"),
+        ("check-env maze --set env.size=4", "env.size = 4"),
+    ] {
+        let refused = check(line);
+        assert_eq!(refused.status.code(), Some(2), "{line}: {}", refused.error);
+        assert!(refused.error.contains(problem), "{line}: {}", refused.error);
+    }
+}

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::run::{install_debian, run as execute, succeeds};
-use crate::{deny, links, mujoco, python, setup, unsafety};
+use crate::{atari, deny, links, mujoco, python, setup, unsafety};
 
 /// Runs all checks; the first that fails ends it.
 pub fn run() -> Result<()> {
@@ -25,6 +25,7 @@ pub fn run() -> Result<()> {
     cargo(&["test", "--workspace"])?;
     setup::run()?;
     mujoco::check()?;
+    atari::check()?;
     python_programs()
 }
 

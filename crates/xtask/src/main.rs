@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod atari;
 mod check;
 mod deny;
 mod links;

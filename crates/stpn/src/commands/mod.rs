@@ -1,6 +1,8 @@
 //! The subcommands, one a file.
 
+pub mod check_env;
 pub mod compare;
+pub mod doctor;
 pub mod eval;
 pub mod list;
 pub mod play;
