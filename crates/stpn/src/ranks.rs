@@ -28,11 +28,15 @@ pub fn join() -> Result<Arc<dyn Collective>> {
 fn several(_size: usize) -> Result<Arc<dyn Collective>> {
     let ranks = Arc::new(stpn_agents::collective::Mpi::join()?);
     if ranks.size() > 1 {
-        let (here, default) = (Arc::clone(&ranks), std::panic::take_hook());
+        // Weak, since MPI is finalised where the last of its holders goes.
+        let (here, default) = (Arc::downgrade(&ranks), std::panic::take_hook());
+        let (rank, host) = (ranks.rank(), ranks.host());
         std::panic::set_hook(Box::new(move |panic| {
             default(panic);
-            eprintln!("rank {} on {} panicked: ending all ranks", here.rank(), here.host());
-            here.abort(1);
+            if let Some(here) = here.upgrade() {
+                eprintln!("rank {rank} on {host} panicked: ending all ranks");
+                here.abort(1);
+            }
         }));
     }
     Ok(ranks)
