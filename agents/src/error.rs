@@ -121,6 +121,10 @@ pub enum Error {
     /// The thread pool could not be made.
     #[error("cannot start worker threads: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
+
+    /// A thread could not be made.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
 }
 
 fn written_by(stpn: &str) -> String {

@@ -323,7 +323,8 @@ impl Run {
         Ok(outcome)
     }
 
-    /// What the best checkpoint of a finished run on a supervised task gives on its test data; also in `test.json`.
+    /// What the best checkpoint of a finished run on a supervised task (the last one, where none was validated) gives on
+    /// its test data; also in `test.json`.
     pub fn test_report(&self) -> Option<&TestReport> {
         self.test_report.as_ref()
     }
@@ -422,12 +423,17 @@ fn refuse_used(directory: &Path) -> Result<()> {
     Ok(())
 }
 
+fn refuse_no_run(directory: &Path) -> Result<()> {
+    if directory.join("checkpoints").is_dir() || directory.join(CONFIG).is_file() {
+        return Ok(());
+    }
+    let problem = "holds no run: it has neither checkpoints nor a config.toml".into();
+    Err(Error::RunDirectory { path: directory.to_path_buf(), problem })
+}
+
 /// Takes hold of a run that is there, and removes what a process that was killed left unfinished.
 fn lock_run(directory: &Path, checkpoints: &Path) -> Result<RunLock> {
-    if !checkpoints.is_dir() && !directory.join(CONFIG).is_file() {
-        let problem = "holds no run: it has neither checkpoints nor a config.toml".into();
-        return Err(Error::RunDirectory { path: directory.to_path_buf(), problem });
-    }
+    refuse_no_run(directory)?;
     let lock = RunLock::take(directory)?;
     staging::clean(checkpoints)?;
     Ok(lock)
@@ -463,9 +469,10 @@ fn has_checkpoints(directory: &Path) -> Result<bool> {
 /// The configuration with which the run in `directory` goes on, unless it is changed.
 ///
 /// # Errors
-/// [`Error::Checkpoint`] where its checkpoints cannot be used, [`Error::Config`] or [`Error::Io`] where it has none
-/// and no sound `config.toml`.
+/// [`Error::RunDirectory`] where there is no run, [`Error::Checkpoint`] where its checkpoints cannot be used,
+/// [`Error::Config`] where it has none and its `config.toml` is not sound.
 pub fn saved_config(directory: &Path) -> Result<RunConfig> {
+    refuse_no_run(directory)?;
     let checkpoints = directory.join("checkpoints");
     if has_checkpoints(&checkpoints)? {
         return Ok(checkpoint::newest(&checkpoints)?.0.config);

@@ -36,8 +36,8 @@ impl ActorCritic {
         let sections = &self.sections;
         Ok(PreparedPolicy {
             policy: self,
-            actor: self.actor.prepare(&packed[sections.actor.clone()])?,
-            critic: self.critic.as_ref().map(|c| c.prepare(&packed[sections.critic.clone()])).transpose()?,
+            actor: self.actor.prepare(&packed[sections.actor.clone()]),
+            critic: self.critic.as_ref().map(|critic| critic.prepare(&packed[sections.critic.clone()])),
             policy_head: PreparedLinear::new(&packed[sections.policy_head.clone()], self.distribution.head_len()),
             free: packed[sections.free.clone()].to_vec(),
             value_head: PreparedLinear::new(&packed[sections.value_head.clone()], 1),

@@ -10,7 +10,7 @@ use stpn_envs::Space;
 
 use super::composed::ComposedStepper;
 use super::element::Element;
-use super::encoder::{Encoder, ObservationRef, PreparedEncoder};
+use super::encoder::{Encoder, EncoderTape, ObservationRef, PreparedEncoder};
 use super::{Inputs, PolicyConfig};
 use crate::Result;
 
@@ -87,23 +87,20 @@ impl Trunk {
     }
 
     /// Lays out parameter values (packed in the parameters' order) for work on slices.
-    ///
-    /// # Errors
-    /// Fails where candle cannot copy the encoder's out.
-    pub fn prepare<T: Element>(&self, values: &[T]) -> Result<PreparedTrunk<'_, T>> {
-        let own = self.encoder.parameters().count();
+    pub fn prepare<T: Element>(&self, values: &[T]) -> PreparedTrunk<'_, T> {
+        let (of_encoder, of_cell) = values.split_at(self.encoder.parameters().count());
         let cell = match self.cell.fused() {
-            Some(kernel) if self.cell.kernel() == Kernel::Auto => Some(T::kernel(kernel).prepare(&values[own..])),
+            Some(kernel) if self.cell.kernel() == Kernel::Auto => Some(T::kernel(kernel).prepare(of_cell)),
             _ => None,
         };
-        Ok(PreparedTrunk { trunk: self, encoder: self.encoder.prepare()?, cell })
+        PreparedTrunk { trunk: self, encoder: self.encoder.prepare_from(of_encoder), cell }
     }
 }
 
 /// A trunk with its parameters in place.
 pub struct PreparedTrunk<'p, T: Element> {
     trunk: &'p Trunk,
-    encoder: PreparedEncoder,
+    encoder: PreparedEncoder<T>,
     /// Absent where the cell has no kernel: it then runs in candle, on its variables' values.
     cell: Option<Arc<dyn Prepared<T>>>,
 }
@@ -139,18 +136,13 @@ impl<T: Element> PreparedTrunk<'_, T> {
             let hidden = self.trunk.forward(inputs, state)?;
             return Ok(Pass { hidden: hidden.flatten_all()?.to_vec1()?, graph: Graph::Whole(hidden) });
         };
-        let (x, features) = match observations {
-            ObservationRef::F32(x) if self.trunk.encoder.parameters().count() == 0 => (T::of_f32(x).into_owned(), None),
-            _ => {
-                let features = self.trunk.features(inputs)?;
-                (features.flatten_all()?.to_vec1()?, Some(features))
-            }
-        };
+        let mut x = vec![T::ZERO; steps * batch * self.encoder.output_len()];
+        let encoder = self.encoder.forward_taped(observations, &mut x);
         let mut hidden = vec![T::ZERO; steps * batch * self.trunk.cell().hidden_size()];
         let mut state = T::of_f32(state).into_owned();
         let extent = Extent { steps, batch };
         let tape = cell.forward(extent, &x, Some(episode_starts), &mut state, &mut hidden, true);
-        Ok(Pass { hidden, graph: Graph::Cut { features, x, tape } })
+        Ok(Pass { hidden, graph: Graph::Slices { x, encoder, tape } })
     }
 
     /// Writes the gradient of the packed parameters, from that of the activities.
@@ -158,13 +150,11 @@ impl<T: Element> PreparedTrunk<'_, T> {
     /// # Errors
     /// Fails where candle's backward does.
     pub fn backward(&self, inputs: &Inputs<'_>, pass: &Pass<T>, grad_hidden: &[T], gradient: &mut [T]) -> Result<()> {
-        let encoder = self.trunk.encoder.parameters();
         match (&self.cell, &pass.graph) {
-            (Some(cell), Graph::Cut { features, x, tape: Some(tape) }) => {
-                let (of_encoder, of_cell) = gradient.split_at_mut(encoder.count());
+            (Some(cell), Graph::Slices { x, encoder, tape: Some(tape) }) => {
+                let (of_encoder, of_cell) = gradient.split_at_mut(self.trunk.encoder.parameters().count());
                 let mut grad_state = vec![T::ZERO; inputs.batch * self.trunk.state_len()];
-                let features = features.as_ref().filter(|_| encoder.count() > 0);
-                let mut grad_x = features.map(|_| vec![T::ZERO; x.len()]);
+                let mut grad_x = (!self.trunk.encoder.is_identity()).then(|| vec![T::ZERO; x.len()]);
                 cell.backward(
                     Extent { steps: inputs.steps, batch: inputs.batch },
                     x,
@@ -176,10 +166,10 @@ impl<T: Element> PreparedTrunk<'_, T> {
                     grad_x.as_deref_mut(),
                     of_cell,
                 );
-                match (features, grad_x) {
-                    (Some(features), Some(grad_x)) => back_propagate(features, &grad_x, encoder, of_encoder),
-                    _ => Ok(()),
+                if let Some(grad_x) = grad_x {
+                    self.encoder.backward(inputs.observations, x, encoder, &grad_x, of_encoder);
                 }
+                Ok(())
             }
             (_, Graph::Whole(hidden)) => back_propagate(hidden, grad_hidden, &self.trunk.parameters, gradient),
             _ => unreachable!("a pass always asks for its tape"),
@@ -204,16 +194,16 @@ fn back_propagate<T: Element>(output: &Tensor, grad: &[T], parameters: &Paramete
 }
 
 /// A forward pass over sequences.
-pub struct Pass<T> {
+pub struct Pass<T: Element> {
     /// `[N, H]`
     pub hidden: Vec<T>,
     graph: Graph<T>,
 }
 
 /// What the way back needs.
-enum Graph<T> {
-    /// The kernel's tape, and the encoder's graph before it where there is one.
-    Cut { features: Option<Tensor>, x: Vec<T>, tape: Option<Tape> },
+enum Graph<T: Element> {
+    /// The encoder's features `[N, E]` and its tape, and the tape of the cell's kernel.
+    Slices { x: Vec<T>, encoder: EncoderTape<T>, tape: Option<Tape> },
     /// One graph in candle.
     Whole(Tensor),
 }

@@ -49,11 +49,28 @@ pub fn gradient(
         .par_chunks(block)
         .map(|indices| match &prepared {
             Some(prepared) => Ok(context.fused(prepared.as_ref(), indices)),
-            None => context.composed(indices),
+            None => deep(data.steps(), || context.composed(indices)),
         })
         .collect::<Result<_>>()?;
     let (gradients, scores): (Vec<Gradient>, Vec<Scores>) = parts.into_iter().unzip();
     Ok((Gradient::sum(gradients), scores.into_iter().sum()))
+}
+
+/// Steps of a graph up to which a thread's usual stack is enough: candle walks and drops graphs by recursion.
+const SHALLOW: usize = 200;
+/// Bytes of stack for a step's operations beyond that.
+const STACK_PER_STEP: usize = 1 << 16;
+
+/// Runs `work` on a graph of `steps` steps, on a thread with a stack for it where it is deep.
+fn deep<T: Send>(steps: usize, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    if steps <= SHALLOW {
+        return work();
+    }
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(steps * STACK_PER_STEP);
+        let thread = thread.spawn_scoped(scope, work).map_err(Error::Thread)?;
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
 }
 
 struct Context<'a> {
@@ -196,7 +213,7 @@ mod tests {
                             var.set(&Tensor::from_vec(moved, var.shape(), &Device::Cpu).unwrap()).unwrap();
                             loss()
                         };
-                        let step = 1e-5;
+                        let step = 1e-6;
                         let difference = (at(values[i] + step) - at(values[i] - step)) / (2.0 * step);
                         at(values[i]);
                         let error = (f64::from(got[i]) - difference).abs();

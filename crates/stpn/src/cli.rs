@@ -37,6 +37,8 @@ pub enum Command {
     Reproduce(ReproduceArguments),
     /// List presets, environments and cells.
     List,
+    /// Measure how fast this machine trains, and what share of its limits that is.
+    Bench(BenchArguments),
     /// Check whether an environment keeps the rules that training relies on.
     CheckEnv(CheckEnvArguments),
     /// Tell what this binary has inside, where its files are, and run every environment for a few steps.
@@ -271,6 +273,9 @@ pub struct ReproduceArguments {
     /// every cell, and the results say so.
     #[arg(long, value_name = "MINUTES")]
     pub budget: Option<f64>,
+    /// Overrides one key of every run's configuration; the results say so.
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    pub overrides: Vec<String>,
     /// Seeds 1 to N of every cell.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: u64,
@@ -289,4 +294,48 @@ pub struct ReproduceArguments {
     /// Where tables, curves and their provenance are written.
     #[arg(long, value_name = "DIR", default_value = "reproduction")]
     pub out: PathBuf,
+}
+
+/// Arguments of `stpn bench`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  stpn bench
+  stpn bench updates --case maze --case maze-lstm
+  stpn bench kernels --threads 2 --json
+
+Cases: maze, maze-lstm, art, art-lstm, pong, pong-lstm, pendulum (learning from one rollout of random observations at
+the paper's shapes), maze-update (a whole update of the preset, environments included). Run it on an idle machine.")]
+pub struct BenchArguments {
+    /// What to measure.
+    #[arg(value_enum, value_name = "WHAT", default_value_t = Suite::All)]
+    pub suite: Suite,
+    /// Only this case; may be given several times.
+    #[arg(long = "case", value_name = "CASE")]
+    pub cases: Vec<String>,
+    /// Worker threads; 0 = one per core.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+    /// Updates or calls before those that count.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub warmup: usize,
+    /// Updates or calls of which the median counts.
+    #[arg(long, value_name = "N", default_value_t = 9)]
+    pub repeats: usize,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// Measure the one case here, as the child process that it is measured in.
+    #[arg(long, hide = true, requires = "cases")]
+    pub in_process: bool,
+}
+
+/// What `stpn bench` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Suite {
+    /// Whole updates, each in a process of its own.
+    Updates,
+    /// The recurrent layers and the convolutions by themselves.
+    Kernels,
+    /// All of it.
+    All,
 }

@@ -16,8 +16,17 @@ pub const INTERRUPTED: u8 = 130;
 
 /// Prints an error to stderr and picks the exit code for it.
 pub fn report(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
+    eprintln!("error: {}", message(error));
     ExitCode::from(code(error))
+}
+
+/// What went wrong and why; errors that say their cause themselves do not say it twice.
+pub fn message(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |message, cause| match message.as_str() {
+        "" => cause,
+        said if said.ends_with(&cause) => message,
+        said => format!("{said}: {cause}"),
+    })
 }
 
 /// The exit code for an error.
@@ -44,3 +53,21 @@ impl std::fmt::Display for UsageError {
 }
 
 impl std::error::Error for UsageError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_was_printed_twice() {
+        let path = std::path::Path::new("/absent");
+        let error = std::fs::read(path).map_err(|source| stpn_agents::Error::Io {
+            action: "cannot read",
+            path: path.into(),
+            source,
+        });
+        let text = message(&anyhow::Error::new(error.unwrap_err()).context("while testing"));
+        assert_eq!(text.matches("os error 2").count(), 1, "{text}");
+        assert!(text.starts_with("while testing: cannot read /absent"), "{text}");
+    }
+}

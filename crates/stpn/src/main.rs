@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         cli::Command::Compare(arguments) => commands::compare::run(&arguments),
         cli::Command::Reproduce(arguments) => commands::reproduce::run(&arguments),
         cli::Command::List => commands::list::run(),
+        cli::Command::Bench(arguments) => commands::bench::run(&arguments),
         cli::Command::CheckEnv(arguments) => commands::check_env::run(&arguments),
         cli::Command::Doctor => commands::doctor::run(),
     };

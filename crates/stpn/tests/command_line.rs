@@ -120,7 +120,7 @@ fn a_run_directory_in_use_is_not_overwritten() {
     assert_eq!(refused.status.code(), Some(3));
     assert!(refused.error.contains("stpn resume"), "{}", refused.error);
     let missing = stpn(&["resume".into(), directory.path().join("nothing").display().to_string()]);
-    assert_ne!(missing.status.code(), Some(0));
+    assert_eq!(missing.status.code(), Some(3));
     assert!(missing.error.contains("nothing"), "{}", missing.error);
 }
 

@@ -16,7 +16,7 @@ pub fn check() -> Result<()> {
     run(Command::new(&deny).args(["--log-level", "error", "check", "licenses", "bans", "sources"]))?;
     let fetched = Command::new(&deny).args(["fetch", "db"]).current_dir(root()).stderr(Stdio::null()).status();
     if fetched.is_ok_and(|status| status.success()) {
-        return run(Command::new(&deny).args(["--log-level", "error", "check", "--disable-fetch", "advisories"]));
+        return run(Command::new(&deny).args(["--log-level", "error", "check", "advisories"]));
     }
     println!("advisories: NOT CHECKED, their database (github.com/RustSec/advisory-db) cannot be reached from here");
     Ok(())

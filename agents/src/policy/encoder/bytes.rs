@@ -19,19 +19,13 @@ pub enum ByteScaling {
 }
 
 impl ByteScaling {
-    /// Factor and summand.
-    fn affine(self) -> (f64, f64) {
+    /// What a byte is multiplied by, and what is added to that.
+    pub(super) fn affine(self) -> (f64, f64) {
         match self {
             Self::Unit => (1.0 / 255.0, 0.0),
             Self::Centered => (1.0 / 128.0, -1.0),
             Self::Raw => (1.0, 0.0),
         }
-    }
-
-    /// The number for each byte.
-    pub fn table(self) -> [f32; 256] {
-        let (factor, summand) = self.affine();
-        std::array::from_fn(|byte| byte as f32 * factor as f32 + summand as f32)
     }
 
     /// Observations as numbers of a dtype: bytes scaled, numbers as they are.
@@ -44,24 +38,5 @@ impl ByteScaling {
             DType::U8 => observations.to_dtype(dtype)?.affine(factor, summand)?,
             _ => observations.to_dtype(dtype)?,
         })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use candle_core::Device;
-
-    use super::*;
-
-    #[test]
-    fn every_byte_becomes_the_same_number_in_tensors_and_tables() -> Result<()> {
-        let bytes: Vec<u8> = (0..=255).collect();
-        let tensor = Tensor::new(bytes.as_slice(), &Device::Cpu)?;
-        for scaling in [ByteScaling::Unit, ByteScaling::Centered, ByteScaling::Raw] {
-            assert_eq!(scaling.tensor(&tensor, DType::F32)?.to_vec1::<f32>()?, scaling.table(), "{scaling:?}");
-        }
-        assert_eq!(ByteScaling::Centered.table()[..2], [-1.0, -127.0 / 128.0]);
-        assert!((ByteScaling::Unit.table()[255] - 1.0).abs() < 1e-7);
-        Ok(())
     }
 }

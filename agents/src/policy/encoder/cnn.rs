@@ -1,104 +1,62 @@
 //! Convolutions over images, with ReLU, and an optional linear layer over their flattened output.
 
-use candle_core::{DType, Tensor, Var};
+use std::sync::Arc;
+
+use candle_core::{Tensor, Var};
+use stpn_core::cells::Activation;
+use stpn_core::kernels::Real;
+use stpn_core::kernels::affine::Affine;
+use stpn_core::kernels::convolution::{self, Filters, Image, Pixels, Prepared, Stack, Tape};
 use stpn_core::{Initializer, Parameters};
 
-use super::super::linear::{Linear, PreparedLinear};
+use super::super::linear::Linear;
 use crate::{Error, Result};
 
-/// One convolution: how many filters, of what size, how far apart. No padding, as in the published networks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Filters {
-    pub(super) count: usize,
-    pub(super) size: usize,
-    pub(super) stride: usize,
-}
-
-/// Channels, height and width of an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Image {
-    pub(super) channels: usize,
-    pub(super) height: usize,
-    pub(super) width: usize,
-}
-
-impl Image {
-    /// `[C, H, W]`, or `[H, W]` with one channel.
-    pub(super) fn of_shape(shape: &[usize]) -> Option<Self> {
-        match *shape {
-            [height, width] => Some(Self { channels: 1, height, width }),
-            [channels, height, width] => Some(Self { channels, height, width }),
-            _ => None,
-        }
-    }
-
-    pub(super) fn len(self) -> usize {
-        self.channels * self.height * self.width
-    }
-
-    /// What filters make of it; nothing where they do not fit in.
-    fn filtered(self, filters: Filters) -> Option<Self> {
-        let along = |extent: usize| Some(extent.checked_sub(filters.size)? / filters.stride + 1);
-        Some(Self { channels: filters.count, height: along(self.height)?, width: along(self.width)? })
+/// `[C, H, W]`, or `[H, W]` with one channel, as an image.
+pub(super) fn image_of_shape(shape: &[usize]) -> Option<Image> {
+    match *shape {
+        [height, width] => Some(Image { channels: 1, height, width }),
+        [channels, height, width] => Some(Image { channels, height, width }),
+        _ => None,
     }
 }
 
 /// A stack of convolutions, each followed by ReLU.
 #[derive(Debug)]
 pub(super) struct Cnn {
-    layers: Vec<Convolution>,
+    stack: Arc<Stack>,
+    /// Weight `[out, in, k, k]` and bias `[out]` of each layer, laid out and initialised as in PyTorch.
+    convolutions: Parameters,
     linear: Option<Linear>,
-    input: Image,
     output: usize,
     parameters: Parameters,
 }
 
-/// A convolution's parameters, laid out as in PyTorch.
-#[derive(Debug)]
-struct Convolution {
-    filters: Filters,
-    input: Image,
-    output: Image,
-    /// `[out, in, size, size]`
-    weight: Var,
-    /// `[out]`
-    bias: Var,
-}
-
 impl Cnn {
-    /// Convolutions over `input` and, where given, a linear layer of `features` units; initialised U(±1/√fan-in) as in
-    /// PyTorch.
+    /// Convolutions over `input` and, where given, a linear layer of `features` units; initialised U(±1/√fan-in).
     pub(super) fn new(
         filters: &[Filters],
         features: Option<usize>,
         input: Image,
         init: &mut Initializer<'_>,
     ) -> Result<Self> {
-        let mut parameters = Parameters::default();
-        let (mut image, mut layers) = (input, Vec::with_capacity(filters.len()));
-        for (index, &filters) in filters.iter().enumerate() {
-            let Some(output) = image.filtered(filters) else {
-                let (Image { height, width, .. }, size) = (image, filters.size);
-                let problem = format!(
-                    "layer {} has filters of {size}×{size} but its input only {height}×{width} pixels: needs larger images",
-                    index + 1
-                );
-                return Err(Error::config("policy.encoder", problem));
-            };
-            let shape = (filters.count, image.channels, filters.size, filters.size);
-            let bound = 1.0 / ((image.channels * filters.size * filters.size) as f64).sqrt();
-            let mut own = Parameters::default();
-            let weight = own.add("weight", &init.uniform(shape, -bound, bound)?)?;
-            let bias = own.add("bias", &init.uniform(filters.count, -bound, bound)?)?;
-            parameters.extend(&format!("conv{}", index + 1), &own);
-            layers.push(Convolution { filters, input: image, output, weight, bias });
-            image = output;
+        let stack = Stack::new(input, filters).map_err(|error| {
+            Error::config("policy.encoder", format!("the observation does not fit: {error}; larger images are needed"))
+        })?;
+        let mut convolutions = Parameters::default();
+        for (index, (input, filters)) in stack.layers().enumerate() {
+            let shape = (filters.count, input.channels, filters.size, filters.size);
+            let bound = 1.0 / ((input.channels * filters.size * filters.size) as f64).sqrt();
+            convolutions.add(&format!("conv{}.weight", index + 1), &init.uniform(shape, -bound, bound)?)?;
+            convolutions.add(&format!("conv{}.bias", index + 1), &init.uniform(filters.count, -bound, bound)?)?;
         }
-        let linear = features.map(|features| Linear::new(image.len(), features, init)).transpose()?;
+        let mut parameters = convolutions.clone();
+        let flat = stack.output().len();
+        let linear = features.map(|features| Linear::new(flat, features, init)).transpose()?;
         if let Some(linear) = &linear {
             parameters.extend("linear", linear.parameters());
         }
-        Ok(Self { layers, linear, input, output: features.unwrap_or(image.len()), parameters })
+        Ok(Self { stack: Arc::new(stack), convolutions, linear, output: features.unwrap_or(flat), parameters })
     }
 
     pub(super) fn parameters(&self) -> &Parameters {
@@ -109,98 +67,101 @@ impl Cnn {
         self.output
     }
 
-    /// x `[N, C·H·W]` → `[N, E]`, channels outermost in both.
+    /// x `[N, C·H·W]` → `[N, E]`, channels outermost in both; convolutions by the kernel on the CPU.
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let count = x.dim(0)?;
-        let Image { channels, height, width } = self.input;
-        let mut x = x.reshape((count, channels, height, width))?;
-        for layer in &self.layers {
-            x = layer.forward(&x)?.relu()?;
-        }
-        let x = x.flatten_from(1)?;
+        let x = match x.device().is_cpu() {
+            true => convolution::features(&self.stack, &self.convolutions, x)?,
+            false => self.convolve_composed(x)?,
+        };
+        self.forward_linear(x)
+    }
+
+    /// [`Cnn::forward`] in candle operations alone.
+    pub(super) fn forward_composed(&self, x: &Tensor) -> Result<Tensor> {
+        self.forward_linear(self.convolve_composed(x)?)
+    }
+
+    fn forward_linear(&self, x: Tensor) -> Result<Tensor> {
         Ok(match &self.linear {
             Some(linear) => linear.forward(&x)?.relu()?,
             None => x,
         })
     }
 
-    pub(super) fn prepare(&self) -> Result<PreparedCnn> {
-        let layers = self.layers.iter().map(Convolution::prepare).collect::<Result<_>>()?;
-        Ok(PreparedCnn { layers, linear: self.linear.as_ref().map(Linear::prepare).transpose()? })
+    fn convolve_composed(&self, x: &Tensor) -> Result<Tensor> {
+        let Image { channels, height, width } = self.stack.input();
+        let mut x = x.reshape((x.dim(0)?, channels, height, width))?;
+        let variables: Vec<&Var> = self.convolutions.iter().map(|(_, var)| var).collect();
+        for ((input, filters), layer) in self.stack.layers().zip(variables.chunks_exact(2)) {
+            let (size, stride) = (filters.size, filters.stride);
+            // candle's backward pass takes what is left over at the edges from the height alone: leave nothing over.
+            let used = |extent: usize| (extent - size) / stride * stride + size;
+            let used_x = x.narrow(2, 0, used(input.height))?.narrow(3, 0, used(input.width))?;
+            let bias = layer[1].reshape((1, filters.count, 1, 1))?;
+            x = used_x.conv2d(layer[0], 0, stride, 1, 1)?.broadcast_add(&bias)?.relu()?;
+        }
+        Ok(x.flatten_from(1)?)
     }
-}
 
-impl Convolution {
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let Filters { size, stride, .. } = self.filters;
-        // candle's backward pass takes what is left over at the edges from the height alone: leave nothing over.
-        let used = |outputs: usize| (outputs - 1) * stride + size;
-        let x = x.narrow(2, 0, used(self.output.height))?.narrow(3, 0, used(self.output.width))?;
-        let bias = self.bias.reshape((1, self.filters.count, 1, 1))?;
-        Ok(x.conv2d(&self.weight, 0, stride, 1, 1)?.broadcast_add(&bias)?)
-    }
-
-    fn prepare(&self) -> Result<PreparedConvolution> {
-        let values = |var: &Var| -> Result<Vec<f32>> { Ok(var.flatten_all()?.to_dtype(DType::F32)?.to_vec1()?) };
-        let Self { filters, input, output, .. } = *self;
-        Ok(PreparedConvolution { filters, input, output, weight: values(&self.weight)?, bias: values(&self.bias)? })
-    }
-}
-
-/// The layers' values for inference.
-#[derive(Clone, Debug)]
-pub(super) struct PreparedCnn {
-    layers: Vec<PreparedConvolution>,
-    linear: Option<PreparedLinear>,
-}
-
-#[derive(Clone, Debug)]
-struct PreparedConvolution {
-    filters: Filters,
-    input: Image,
-    output: Image,
-    weight: Vec<f32>,
-    bias: Vec<f32>,
-}
-
-impl PreparedCnn {
-    /// x `[N, C·H·W]` → `[N, E]`.
-    pub(super) fn forward(&self, x: &[f32], count: usize, out: &mut [f32]) {
-        let (pixels, width) = (x.len() / count, out.len() / count);
-        for (x, out) in x.chunks_exact(pixels).zip(out.chunks_exact_mut(width)) {
-            let mut image = x.to_vec();
-            for layer in &self.layers {
-                image = layer.forward(&image);
-            }
-            match &self.linear {
-                Some(linear) => {
-                    linear.forward(&image, out);
-                    out.iter_mut().for_each(|y| *y = y.max(0.0));
-                }
-                None => out.copy_from_slice(&image),
-            }
+    pub(super) fn prepare<T: Real>(&self, packed: &[T]) -> PreparedCnn<T> {
+        let (convolutions, rest) = packed.split_at(self.stack.parameters());
+        let linear = self.linear.as_ref().map(|_| Affine::new(rest, self.output, Some(Activation::Relu)));
+        PreparedCnn {
+            convolutions: Prepared::new(&self.stack, convolutions),
+            parameters: self.stack.parameters(),
+            flat: self.stack.output().len(),
+            linear,
         }
     }
 }
 
-impl PreparedConvolution {
-    /// One image `[C, H, W]`.
-    fn forward(&self, x: &[f32]) -> Vec<f32> {
-        let Self { filters: Filters { size, stride, .. }, input, output, .. } = self;
-        let mut y = Vec::with_capacity(output.len());
-        for (weight, bias) in self.weight.chunks_exact(input.channels * size * size).zip(&self.bias) {
-            for row in 0..output.height {
-                for column in 0..output.width {
-                    let mut sum = *bias;
-                    for (line, weight) in weight.chunks_exact(*size).enumerate() {
-                        let (channel, line) = (line / size, line % size);
-                        let start = (channel * input.height + row * stride + line) * input.width + column * stride;
-                        sum += x[start..start + size].iter().zip(weight).map(|(x, w)| x * w).sum::<f32>();
-                    }
-                    y.push(sum.max(0.0));
-                }
-            }
-        }
-        y
+/// The layers with their values in place.
+#[derive(Debug)]
+pub(super) struct PreparedCnn<T: Real> {
+    convolutions: Prepared<T>,
+    /// Scalars of the convolutions' parameters.
+    parameters: usize,
+    /// Scalars of their output.
+    flat: usize,
+    linear: Option<Affine<T>>,
+}
+
+/// What a forward pass keeps.
+#[derive(Debug)]
+pub(super) struct CnnTape<T: Real> {
+    convolutions: Tape<T>,
+    /// Output of the convolutions, where a linear layer follows them.
+    flat: Vec<T>,
+}
+
+impl<T: Real> PreparedCnn<T> {
+    /// x `[N, C·H·W]` → out `[N, E]`.
+    pub(super) fn forward(&self, x: Pixels<'_, T>, count: usize, out: &mut [T], tape: bool) -> Option<CnnTape<T>> {
+        let Some(linear) = &self.linear else {
+            let convolutions = self.convolutions.forward(x, out, tape)?;
+            return Some(CnnTape { convolutions, flat: Vec::new() });
+        };
+        let mut flat = vec![T::ZERO; count * self.flat];
+        let convolutions = self.convolutions.forward(x, &mut flat, tape);
+        linear.forward(&flat, out);
+        Some(CnnTape { convolutions: convolutions?, flat })
+    }
+
+    pub(super) fn backward(
+        &self,
+        x: Pixels<'_, T>,
+        out: &[T],
+        tape: &CnnTape<T>,
+        grad_out: &[T],
+        grad_packed: &mut [T],
+    ) {
+        let (grad_convolutions, grad_linear) = grad_packed.split_at_mut(self.parameters);
+        let Some(linear) = &self.linear else {
+            self.convolutions.backward(x, out, &tape.convolutions, grad_out, grad_convolutions, None);
+            return;
+        };
+        let mut grad_flat = vec![T::ZERO; tape.flat.len()];
+        linear.backward(&tape.flat, out, grad_out, Some(&mut grad_flat), grad_linear);
+        self.convolutions.backward(x, &tape.flat, &tape.convolutions, &grad_flat, grad_convolutions, None);
     }
 }

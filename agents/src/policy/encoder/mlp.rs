@@ -2,15 +2,18 @@
 
 use candle_core::Tensor;
 use stpn_core::cells::Activation;
+use stpn_core::kernels::Real;
+use stpn_core::kernels::affine::Affine;
 use stpn_core::{Initializer, Parameters};
 
-use super::super::linear::{Linear, PreparedLinear};
+use super::super::linear::Linear;
 use crate::Result;
 
 /// Linear layers, each followed by the same nonlinearity.
 #[derive(Debug)]
 pub(super) struct Mlp {
     layers: Vec<Linear>,
+    sizes: Vec<usize>,
     activation: Activation,
     parameters: Parameters,
 }
@@ -31,7 +34,7 @@ impl Mlp {
             parameters.extend(&format!("layer{}", index + 1), layer.parameters());
             layers.push(layer);
         }
-        Ok(Self { layers, activation, parameters })
+        Ok(Self { layers, sizes: sizes.to_vec(), activation, parameters })
     }
 
     pub(super) fn parameters(&self) -> &Parameters {
@@ -39,7 +42,7 @@ impl Mlp {
     }
 
     pub(super) fn output_len(&self) -> usize {
-        self.layers.last().map_or(0, Linear::output_len)
+        self.sizes.last().copied().unwrap_or(0)
     }
 
     pub(super) fn forward(&self, x: &Tensor) -> Result<Tensor> {
@@ -52,41 +55,55 @@ impl Mlp {
         })
     }
 
-    pub(super) fn prepare(&self) -> Result<PreparedMlp> {
-        let layers = self.layers.iter().map(Linear::prepare).collect::<Result<_>>()?;
-        Ok(PreparedMlp { layers, activation: self.activation })
+    pub(super) fn prepare<T: Real>(&self, packed: &[T]) -> PreparedMlp<T> {
+        let mut rest = packed;
+        let layers = self.layers.iter().zip(&self.sizes).map(|(layer, &size)| {
+            let (own, others) = rest.split_at(layer.parameters().count());
+            rest = others;
+            Affine::new(own, size, Some(self.activation))
+        });
+        PreparedMlp { layers: layers.collect() }
     }
 }
 
-/// The layers' values for inference.
+/// The layers with their values in place.
 #[derive(Clone, Debug)]
-pub(super) struct PreparedMlp {
-    layers: Vec<PreparedLinear>,
-    activation: Activation,
+pub(super) struct PreparedMlp<T> {
+    layers: Vec<Affine<T>>,
 }
 
-impl PreparedMlp {
-    /// x `[N, in]` → `[N, out]`.
-    pub(super) fn forward(&self, x: &[f32], count: usize, out: &mut [f32]) {
-        let last = self.layers.len() - 1;
-        let mut input = Vec::new();
+impl<T: Real> PreparedMlp<T> {
+    /// x `[N, in]` → out `[N, out]`; returns the outputs of all layers but the last.
+    pub(super) fn forward(&self, x: &[T], count: usize, out: &mut [T]) -> Vec<Vec<T>> {
+        let mut inner: Vec<Vec<T>> = Vec::with_capacity(self.layers.len());
         for (index, layer) in self.layers.iter().enumerate() {
-            let x = if index == 0 { x } else { &input };
-            if index == last {
-                self.layer(layer, x, out);
+            let x = inner.last().map_or(x, Vec::as_slice);
+            if index + 1 == self.layers.len() {
+                layer.forward(x, out);
             } else {
-                let mut output = vec![0.0; count * layer.output()];
-                self.layer(layer, x, &mut output);
-                input = output;
+                let mut y = vec![T::ZERO; count * layer.output()];
+                layer.forward(x, &mut y);
+                inner.push(y);
             }
         }
+        inner
     }
 
-    fn layer(&self, layer: &PreparedLinear, x: &[f32], y: &mut [f32]) {
-        layer.forward(x, y);
-        match self.activation {
-            Activation::Tanh => y.iter_mut().for_each(|y| *y = y.tanh()),
-            Activation::Relu => y.iter_mut().for_each(|y| *y = y.max(0.0)),
+    pub(super) fn backward(&self, x: &[T], inner: &[Vec<T>], out: &[T], grad_out: &[T], grad_packed: &mut [T]) {
+        let (mut grad, mut packed) = (grad_out.to_vec(), grad_packed);
+        for (index, layer) in self.layers.iter().enumerate().rev() {
+            let y = inner.get(index).map_or(out, Vec::as_slice);
+            let (others, own) = packed.split_at_mut(packed.len() - layer.parameters());
+            packed = others;
+            match index {
+                0 => layer.backward(x, y, &grad, None, own),
+                _ => {
+                    let x = &inner[index - 1];
+                    let mut grad_x = vec![T::ZERO; x.len()];
+                    layer.backward(x, y, &grad, Some(&mut grad_x), own);
+                    grad = grad_x;
+                }
+            }
         }
     }
 }

@@ -7,12 +7,16 @@ mod cnn;
 mod config;
 mod mlp;
 
+use std::borrow::Cow;
+
 use candle_core::{DType, Tensor};
+use stpn_core::kernels::Real;
+use stpn_core::kernels::convolution::{Filters, Pixels};
 use stpn_core::{Initializer, Parameters};
 use stpn_envs::Space;
 
 pub use bytes::ByteScaling;
-use cnn::{Cnn, Filters, Image, PreparedCnn};
+use cnn::{Cnn, CnnTape, PreparedCnn, image_of_shape};
 pub use config::{EncoderConfig, IdentityConfig, MlpConfig, NatureCnnConfig, PaperCnnConfig};
 use mlp::{Mlp, PreparedMlp};
 
@@ -55,7 +59,7 @@ impl Encoder {
         config.check()?;
         let input = observation.len();
         let image = || {
-            Image::of_shape(observation.shape()).ok_or_else(|| {
+            image_of_shape(observation.shape()).ok_or_else(|| {
                 let problem = format!("{} needs images [C, H, W], got {observation}", config.name());
                 Error::config("policy.encoder.name", problem)
             })
@@ -79,13 +83,18 @@ impl Encoder {
         self.output
     }
 
+    /// True where features are the observations themselves, or bytes as numbers.
+    pub fn is_identity(&self) -> bool {
+        matches!(self.network, Network::Identity)
+    }
+
     /// Trainable parameters in a fixed order; none for `identity`.
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
     /// Observations `[N, O]`, bytes or floats, to features `[N, E]` in the network's dtype: differentiable in the
-    /// parameters and in observations that are floats.
+    /// parameters and in observations that are floats. Convolutions run on their own kernel on the CPU.
     ///
     /// # Errors
     /// Fails on a shape that does not fit.
@@ -98,17 +107,43 @@ impl Encoder {
         }
     }
 
-    /// The present parameters, laid out for inference.
+    /// [`Encoder::forward`] in candle operations alone: the reference of the other paths.
+    ///
+    /// # Errors
+    /// Fails on a shape that does not fit.
+    pub fn forward_composed(&self, observations: &Tensor) -> Result<Tensor> {
+        match &self.network {
+            Network::Cnn(cnn) => cnn.forward_composed(&self.bytes.tensor(observations, self.dtype)?),
+            _ => self.forward(observations),
+        }
+    }
+
+    /// Lays out the variables' present values for work on slices.
     ///
     /// # Errors
     /// Fails where candle cannot copy them out.
-    pub fn prepare(&self) -> Result<PreparedEncoder> {
+    pub fn prepare<T: Real>(&self) -> Result<PreparedEncoder<T>> {
+        match self.is_identity() {
+            true => Ok(self.prepare_from(&[])),
+            false => Ok(self.prepare_from(&self.parameters.packed()?.to_dtype(T::DTYPE)?.to_vec1::<T>()?)),
+        }
+    }
+
+    /// Lays out `packed` values of all parameters, in their order.
+    pub fn prepare_from<T: Real>(&self, packed: &[T]) -> PreparedEncoder<T> {
         let network = match &self.network {
             Network::Identity => PreparedNetwork::Identity,
-            Network::Mlp(mlp) => PreparedNetwork::Mlp(mlp.prepare()?),
-            Network::Cnn(cnn) => PreparedNetwork::Cnn(cnn.prepare()?),
+            Network::Mlp(mlp) => PreparedNetwork::Mlp(mlp.prepare(packed)),
+            Network::Cnn(cnn) => PreparedNetwork::Cnn(cnn.prepare(packed)),
         };
-        Ok(PreparedEncoder { network, table: self.bytes.table(), input: self.input, output: self.output })
+        let (factor, summand) = self.bytes.affine();
+        PreparedEncoder {
+            network,
+            factor: T::of(factor),
+            summand: T::of(summand),
+            input: self.input,
+            output: self.output,
+        }
     }
 }
 
@@ -136,58 +171,118 @@ impl ObservationRef<'_> {
     }
 }
 
-/// An [`Encoder`]'s values for inference on slices, shared by all workers of a rollout.
-#[derive(Clone, Debug)]
-pub struct PreparedEncoder {
-    network: PreparedNetwork,
-    table: [f32; 256],
+/// An [`Encoder`] with its values in place, for rollouts and training on slices; shared by all threads.
+///
+/// The features of an observation are those of [`Encoder::forward`] within rounding, whatever it comes with.
+#[derive(Debug)]
+pub struct PreparedEncoder<T: Real = f32> {
+    network: PreparedNetwork<T>,
+    /// A byte becomes `byte · factor + summand`.
+    factor: T,
+    summand: T,
     input: usize,
     output: usize,
 }
 
-#[derive(Clone, Debug)]
-enum PreparedNetwork {
+#[derive(Debug)]
+enum PreparedNetwork<T: Real> {
     Identity,
-    Mlp(PreparedMlp),
-    Cnn(PreparedCnn),
+    Mlp(PreparedMlp<T>),
+    Cnn(PreparedCnn<T>),
 }
 
-impl PreparedEncoder {
+/// What a forward pass keeps for its backward pass.
+#[derive(Debug)]
+pub struct EncoderTape<T: Real>(Kept<T>);
+
+#[derive(Debug)]
+enum Kept<T: Real> {
+    Nothing,
+    Mlp(Vec<Vec<T>>),
+    Cnn(CnnTape<T>),
+}
+
+impl<T: Real> PreparedEncoder<T> {
     /// Features E of one observation.
     pub fn output_len(&self) -> usize {
         self.output
     }
 
-    /// Observations `[N, O]` → features `[N, E]`; within rounding those of [`Encoder::forward`], whatever N.
+    /// Observations `[N, O]` → features `[N, E]`.
     ///
     /// # Panics
     /// If `out` has not N·E elements.
-    pub fn forward(&self, observations: ObservationRef<'_>, out: &mut [f32]) {
+    pub fn forward(&self, observations: ObservationRef<'_>, out: &mut [T]) {
+        self.run(observations, out, false);
+    }
+
+    /// [`PreparedEncoder::forward`] that keeps what [`PreparedEncoder::backward`] needs.
+    ///
+    /// # Panics
+    /// If `out` has not N·E elements.
+    pub fn forward_taped(&self, observations: ObservationRef<'_>, out: &mut [T]) -> EncoderTape<T> {
+        EncoderTape(self.run(observations, out, true))
+    }
+
+    fn run(&self, observations: ObservationRef<'_>, out: &mut [T], tape: bool) -> Kept<T> {
         let count = observations.len() / self.input;
         assert_eq!((count * self.input, count * self.output), (observations.len(), out.len()), "extents do not fit");
-        match (observations, &self.network) {
-            (ObservationRef::F32(x), PreparedNetwork::Identity) => out.copy_from_slice(x),
-            (ObservationRef::U8(x), PreparedNetwork::Identity) => self.scale(x, out),
-            (ObservationRef::F32(x), network) => network.forward(x, count, out),
-            (ObservationRef::U8(x), network) => {
-                let mut scaled = vec![0.0; x.len()];
-                self.scale(x, &mut scaled);
-                network.forward(&scaled, count, out);
+        match &self.network {
+            PreparedNetwork::Identity => {
+                match observations {
+                    ObservationRef::F32(x) => out.iter_mut().zip(x).for_each(|(out, &x)| *out = T::of(f64::from(x))),
+                    ObservationRef::U8(x) => out.iter_mut().zip(x).for_each(|(out, &x)| *out = self.number(x)),
+                }
+                Kept::Nothing
+            }
+            PreparedNetwork::Mlp(mlp) => Kept::Mlp(mlp.forward(&self.numbers(observations), count, out)),
+            PreparedNetwork::Cnn(cnn) => {
+                let kept = self.pixels(observations, |pixels| cnn.forward(pixels, count, out, tape));
+                kept.map_or(Kept::Nothing, Kept::Cnn)
             }
         }
     }
 
-    fn scale(&self, bytes: &[u8], out: &mut [f32]) {
-        out.iter_mut().zip(bytes).for_each(|(out, &byte)| *out = self.table[usize::from(byte)]);
+    /// Writes the gradient of the packed parameters, from the features that `observations` led to and the gradient of
+    /// these, both `[N, E]`.
+    ///
+    /// # Panics
+    /// If the extents do not fit or the tape is not that of the forward pass.
+    pub fn backward(
+        &self,
+        observations: ObservationRef<'_>,
+        features: &[T],
+        tape: &EncoderTape<T>,
+        grad_features: &[T],
+        grad_packed: &mut [T],
+    ) {
+        match (&self.network, &tape.0) {
+            (PreparedNetwork::Identity, _) => {}
+            (PreparedNetwork::Mlp(mlp), Kept::Mlp(inner)) => {
+                mlp.backward(&self.numbers(observations), inner, features, grad_features, grad_packed);
+            }
+            (PreparedNetwork::Cnn(cnn), Kept::Cnn(tape)) => {
+                self.pixels(observations, |pixels| cnn.backward(pixels, features, tape, grad_features, grad_packed));
+            }
+            _ => panic!("the tape is of another encoder"),
+        }
     }
-}
 
-impl PreparedNetwork {
-    fn forward(&self, x: &[f32], count: usize, out: &mut [f32]) {
-        match self {
-            Self::Identity => out.copy_from_slice(x),
-            Self::Mlp(mlp) => mlp.forward(x, count, out),
-            Self::Cnn(cnn) => cnn.forward(x, count, out),
+    fn number(&self, byte: u8) -> T {
+        T::of_byte(byte) * self.factor + self.summand
+    }
+
+    fn numbers<'a>(&self, observations: ObservationRef<'a>) -> Cow<'a, [T]> {
+        match observations {
+            ObservationRef::F32(values) => T::from_single(values),
+            ObservationRef::U8(bytes) => bytes.iter().map(|&byte| self.number(byte)).collect(),
+        }
+    }
+
+    fn pixels<R>(&self, observations: ObservationRef<'_>, act: impl FnOnce(Pixels<'_, T>) -> R) -> R {
+        match observations {
+            ObservationRef::F32(values) => act(Pixels::Values(&T::from_single(values))),
+            ObservationRef::U8(bytes) => act(Pixels::Bytes { bytes, factor: self.factor, summand: self.summand }),
         }
     }
 }

@@ -5,20 +5,24 @@
 //! result is shared by all threads. Each call works on one block of batch elements on the calling thread; callers
 //! split a batch into blocks of a fixed size, so that the result does not depend on the number of threads.
 
+pub mod affine;
 mod aligned;
 pub mod attentive;
 pub mod blocks;
+pub mod convolution;
 mod dense;
 mod fast;
 pub mod gated;
 mod instructions;
 mod lanes;
 mod layer;
+mod matrix;
 pub mod modulated;
 pub mod operator;
 pub mod plastic;
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -51,10 +55,19 @@ pub trait Real: candle_core::WithDType + Debug + Default {
 
     /// The same value in double precision.
     fn wide(self) -> f64;
+
+    /// A byte's value.
+    fn of_byte(byte: u8) -> Self;
+
+    /// Single-precision values in this type, copied only where it is another one.
+    fn from_single(values: &[f32]) -> Cow<'_, [Self]>;
+
+    /// tanh of every value, in place: in f32 within 4e-7 of the true value, relatively; in f64 the standard library's.
+    fn tanh_all(values: &mut [Self]);
 }
 
 macro_rules! real {
-    ($type:ty) => {
+    ($type:ty, $from_single:expr, $tanh_all:expr) => {
         impl Real for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -66,12 +79,26 @@ macro_rules! real {
             fn wide(self) -> f64 {
                 self.into()
             }
+
+            fn of_byte(byte: u8) -> Self {
+                byte.into()
+            }
+
+            fn from_single(values: &[f32]) -> Cow<'_, [Self]> {
+                $from_single(values)
+            }
+
+            fn tanh_all(values: &mut [Self]) {
+                $tanh_all(values);
+            }
         }
     };
 }
 
-real!(f32);
-real!(f64);
+real!(f32, Cow::Borrowed, lanes::tanh_all);
+real!(f64, |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect(), |values: &mut [f64]| {
+    values.iter_mut().for_each(|value| *value = value.tanh());
+});
 
 /// Extents of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

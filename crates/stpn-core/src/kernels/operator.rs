@@ -201,7 +201,7 @@ impl<T: Real> CustomOp1 for FinalStateOp<T> {
 }
 
 /// The values of a contiguous operand.
-fn contiguous<'a, T: Real>(storage: &'a CpuStorage, layout: &Layout) -> candle_core::Result<&'a [T]> {
+pub(super) fn contiguous<'a, T: Real>(storage: &'a CpuStorage, layout: &Layout) -> candle_core::Result<&'a [T]> {
     let Some((start, end)) = layout.contiguous_offsets() else {
         return Err(candle_core::Error::Msg("fused sequence: an operand is not contiguous".into()));
     };
@@ -209,7 +209,7 @@ fn contiguous<'a, T: Real>(storage: &'a CpuStorage, layout: &Layout) -> candle_c
 }
 
 /// Calls `read` with the values of a tensor, row-major, without a copy where they lie so.
-fn with_values<T: Real, R>(tensor: &Tensor, read: impl FnOnce(&[T]) -> R) -> candle_core::Result<R> {
+pub(super) fn with_values<T: Real, R>(tensor: &Tensor, read: impl FnOnce(&[T]) -> R) -> candle_core::Result<R> {
     let tensor = tensor.contiguous()?;
     let (storage, layout) = tensor.storage_and_layout();
     match &*storage {

@@ -126,6 +126,7 @@ fn json(evaluation: &Evaluation) -> serde_json::Value {
         "mean_length": evaluation.mean_length(),
         "energy_per_unit_step": evaluation.energy_per_unit_step,
         "oracle_share": evaluation.oracle_share(),
+        "oracle_return": evaluation.oracle_return,
     })
 }
 

@@ -1,5 +1,6 @@
 //! The subcommands, one a file.
 
+pub mod bench;
 pub mod check_env;
 pub mod compare;
 pub mod doctor;

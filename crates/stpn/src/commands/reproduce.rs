@@ -104,13 +104,14 @@ struct Length {
 pub fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     let chosen: Vec<&Experiment> =
         EXPERIMENTS.iter().filter(|e| arguments.what == Paper::All || arguments.what == e.paper).collect();
-    let (available, missing): (Vec<&Experiment>, Vec<&Experiment>) =
-        chosen.into_iter().partition(|e| PRESETS.iter().any(|preset| preset.name == e.preset));
+    let available =
+        |e: &&Experiment| PRESETS.iter().any(|preset| preset.name == e.preset && preset.missing_feature().is_none());
+    let (available, missing): (Vec<&Experiment>, Vec<&Experiment>) = chosen.into_iter().partition(available);
     for experiment in &missing {
-        eprintln!("{}: this stpn was built without the preset `{}`", experiment.title, experiment.preset);
+        eprintln!("{}: not in this build; `stpn train {}` says how", experiment.title, experiment.preset);
     }
     if available.is_empty() {
-        bail!("nothing to do: build with the features that `stpn list` names");
+        bail!("nothing to do in this build");
     }
     let jobs = Jobs::new(arguments.jobs, arguments.threads);
     let share = arguments.budget.map(|minutes| minutes / available.len() as f64);
@@ -130,7 +131,8 @@ pub fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
 fn reproduce(experiment: &Experiment, arguments: &ReproduceArguments, jobs: Jobs, share: Option<f64>) -> Result<bool> {
     let preset = presets::load(experiment.preset)?.1.context("a preset of this name exists")?;
     let cells: Vec<CellName> = preset.published_cells().collect();
-    let overrides: Vec<String> = experiment.overrides.iter().map(|text| (*text).to_string()).collect();
+    let own = experiment.overrides.iter().map(|text| (*text).to_string());
+    let overrides: Vec<String> = own.chain(arguments.overrides.iter().cloned()).collect();
     let results = arguments.out.join(experiment.name);
     fs::create_dir_all(&results).with_context(|| format!("cannot create {}", results.display()))?;
     let directory = arguments.runs.join(experiment.name);
@@ -149,7 +151,12 @@ fn reproduce(experiment: &Experiment, arguments: &ReproduceArguments, jobs: Jobs
     let comparison = Comparison::of(&plan, arguments.episodes)?;
     comparison.write(&results)?;
     comparison.print();
-    let text = format!("## {}\n\n{}\n\n{}", experiment.title, length.statement(), comparison.markdown());
+    let changed = match arguments.overrides.join(", ") {
+        none if none.is_empty() => none,
+        some => format!(" **Changed**: {some}."),
+    };
+    let statement = length.statement() + &changed;
+    let text = format!("## {}\n\n{statement}\n\n{}", experiment.title, comparison.markdown());
     fs::write(results.join("section.md"), text).with_context(|| format!("cannot write to {}", results.display()))?;
     Ok(true)
 }
@@ -187,8 +194,8 @@ impl Length {
         }
         let budget = budget_minutes.map_or(String::new(), |minutes| format!(" for a budget of {minutes:.1} minutes"));
         format!(
-            "**Shortened**: {updates} updates in place of {published_updates}{budget}, the same for every cell; every \
-             other setting as published."
+            "**Shortened**: {updates} updates in place of {published_updates}{budget}, the same for every cell; other \
+             settings as published."
         )
     }
 }

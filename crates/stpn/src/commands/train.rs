@@ -69,7 +69,8 @@ pub fn train(mut run: Run, ranks: &dyn Collective) -> Result<ExitCode> {
     run.on_hang(move |error| {
         let error = error.into();
         let code = exit::code(&error);
-        eprintln!("\nerror: {error:#}\nthe environment cannot be stopped, so this process ends; {hint}");
+        let message = exit::message(&error);
+        eprintln!("\nerror: {message}\nthe environment cannot be stopped, so this process ends; {hint}");
         std::process::exit(code.into());
     });
     let mut display = ranks.is_root().then(|| Display::new(run.config(), run.training().progress().update));

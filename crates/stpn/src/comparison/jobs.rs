@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, IsTerminal};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ impl Jobs {
     }
 }
 
-/// True for the children's sake where the user asked to stop: how often, and whom to tell.
+/// How often the user asked to stop, and whom to tell.
 #[derive(Default)]
 struct Interruptions {
     asked: AtomicUsize,
@@ -53,6 +53,24 @@ impl Interruptions {
     }
 }
 
+/// The interruptions of this process, caught from the first call on.
+fn interruptions() -> Result<&'static Interruptions> {
+    static INTERRUPTIONS: OnceLock<Interruptions> = OnceLock::new();
+    if let Some(interruptions) = INTERRUPTIONS.get() {
+        return Ok(interruptions);
+    }
+    let interruptions = INTERRUPTIONS.get_or_init(Interruptions::default);
+    ctrlc::set_handler(|| {
+        // A second Ctrl-C reaches the children too, which then stop at once.
+        if interruptions.asked.fetch_add(1, Ordering::SeqCst) == 0 {
+            eprintln!("\nthe runs finish their update and write a checkpoint (Ctrl-C again: stop at once)");
+        }
+        interruptions.children().iter().for_each(|&child| interrupt(child));
+    })
+    .context("cannot catch Ctrl-C")?;
+    Ok(interruptions)
+}
+
 /// Trains what is not finished. Returns false where it was interrupted; every child has then written a checkpoint.
 pub fn train(runs: &[PlannedRun], jobs: Jobs) -> Result<bool> {
     let mut queue = VecDeque::new();
@@ -67,16 +85,7 @@ pub fn train(runs: &[PlannedRun], jobs: Jobs) -> Result<bool> {
     if left == 0 {
         return Ok(true);
     }
-    let interruptions = Arc::new(Interruptions::default());
-    let handler = Arc::clone(&interruptions);
-    ctrlc::set_handler(move || {
-        if handler.asked.fetch_add(1, Ordering::SeqCst) > 1 {
-            std::process::exit(i32::from(exit::INTERRUPTED));
-        }
-        eprintln!("\nthe runs finish their update and write a checkpoint (Ctrl-C again: stop at once)");
-        handler.children().iter().for_each(|&child| interrupt(child));
-    })
-    .context("cannot catch Ctrl-C")?;
+    let interruptions = interruptions()?;
 
     let display = Display::new(total, total - left);
     let queue = Mutex::new(queue);
@@ -87,7 +96,7 @@ pub fn train(runs: &[PlannedRun], jobs: Jobs) -> Result<bool> {
                 while !interruptions.asked() {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                     let Some((run, state)) = next else { break };
-                    if let Err(error) = train_one(&run, state, jobs.threads, &interruptions, &display) {
+                    if let Err(error) = train_one(&run, state, jobs.threads, interruptions, &display) {
                         failures.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{error:#}"));
                     }
                 }

@@ -1,9 +1,9 @@
 //! Which runs a comparison consists of, and how far each has come.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
+use stpn_agents::run::saved_config;
 use stpn_agents::{Error, RunConfig, checkpoint};
 use stpn_core::cells::CellName;
 
@@ -39,9 +39,9 @@ pub struct PlannedRun {
 /// How far a run has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunState {
-    /// Not begun, or stopped before its first checkpoint.
+    /// Not begun.
     Absent,
-    /// Has a checkpoint and more to do.
+    /// Begun, with more to do.
     Interrupted,
     /// Done.
     Finished,
@@ -107,29 +107,25 @@ impl PlannedRun {
         format!("{}-seed{}", self.cell, self.seed)
     }
 
-    /// How far it has come. What was left by a run that never reached a checkpoint is removed.
+    /// How far it has come.
     ///
     /// # Errors
     /// Fails where the directory holds a run of another configuration.
     pub fn state(&self) -> Result<RunState> {
         let checkpoints = self.directory.join("checkpoints");
-        if !has_checkpoint(&checkpoints) {
-            if self.directory.join("config.toml").exists() {
-                fs::remove_dir_all(&self.directory)
-                    .with_context(|| format!("cannot remove {}", self.directory.display()))?;
-            }
+        let begun = has_checkpoint(&checkpoints);
+        if !begun && !self.directory.join("config.toml").exists() {
             return Ok(RunState::Absent);
         }
-        let (saved, _) = checkpoint::newest(&checkpoints)?;
-        let mut saved_config = saved.config.clone();
-        saved_config.training_mut().updates = self.config.training().updates;
-        saved_config.training_mut().threads = self.config.training().threads;
-        if saved_config != self.config {
+        let mut saved = saved_config(&self.directory)?;
+        saved.training_mut().updates = self.config.training().updates;
+        saved.training_mut().threads = self.config.training().threads;
+        if saved != self.config {
             let problem = "holds a run with other settings: compare into another directory with --out".into();
             return Err(Error::RunDirectory { path: self.directory.clone(), problem }.into());
         }
         let tested = self.config.agent().is_ok() || self.directory.join("test.json").exists();
-        let finished = self.config.finished(&saved.progress) && tested;
+        let finished = begun && tested && self.config.finished(&checkpoint::newest(&checkpoints)?.0.progress);
         Ok(if finished { RunState::Finished } else { RunState::Interrupted })
     }
 }

@@ -22,6 +22,12 @@ pub struct Comparison {
     pub measure: &'static str,
     /// What the energy is.
     pub energy_measure: &'static str,
+    /// An agent's task: mean return of the uniformly random policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub random: Option<f64>,
+    /// An agent's task: expected return of the optimal policy, where the environment knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub oracle: Option<f64>,
     /// How intervals are made.
     pub statistics: &'static str,
     /// One entry per cell, in the order asked for.
@@ -97,10 +103,16 @@ impl Comparison {
                 seconds: of(&|run| Some(run.seconds))?,
             })
         });
+        let [random, oracle] = match plan.runs.iter().find(|run| run.config.agent().is_ok()) {
+            Some(run) => bounds(run, episodes)?,
+            None => [None, None],
+        };
         let supervised = plan.runs.first().is_some_and(|run| run.config.agent().is_err());
         Ok(Self {
             measure: if supervised { "test accuracy" } else { "mean return" },
             energy_measure: if supervised { "per step, summed over units" } else { "per unit and step" },
+            random,
+            oracle,
             statistics: "mean over seeds [95 % confidence interval by Student's t, n - 1 degrees of freedom]",
             cells: cells.collect(),
             runs,
@@ -120,7 +132,12 @@ impl Comparison {
             ]
         };
         let header = ["cell", "units", "parameters", self.measure, "energy", "time of a run"];
-        (header, self.cells.iter().map(row).collect())
+        let mut rows: Vec<Vec<String>> = self.cells.iter().map(row).collect();
+        for (name, value) in [("random policy", self.random), ("oracle", self.oracle)] {
+            let row = |value: f64| [name, "-", "-", &format!("{value:.2}"), "-", "-"].map(String::from).to_vec();
+            rows.extend(value.map(row));
+        }
+        (header, rows)
     }
 
     /// Prints the table.
@@ -217,16 +234,27 @@ fn evaluation(run: &PlannedRun, episodes: usize) -> Result<String> {
             return Ok(text);
         }
     }
-    let program = std::env::current_exe().context("cannot find this program")?;
-    let mut command = Command::new(program);
-    command.arg("eval").arg(&run.directory).args(["--json", "--episodes", &episodes.to_string()]);
-    let output = command.output().context("cannot start the evaluation")?;
-    if !output.status.success() {
-        bail!("{}: {}", run.name(), String::from_utf8_lossy(&output.stderr).trim());
-    }
-    let mut measured: serde_json::Value = serde_json::from_slice(&output.stdout).context("the evaluation's output")?;
+    let mut measured = eval(run, &["--episodes", &episodes.to_string()])?;
     measured["update"] = updates.into();
     let text = serde_json::to_string_pretty(&measured)? + "\n";
     fs::write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(text)
+}
+
+/// Returns of the random policy and of the oracle in a run's environment.
+fn bounds(run: &PlannedRun, episodes: usize) -> Result<[Option<f64>; 2]> {
+    let measured = eval(run, &["--random", "--episodes", &episodes.to_string()])?;
+    Ok([measured["mean_return"].as_f64(), measured["oracle_return"].as_f64()])
+}
+
+/// What `stpn eval --json` says of a run.
+fn eval(run: &PlannedRun, arguments: &[&str]) -> Result<serde_json::Value> {
+    let program = std::env::current_exe().context("cannot find this program")?;
+    let mut command = Command::new(program);
+    let output = command.arg("eval").arg(&run.directory).arg("--json").args(arguments).output();
+    let output = output.context("cannot start the evaluation")?;
+    if !output.status.success() {
+        bail!("{}: {}", run.name(), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    serde_json::from_slice(&output.stdout).context("the evaluation's output")
 }

@@ -166,3 +166,31 @@ impl<L: Lanes> AttentiveLayer<L> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::cells::FastWeightsConfig;
+    use crate::kernels::aligned::Pool;
+    use crate::kernels::attentive::AttentiveSpec;
+    use crate::kernels::lanes::Portable;
+    use crate::kernels::layer::Layer;
+
+    #[test]
+    fn fast_weights_are_kept_for_the_root_of_the_steps() {
+        let (steps, batch, input, hidden) = (400, 2, 3, 5);
+        let config = FastWeightsConfig { inner_steps: 1, decay: 0.9, rate: 0.5, layer_norm: true };
+        let spec = AttentiveSpec { config, input, hidden };
+        let pool = Arc::<Pool<f32>>::default();
+        let layer = AttentiveLayer::new(Portable::<f32>::new(), &spec, &[0.1; 100], &pool);
+        let (x, mut out) = (vec![0.5; steps * batch * input], vec![0.0; steps * batch * hidden]);
+        let mut state = vec![0.0; batch * spec.state_len()];
+        let extent = Extent { steps, batch };
+        let sequence = Sequence { extent, x: &x, resets: None, state: &mut state, hidden: &mut out };
+        let tape = layer.run(sequence, true).expect("a tape was asked for");
+        assert_eq!(tape.every, 20);
+        assert_eq!(tape.fast.len(), 20 * batch * layer.layout.matrix());
+    }
+}

@@ -125,3 +125,42 @@ impl<T: Copy> Strip<'_, T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernels::dense::Panels;
+    use crate::kernels::lanes::Portable;
+
+    /// Every element is one chain in the order of the inner index, whatever the tiles.
+    #[test]
+    fn products_are_chains_of_multiply_adds() {
+        let lanes = Portable::<f64>::new();
+        let value = |index: usize| ((index * 37 + 11) % 101) as f64 * 0.13 - 5.0;
+        for [rows, depth, vectors] in [[1, 1, 1], [9, 300, 4], [5, 7, 2], [13, 129, 3]] {
+            let columns = vectors * 8;
+            let left: Vec<f64> = (0..rows * depth).map(value).collect();
+            let right: Vec<f64> = (0..depth * columns).map(|index| value(index + 7)).collect();
+            let start: Vec<f64> = (0..rows * columns).map(|index| value(index + 3)).collect();
+            let mut want = start.clone();
+            for (index, want) in want.iter_mut().enumerate() {
+                for k in 0..depth {
+                    *want += left[index / columns * depth + k] * right[k * columns + index % columns];
+                }
+            }
+            let transposed: Vec<f64> =
+                (0..rows * depth).map(|index| left[index % rows * depth + index / rows]).collect();
+            let lefts =
+                [Left { values: &left, row: depth, inner: 1 }, Left { values: &transposed, row: 1, inner: rows }];
+            for left in lefts {
+                let mut got = start.clone();
+                product(lanes, [rows, depth, vectors], left, Right::Rows { values: &right, row: columns }, &mut got);
+                assert_eq!(got, want, "{rows} × {depth} × {columns}");
+            }
+            let panels = Panels::new(depth, vectors, 8, |k, lane| right[k * columns + lane]);
+            let mut got = start.clone();
+            panels.multiply(lanes, rows, &left, depth, &mut got);
+            assert_eq!(got, want, "{rows} × {depth} × {columns} in panels");
+        }
+    }
+}

@@ -6,11 +6,13 @@
 //! set; calling it from elsewhere is correct, but slow.
 
 mod activation;
+mod map;
 mod portable;
 mod simd;
 
 use std::fmt::Debug;
 
+pub use map::tanh_all;
 pub use portable::Portable;
 pub use simd::{Double, Single};
 

@@ -164,3 +164,32 @@ impl<L: Lanes> ModulatedLayer<L> {
         copy_rows([row, size], work, energy);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::cells::{BackpropamineConfig, Bound, Modulation};
+    use crate::kernels::aligned::Pool;
+    use crate::kernels::lanes::Portable;
+    use crate::kernels::layer::Layer;
+    use crate::kernels::modulated::ModulatedSpec;
+
+    #[test]
+    fn fast_weights_are_kept_for_the_root_of_the_steps() {
+        let (steps, batch, input, hidden) = (400, 2, 3, 5);
+        let config = BackpropamineConfig { modulation: Modulation::Retroactive, bound: Bound::SoftClamp };
+        let spec = ModulatedSpec { config, input, hidden };
+        let pool = Arc::<Pool<f32>>::default();
+        let layer = ModulatedLayer::new(Portable::<f32>::new(), &spec, &[0.1; 100], &pool);
+        let (x, mut out) = (vec![0.5; steps * batch * input], vec![0.0; steps * batch * hidden]);
+        let mut state = vec![0.0; batch * spec.state_len()];
+        let extent = Extent { steps, batch };
+        let sequence = Sequence { extent, x: &x, resets: None, state: &mut state, hidden: &mut out };
+        let tape = layer.run(sequence, true).expect("a tape was asked for");
+        assert_eq!(tape.every, 20);
+        assert_eq!(tape.fast.len(), 20 * batch * layer.layout.matrix());
+        assert_eq!(tape.trace.len(), tape.fast.len());
+    }
+}

@@ -1,0 +1,90 @@
+//! `stpn bench`: how fast this machine trains, beside what it could do at most.
+
+mod case;
+mod kernels;
+mod machine;
+mod memory;
+mod updates;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::Result;
+use serde_json::json;
+
+use crate::cli::{BenchArguments, Suite};
+use crate::exit::UsageError;
+use case::{CASES, Case};
+
+/// Runs the command.
+pub fn run(arguments: &BenchArguments) -> Result<ExitCode> {
+    let cases = chosen(&arguments.cases)?;
+    let threads = match arguments.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    if arguments.in_process {
+        println!("{}", serde_json::to_string(&updates::measure(cases[0], threads, arguments)?)?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let limits = machine::measure(threads);
+    if !arguments.json {
+        limits.print();
+    }
+    let mut report = json!({ "machine": limits });
+    if matches!(arguments.suite, Suite::Updates | Suite::All) {
+        let updates = updates::measure_all(&cases, threads, &limits, arguments)?;
+        report["updates"] = json!(updates);
+    }
+    if matches!(arguments.suite, Suite::Kernels | Suite::All) {
+        let kernels = kernels::measure_all(&cases, threads, &limits, arguments)?;
+        report["kernels"] = json!(kernels);
+    }
+    if arguments.json {
+        println!("{report}");
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The cases of those names; all where there are none.
+fn chosen(names: &[String]) -> Result<Vec<&'static Case>> {
+    if names.is_empty() {
+        return Ok(CASES.iter().collect());
+    }
+    let find = |name: &String| {
+        CASES.iter().find(|case| case.name == name).ok_or_else(|| {
+            let known: Vec<&str> = CASES.iter().map(|case| case.name).collect();
+            UsageError(format!("--case {name}: there are {}", known.join(", "))).into()
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+/// Seconds of each of `repeats` calls, after `warmup` that are not counted, sorted.
+fn time(warmup: usize, repeats: usize, mut run: impl FnMut() -> Result<()>) -> Result<Vec<f64>> {
+    let mut seconds = Vec::with_capacity(repeats);
+    for number in 0..warmup + repeats.max(1) {
+        let start = Instant::now();
+        run()?;
+        if number >= warmup {
+            seconds.push(start.elapsed().as_secs_f64());
+        }
+    }
+    seconds.sort_by(f64::total_cmp);
+    Ok(seconds)
+}
+
+/// The median of sorted values.
+fn median(sorted: &[f64]) -> f64 {
+    let middle = sorted.len() / 2;
+    if sorted.len() % 2 == 1 { sorted[middle] } else { sorted[middle - 1].midpoint(sorted[middle]) }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_median_lies_in_the_middle() {
+        assert_eq!(super::median(&[1.0, 2.0, 9.0]), 2.0);
+        assert_eq!(super::median(&[1.0, 2.0, 4.0, 9.0]), 3.0);
+    }
+}

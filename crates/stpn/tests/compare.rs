@@ -1,0 +1,122 @@
+//! Comparisons: resumable as a whole, and a table of what their runs gave.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod binary;
+
+use std::fs;
+use std::path::Path;
+
+use binary::{Finished, stpn};
+use serde_json::Value;
+
+fn run(line: &str) -> Finished {
+    stpn(&line.split(' ').map(String::from).collect::<Vec<_>>())
+}
+
+fn compare(settings: &str, out: &Path) -> Finished {
+    let sizes = "--set task.training_sequences=600 --set task.validation_sequences=100 --set task.test_sequences=200";
+    run(&format!("compare art {sizes} {settings} --out {}", out.display()))
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_comparison_keeps_finished_runs_resumes_interrupted_ones_and_tabulates_all() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("art");
+    let first = compare("--cells rnn,stpn --seeds 2 --updates 2 --jobs 2", &out);
+    assert!(first.status.success(), "{}", first.error);
+    for text in ["2,039", "1,937", "test accuracy", "Student's t"] {
+        assert!(first.output.contains(text), "{text} in\n{}", first.output);
+    }
+    let results = json(&out.join("comparison.json"));
+    let cells: Vec<&str> = results["cells"].as_array().unwrap().iter().map(|c| c["cell"].as_str().unwrap()).collect();
+    assert_eq!(cells, ["rnn", "stpn"], "in the order asked for");
+    for cell in results["cells"].as_array().unwrap() {
+        let of_runs: Vec<f64> = (results["runs"].as_array().unwrap().iter())
+            .filter(|run| run["cell"] == cell["cell"])
+            .map(|run| run["result"].as_f64().unwrap())
+            .collect();
+        assert_eq!(of_runs.len(), 2);
+        let mean = cell["result"]["mean"].as_f64().unwrap();
+        assert!((mean - (of_runs[0] + of_runs[1]) / 2.0).abs() < 1e-12);
+        assert!(cell["result"]["interval"][0].as_f64().unwrap() <= mean);
+        assert!(cell["energy"]["mean"].as_f64().unwrap() > 0.0);
+    }
+    for run in results["runs"].as_array().unwrap() {
+        let test = json(&out.join(run["directory"].as_str().unwrap()).join("test.json"));
+        assert_eq!(run["result"], test["accuracy"]);
+    }
+    let curves = fs::read_to_string(out.join("curves.csv")).unwrap();
+    assert_eq!(curves.lines().count(), 1 + 2 * 2 * 2, "cells, seeds, updates");
+
+    // A finished comparison trains nothing; a lost run is made again, the same; a shortened one is continued.
+    let metrics = |name: &str| fs::read(out.join(name).join("metrics.jsonl")).unwrap();
+    let (kept, lost) = (metrics("rnn-seed1"), json(&out.join("stpn-seed2/test.json")));
+    fs::remove_dir_all(out.join("stpn-seed2")).unwrap();
+    let second = compare("--cells rnn,stpn --seeds 2 --updates 2", &out);
+    assert!(second.error.contains("4 runs, 3 finished"), "{}", second.error);
+    assert_eq!(metrics("rnn-seed1"), kept, "a finished run was touched");
+    assert_eq!(json(&out.join("stpn-seed2/test.json")), lost);
+    // A run that was killed before its first checkpoint is begun again.
+    fs::remove_dir_all(out.join("stpn-seed2/checkpoints")).unwrap();
+    let begun_again = compare("--cells rnn,stpn --seeds 2 --updates 2", &out);
+    assert!(begun_again.status.success() && begun_again.error.contains("3 finished"), "{}", begun_again.error);
+    assert_eq!(json(&out.join("stpn-seed2/test.json")), lost);
+    let third = compare("--cells rnn,stpn --seeds 2 --updates 3", &out);
+    assert!(third.status.success() && third.error.contains("4 runs, 0 finished"), "{}", third.error);
+    assert_eq!(json(&out.join("comparison.json"))["cells"][0]["updates"]["mean"], 3.0);
+}
+
+#[test]
+fn a_comparison_refuses_runs_of_other_settings_and_unknown_cells() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("art");
+    assert!(compare("--cells rnn --seeds 1 --updates 1", &out).status.success());
+    let other = compare("--cells rnn --seeds 1 --updates 1 --set optimizer.learning_rate=0.5", &out);
+    assert_eq!(other.status.code(), Some(3));
+    assert!(other.error.contains("other settings") && other.error.contains("--out"), "{}", other.error);
+    let unknown = compare("--cells transformer", &out);
+    assert_eq!(unknown.status.code(), Some(2));
+    let failing = compare("--cells rnn --seeds 2 --updates 9 --set optimizer.learning_rate=1e38", directory.path());
+    assert_eq!(failing.status.code(), Some(1));
+    assert!(failing.error.contains("2 of 2 runs failed") && failing.error.contains("not finite"), "{}", failing.error);
+}
+
+#[test]
+fn agents_are_compared_by_their_evaluation_beside_the_random_policy_and_the_oracle() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = "--set rollout.environments=8 --updates 2 --seeds 1 --episodes 10";
+    let done = run(&format!("compare maze-small --cells rnn {settings} --out {}", directory.path().display()));
+    assert!(done.status.success(), "{}", done.error);
+    let results = json(&directory.path().join("comparison.json"));
+    assert_eq!(results["measure"], "mean return");
+    assert_eq!(results["cells"][0]["result"]["interval"], Value::Null, "a single seed has no interval");
+    let oracle = results["oracle"].as_f64().unwrap();
+    assert!((oracle - 209.29).abs() < 0.01, "{oracle}");
+    assert!(results["random"].as_f64().unwrap() > 0.0);
+    assert!(done.output.contains("random policy") && done.output.contains("oracle"), "{}", done.output);
+}
+
+#[test]
+fn a_reproduction_under_a_budget_is_shortened_says_so_and_is_lengthened_by_a_larger_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let (out, runs) = (directory.path().join("reproduction"), directory.path().join("runs"));
+    // A budget of nothing: one update a run.
+    let small = "--seeds 1 --jobs 2 --set task.steps=120 --set task.test_intervals=[1,5]";
+    let line = format!("reproduce familiarity {small} --runs {} --out {}", runs.display(), out.display());
+    let done = run(&format!("{line} --budget 0.000001"));
+    assert!(done.status.success(), "{}", done.error);
+    let report = fs::read_to_string(out.join("README.md")).unwrap();
+    for text in ["1 updates in place of 3500", "Shortened", "task.steps=120", "hebbff", "seeds 1 to 1", "commit"] {
+        assert!(report.contains(text), "{text} in\n{report}");
+    }
+    let plan = json(&out.join("familiarity-fixed-r3/plan.json"));
+    assert_eq!((&plan["published_updates"], &plan["updates"]), (&3000.into(), &1.into()));
+    assert!(out.join("familiarity-fresh-r6/curves.csv").exists());
+    let again = run(&format!("{line} --budget 0.000001"));
+    assert!(again.status.success() && again.error.contains("6 runs, 6 finished"), "{}", again.error);
+}
