@@ -302,9 +302,12 @@ pub struct ReproduceArguments {
   stpn bench
   stpn bench updates --case maze --case maze-lstm
   stpn bench kernels --threads 2 --json
+  stpn bench envs --case maze --case cartpole
 
 Cases: maze, maze-lstm, art, art-lstm, pong, pong-lstm, pendulum (learning from one rollout of random observations at
-the paper's shapes), maze-update (a whole update of the preset, environments included). Run it on an idle machine.")]
+the paper's shapes), maze-update (a whole update of the preset, environments included). Those of `envs` are
+environments, with random actions: steps per second by one thread and by all, and of those around a simulator the share
+of that simulator's own speed. Run it on an idle machine.")]
 pub struct BenchArguments {
     /// What to measure.
     #[arg(value_enum, value_name = "WHAT", default_value_t = Suite::All)]
@@ -318,7 +321,7 @@ pub struct BenchArguments {
     /// Updates or calls before those that count.
     #[arg(long, value_name = "N", default_value_t = 4)]
     pub warmup: usize,
-    /// Updates or calls of which the median counts.
+    /// Updates or calls of which the median counts; measurements of environments, of which the best does.
     #[arg(long, value_name = "N", default_value_t = 9)]
     pub repeats: usize,
     /// Print one JSON object.
@@ -336,6 +339,8 @@ pub enum Suite {
     Updates,
     /// The recurrent layers and the convolutions by themselves.
     Kernels,
-    /// All of it.
+    /// The environments, without an agent.
+    Envs,
+    /// Updates and kernels.
     All,
 }

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::run::{install_debian, run as execute, succeeds};
-use crate::{atari, deny, links, mujoco, python, setup, unsafety};
+use crate::{atari, deny, gymnasium, links, python, setup, unsafety};
 
 /// Runs all checks; the first that fails ends it.
 pub fn run() -> Result<()> {
@@ -24,7 +24,7 @@ pub fn run() -> Result<()> {
     execute(Command::new("cargo").env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--workspace", "--no-deps"]))?;
     cargo(&["test", "--workspace"])?;
     setup::run()?;
-    mujoco::check()?;
+    gymnasium::check()?;
     atari::check()?;
     python_programs()
 }

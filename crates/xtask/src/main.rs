@@ -5,8 +5,8 @@
 mod atari;
 mod check;
 mod deny;
+mod gymnasium;
 mod links;
-mod mujoco;
 mod python;
 mod run;
 mod setup;

@@ -133,7 +133,7 @@ impl AtariConfig {
     }
 
     /// The emulator alone.
-    fn emulator(&self) -> Result<Emulator> {
+    pub(super) fn emulator(&self) -> Result<Emulator> {
         if self.max_episode_frames == 0 {
             let (key, value) = ("max_episode_frames", "0".into());
             return Err(Error::Config { key, value, allowed: "at least 1".into() });

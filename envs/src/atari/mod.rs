@@ -7,6 +7,7 @@
 //! the console's palette, so that frames that nobody sees cost nothing but their emulation.
 //! [`crate::wrappers::FrameStack`] and [`crate::wrappers::RewardClip`] go around that.
 
+mod bare;
 mod config;
 mod env;
 mod episodic_life;
@@ -17,6 +18,7 @@ mod noop_start;
 mod picture;
 mod play;
 
+pub(crate) use bare::bare;
 pub use config::{AtariConfig, Preprocessing};
 pub use env::Atari;
 pub use episodic_life::EpisodicLife;

@@ -21,6 +21,7 @@ mod model;
 mod noise;
 mod pusher;
 mod reacher;
+mod script;
 mod simulation;
 mod swimmer;
 mod walker2d;
@@ -36,6 +37,7 @@ pub use inverted_double_pendulum::{InvertedDoublePendulum, InvertedDoublePendulu
 pub use inverted_pendulum::{InvertedPendulum, InvertedPendulumConfig};
 pub use pusher::{Pusher, PusherConfig};
 pub use reacher::{Reacher, ReacherConfig};
+pub(crate) use script::bare;
 pub use simulation::Simulation;
 pub use swimmer::{Swimmer, SwimmerConfig};
 pub use walker2d::{Walker2d, Walker2dConfig};

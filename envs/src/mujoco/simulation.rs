@@ -45,6 +45,11 @@ impl Simulation {
         self.data.qvel()
     }
 
+    /// The model's own steps in one advance.
+    pub fn frame_skip(&self) -> u32 {
+        self.frame_skip
+    }
+
     /// Simulated seconds of one advance.
     pub fn seconds(&self) -> f64 {
         self.data.model().opt().timestep * f64::from(self.frame_skip)

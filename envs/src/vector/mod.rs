@@ -10,6 +10,7 @@
 mod buffers;
 mod failure;
 mod group;
+mod halves;
 mod heartbeat;
 
 pub use buffers::{Actions, Transition};
@@ -85,7 +86,7 @@ impl VectorEnv {
         &self.groups
     }
 
-    /// The groups, to step them one by one, e.g. one half while actions for the other are inferred.
+    /// The groups, to step them one by one.
     pub fn groups_mut(&mut self) -> &mut [EnvGroup] {
         &mut self.groups
     }

@@ -5,5 +5,6 @@
 
 mod countdown;
 mod failures;
+mod halves;
 mod replacing;
 mod stepping;

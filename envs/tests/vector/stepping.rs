@@ -12,16 +12,16 @@ fn make(_: usize) -> Result<Box<dyn Env>> {
 
 /// Buffers of one step.
 #[derive(Clone, Debug, PartialEq)]
-struct Row {
-    observations: Vec<f32>,
-    finals: Vec<f32>,
-    rewards: Vec<f32>,
-    terminated: Vec<bool>,
-    truncated: Vec<bool>,
+pub struct Row {
+    pub observations: Vec<f32>,
+    pub finals: Vec<f32>,
+    pub rewards: Vec<f32>,
+    pub terminated: Vec<bool>,
+    pub truncated: Vec<bool>,
 }
 
 impl Row {
-    fn new(count: usize) -> Self {
+    pub fn new(count: usize) -> Self {
         Self {
             observations: vec![0.0; count * 2],
             finals: vec![-1.0; count * 2],
@@ -31,7 +31,7 @@ impl Row {
         }
     }
 
-    fn transition(&mut self) -> Transition<'_> {
+    pub fn transition(&mut self) -> Transition<'_> {
         Transition {
             observations: ObservationMut::F32(&mut self.observations),
             final_observations: ObservationMut::F32(&mut self.finals),

@@ -1,6 +1,7 @@
 //! `stpn bench`: how fast this machine trains, beside what it could do at most.
 
 mod case;
+mod envs;
 mod kernels;
 mod machine;
 mod memory;
@@ -18,6 +19,9 @@ use case::{CASES, Case};
 
 /// Runs the command.
 pub fn run(arguments: &BenchArguments) -> Result<ExitCode> {
+    if arguments.suite == Suite::Envs {
+        return envs::run(arguments);
+    }
     let cases = chosen(&arguments.cases)?;
     let threads = match arguments.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),

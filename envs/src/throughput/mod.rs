@@ -1,5 +1,11 @@
 //! How many steps a second a vector of environments makes.
 
+mod bare;
+mod comparison;
+
+pub use bare::{Bare, measure_bare};
+pub use comparison::{Comparison, compare};
+
 use std::time::Instant;
 
 use stpn_random::{Purpose, Stream};

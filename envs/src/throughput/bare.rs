@@ -1,0 +1,88 @@
+//! The simulators underneath by themselves, to tell what an environment costs on top.
+
+use std::sync::Barrier;
+use std::thread;
+use std::time::Instant;
+
+use super::{Throughput, Workload};
+use crate::{EnvConfig, Error, Result};
+
+/// A simulator doing what it does inside of an environment, and nothing else: no observation, reward or end.
+pub trait Bare: Send {
+    /// What one step of the environment asks of the simulator, starts of episodes included.
+    ///
+    /// # Errors
+    /// Fails where the simulator does.
+    fn step(&mut self) -> Result<()>;
+}
+
+impl EnvConfig {
+    /// `count` simulators of this environment by themselves; `None` for environments that have none.
+    ///
+    /// # Errors
+    /// Those of [`EnvConfig::make`].
+    #[cfg_attr(not(any(feature = "atari", feature = "mujoco")), expect(unused_variables))]
+    pub fn bare(&self, count: usize) -> Result<Option<Vec<Box<dyn Bare>>>> {
+        #[cfg(feature = "atari")]
+        if let Self::Atari(config) = self {
+            return crate::atari::bare(config, count).map(Some);
+        }
+        #[cfg(feature = "mujoco")]
+        if let Some(scripts) = crate::mujoco::bare(self, count)? {
+            return Ok(Some(scripts));
+        }
+        Ok(None)
+    }
+}
+
+/// Steps made between two looks at the clock, by each simulator.
+const STEPS: usize = 20;
+
+/// Steps as many simulators as `workload` has environments, each thread its share of them; `None` for environments
+/// that have none.
+///
+/// # Errors
+/// Fails where a simulator cannot be made.
+pub fn measure_bare(config: &EnvConfig, workload: &Workload) -> Result<Option<Throughput>> {
+    let Some(mut simulators) = config.bare(workload.environments)? else { return Ok(None) };
+    let threads = workload.threads.clamp(1, workload.environments.max(1));
+    let mut shares: Vec<Vec<Box<dyn Bare>>> = (0..threads).map(|_| Vec::new()).collect();
+    simulators.drain(..).zip((0..threads).cycle()).for_each(|(simulator, thread)| shares[thread].push(simulator));
+    let barrier = Barrier::new(threads);
+    let start_together = || {
+        barrier.wait();
+        Instant::now()
+    };
+    let results: Vec<thread::Result<Result<(u64, f64)>>> = thread::scope(|scope| {
+        let run = |mut share: Vec<Box<dyn Bare>>| {
+            move || {
+                let mut round = |seconds: f64, start: Instant| -> Result<(u64, f64)> {
+                    let mut steps = 0;
+                    while start.elapsed().as_secs_f64() < seconds {
+                        for _ in 0..STEPS {
+                            share.iter_mut().try_for_each(|simulator| simulator.step())?;
+                        }
+                        steps += (STEPS * share.len()) as u64;
+                    }
+                    Ok((steps, start.elapsed().as_secs_f64()))
+                };
+                // Both rounds whatever comes of the first, or the other threads would wait for ever.
+                let warm = round(workload.seconds / 10.0, start_together());
+                let measured = round(workload.seconds, start_together());
+                warm.and(measured)
+            }
+        };
+        let threads: Vec<_> = shares.into_iter().map(|share| scope.spawn(run(share))).collect();
+        threads.into_iter().map(thread::ScopedJoinHandle::join).collect()
+    });
+    let (mut steps, mut seconds) = (0, 0.0_f64);
+    for result in results {
+        let (of_thread, time) = result.map_err(|panic| Error::Simulator {
+            environment: config.name().into(),
+            problem: crate::panic::message(panic.as_ref()).to_string(),
+        })??;
+        steps += of_thread;
+        seconds = seconds.max(time);
+    }
+    Ok(Some(Throughput { steps, episodes: 0, seconds }))
+}
