@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::checkpoint::{self, staging};
+use stpn_random::{Purpose, Stream};
+
+use crate::checkpoint::{self, Checkpoint, staging};
+use crate::collective::{Collective, Local, agree, any};
 use crate::config::RunConfig;
 use crate::lock::{LOCK, Owner, RunLock};
 use crate::logging::{EventLog, MetricsLog};
@@ -14,7 +17,7 @@ use crate::metrics::Metrics;
 use crate::supervised::test::Generalization;
 use crate::supervised::{self, TestReport};
 use crate::trainer::SavedTrainer;
-use crate::training::{Training, training};
+use crate::training::{Training, training_on};
 use crate::{Error, Result};
 
 /// A run in progress.
@@ -22,11 +25,19 @@ pub struct Run {
     directory: PathBuf,
     config: RunConfig,
     training: Box<dyn Training>,
-    metrics: MetricsLog,
-    events: EventLog,
+    ranks: Arc<dyn Collective>,
+    /// On the first rank alone.
+    files: Option<Files>,
     checkpointed: Option<u64>,
     test_report: Option<TestReport>,
     started: Instant,
+    reseeded: bool,
+}
+
+/// What one process of a run holds open.
+struct Files {
+    metrics: MetricsLog,
+    events: EventLog,
     lock: RunLock,
 }
 
@@ -48,7 +59,7 @@ impl Run {
     /// # Errors
     /// [`Error::RunDirectory`] where the directory is in use, [`Error::Config`] on an impossible configuration.
     pub fn start(config: &RunConfig, directory: &Path, command_line: &str) -> Result<Self> {
-        Self::start_with(config, directory, command_line, training)
+        Self::start_on_ranks(config, directory, command_line, &(Arc::new(Local) as _))
     }
 
     /// [`Run::start`] with a training of your own, e.g. a [`Trainer`](crate::Trainer) in environments that no
@@ -62,14 +73,41 @@ impl Run {
         command_line: &str,
         make: impl FnOnce(&RunConfig) -> Result<Box<dyn Training>>,
     ) -> Result<Self> {
+        Self::start_as(config, directory, command_line, make, Arc::new(Local))
+    }
+
+    /// [`Run::start`] on every rank of a job, on a file system that all share.
+    ///
+    /// # Errors
+    /// As [`Run::start`], on every rank where it fails on one.
+    pub fn start_on_ranks(
+        config: &RunConfig,
+        directory: &Path,
+        command_line: &str,
+        ranks: &Arc<dyn Collective>,
+    ) -> Result<Self> {
+        Self::start_as(config, directory, command_line, |config| training_on(config, ranks.clone()), ranks.clone())
+    }
+
+    fn start_as(
+        config: &RunConfig,
+        directory: &Path,
+        command_line: &str,
+        make: impl FnOnce(&RunConfig) -> Result<Box<dyn Training>>,
+        ranks: Arc<dyn Collective>,
+    ) -> Result<Self> {
         config.check()?;
-        fs::create_dir_all(directory).map_err(Error::io("cannot create", directory))?;
-        // Before the lock too, so that nothing is put into a directory that is not a run's.
-        refuse_used(directory)?;
-        let lock = RunLock::take(directory)?;
-        refuse_used(directory)?;
-        let training = make(config)?;
-        Self::begin(directory, config.clone(), training, lock, command_line)
+        let lock = || {
+            fs::create_dir_all(directory).map_err(Error::io("cannot create", directory))?;
+            // Before the lock too, so that nothing is put into a directory that is not a run's.
+            refuse_used(directory)?;
+            let lock = RunLock::take(directory)?;
+            refuse_used(directory)?;
+            Ok(lock)
+        };
+        let lock = agree(ranks.as_ref(), ranks.is_root().then(lock).transpose())?;
+        let training = agree(ranks.as_ref(), make(config))?;
+        Self::begin(directory, config.clone(), training, lock, command_line, ranks)
     }
 
     /// Continues the run in `directory` from its newest sound checkpoint, or begins it again from its configuration
@@ -80,7 +118,7 @@ impl Run {
     /// [`Error::Checkpoint`] where there are checkpoints and none can be used, [`Error::RunDirectory`] where another
     /// process has the run or there is none.
     pub fn resume(directory: &Path, change: impl FnOnce(&mut RunConfig)) -> Result<(Self, Vec<Error>)> {
-        Self::resume_with(directory, change, training)
+        Self::resume_on_ranks(directory, change, &(Arc::new(Local) as _))
     }
 
     /// [`Run::resume`] with a training of your own.
@@ -92,29 +130,67 @@ impl Run {
         change: impl FnOnce(&mut RunConfig),
         make: impl FnOnce(&RunConfig) -> Result<Box<dyn Training>>,
     ) -> Result<(Self, Vec<Error>)> {
+        Self::resume_as(directory, change, make, Arc::new(Local))
+    }
+
+    /// [`Run::resume`] on every rank of a job. With as many ranks as the checkpoint was written by, training continues
+    /// bit for bit; with another number the environments begin anew, from other seeds, as [`Run::reseeded`] says.
+    ///
+    /// # Errors
+    /// As [`Run::resume`], on every rank where it fails on one.
+    pub fn resume_on_ranks(
+        directory: &Path,
+        change: impl FnOnce(&mut RunConfig),
+        ranks: &Arc<dyn Collective>,
+    ) -> Result<(Self, Vec<Error>)> {
+        Self::resume_as(directory, change, |config| training_on(config, ranks.clone()), ranks.clone())
+    }
+
+    fn resume_as(
+        directory: &Path,
+        change: impl FnOnce(&mut RunConfig),
+        make: impl FnOnce(&RunConfig) -> Result<Box<dyn Training>>,
+        ranks: Arc<dyn Collective>,
+    ) -> Result<(Self, Vec<Error>)> {
         let checkpoints = directory.join("checkpoints");
-        refuse_no_run(directory)?;
-        let lock = RunLock::take(directory)?;
-        staging::clean(&checkpoints)?;
-        if !has_checkpoints(&checkpoints)? {
+        let lock = agree(ranks.as_ref(), ranks.is_root().then(|| lock_run(directory, &checkpoints)).transpose())?;
+        let found = agree(ranks.as_ref(), ranks.is_root().then(|| newest(&checkpoints)).transpose())?;
+        let (saved, damaged) = found.map_or((None, Vec::new()), |(saved, damaged)| (saved, damaged));
+        let saved = agree(ranks.as_ref(), same_checkpoint(saved, &checkpoints, ranks.as_ref()))?;
+        let Some(saved) = saved else {
             let mut config = read_config(&directory.join(CONFIG))?;
             change(&mut config);
             config.check()?;
-            let training = make(&config)?;
-            let run = Self::begin(directory, config, training, lock, "stpn resume (no checkpoint yet)")?;
-            return Ok((run, Vec::new()));
-        }
-        let (saved, damaged) = checkpoint::newest(&checkpoints)?;
+            let training = agree(ranks.as_ref(), make(&config))?;
+            let said = "stpn resume (no checkpoint yet)";
+            return Ok((Self::begin(directory, config, training, lock, said, ranks)?, Vec::new()));
+        };
         let mut config = saved.config.clone();
         change(&mut config);
         config.check()?;
-        let mut training = make(&config)?;
-        let state = saved.trainer(training.layout())?;
-        training.restore(state)?;
-        staging::replace(&directory.join(CONFIG), config.to_toml()?.as_bytes())?;
+        let reseeded = saved.shards() != ranks.size();
+        let mut fresh = config.clone();
+        if reseeded {
+            // Not the seeds of the run's beginning: its first episodes are learned already.
+            let seed = Stream::new(*config.seed(), Purpose::Reseeding, saved.progress.update).next_u64();
+            *fresh.seed_mut() = seed >> 1;
+        }
+        let training = make(&fresh).and_then(|mut training| {
+            let mut state = saved.trainer(training.layout())?;
+            if reseeded {
+                state.workers.clear();
+            }
+            training.restore(state)?;
+            Ok(training)
+        });
+        let training = agree(ranks.as_ref(), training)?;
+        let text = config.to_toml()?;
+        let written = ranks.is_root().then(|| staging::replace(&directory.join(CONFIG), text.as_bytes())).transpose();
+        agree(ranks.as_ref(), written)?;
         let [_, (_, step)] = training.counters();
-        let mut run = Self::open(directory, config, training, lock, Some(step))?;
+        let mut run = Self::open(directory, config, training, lock, Some(step), ranks)?;
         run.checkpointed = Some(saved.progress.update);
+        run.reseeded = reseeded;
         Ok((run, damaged))
     }
 
@@ -123,14 +199,18 @@ impl Run {
         directory: &Path,
         config: RunConfig,
         training: Box<dyn Training>,
-        lock: RunLock,
+        lock: Option<RunLock>,
         command_line: &str,
+        ranks: Arc<dyn Collective>,
     ) -> Result<Self> {
         let text = config.to_toml()?;
-        staging::replace(&directory.join(CONFIG), text.as_bytes())?;
-        let mut run = Self::open(directory, config, training, lock, None)?;
-        run.events.text(0, "command_line", &format!("    {command_line}"));
-        run.events.text(0, "config", &indented(&text));
+        let written = lock.is_some().then(|| staging::replace(&directory.join(CONFIG), text.as_bytes())).transpose();
+        agree(ranks.as_ref(), written)?;
+        let mut run = Self::open(directory, config, training, lock, None, ranks)?;
+        if let Some(files) = &mut run.files {
+            files.events.text(0, "command_line", &format!("    {command_line}"));
+            files.events.text(0, "config", &indented(&text));
+        }
         Ok(run)
     }
 
@@ -138,21 +218,31 @@ impl Run {
         directory: &Path,
         config: RunConfig,
         training: Box<dyn Training>,
-        lock: RunLock,
+        lock: Option<RunLock>,
         step: Option<u64>,
+        ranks: Arc<dyn Collective>,
     ) -> Result<Self> {
         let [(_, update), _] = training.counters();
+        let files = lock.map(|lock| {
+            let metrics = MetricsLog::open(&directory.join("metrics.jsonl"), update)?;
+            Ok(Files { metrics, events: EventLog::open(directory, step)?, lock })
+        });
         Ok(Self {
             directory: directory.to_path_buf(),
-            metrics: MetricsLog::open(&directory.join("metrics.jsonl"), update)?,
-            events: EventLog::open(directory, step)?,
+            files: agree(ranks.as_ref(), files.transpose())?,
             config,
             training,
+            ranks,
             checkpointed: None,
             test_report: None,
             started: Instant::now(),
-            lock,
+            reseeded: false,
         })
+    }
+
+    /// True where the environments began anew, since the run is resumed by another number of ranks.
+    pub fn reseeded(&self) -> bool {
+        self.reseeded
     }
 
     /// What to do where an environment hangs: its thread cannot be stopped, so `end`, called from another thread
@@ -160,9 +250,11 @@ impl Run {
     pub fn on_hang(&mut self, end: impl Fn(Error) + Send + Sync + 'static) {
         let (directory, config) = (self.directory.clone(), self.config.clone());
         let layout = self.training.layout().clone();
+        // The other ranks cannot take part in a checkpoint: they wait for this one in the middle of an update.
+        let alone = self.ranks.size() == 1;
         self.training.on_hang(Arc::new(move |saved: &SavedTrainer, error: Error| {
             let checkpoints = directory.join("checkpoints");
-            let there = checkpoints.join(checkpoint::directory_name(saved.progress.update)).exists();
+            let there = !alone || checkpoints.join(checkpoint::directory_name(saved.progress.update)).exists();
             if !there && let Err(error) = checkpoint::write(&checkpoints, &config, &layout, saved, false) {
                 tracing::warn!("{}", not_saved(&directory, saved.progress.update, error));
             }
@@ -172,7 +264,7 @@ impl Run {
 
     /// The process that had the run before and was killed, or crashed.
     pub fn killed(&self) -> Option<&Owner> {
-        self.lock.stale()
+        self.files.as_ref()?.lock.stale()
     }
 
     /// The run's directory.
@@ -216,7 +308,8 @@ impl Run {
             if due || best {
                 self.checkpoint(best)?;
             }
-            if observe(self.training.as_ref(), &metrics).is_break() {
+            let stop = observe(self.training.as_ref(), &metrics).is_break();
+            if any(self.ranks.as_ref(), stop) {
                 outcome = Outcome::Interrupted;
                 break;
             }
@@ -250,10 +343,12 @@ impl Run {
             .map_err(|error| Error::RunDirectory { path: path.clone(), problem: error.to_string() })?;
         staging::replace(&path, (text + "\n").as_bytes())?;
         let [_, (_, step)] = self.training.counters();
-        self.events.epilogue(step);
-        self.events.scalars(step, &report.scores.metrics("test"));
-        for Generalization { interval, scores } in &report.generalization {
-            self.events.scalars(*interval as u64, &scores.metrics("generalization"));
+        if let Some(Files { events, .. }) = &mut self.files {
+            events.epilogue(step);
+            events.scalars(step, &report.scores.metrics("test"));
+            for Generalization { interval, scores } in &report.generalization {
+                events.scalars(*interval as u64, &scores.metrics("generalization"));
+            }
         }
         self.test_report = Some(report);
         Ok(())
@@ -264,12 +359,13 @@ impl Run {
         let counters = self.training.counters();
         let [(_, update), (_, step)] = counters;
         let config = self.config.log();
+        let Some(files) = &mut self.files else { return };
         if update.is_multiple_of(config.every) {
-            self.metrics.write(&counters, metrics);
-            self.events.scalars(step, metrics);
+            files.metrics.write(&counters, metrics);
+            files.events.scalars(step, metrics);
         }
         if update.is_multiple_of(config.histograms_every) || update == 1 {
-            self.events.histograms(step, &self.training.histograms());
+            files.events.histograms(step, &self.training.histograms());
         }
     }
 
@@ -289,10 +385,13 @@ impl Run {
 
     fn write(&mut self, saved: &SavedTrainer, best: bool) -> Result<()> {
         // The logs first: a checkpoint ahead of them would leave a gap.
-        self.metrics.sync();
-        self.events.sync();
+        if let Some(files) = &mut self.files {
+            files.metrics.sync();
+            files.events.sync();
+        }
         let (checkpoints, update) = (self.directory.join("checkpoints"), saved.progress.update);
-        checkpoint::write(&checkpoints, &self.config, self.training.layout(), saved, best)
+        let (layout, ranks) = (self.training.layout(), self.ranks.as_ref());
+        checkpoint::write_on_ranks(&checkpoints, &self.config, layout, saved, best, ranks)
             .map_err(|error| not_saved(&self.directory, update, error))?;
         self.checkpointed = Some(update);
         Ok(())
@@ -330,6 +429,37 @@ fn refuse_no_run(directory: &Path) -> Result<()> {
     }
     let problem = "holds no run: it has neither checkpoints nor a config.toml".into();
     Err(Error::RunDirectory { path: directory.to_path_buf(), problem })
+}
+
+/// Takes hold of a run that is there, and removes what a process that was killed left unfinished.
+fn lock_run(directory: &Path, checkpoints: &Path) -> Result<RunLock> {
+    refuse_no_run(directory)?;
+    let lock = RunLock::take(directory)?;
+    staging::clean(checkpoints)?;
+    Ok(lock)
+}
+
+/// The newest sound checkpoint, where there is any at all, and what was passed over.
+fn newest(checkpoints: &Path) -> Result<(Option<Checkpoint>, Vec<Error>)> {
+    if !has_checkpoints(checkpoints)? {
+        return Ok((None, Vec::new()));
+    }
+    checkpoint::newest(checkpoints).map(|(checkpoint, damaged)| (Some(checkpoint), damaged))
+}
+
+/// The checkpoint that the first rank found, on every rank with its own environments.
+fn same_checkpoint(
+    found: Option<Checkpoint>,
+    checkpoints: &Path,
+    ranks: &dyn Collective,
+) -> Result<Option<Checkpoint>> {
+    let update = found.as_ref().map(|checkpoint| checkpoint.progress.update.to_string()).unwrap_or_default();
+    let first = ranks.gather_bytes(update.as_bytes()).into_iter().next().unwrap_or_default();
+    if ranks.is_root() || first.is_empty() {
+        return Ok(found);
+    }
+    let update = String::from_utf8_lossy(&first).parse().unwrap_or(0);
+    checkpoint::read_shard(&checkpoints.join(checkpoint::directory_name(update)), ranks.rank()).map(Some)
 }
 
 fn has_checkpoints(directory: &Path) -> Result<bool> {

@@ -430,12 +430,12 @@ impl Trainer {
         self.failures.on_hang(on_hang);
     }
 
-    /// Continues from a saved state of the same configuration.
+    /// Continues from a saved state of the same configuration. Without saved workers the environments stay as they are.
     ///
     /// # Errors
     /// Fails, naming what differs, where the state is of another configuration.
     pub fn restore(&mut self, saved: SavedTrainer) -> Result<()> {
-        if saved.workers.len() != self.workers.len() {
+        if !saved.workers.is_empty() && saved.workers.len() != self.workers.len() {
             let problem = format!("{} saved workers where {} are needed", saved.workers.len(), self.workers.len());
             return Err(Error::config("checkpoint", problem));
         }

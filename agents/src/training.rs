@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::collective::{Collective, Local};
 use crate::logging::Histogram;
 use crate::metrics::Metrics;
 use crate::optimizer::FlatLayout;
@@ -63,8 +64,20 @@ pub trait Training: Send {
 /// # Errors
 /// Fails on an impossible configuration or an environment that cannot be made.
 pub fn training(config: &RunConfig) -> Result<Box<dyn Training>> {
+    training_on(config, Arc::new(Local))
+}
+
+/// One rank's part of the training that a configuration describes.
+///
+/// # Errors
+/// As [`training`], and for a supervised task on several ranks.
+pub fn training_on(config: &RunConfig, ranks: Arc<dyn Collective>) -> Result<Box<dyn Training>> {
     Ok(match config {
-        RunConfig::Agent(config) => Box::new(Trainer::new(config)?),
+        RunConfig::Agent(config) => Box::new(Trainer::on_ranks(config, ranks)?),
+        RunConfig::Supervised(_) if ranks.size() > 1 => {
+            let problem = "supervised tasks train in one process; start it without mpirun";
+            return Err(Error::config("task", problem));
+        }
         RunConfig::Supervised(config) => Box::new(crate::supervised::SupervisedTrainer::new(config)?),
     })
 }

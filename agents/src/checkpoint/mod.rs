@@ -2,7 +2,8 @@
 //!
 //! `checkpoints/update-00000100/` holds `manifest.json` (format version, sizes and SHA-256 of every other file),
 //! `config.toml`, `progress.json`, `parameters.safetensors`, `optimizer.safetensors` and
-//! `workers-00000.safetensors` (environments, random streams, recurrent states). It is written aside, synced and
+//! `workers-00000.safetensors` (environments, random streams, recurrent states; one such file for every rank that trained
+//! together). It is written aside, synced and
 //! renamed; the pointer files `latest` and `best` move last.
 
 pub mod manifest;
@@ -11,8 +12,8 @@ pub mod staging;
 pub mod tensors;
 pub mod write;
 
-pub use read::{Checkpoint, best, newest, read};
-pub use write::write;
+pub use read::{Checkpoint, best, newest, read, read_shard};
+pub use write::{write, write_on_ranks};
 
 /// Version of the on-disk format.
 pub const FORMAT: u32 = 2;
@@ -20,4 +21,9 @@ pub const FORMAT: u32 = 2;
 /// Name of the directory of the checkpoint after `update`.
 pub fn directory_name(update: u64) -> String {
     format!("update-{update:08}")
+}
+
+/// Name of the file with the environments of `rank`.
+pub fn shard_name(rank: usize) -> String {
+    format!("workers-{rank:05}.safetensors")
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::manifest::Manifest;
+use super::shard_name;
 use super::tensors::TensorReader;
 use crate::config::RunConfig;
 use crate::optimizer::{Adam, FlatLayout};
@@ -11,9 +12,8 @@ use crate::rollout::worker::SavedWorker;
 use crate::trainer::{Progress, SavedTrainer};
 use crate::{Error, Result};
 
-/// Every file of a checkpoint beside its manifest.
-const FILES: [&str; 5] =
-    ["config.toml", "progress.json", "parameters.safetensors", "optimizer.safetensors", "workers-00000.safetensors"];
+/// Every file of a checkpoint beside its manifest and the ranks' environments.
+const FILES: [&str; 4] = ["config.toml", "progress.json", "parameters.safetensors", "optimizer.safetensors"];
 
 /// A verified checkpoint in memory.
 #[derive(Clone, Debug)]
@@ -27,6 +27,8 @@ pub struct Checkpoint {
     parameters: Vec<u8>,
     optimizer: Vec<u8>,
     workers: Vec<u8>,
+    shard: usize,
+    shards: usize,
 }
 
 /// Reads and verifies the checkpoint at `path`.
@@ -34,10 +36,27 @@ pub struct Checkpoint {
 /// # Errors
 /// [`Error::Checkpoint`] naming the file that is missing, damaged or of another format.
 pub fn read(path: &Path) -> Result<Checkpoint> {
+    read_shard(path, 0)
+}
+
+/// [`read`] with the environments of rank `shard`; with those of the first where there are not so many.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_shard(path: &Path, shard: usize) -> Result<Checkpoint> {
     let manifest = Manifest::read(path)?;
+    let shards = manifest.files.iter().filter(|entry| entry.name.starts_with("workers-")).count();
+    let shard = if shard < shards { shard } else { 0 };
     // All of them before any is used.
-    let [config, progress, parameters, optimizer, workers] = FILES.map(|name| manifest.file(path, name));
-    let (config, progress, parameters, optimizer, workers) = (config?, progress?, parameters?, optimizer?, workers?);
+    let [config, progress, parameters, optimizer] = FILES.map(|name| manifest.file(path, name));
+    let (config, progress, parameters, optimizer) = (config?, progress?, parameters?, optimizer?);
+    let mut workers = Vec::new();
+    for other in 0..shards.max(1) {
+        let contents = manifest.file(path, &shard_name(other))?;
+        if other == shard {
+            workers = contents;
+        }
+    }
     let refuse = |name: &str, problem: String| Error::Checkpoint { path: path.join(name), problem };
     let config = String::from_utf8(config).map_err(|_| refuse("config.toml", "is not UTF-8".into()))?;
     let table = config.parse().map_err(|error: toml::de::Error| refuse("config.toml", error.to_string()))?;
@@ -48,7 +67,7 @@ pub fn read(path: &Path) -> Result<Checkpoint> {
         return Err(refuse("progress.json", problem));
     }
     let config = RunConfig::from_table(table)?;
-    Ok(Checkpoint { path: path.to_path_buf(), config, progress, parameters, optimizer, workers })
+    Ok(Checkpoint { path: path.to_path_buf(), config, progress, parameters, optimizer, workers, shard, shards })
 }
 
 /// The update in a checkpoint directory's name.
@@ -112,6 +131,11 @@ pub fn best(directory: &Path) -> Result<Option<Checkpoint>> {
 }
 
 impl Checkpoint {
+    /// How many ranks trained together when it was written.
+    pub fn shards(&self) -> usize {
+        self.shards
+    }
+
     /// The parameters, flat in `layout`'s order.
     ///
     /// # Errors
@@ -136,7 +160,7 @@ impl Checkpoint {
             step,
         };
         let parameters = self.parameters(layout)?;
-        let workers = workers(&self.path.join("workers-00000.safetensors"), &self.workers)?;
+        let workers = workers(&self.path.join(shard_name(self.shard)), &self.workers)?;
         Ok(SavedTrainer { progress: self.progress.clone(), parameters, adam, workers })
     }
 }

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::directory_name;
 use super::manifest::FileEntry;
 use super::staging::{self, Staging};
 use super::tensors::TensorWriter;
+use super::{directory_name, shard_name};
+use crate::collective::{Collective, Local, agree};
 use crate::config::RunConfig;
 use crate::optimizer::FlatLayout;
 use crate::trainer::SavedTrainer;
@@ -24,10 +25,46 @@ pub fn write(
     saved: &SavedTrainer,
     best: bool,
 ) -> Result<PathBuf> {
-    let staging = Staging::create(directory, saved.progress.update)?;
-    let entries = write_files(&staging, config, layout, saved)?;
+    write_on_ranks(directory, config, layout, saved, best, &Local)
+}
+
+/// [`write()`] by all ranks of a job together, on a file system that they share: each writes its own environments, the
+/// first everything else, and the manifest last.
+///
+/// # Errors
+/// As [`write()`]; on every rank where it fails on one.
+pub fn write_on_ranks(
+    directory: &Path,
+    config: &RunConfig,
+    layout: &FlatLayout,
+    saved: &SavedTrainer,
+    best: bool,
+    ranks: &dyn Collective,
+) -> Result<PathBuf> {
+    let update = saved.progress.update;
+    let staging = match ranks.is_root() {
+        true => Staging::create(directory, update),
+        false => Ok(Staging::join(directory, update)),
+    };
+    let staging = agree(ranks, staging)?;
+    let entries = agree(ranks, write_files(&staging, config, layout, saved, ranks))?;
+    let target = match ranks.is_root() {
+        true => commit(staging, directory, config, update, entries, best),
+        false => Ok(directory.join(directory_name(update))),
+    };
+    agree(ranks, target)
+}
+
+fn commit(
+    staging: Staging,
+    directory: &Path,
+    config: &RunConfig,
+    update: u64,
+    entries: Vec<FileEntry>,
+    best: bool,
+) -> Result<PathBuf> {
     let target = staging.commit(entries)?;
-    let name = directory_name(saved.progress.update);
+    let name = directory_name(update);
     if best {
         point(directory, "best", &name)?;
     }
@@ -36,22 +73,39 @@ pub fn write(
     Ok(target)
 }
 
+/// Writes this rank's files; returns every rank's entries.
 fn write_files(
     staging: &Staging,
     config: &RunConfig,
     layout: &FlatLayout,
     saved: &SavedTrainer,
+    ranks: &dyn Collective,
 ) -> Result<Vec<FileEntry>> {
     let directory = staging.path();
-    let progress = serde_json::to_vec_pretty(&saved.progress)
-        .map_err(|error| Error::Checkpoint { path: directory.join("progress.json"), problem: error.to_string() })?;
-    Ok(vec![
-        staging.add("config.toml", config.to_toml()?.as_bytes())?,
-        staging.add("progress.json", &progress)?,
-        staging.add("parameters.safetensors", &parameters(directory, layout, saved)?)?,
-        staging.add("optimizer.safetensors", &optimizer(directory, layout, saved)?)?,
-        staging.add("workers-00000.safetensors", &workers(directory, saved)?)?,
-    ])
+    let shard = shard_name(ranks.rank());
+    let workers = || staging.add(&shard, &workers(&directory.join(&shard), saved)?);
+    let shared = || {
+        let progress = serde_json::to_vec_pretty(&saved.progress)
+            .map_err(|error| Error::Checkpoint { path: directory.join("progress.json"), problem: error.to_string() })?;
+        Ok(vec![
+            staging.add("config.toml", config.to_toml()?.as_bytes())?,
+            staging.add("progress.json", &progress)?,
+            staging.add("parameters.safetensors", &parameters(directory, layout, saved)?)?,
+            staging.add("optimizer.safetensors", &optimizer(directory, layout, saved)?)?,
+            workers()?,
+        ])
+    };
+    let own = agree(ranks, if ranks.is_root() { shared() } else { workers().map(|entry| vec![entry]) })?;
+    let damaged = |error: &dyn std::fmt::Display| Error::Checkpoint {
+        path: directory.to_path_buf(),
+        problem: format!("another rank's part cannot be listed: {error}"),
+    };
+    let own = serde_json::to_vec(&own).map_err(|error| damaged(&error))?;
+    let mut entries = Vec::new();
+    for part in ranks.gather_bytes(&own) {
+        entries.extend(serde_json::from_slice::<Vec<FileEntry>>(&part).map_err(|error| damaged(&error))?);
+    }
+    Ok(entries)
 }
 
 fn parameters(directory: &Path, layout: &FlatLayout, saved: &SavedTrainer) -> Result<Vec<u8>> {
@@ -72,14 +126,13 @@ fn optimizer(directory: &Path, layout: &FlatLayout, saved: &SavedTrainer) -> Res
     tensors.finish(&directory.join("optimizer.safetensors"))
 }
 
-fn workers(directory: &Path, saved: &SavedTrainer) -> Result<Vec<u8>> {
-    let path = directory.join("workers-00000.safetensors");
+fn workers(path: &Path, saved: &SavedTrainer) -> Result<Vec<u8>> {
     let mut tensors = TensorWriter::default();
     tensors.u64("workers", &[saved.workers.len() as u64]);
     for (i, worker) in saved.workers.iter().enumerate() {
         let batch = worker.episode_starts.len();
         let streams = postcard::to_allocvec(&worker.streams)
-            .map_err(|error| Error::Checkpoint { path: path.clone(), problem: error.to_string() })?;
+            .map_err(|error| Error::Checkpoint { path: path.to_path_buf(), problem: error.to_string() })?;
         tensors.u8(&format!("{i}.environments"), worker.environments.clone());
         tensors.u8(&format!("{i}.action_streams"), streams);
         tensors.u8(&format!("{i}.episode_starts"), worker.episode_starts.clone());
@@ -88,7 +141,7 @@ fn workers(directory: &Path, saved: &SavedTrainer) -> Result<Vec<u8>> {
         tensors.observations(&format!("{i}.observations"), &[batch, observation], &worker.observations);
         tensors.f32(&format!("{i}.discounted_returns"), &[batch], &worker.discounted_returns);
     }
-    tensors.finish(&path)
+    tensors.finish(path)
 }
 
 /// Makes the pointer file `pointer` name `target`, at once or not at all.

@@ -33,6 +33,8 @@ pub enum Purpose {
     Data = 7,
     /// Anything in tests and benches.
     Test = 8,
+    /// Seed of the environments of a run that goes on with another number of ranks; index = update.
+    Reseeding = 9,
 }
 
 /// A seeded stream of random numbers, xoshiro256++ underneath.

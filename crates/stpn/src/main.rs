@@ -12,6 +12,7 @@ mod machine;
 mod overrides;
 mod presets;
 mod progress;
+mod ranks;
 mod report;
 mod table;
 

@@ -52,6 +52,8 @@ fn a_comparison_keeps_finished_runs_resumes_interrupted_ones_and_tabulates_all()
     }
     let curves = fs::read_to_string(out.join("curves.csv")).unwrap();
     assert_eq!(curves.lines().count(), 1 + 2 * 2 * 2, "cells, seeds, updates");
+    let picture = fs::read_to_string(out.join("learning-curves.svg")).unwrap();
+    assert!(picture.contains("<svg") && picture.contains("stpn") && picture.contains("rnn"));
 
     // A finished comparison trains nothing; a lost run is made again, the same; a shortened one is continued.
     let metrics = |name: &str| fs::read(out.join(name).join("metrics.jsonl")).unwrap();

@@ -38,9 +38,9 @@ pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
     let comparison = Comparison::of(&plan, arguments.episodes)?;
-    comparison.write(&plan.directory)?;
+    comparison.write(&plan, &plan.directory)?;
     comparison.print();
-    println!("written to {}: comparison.json, comparison.md, curves.csv", plan.directory.display());
+    println!("written to {}: comparison.json, comparison.md, curves.csv, pictures", plan.directory.display());
     Ok(ExitCode::SUCCESS)
 }
 

@@ -149,14 +149,18 @@ fn reproduce(experiment: &Experiment, arguments: &ReproduceArguments, jobs: Jobs
         return Ok(false);
     }
     let comparison = Comparison::of(&plan, arguments.episodes)?;
-    comparison.write(&results)?;
+    comparison.write(&plan, &results)?;
     comparison.print();
     let changed = match arguments.overrides.join(", ") {
         none if none.is_empty() => none,
         some => format!(" **Changed**: {some}."),
     };
     let statement = length.statement() + &changed;
-    let text = format!("## {}\n\n{statement}\n\n{}", experiment.title, comparison.markdown());
+    let picture = match results.join("learning-curves.svg").exists() {
+        true => format!("![Learning curves]({}/learning-curves.svg)", experiment.name),
+        false => String::new(),
+    };
+    let text = format!("## {}\n\n{statement}\n\n{}\n{picture}\n", experiment.title, comparison.markdown());
     fs::write(results.join("section.md"), text).with_context(|| format!("cannot write to {}", results.display()))?;
     Ok(true)
 }

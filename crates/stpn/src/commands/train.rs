@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
 use stpn_agents::RunConfig;
+use stpn_agents::collective::Collective;
 use stpn_agents::config::RolloutConfig;
 use stpn_agents::run::{Outcome, Run};
 use stpn_core::cells::CellName;
@@ -17,18 +18,22 @@ use crate::cli::TrainArguments;
 use crate::exit::{self, UsageError};
 use crate::presets::Sizes;
 use crate::progress::{Display, thousands};
-use crate::{algorithm, overrides, presets};
+use crate::{algorithm, overrides, presets, ranks};
 
 /// Runs the command.
 pub fn run(arguments: &TrainArguments) -> Result<ExitCode> {
     let config = configure(arguments)?;
+    let ranks = ranks::join()?;
     let directory = match &arguments.run_dir {
         Some(directory) => directory.clone(),
-        None => default_directory(&arguments.experiment, &config),
+        None => default_directory(&arguments.experiment, &config, ranks.as_ref()),
     };
     let command_line = std::env::args().collect::<Vec<_>>().join(" ");
-    super::thread_pool(config.training().threads)?.install(|| {
-        let run = Run::start(&config, &directory, &command_line)?;
+    let result = super::thread_pool(config.training().threads)?.install(|| {
+        let run = Run::start_on_ranks(&config, &directory, &command_line, &ranks)?;
+        if !ranks.is_root() {
+            return train(run, ranks.as_ref());
+        }
         let update = match &config {
             RunConfig::Agent(config) => {
                 let RolloutConfig { environments, steps, .. } = config.rollout;
@@ -44,12 +49,13 @@ pub fn run(arguments: &TrainArguments) -> Result<ExitCode> {
             config.seed(),
             directory.display(),
         );
-        train(run)
-    })
+        train(run, ranks.as_ref())
+    });
+    ranks::end(ranks.as_ref(), result)
 }
 
 /// Trains to the end or to Ctrl-C, and says what came of it.
-pub fn train(mut run: Run) -> Result<ExitCode> {
+pub fn train(mut run: Run, ranks: &dyn Collective) -> Result<ExitCode> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     ctrlc::set_handler(move || {
@@ -67,11 +73,17 @@ pub fn train(mut run: Run) -> Result<ExitCode> {
         eprintln!("\nerror: {message}\nthe environment cannot be stopped, so this process ends; {hint}");
         std::process::exit(code.into());
     });
-    let mut display = Display::new(run.config(), run.training().progress().update);
+    let mut display = ranks.is_root().then(|| Display::new(run.config(), run.training().progress().update));
     let outcome = run.train(|training, metrics| {
-        display.update(training, metrics);
+        if let Some(display) = &mut display {
+            display.update(training, metrics);
+        }
         if stop.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
+    let Some(display) = display else {
+        let interrupted = outcome? == Outcome::Interrupted;
+        return Ok(if interrupted { ExitCode::from(exit::INTERRUPTED) } else { ExitCode::SUCCESS });
+    };
     display.finish();
     let outcome = outcome?;
     let (progress, directory) = (run.training().progress(), run.directory().display());
@@ -178,11 +190,14 @@ fn section<'t>(table: &'t mut Table, key: &str) -> &'t mut Table {
     entry.as_table_mut().expect("made a table just above")
 }
 
-/// The first of `runs/NAME-CELL-seedN`, `…-2`, `…-3` that does not exist.
-fn default_directory(experiment: &str, config: &RunConfig) -> PathBuf {
+/// The first of `runs/NAME-CELL-seedN`, `…-2`, `…-3` that does not exist: for all ranks the one that the first finds.
+fn default_directory(experiment: &str, config: &RunConfig, ranks: &dyn Collective) -> PathBuf {
     let name = Path::new(experiment).file_stem().and_then(|stem| stem.to_str()).unwrap_or("run");
     let base = format!("{name}-{}-seed{}", config.policy().cell.label(), config.seed());
     let runs = Path::new("runs");
     let numbered = (2..).map(|n| runs.join(format!("{base}-{n}")));
-    std::iter::once(runs.join(&base)).chain(numbered).find(|path| !path.exists()).unwrap_or_else(|| runs.join(base))
+    let free = std::iter::once(runs.join(&base)).chain(numbered).find(|path| !path.exists());
+    let found = free.unwrap_or_else(|| runs.join(base)).to_string_lossy().into_owned();
+    let first = ranks.gather_bytes(found.as_bytes()).into_iter().next();
+    PathBuf::from(first.map_or(found, |first| String::from_utf8_lossy(&first).into_owned()))
 }

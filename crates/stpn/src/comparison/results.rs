@@ -13,6 +13,8 @@ use stpn_core::cells::CellName;
 use super::statistics::Mean;
 use super::{Plan, PlannedRun};
 use crate::progress::thousands;
+use crate::report::curves;
+use crate::report::runs::RunData;
 use crate::table;
 
 /// The results of a comparison, as `comparison.json` holds them.
@@ -161,8 +163,9 @@ impl Comparison {
         text
     }
 
-    /// Writes `comparison.json`, `comparison.md` and `curves.csv`.
-    pub fn write(&self, directory: &Path) -> Result<()> {
+    /// Writes `comparison.json`, `comparison.md`, `curves.csv` and, of the runs in `plan`, `learning-curves.svg` and
+    /// `energy.svg`.
+    pub fn write(&self, plan: &Plan, directory: &Path) -> Result<()> {
         let mut curves = String::from("cell,seed,update,env_steps,value\n");
         for run in &self.runs {
             for (update, steps, value) in &run.curve {
@@ -177,6 +180,26 @@ impl Comparison {
         for (name, contents) in files {
             let path = directory.join(name);
             fs::write(&path, contents).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        self.draw(plan, directory)
+    }
+
+    fn draw(&self, plan: &Plan, directory: &Path) -> Result<()> {
+        if self.runs.iter().all(|run| run.curve.is_empty()) {
+            // Too short for a first validation.
+            return Ok(());
+        }
+        let runs = plan.runs.iter().map(|run| RunData::read(&run.directory)).collect::<Result<Vec<_>>>()?;
+        let levels = [("random policy", self.random), ("oracle", self.oracle)];
+        let levels: Vec<(String, f64)> =
+            levels.into_iter().filter_map(|(name, value)| Some((name.to_string(), value?))).collect();
+        for (experiment, groups) in curves::groups(&runs) {
+            let mut figures = vec![("learning-curves.svg", curves::learning_curves(&experiment, &groups, &levels)?)];
+            figures.extend(curves::energy(&experiment, &groups)?.map(|figure| ("energy.svg", figure)));
+            for (name, figure) in figures {
+                let path = directory.join(name);
+                fs::write(&path, figure.svg).with_context(|| format!("cannot write {}", path.display()))?;
+            }
         }
         Ok(())
     }
