@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::run::{install_debian, run as execute, succeeds};
-use crate::{atari, deny, gymnasium, links, python, setup, unsafety};
+use crate::{deny, links, native, python, setup, unsafety};
 
 /// Runs all checks; the first that fails ends it.
 pub fn run() -> Result<()> {
@@ -23,10 +23,9 @@ pub fn run() -> Result<()> {
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     execute(Command::new("cargo").env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--workspace", "--no-deps"]))?;
     cargo(&["test", "--workspace"])?;
+    python_programs()?;
     setup::run()?;
-    gymnasium::check()?;
-    atari::check()?;
-    python_programs()
+    native::check()
 }
 
 fn cargo(arguments: &[&str]) -> Result<()> {
@@ -34,12 +33,11 @@ fn cargo(arguments: &[&str]) -> Result<()> {
 }
 
 /// Python programs read what a run writes: a checkpoint by the lines of its documentation, the logs by the real
-/// TensorBoard and on its web page, and the report in a browser.
+/// TensorBoard and on its web page, and the report in a browser. The tests have built the binary.
 fn python_programs() -> Result<()> {
     if !(Path::new("/usr/bin/chromium").exists() && Path::new("/usr/bin/chromedriver").exists()) {
         install_debian(&["chromium", "chromium-driver"])?;
     }
-    cargo(&["build", "--package", "stpn"])?;
     let python = python::interpreter()?;
     let check = |script: &str, arguments: &[&str]| {
         execute(Command::new(&python).arg(format!("crates/stpn/tests/python/{script}")).args(arguments))

@@ -2,12 +2,11 @@
 
 #![forbid(unsafe_code)]
 
-mod atari;
 mod check;
 mod deny;
-mod gymnasium;
 mod links;
 mod memcheck;
+mod native;
 mod python;
 mod run;
 mod setup;
