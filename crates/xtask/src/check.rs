@@ -24,6 +24,7 @@ pub fn run() -> Result<()> {
     execute(Command::new("cargo").env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--workspace", "--no-deps"]))?;
     cargo(&["test", "--workspace"])?;
     setup::run()?;
+    cargo(&["run", "--package", "stpn-agents", "--example", "own_environment"])?;
     gymnasium::check()?;
     atari::check()?;
     python_programs()
