@@ -7,7 +7,7 @@ use crate::Result;
 /// What is minimised, per answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
-    /// −log softmax(outputs)[target].
+    /// `−log softmax(outputs)[target]`.
     CrossEntropy,
     /// −log σ(output) for target 1, −log(1 − σ(output)) for target 0.
     Binary,

@@ -1,6 +1,6 @@
 //! Atari 2600 games in-process: the Arcade Learning Environment, compiled from source, behind a safe interface.
 //!
-//! An [`Emulator`] plays one [`Rom`], frame by frame: [`Emulator::act`], [`Emulator::screen`], [`Emulator::ram`].
+//! An `Emulator` plays one `Rom`, frame by frame: `Emulator::act`, `Emulator::screen`, `Emulator::ram`.
 //! Emulators are independent of each other and can be moved to other threads. Their whole state, the random stream of
 //! sticky actions included, can be saved and restored.
 //!
