@@ -5,7 +5,6 @@ use std::sync::Arc;
 use anyhow::Result;
 use stpn_agents::collective::{Collective, Local};
 
-use crate::exit::UsageError;
 
 /// Variables by which launchers tell a process how many there are: Open MPI's, and PMI's (MPICH, Intel MPI, Slurm).
 const SIZES: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"];
@@ -15,7 +14,7 @@ const SIZES: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"];
 /// From then on a panic on any thread ends all ranks: the others would wait for this one for ever.
 ///
 /// # Errors
-/// [`UsageError`] where several processes were started and this program cannot train with them together.
+/// A usage error where several processes were started and this program cannot train with them together.
 pub fn join() -> Result<Arc<dyn Collective>> {
     let size = SIZES.iter().find_map(|name| std::env::var(name).ok()?.parse::<usize>().ok());
     match size {
@@ -51,7 +50,7 @@ fn several(size: usize) -> Result<Arc<dyn Collective>> {
         "started as one of {size} processes, but this program was built for one: build it with `--features mpi` to \
          train on all of them together"
     );
-    Err(UsageError(problem).into())
+    Err(crate::exit::UsageError(problem).into())
 }
 
 /// This rank's result of a command. A rank that fails by itself ends all of them: the others would wait for it.
