@@ -127,10 +127,15 @@ fn minibatches<'a>(
     (0..count).map(move |i| &order[order.len() * i / count..order.len() * (i + 1) / count])
 }
 
-/// Every rank's training sequences with their rank; every rank has as many of the same shapes.
+/// Every rank's training sequences with their rank; every rank has as many of the same shapes. Segment by segment, and
+/// then by environment: an order that does not depend on how environments are spread over workers and ranks.
 fn all_sequences(fragments: &[&Fragment], exchange: &Exchange) -> Vec<(usize, SequenceId)> {
-    let own = sequences(fragments);
-    (0..exchange.size()).flat_map(|rank| own.iter().map(move |&id| (rank, id))).collect()
+    let mut own = sequences(fragments);
+    own.sort_by_key(|id| id.segment);
+    let ranks = |segment: &'_ [SequenceId]| -> Vec<(usize, SequenceId)> {
+        (0..exchange.size()).flat_map(|rank| segment.iter().map(move |&id| (rank, id))).collect()
+    };
+    own.chunk_by(|a, b| a.segment == b.segment).flat_map(ranks).collect()
 }
 
 /// This rank's sequences among those of a minibatch.

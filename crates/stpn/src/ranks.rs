@@ -5,7 +5,6 @@ use std::sync::Arc;
 use anyhow::Result;
 use stpn_agents::collective::{Collective, Local};
 
-
 /// Variables by which launchers tell a process how many there are: Open MPI's, and PMI's (MPICH, Intel MPI, Slurm).
 const SIZES: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"];
 
