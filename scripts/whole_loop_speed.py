@@ -4,10 +4,14 @@
     cargo build --release && python3 scripts/whole_loop_speed.py                    # ours alone
     pip install sb3-contrib && python3 scripts/whole_loop_speed.py --sb3            # and theirs, in the same run
 
-CartPole: 8 environments, 128 steps, minibatches of 128, 10 epochs. InvertedPendulum (`--mujoco`, with a program built
-with `--features mujoco`; theirs needs `gymnasium[mujoco]`): 1 environment, 2,048 steps, minibatches of 64, 10 epochs.
-64 units, 2 threads. Prints a table in Markdown with the machine and commit. Ours is the median of updates after the
-first five, theirs the mean of a run after a warm-up.
+CartPole: 8 environments, 128 steps, minibatches of 128, 10 epochs, 64 units. InvertedPendulum (`--mujoco`, with a
+program built with `--features mujoco`; theirs needs `gymnasium[mujoco]`): 1 environment, 2,048 steps, minibatches of
+64, 10 epochs, 64 units. Pong (`--atari`, with `--features atari`; theirs needs `ale-py opencv-python-headless`):
+8 environments behind the standard wrappers, no stack, 128 steps, minibatches of 128, 10 epochs, the network of Mnih et
+al. 2015 and 256 units; beside their A2C ours at its default of 5 steps.
+
+2 threads. Prints a table in Markdown with the machine and commit, `--out FILE` also writes it. Ours is the median of
+updates after the first few, theirs the mean of a run after a warm-up.
 """
 
 import argparse
@@ -22,53 +26,71 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 THREADS = 2
+SKIPPED = 3
+PPO = {"algorithm.epochs": 10, "evaluation.every": 0}
 TASKS = {
-    "cartpole": {"gymnasium": "CartPole-v1", "environments": 8, "steps": 128, "minibatch": 128, "length": 16},
+    "cartpole": {"gymnasium": "CartPole-v1", "environments": 8, "steps": 128, "minibatch": 128, "units": 64},
     "inverted-pendulum": {
-        "gymnasium": "InvertedPendulum-v5", "environments": 1, "steps": 2048, "minibatch": 64, "length": 16,
+        "gymnasium": "InvertedPendulum-v5", "environments": 1, "steps": 2048, "minibatch": 64, "units": 64,
+    },
+    "pong-deepmind": {
+        "gymnasium": "PongNoFrameskip-v4", "environments": 8, "steps": 128, "minibatch": 128, "units": 256,
+        "keys": {"policy.encoder": '{ name = "nature-cnn" }'},
     },
 }
 
 
-def ours(task, cell, updates):
+def ours(task, cell, updates, algorithm="ppo"):
     settings = TASKS[task]
-    keys = {
-        "rollout.environments": settings["environments"],
-        "rollout.steps": settings["steps"],
-        "rollout.sequence_length": settings["length"],
-        "algorithm.minibatch_size": settings["minibatch"],
-        "algorithm.epochs": 10,
-        "evaluation.every": 0,
-    }
+    steps = settings["steps"] if algorithm == "ppo" else 5
+    keys = {"rollout.environments": settings["environments"], "rollout.steps": steps, **settings.get("keys", {})}
+    if algorithm == "ppo":
+        keys |= {"rollout.sequence_length": 16, "algorithm.minibatch_size": settings["minibatch"], **PPO}
     with tempfile.TemporaryDirectory() as directory:
         run = pathlib.Path(directory) / "run"
-        command = [ROOT / "target/release/stpn", "train", task, "--cell", cell, "--hidden", 64, "--threads", THREADS]
-        command += ["--updates", updates, "--run-dir", run]
-        for key, value in keys.items():
+        command = [ROOT / "target/release/stpn", "train", task, "--algo", algorithm, "--cell", cell]
+        command += ["--hidden", settings["units"], "--threads", THREADS, "--updates", updates, "--run-dir", run]
+        for key, value in {**keys, "log.every": 1}.items():
             command += ["--set", f"{key}={value}"]
         subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
-        lines = (run / "metrics.jsonl").read_text().splitlines()[5:]
+        lines = (run / "metrics.jsonl").read_text().splitlines()[SKIPPED:]
         return statistics.median(json.loads(line)["charts/env_steps_per_second"] for line in lines)
 
 
-def theirs(task, recurrent, updates):
+def theirs(task, kind, updates):
     import gymnasium
     import torch
-    from stable_baselines3 import PPO
-    from stable_baselines3.common.vec_env import DummyVecEnv
+    from stable_baselines3 import A2C, PPO
+    from stable_baselines3.common.vec_env import DummyVecEnv, VecTransposeImage
 
     torch.set_num_threads(THREADS)
     settings = TASKS[task]
-    environments = DummyVecEnv([lambda: gymnasium.make(settings["gymnasium"])] * settings["environments"])
-    common = {"n_steps": settings["steps"], "batch_size": settings["minibatch"], "n_epochs": 10, "device": "cpu"}
-    if recurrent:
+    pictures = task.startswith("pong")
+
+    def environment():
+        if pictures:
+            import ale_py
+            from stable_baselines3.common.atari_wrappers import AtariWrapper
+
+            gymnasium.register_envs(ale_py)
+            return AtariWrapper(gymnasium.make(settings["gymnasium"]))
+        return gymnasium.make(settings["gymnasium"])
+
+    environments = DummyVecEnv([environment] * settings["environments"])
+    if pictures:
+        environments = VecTransposeImage(environments)
+    prefix, steps = ("Cnn" if pictures else "Mlp"), settings["steps"]
+    common = {"n_steps": steps, "batch_size": settings["minibatch"], "n_epochs": 10, "device": "cpu"}
+    if kind == "recurrent":
         from sb3_contrib import RecurrentPPO
 
-        options = {"lstm_hidden_size": 64}
-        model = RecurrentPPO("MlpLstmPolicy", environments, policy_kwargs=options, **common)
+        options = {"lstm_hidden_size": settings["units"]}
+        model = RecurrentPPO(f"{prefix}LstmPolicy", environments, policy_kwargs=options, **common)
+    elif kind == "ppo":
+        model = PPO(f"{prefix}Policy", environments, **common)
     else:
-        model = PPO("MlpPolicy", environments, **common)
-    per_update = settings["environments"] * settings["steps"]
+        model, steps = A2C(f"{prefix}Policy", environments, device="cpu"), 5 * 20
+    per_update = settings["environments"] * steps
     model.learn(per_update)
     start = time.perf_counter()
     model.learn(updates * per_update)
@@ -89,23 +111,43 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sb3", action="store_true", help="measure Stable-Baselines3 too")
     parser.add_argument("--mujoco", action="store_true", help="measure InvertedPendulum too")
-    parser.add_argument("--updates", type=int, default=40, help="updates of each of our runs")
-    arguments = parser.parse_args()
-    tasks = ["cartpole"] + (["inverted-pendulum"] if arguments.mujoco else [])
-    print("| task | network | steps/s | against the recurrent PPO | against the memoryless PPO |")
-    print("| --- | --- | --- | --- | --- |")
-    for task in tasks:
+    parser.add_argument("--atari", action="store_true", help="measure Pong too")
+    parser.add_argument("--updates", type=int, default=40, help="updates of each of our runs; of Pong's a quarter")
+    parser.add_argument("--out", type=pathlib.Path, help="a file for the table")
+    o = parser.parse_args()
+    lines = ["| task | program | steps/s | against their recurrent PPO | against their memoryless program |",
+             "|---|---|---:|---:|---:|"]
+
+    def add(line):
+        lines.append(line)
+        print(line, flush=True)
+
+    print("\n".join(lines))
+    for task in ["cartpole"] + ["inverted-pendulum"] * o.mujoco + ["pong-deepmind"] * o.atari:
+        units, updates = TASKS[task]["units"], o.updates if task != "pong-deepmind" else o.updates // 4
         recurrent = memoryless = None
-        if arguments.sb3:
-            recurrent, memoryless = theirs(task, True, 2), theirs(task, False, 4)
-            print(f"| {task} | sb3-contrib RecurrentPPO, LSTM 64 | {recurrent:,.0f} | | |")
-            print(f"| {task} | Stable-Baselines3 PPO, 2 × 64 | {memoryless:,.0f} | | |")
-        for cell in ["stpn", "stpnf", "lstm", "mlp"]:
-            speed = ours(task, cell, arguments.updates)
-            ratios = [f"{speed / other:.1f}×" if other else "" for other in (recurrent, memoryless)]
-            print(f"| {task} | stpn --cell {cell}, 64 | {speed:,.0f} | {' | '.join(ratios)} |", flush=True)
+        if o.sb3:
+            recurrent = theirs(task, "recurrent", 2)
+            add(f"| {task} | sb3-contrib RecurrentPPO, LSTM {units} | {recurrent:,.0f} | | |")
+            memoryless = theirs(task, "ppo", 4)
+            add(f"| {task} | Stable-Baselines3 PPO | {memoryless:,.0f} | | |")
+        for cell in ["stpn", "lstm", "mlp"]:
+            speed = ours(task, cell, updates)
+            against = memoryless if cell == "mlp" else recurrent
+            ratio = f"{speed / against:.1f}×" if against else ""
+            columns = ["", ratio] if cell == "mlp" else [ratio, ""]
+            add(f"| {task} | ours, PPO, {cell} {units} | {speed:,.0f} | {' | '.join(columns)} |")
+        if task == "pong-deepmind":
+            memoryless = theirs(task, "a2c", 4) if o.sb3 else None
+            if memoryless:
+                add(f"| {task} | Stable-Baselines3 A2C | {memoryless:,.0f} | | |")
+            speed = ours(task, "mlp", 60, "a2c")
+            add(f"| {task} | ours, A2C, mlp {units} | {speed:,.0f} | | {f'{speed / memoryless:.1f}×' if memoryless else ''} |")
     commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE, text=True)
-    print(f"\n{processor()}, {os.cpu_count()} cores, {THREADS} threads; commit {commit.stdout.strip()}; seed 1.")
+    add(f"\n{processor()}, {os.cpu_count()} cores, {THREADS} threads; commit {commit.stdout.strip()}; seed 1. Made by "
+        "`scripts/whole_loop_speed.py`.")
+    if o.out:
+        o.out.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

@@ -4,14 +4,16 @@
 //! `config.toml`, `progress.json`, `parameters.safetensors`, `optimizer.safetensors` and
 //! `workers-00000.safetensors` (environments, random streams, recurrent states; one such file for every rank that trained
 //! together). It is written aside, synced and
-//! renamed; the pointer files `latest` and `best` move last.
+//! renamed; the pointer files `latest` and `best` move last. An exported agent has no optimiser and no workers.
 
+pub mod export;
 pub mod manifest;
 pub mod read;
 pub mod staging;
 pub mod tensors;
 pub mod write;
 
+pub use export::export;
 pub use read::{Checkpoint, best, newest, read, read_shard};
 pub use write::{write, write_on_ranks};
 

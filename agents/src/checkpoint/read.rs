@@ -12,8 +12,10 @@ use crate::rollout::worker::SavedWorker;
 use crate::trainer::{Progress, SavedTrainer};
 use crate::{Error, Result};
 
-/// Every file of a checkpoint beside its manifest and the ranks' environments.
-const FILES: [&str; 4] = ["config.toml", "progress.json", "parameters.safetensors", "optimizer.safetensors"];
+/// The files of every checkpoint beside its manifest.
+const FILES: [&str; 3] = ["config.toml", "progress.json", "parameters.safetensors"];
+/// The file that only training needs, beside the ranks' environments.
+const OPTIMIZER: &str = "optimizer.safetensors";
 
 /// A verified checkpoint in memory.
 #[derive(Clone, Debug)]
@@ -25,10 +27,16 @@ pub struct Checkpoint {
     /// How far the run had come.
     pub progress: Progress,
     parameters: Vec<u8>,
-    optimizer: Vec<u8>,
-    workers: Vec<u8>,
+    training: Option<TrainingFiles>,
     shard: usize,
     shards: usize,
+}
+
+/// What training needs beside the parameters.
+#[derive(Clone, Debug)]
+struct TrainingFiles {
+    optimizer: Vec<u8>,
+    workers: Vec<u8>,
 }
 
 /// Reads and verifies the checkpoint at `path`.
@@ -48,15 +56,11 @@ pub fn read_shard(path: &Path, shard: usize) -> Result<Checkpoint> {
     let shards = manifest.files.iter().filter(|entry| entry.name.starts_with("workers-")).count();
     let shard = if shard < shards { shard } else { 0 };
     // All of them before any is used.
-    let [config, progress, parameters, optimizer] = FILES.map(|name| manifest.file(path, name));
-    let (config, progress, parameters, optimizer) = (config?, progress?, parameters?, optimizer?);
-    let mut workers = Vec::new();
-    for other in 0..shards.max(1) {
-        let contents = manifest.file(path, &shard_name(other))?;
-        if other == shard {
-            workers = contents;
-        }
-    }
+    let [config, progress, parameters] = FILES.map(|name| manifest.file(path, name));
+    let (config, progress, parameters) = (config?, progress?, parameters?);
+    // An exported agent lists neither optimiser nor environments.
+    let exported = shards == 0 && manifest.files.iter().all(|entry| entry.name != OPTIMIZER);
+    let training = if exported { None } else { Some(training_files(&manifest, path, shard, shards)?) };
     let refuse = |name: &str, problem: String| Error::Checkpoint { path: path.join(name), problem };
     let config = String::from_utf8(config).map_err(|_| refuse("config.toml", "is not UTF-8".into()))?;
     let table = config.parse().map_err(|error: toml::de::Error| refuse("config.toml", error.to_string()))?;
@@ -67,7 +71,20 @@ pub fn read_shard(path: &Path, shard: usize) -> Result<Checkpoint> {
         return Err(refuse("progress.json", problem));
     }
     let config = RunConfig::from_table(table)?;
-    Ok(Checkpoint { path: path.to_path_buf(), config, progress, parameters, optimizer, workers, shard, shards })
+    Ok(Checkpoint { path: path.to_path_buf(), config, progress, parameters, training, shard, shards })
+}
+
+/// Verifies the files that training needs, and keeps the environments of rank `shard`.
+fn training_files(manifest: &Manifest, path: &Path, shard: usize, shards: usize) -> Result<TrainingFiles> {
+    let optimizer = manifest.file(path, OPTIMIZER)?;
+    let mut workers = Vec::new();
+    for other in 0..shards.max(1) {
+        let contents = manifest.file(path, &shard_name(other))?;
+        if other == shard {
+            workers = contents;
+        }
+    }
+    Ok(TrainingFiles { optimizer, workers })
 }
 
 /// The update in a checkpoint directory's name.
@@ -136,6 +153,11 @@ impl Checkpoint {
         self.shards
     }
 
+    /// The contents of `parameters.safetensors`.
+    pub(super) fn parameter_file(&self) -> &[u8] {
+        &self.parameters
+    }
+
     /// The parameters, flat in `layout`'s order.
     ///
     /// # Errors
@@ -151,8 +173,12 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Checkpoint`] where something is missing or does not fit the configuration.
     pub fn trainer(&self, layout: &FlatLayout) -> Result<SavedTrainer> {
-        let path = self.path.join("optimizer.safetensors");
-        let tensors = TensorReader::new(&path, &self.optimizer)?;
+        let Some(TrainingFiles { optimizer, workers: environments }) = &self.training else {
+            let problem = "is an exported agent, without optimiser and environments: evaluate it, or resume its run";
+            return Err(Error::Checkpoint { path: self.path.clone(), problem: problem.into() });
+        };
+        let path = self.path.join(OPTIMIZER);
+        let tensors = TensorReader::new(&path, optimizer)?;
         let step = *tensors.u64("step")?.first().ok_or_else(|| tensors.refuse("`step` is empty".into()))?;
         let adam = Adam {
             first_moment: flat(&tensors, layout, "first_moment.")?,
@@ -160,7 +186,7 @@ impl Checkpoint {
             step,
         };
         let parameters = self.parameters(layout)?;
-        let workers = workers(&self.path.join(shard_name(self.shard)), &self.workers)?;
+        let workers = workers(&self.path.join(shard_name(self.shard)), environments)?;
         Ok(SavedTrainer { progress: self.progress.clone(), parameters, adam, workers })
     }
 }

@@ -31,6 +31,8 @@ pub enum Command {
     Play(PlayArguments),
     /// Draw runs: learning curves, energy, learned plasticity and an episode, on one HTML page.
     Report(ReportArguments),
+    /// Write a trained agent without what only training needs, to pass it on.
+    Export(ExportArguments),
     /// Train several cells of matched size over several seeds and tabulate what they reach.
     Compare(CompareArguments),
     /// Run the paper's experiments and write their tables.
@@ -125,6 +127,26 @@ pub struct ResumeArguments {
     /// Worker threads; 0 = one per core. The result does not depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+}
+
+/// Arguments of `stpn export`.
+#[derive(Debug, Args)]
+#[command(after_help = "The result holds configuration, metrics and parameters; `stpn eval`, `play` and `report` take it, \
+`resume` does not.
+
+Examples:
+  stpn export runs/maze-small-stpn-seed1 my-agent
+  stpn export --best runs/cartpole-stpn-seed1 my-agent")]
+pub struct ExportArguments {
+    /// The run's directory.
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// Where the agent is written; without checkpoints so far.
+    #[arg(value_name = "DIR")]
+    pub out: PathBuf,
+    /// The best checkpoint in place of the newest.
+    #[arg(long)]
+    pub best: bool,
 }
 
 /// Arguments of `stpn eval`.
@@ -264,7 +286,8 @@ command continues what was interrupted; a larger --budget lengthens what a small
 
 Examples:
   stpn reproduce art
-  stpn reproduce all --budget 600 --jobs 2")]
+  stpn reproduce all --budget 600 --jobs 2
+  stpn reproduce maze --updates 2000 --cells stpn,lstm --seeds 1")]
 pub struct ReproduceArguments {
     /// Which experiments.
     #[arg(value_enum, default_value_t = Paper::All)]
@@ -273,6 +296,12 @@ pub struct ReproduceArguments {
     /// every cell, and the results say so.
     #[arg(long, value_name = "MINUTES")]
     pub budget: Option<f64>,
+    /// Updates of every run, in place of the published number or what a budget allows; the results say so.
+    #[arg(long, value_name = "N", conflicts_with = "budget", value_parser = clap::value_parser!(u64).range(1..))]
+    pub updates: Option<u64>,
+    /// The cells, in place of all of the published comparison; the results say so.
+    #[arg(long, value_name = "CELL,…", value_delimiter = ',')]
+    pub cells: Vec<String>,
     /// Overrides one key of every run's configuration; the results say so.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub overrides: Vec<String>,

@@ -37,6 +37,7 @@ fn main() -> ExitCode {
         cli::Command::Eval(arguments) => commands::eval::run(&arguments),
         cli::Command::Play(arguments) => commands::play::run(&arguments),
         cli::Command::Report(arguments) => commands::report::run(&arguments),
+        cli::Command::Export(arguments) => commands::export::run(&arguments),
         cli::Command::Compare(arguments) => commands::compare::run(&arguments),
         cli::Command::Reproduce(arguments) => commands::reproduce::run(&arguments),
         cli::Command::List => commands::list::run(),

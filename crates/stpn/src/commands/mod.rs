@@ -5,6 +5,7 @@ pub mod check_env;
 pub mod compare;
 pub mod doctor;
 pub mod eval;
+pub mod export;
 pub mod list;
 pub mod play;
 pub mod report;

@@ -11,10 +11,11 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use stpn_core::cells::CellName;
 
+use super::train::parse_cell;
 use crate::cli::{Paper, ReproduceArguments};
 use crate::comparison::jobs::{self, Jobs};
 use crate::comparison::plan::Request;
-use crate::comparison::{Comparison, Plan};
+use crate::comparison::{Comparison, GeneralizationCurves, Plan};
 use crate::exit;
 use crate::machine::Provenance;
 use crate::presets::{self, PRESETS};
@@ -130,7 +131,9 @@ pub fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
 /// Runs one experiment to its end; false where it was interrupted.
 fn reproduce(experiment: &Experiment, arguments: &ReproduceArguments, jobs: Jobs, share: Option<f64>) -> Result<bool> {
     let preset = presets::load(experiment.preset)?.1.context("a preset of this name exists")?;
-    let cells: Vec<CellName> = preset.published_cells().collect();
+    let published_cells: Vec<CellName> = preset.published_cells().collect();
+    let asked = arguments.cells.iter().map(|name| parse_cell(name)).collect::<Result<Vec<_>>>()?;
+    let cells = if asked.is_empty() { published_cells.clone() } else { asked };
     let own = experiment.overrides.iter().map(|text| (*text).to_string());
     let overrides: Vec<String> = own.chain(arguments.overrides.iter().cloned()).collect();
     let results = arguments.out.join(experiment.name);
@@ -142,7 +145,7 @@ fn reproduce(experiment: &Experiment, arguments: &ReproduceArguments, jobs: Jobs
         Plan::new(&Request { experiment, cells, seeds: arguments.seeds, updates, overrides, directory })
     };
     let published = plan(experiment.updates)?;
-    let length = length(&published, &results.join("plan.json"), arguments.seeds, jobs, share)?;
+    let length = length(&published, &results.join("plan.json"), arguments, jobs, share)?;
     eprintln!("{} of {} published updates, for every cell", length.updates, length.published_updates);
     let plan = plan(Some(length.updates))?;
     if !jobs::train(&plan.runs, jobs)? {
@@ -151,29 +154,48 @@ fn reproduce(experiment: &Experiment, arguments: &ReproduceArguments, jobs: Jobs
     let comparison = Comparison::of(&plan, arguments.episodes)?;
     comparison.write(&plan, &results)?;
     comparison.print();
-    let changed = match arguments.overrides.join(", ") {
-        none if none.is_empty() => none,
-        some => format!(" **Changed**: {some}."),
-    };
-    let statement = length.statement() + &changed;
+    let mut statement = length.statement();
+    if !arguments.overrides.is_empty() {
+        // Here and below: writing to a string cannot fail.
+        let _ = write!(statement, " **Changed**: {}.", arguments.overrides.join(", "));
+    }
+    let absent: Vec<&str> = published_cells.iter().filter(|cell| !cells.contains(cell)).map(CellName::as_str).collect();
+    if !absent.is_empty() {
+        let _ = write!(statement, " **Not run**: {}.", absent.join(", "));
+    }
+    // Each experiment has its own: they may be run by several commands.
+    let _ = write!(statement, "\n\nSeeds 1 to {}; {}.", arguments.seeds, Provenance::here().line());
     let picture = match results.join("learning-curves.svg").exists() {
         true => format!("![Learning curves]({}/learning-curves.svg)", experiment.name),
         false => String::new(),
     };
-    let text = format!("## {}\n\n{statement}\n\n{}\n{picture}\n", experiment.title, comparison.markdown());
+    let others = GeneralizationCurves::of(&plan)?.map_or_else(String::new, |curves| {
+        let picture = format!("![Generalisation]({}/generalization.svg)", experiment.name);
+        format!("At other intervals than the trained one:\n\n{}\n{picture}\n", curves.markdown())
+    });
+    let (title, table) = (experiment.title, comparison.markdown());
+    let text = format!("## {title}\n\n{statement}\n\n{table}\n{picture}\n\n{others}");
     fs::write(results.join("section.md"), text).with_context(|| format!("cannot write to {}", results.display()))?;
     Ok(true)
 }
 
-/// How long the runs are: as published, or as many updates, equal for all cells, as take the share of the budget.
-/// A plan made before is only ever lengthened, so that its runs can be continued.
-fn length(plan: &Plan, path: &Path, seeds: u64, jobs: Jobs, share: Option<f64>) -> Result<Length> {
+/// How long the runs are: as published, as asked, or as many updates, equal for all cells, as take the share of the
+/// budget. A plan made before is only ever lengthened, so that its runs can be continued.
+fn length(
+    plan: &Plan,
+    path: &Path,
+    arguments: &ReproduceArguments,
+    jobs: Jobs,
+    share: Option<f64>,
+) -> Result<Length> {
     let published_updates = plan.runs.first().map_or(1, |run| run.config.training().updates);
     let earlier: Length =
         fs::read_to_string(path).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
     let mut length = Length { published_updates, updates: published_updates, ..earlier.clone() };
     length.budget_minutes = share;
-    if let Some(minutes) = share {
+    if let Some(updates) = arguments.updates {
+        length.updates = updates.max(earlier.updates);
+    } else if let Some(minutes) = share {
         for run in plan.runs.iter().filter(|run| run.seed == 1) {
             if let Entry::Vacant(entry) = length.seconds_per_update.entry(run.cell.to_string()) {
                 entry.insert(trial(&run.arguments, jobs.threads)?);
@@ -181,7 +203,7 @@ fn length(plan: &Plan, path: &Path, seeds: u64, jobs: Jobs, share: Option<f64>) 
         }
         let cells = plan.runs.iter().filter(|run| run.seed == 1).map(|run| run.cell.to_string());
         let per_update: f64 = cells.filter_map(|cell| length.seconds_per_update.get(&cell)).sum();
-        let affordable = minutes * 60.0 * jobs.jobs as f64 / (per_update * seeds as f64);
+        let affordable = minutes * 60.0 * jobs.jobs as f64 / (per_update * arguments.seeds as f64);
         length.updates = (affordable as u64).clamp(1, published_updates).max(earlier.updates.min(published_updates));
     }
     let text = serde_json::to_string_pretty(&length)? + "\n";
@@ -195,6 +217,9 @@ impl Length {
         let Self { published_updates, updates, budget_minutes, .. } = self;
         if updates == published_updates {
             return format!("At the published length of {updates} updates.");
+        }
+        if updates > published_updates {
+            return format!("**Longer**: {updates} updates in place of {published_updates}.");
         }
         let budget = budget_minutes.map_or(String::new(), |minutes| format!(" for a budget of {minutes:.1} minutes"));
         format!(
@@ -243,7 +268,7 @@ fn report(arguments: &ReproduceArguments, missing: &[&Experiment]) -> Result<()>
     let provenance = Provenance::here();
     let mut text = String::from("# The paper's experiments\n\nRodriguez, Guo, Moraitis 2022. ");
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "Made by `stpn reproduce`; seeds 1 to {}.\n\n{}.\n", arguments.seeds, provenance.line());
+    text.push_str("Made by `stpn reproduce`.\n\n");
     for experiment in EXPERIMENTS {
         if let Ok(section) = fs::read_to_string(arguments.out.join(experiment.name).join("section.md")) {
             let _ = writeln!(text, "{section}");
@@ -268,6 +293,8 @@ mod tests {
     fn a_shortened_experiment_says_so() {
         let whole = Length { published_updates: 200, updates: 200, ..Length::default() };
         assert!(!whole.statement().contains("Shortened"));
+        let long = Length { updates: 201, ..whole.clone() };
+        assert!(long.statement().contains("**Longer**: 201 updates in place of 200"), "{}", long.statement());
         let short = Length { updates: 7, budget_minutes: Some(2.5), ..whole };
         let statement = short.statement();
         assert!(statement.contains("7 updates in place of 200") && statement.contains("2.5 minutes"), "{statement}");

@@ -1,9 +1,11 @@
 //! Comparing cells: matched networks over seeds, each a run of its own, and a table.
 
+pub mod generalization;
 pub mod jobs;
 pub mod plan;
 pub mod results;
 pub mod statistics;
 
+pub use generalization::GeneralizationCurves;
 pub use plan::{Plan, PlannedRun, RunState};
 pub use results::Comparison;

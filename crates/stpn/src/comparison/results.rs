@@ -11,7 +11,7 @@ use stpn_agents::RunConfig;
 use stpn_core::cells::CellName;
 
 use super::statistics::Mean;
-use super::{Plan, PlannedRun};
+use super::{GeneralizationCurves, Plan, PlannedRun};
 use crate::progress::thousands;
 use crate::report::curves;
 use crate::report::runs::RunData;
@@ -163,8 +163,8 @@ impl Comparison {
         text
     }
 
-    /// Writes `comparison.json`, `comparison.md`, `curves.csv` and, of the runs in `plan`, `learning-curves.svg` and
-    /// `energy.svg`.
+    /// Writes `comparison.json`, `comparison.md`, `curves.csv` and, of the runs in `plan`, `learning-curves.svg`,
+    /// `energy.svg` and for familiarity detection `generalization.csv` and `generalization.svg`.
     pub fn write(&self, plan: &Plan, directory: &Path) -> Result<()> {
         let mut curves = String::from("cell,seed,update,env_steps,value\n");
         for run in &self.runs {
@@ -180,6 +180,9 @@ impl Comparison {
         for (name, contents) in files {
             let path = directory.join(name);
             fs::write(&path, contents).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        if let Some(curves) = GeneralizationCurves::of(plan)? {
+            curves.write(directory)?;
         }
         self.draw(plan, directory)
     }

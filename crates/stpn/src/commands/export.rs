@@ -1,0 +1,33 @@
+//! `stpn export`.
+
+use std::fs;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use stpn_agents::{Error, checkpoint};
+
+use super::eval;
+use crate::cli::ExportArguments;
+
+/// What is passed on beside the checkpoint: how the agent came to be.
+const FILES: [&str; 2] = ["config.toml", "metrics.jsonl"];
+
+/// Runs the command.
+pub fn run(arguments: &ExportArguments) -> Result<ExitCode> {
+    let checkpoints = arguments.run.join("checkpoints");
+    let found = if arguments.best {
+        let problem = || "names no best checkpoint: export without --best".to_string();
+        let missing = || Error::Checkpoint { path: checkpoints.join("best"), problem: problem() };
+        checkpoint::best(&checkpoints)?.ok_or_else(missing)?
+    } else {
+        eval::find(&arguments.run)?
+    };
+    let path = checkpoint::export(&found, &arguments.out.join("checkpoints"))?;
+    for name in FILES {
+        let (from, to) = (arguments.run.join(name), arguments.out.join(name));
+        fs::copy(&from, &to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
+    }
+    println!("exported      {} as {}", found.path.display(), path.display());
+    println!("evaluate with: stpn eval {}", arguments.out.display());
+    Ok(ExitCode::SUCCESS)
+}
