@@ -146,7 +146,8 @@ impl RolloutConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EvaluationConfig {
-    /// Updates between evaluations; 0 = none. With evaluations, the best checkpoint is the one that evaluates best.
+    /// Updates between evaluations; 0 = none. Beside update k, where it is due, the policy after k − 1 is evaluated.
+    /// With evaluations, the best checkpoint is the one that evaluates best.
     pub every: u64,
     /// Episodes of one evaluation, the same ones every time.
     pub episodes: usize,
@@ -161,7 +162,7 @@ impl Default for EvaluationConfig {
 }
 
 impl EvaluationConfig {
-    /// Whether there is an evaluation after that update.
+    /// Whether there is an evaluation beside that update.
     pub fn is_due(&self, update: u64) -> bool {
         self.every > 0 && update.is_multiple_of(self.every)
     }
