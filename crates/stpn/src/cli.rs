@@ -131,12 +131,14 @@ pub struct ResumeArguments {
 
 /// Arguments of `stpn export`.
 #[derive(Debug, Args)]
-#[command(after_help = "The result holds configuration, metrics and parameters; `stpn eval`, `play` and `report` take it, \
+#[command(
+    after_help = "The result holds configuration, metrics and parameters; `stpn eval`, `play` and `report` take it, \
 `resume` does not.
 
 Examples:
   stpn export runs/maze-small-stpn-seed1 my-agent
-  stpn export --best runs/cartpole-stpn-seed1 my-agent")]
+  stpn export --best runs/cartpole-stpn-seed1 my-agent"
+)]
 pub struct ExportArguments {
     /// The run's directory.
     #[arg(value_name = "RUN")]

@@ -159,7 +159,8 @@ fn reproduce(experiment: &Experiment, arguments: &ReproduceArguments, jobs: Jobs
         // Here and below: writing to a string cannot fail.
         let _ = write!(statement, " **Changed**: {}.", arguments.overrides.join(", "));
     }
-    let absent: Vec<&str> = published_cells.iter().filter(|cell| !cells.contains(cell)).map(CellName::as_str).collect();
+    let absent: Vec<&str> =
+        published_cells.iter().filter(|cell| !cells.contains(cell)).map(|cell| cell.as_str()).collect();
     if !absent.is_empty() {
         let _ = write!(statement, " **Not run**: {}.", absent.join(", "));
     }
@@ -181,13 +182,7 @@ fn reproduce(experiment: &Experiment, arguments: &ReproduceArguments, jobs: Jobs
 
 /// How long the runs are: as published, as asked, or as many updates, equal for all cells, as take the share of the
 /// budget. A plan made before is only ever lengthened, so that its runs can be continued.
-fn length(
-    plan: &Plan,
-    path: &Path,
-    arguments: &ReproduceArguments,
-    jobs: Jobs,
-    share: Option<f64>,
-) -> Result<Length> {
+fn length(plan: &Plan, path: &Path, arguments: &ReproduceArguments, jobs: Jobs, share: Option<f64>) -> Result<Length> {
     let published_updates = plan.runs.first().map_or(1, |run| run.config.training().updates);
     let earlier: Length =
         fs::read_to_string(path).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();

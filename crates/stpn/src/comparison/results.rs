@@ -12,6 +12,7 @@ use stpn_core::cells::CellName;
 
 use super::statistics::Mean;
 use super::{GeneralizationCurves, Plan, PlannedRun};
+use crate::machine::Provenance;
 use crate::progress::thousands;
 use crate::report::curves;
 use crate::report::runs::RunData;
@@ -174,7 +175,7 @@ impl Comparison {
         }
         let files = [
             ("comparison.json", serde_json::to_string_pretty(self)? + "\n"),
-            ("comparison.md", self.markdown()),
+            ("comparison.md", format!("{}\n{}.\n", self.markdown(), Provenance::here().line())),
             ("curves.csv", curves),
         ];
         for (name, contents) in files {
