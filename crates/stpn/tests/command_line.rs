@@ -214,7 +214,7 @@ fn an_environment_left_out_is_named_with_its_feature() {
         "check-env hopper",
         "bench envs --case hopper",
         "train hopper",
-        &format!("train pendulum --set env.name=hopper --run-dir {run}"),
+        &format!("train cartpole --set env.name=hopper --run-dir {run}"),
     ] {
         let refused = stpn(&line.split(' ').map(String::from).collect::<Vec<_>>());
         assert_eq!(refused.status.code(), Some(2), "{line}: {}", refused.error);
