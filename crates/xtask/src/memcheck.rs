@@ -1,4 +1,5 @@
-//! `cargo xtask memcheck`: the kernels' tests under valgrind, which knows AVX2 but hides AVX-512 from them.
+//! The kernels' tests under valgrind, which knows AVX2 but hides AVX-512 from them: all of them by
+//! `cargo xtask memcheck`, and by every `cargo xtask check` those that take seconds.
 
 use std::process::Command;
 
@@ -6,11 +7,34 @@ use anyhow::{Context, Result, bail};
 
 use crate::run::{install_debian, run as execute, succeeds};
 
-/// Test programs of `stpn-core` and the tests in them.
-const TESTS: [[&str; 3]; 2] = [["--lib", "", "kernels::"], ["--test", "fused", "instruction_sets_agree"]];
+/// A test program of `stpn-core`, and which of its tests run.
+#[derive(Clone, Copy)]
+struct Program {
+    target: &'static [&'static str],
+    tests: &'static [&'static str],
+}
 
-/// Runs them; an invalid read or write, or a decision that depends on memory never written, fails.
+/// What is short enough for every check: a kernel's whole way forward and back with every instruction set, and the
+/// parts that index by hand.
+const SHORT: [Program; 2] = [
+    Program { target: &["--test", "fused"], tests: &["instruction_sets_agree"] },
+    Program { target: &["--lib"], tests: &["kernels::aligned", "kernels::dense", "kernels::lanes", "kernels::linear"] },
+];
+
+/// Everything.
+const LONG: [Program; 2] = [SHORT[0], Program { target: &["--lib"], tests: &["kernels::"] }];
+
+/// Runs all of them; an invalid read or write, or a decision that depends on memory never written, fails.
 pub fn run() -> Result<()> {
+    LONG.iter().try_for_each(check)
+}
+
+/// Runs those that take seconds.
+pub fn short() -> Result<()> {
+    SHORT.iter().try_for_each(check)
+}
+
+fn check(program: &Program) -> Result<()> {
     if !cfg!(target_os = "linux") {
         bail!("memcheck needs valgrind, on Linux");
     }
@@ -18,17 +42,12 @@ pub fn run() -> Result<()> {
         install_debian(&["valgrind"])?;
     }
     let runner = format!("CARGO_TARGET_{}_RUNNER", host()?.to_uppercase().replace(['-', '.'], "_"));
-    for [kind, program, filter] in TESTS {
-        let mut command = Command::new("cargo");
-        command.env(&runner, "valgrind --quiet --error-exitcode=1 --leak-check=no");
-        command.args(["test", "--package", "stpn-core", kind]);
-        if !program.is_empty() {
-            command.arg(program);
-        }
-        // One thread more than the test's own: valgrind runs one at a time anyway.
-        execute(command.args([filter, "--", "--test-threads=1"]).env("RAYON_NUM_THREADS", "2"))?;
-    }
-    Ok(())
+    let mut command = Command::new("cargo");
+    command.env(&runner, "valgrind --quiet --error-exitcode=1 --leak-check=no");
+    // One thread more than the test's own: valgrind runs one at a time anyway.
+    command.env("RAYON_NUM_THREADS", "2");
+    command.args(["test", "--package", "stpn-core"]).args(program.target).arg("--").args(program.tests);
+    execute(command.arg("--test-threads=1"))
 }
 
 /// The triple of this machine.
