@@ -40,12 +40,12 @@ def slope(xs, ys):
 
 
 def longest_pause(samples):
-    """Longest time between two samples in which the event file had grown."""
+    """Longest time in which the event file did not grow."""
     longest, since = 0.0, samples[0]["time"]
     for before, after in zip(samples, samples[1:]):
         if after["event_bytes"] > before["event_bytes"]:
             longest, since = max(longest, after["time"] - since), after["time"]
-    return longest
+    return max(longest, samples[-1]["time"] - since)
 
 
 def main():
@@ -69,14 +69,15 @@ def main():
         while training.poll() is None:
             try:
                 samples.append(sample(training.pid, run))
-            except (FileNotFoundError, StopIteration):
+            except (OSError, StopIteration):  # it has ended
                 break
             if arguments.minutes and time.monotonic() - start > 60 * arguments.minutes:
                 training.send_signal(signal.SIGINT)
                 break
             time.sleep(1)
         code = training.wait()
-        updates = len((run / "metrics.jsonl").read_text().splitlines())
+        rows = (run / "metrics.jsonl").read_text().splitlines() if code in (0, 130) else []
+        updates = json.loads(rows[-1])["update"] if rows else 0
     assert code in (0, 130), f"the run failed with {code}"
     settled = samples[len(samples) // 10 :]
     seconds = [s["time"] for s in settled]

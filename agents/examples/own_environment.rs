@@ -4,9 +4,9 @@
 
 use std::sync::LazyLock;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::IgnoredAny};
 use stpn_agents::{Trainer, config::AgentConfig};
-use stpn_envs::{Action, Env, Error, ObservationMut, Result, Space, Step, state};
+use stpn_envs::{Action, Env, Error, ObservationMut, Result, Space, Step, custom, state};
 use stpn_random::Stream;
 
 static SYMBOLS: LazyLock<Space> = LazyLock::new(|| Space::boxed(0.0, 1.0, [3]));
@@ -38,16 +38,17 @@ impl Env for Echo {
 }
 
 const CONFIG: &str = "training.updates = 600
-env.name = 'memory' # takes no part
+env = { name = 'custom', id = 'echo' }
 rollout = { environments = 32, steps = 20 }
 policy = { hidden = 16, cell.kind = 'stpn' }
 algorithm = { name = 'a2c', gamma = 0.5, entropy_coefficient = 0.01 }
 optimizer = { learning_rate = 1e-2, max_grad_norm = 1.0 }";
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
+    // Settings of its own would be a type that reads `env.options`.
+    custom::register("echo", |_: IgnoredAny| Ok(Echo(Stream::from_seed(0), [0; 2], 0)))?;
     let config: AgentConfig = toml::from_str(CONFIG)?;
-    let make = |_| -> Result<Box<dyn Env>> { Ok(Box::new(Echo(Stream::from_seed(0), [0; 2], 0))) };
-    let mut trainer = Trainer::with_environments(&config, make)?;
+    let mut trainer = Trainer::new(&config)?;
     for _ in 0..config.training.updates {
         trainer.update()?;
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use stpn_envs::EnvConfig;
+use stpn_envs::registry::missing_feature;
 
 use crate::algorithms::AlgorithmConfig;
 use crate::optimizer::AdamConfig;
@@ -145,7 +146,8 @@ impl RolloutConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct EvaluationConfig {
-    /// Updates between evaluations; 0 = none. With evaluations, the best checkpoint is the one that evaluates best.
+    /// Updates between evaluations; 0 = none. Beside update k, where it is due, the policy after k − 1 is evaluated.
+    /// With evaluations, the best checkpoint is the one that evaluates best.
     pub every: u64,
     /// Episodes of one evaluation, the same ones every time.
     pub episodes: usize,
@@ -160,7 +162,7 @@ impl Default for EvaluationConfig {
 }
 
 impl EvaluationConfig {
-    /// Whether there is an evaluation after that update.
+    /// Whether there is an evaluation beside that update.
     pub fn is_due(&self, update: u64) -> bool {
         self.every > 0 && update.is_multiple_of(self.every)
     }
@@ -242,7 +244,7 @@ impl RunConfig {
 
 impl RunConfig {
     /// Name of the environment or of the supervised task.
-    pub fn experiment(&self) -> &'static str {
+    pub fn experiment(&self) -> &str {
         match self {
             Self::Agent(config) => config.env.name(),
             Self::Supervised(config) => config.task.name(),
@@ -297,7 +299,14 @@ impl RunConfig {
     pub fn from_table(table: toml::Table) -> Result<Self> {
         let config = match (table.contains_key("task"), table.contains_key("env")) {
             (true, false) => Self::Supervised(read(table)?),
-            (false, true) => Self::Agent(read(table)?),
+            (false, true) => {
+                // Asked first: to the reader, what this build leaves out does not exist.
+                let name = table.get("env").and_then(|env| env.get("name")).and_then(toml::Value::as_str);
+                if let Some((name, feature)) = name.and_then(|name| Some((name, missing_feature(name)?))) {
+                    return Err(stpn_envs::Error::NotBuilt { name: name.into(), feature }.into());
+                }
+                Self::Agent(read(table)?)
+            }
             (true, true) => return Err(Error::config("task", "excludes `env`: a run has one of the two")),
             (false, false) => return Err(Error::config("env", "is missing (or `task`, for a supervised task)")),
         };

@@ -15,6 +15,7 @@ pub mod config;
 pub mod episode;
 pub mod error;
 pub mod evaluation;
+pub mod evaluator;
 #[doc(hidden)]
 pub mod hostile;
 pub mod learner;

@@ -17,7 +17,7 @@ use crate::metrics::Metrics;
 use crate::supervised::test::Generalization;
 use crate::supervised::{self, TestReport};
 use crate::trainer::SavedTrainer;
-use crate::training::{Training, training_on};
+use crate::training::{Best, Training, training_on};
 use crate::{Error, Result};
 
 /// A run in progress.
@@ -295,7 +295,7 @@ impl Run {
                 Ok(metrics) => metrics,
                 Err(error) => {
                     // The failure that matters is the update's.
-                    if let Err(error) = self.save_last_good() {
+                    if let Err(error) = self.keep_last_good(false) {
                         tracing::warn!("{error}");
                     }
                     return Err(error);
@@ -305,8 +305,11 @@ impl Run {
             self.log(&metrics);
             let due = self.training.progress().update.is_multiple_of(self.config.checkpoint().every);
             let best = self.training.note_best(due);
-            if due || best {
-                self.checkpoint(best)?;
+            if best == Some(Best::Before) {
+                self.keep_last_good(true)?;
+            }
+            if due || best == Some(Best::Present) {
+                self.checkpoint(best == Some(Best::Present))?;
             }
             let stop = observe(self.training.as_ref(), &metrics).is_break();
             if any(self.ranks.as_ref(), stop) {
@@ -374,13 +377,18 @@ impl Run {
         self.write(&saved, best)
     }
 
-    /// Checkpoints the state before the update that failed.
-    fn save_last_good(&mut self) -> Result<()> {
+    /// Checkpoints the state before the last update, or the one that failed, where that has not been done.
+    fn keep_last_good(&mut self, best: bool) -> Result<()> {
         let saved = self.training.last_good();
-        if self.checkpointed == Some(saved.progress.update) {
-            return Ok(());
+        let update = saved.progress.update;
+        match self.checkpointed == Some(update) {
+            false => self.write(&saved, best),
+            true if best => {
+                checkpoint::point_best(&self.directory.join("checkpoints"), &self.config, update, self.ranks.as_ref())
+                    .map_err(|error| not_saved(&self.directory, update, error))
+            }
+            true => Ok(()),
         }
-        self.write(&saved, false)
     }
 
     fn write(&mut self, saved: &SavedTrainer, best: bool) -> Result<()> {

@@ -7,14 +7,15 @@ use std::time::Instant;
 use candle_core::{DType, Device};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use stpn_envs::vector::Maker;
 use stpn_envs::{Env, VectorEnv};
-use stpn_random::{Purpose, Stream};
 
 use crate::advantage::{Advantages, generalized_advantages};
 use crate::algorithms::{AlgorithmConfig, Experience, Moment, PpoState, a2c, ppo};
 use crate::collective::{Collective, Exchange, Local, agree};
 use crate::config::AgentConfig;
-use crate::evaluation::{EvaluationOptions, Subject, energy_mask, evaluate};
+use crate::evaluation::energy_mask;
+use crate::evaluator::{Evaluator, MEAN_RETURN};
 use crate::learner::Learner;
 use crate::metrics::Metrics;
 use crate::optimizer::Adam;
@@ -22,7 +23,7 @@ use crate::policy::ActorCritic;
 use crate::rollout::worker::{EnergySampling, SavedWorker};
 use crate::rollout::{FailureWatch, Fragment, Normalization, Worker};
 use crate::statistics::Moments;
-use crate::training::OnHang;
+use crate::training::{Best, OnHang};
 use crate::{Error, Result};
 
 /// Updates whose mean returns make up `charts/episodic_return_recent`.
@@ -31,9 +32,6 @@ const RECENT_UPDATES: usize = 50;
 /// Steps whose advantages one thread computes at least.
 const ADVANTAGE_STEPS: usize = 1 << 13;
 
-/// [`stpn_envs::vector::MakeEnv`] that a trainer can keep.
-type SharedMakeEnv = dyn Fn(usize) -> stpn_envs::Result<Box<dyn Env>> + Send + Sync;
-
 /// An agent under training, between two updates.
 pub struct Trainer {
     config: AgentConfig,
@@ -41,12 +39,12 @@ pub struct Trainer {
     workers: Vec<Worker>,
     failures: FailureWatch,
     progress: Progress,
-    /// Mean return of the evaluation after the last update, where one was due.
+    /// Where there are evaluations.
+    evaluator: Option<Evaluator>,
+    /// Mean return of the evaluation beside the last update, where one was due.
     evaluated: Option<f64>,
     /// The processes that train this agent together.
     exchange: Exchange,
-    /// Makes environments for evaluation.
-    make: Arc<SharedMakeEnv>,
     /// Everything as it was before the update that runs or ran last.
     before: SavedTrainer,
 }
@@ -156,7 +154,7 @@ impl Trainer {
         config.algorithm.check_distribution(policy.distribution())?;
         let input_mask = energy_mask(&config.log.energy_skip_inputs, policy.cell().input_size())?;
         let failures = FailureWatch::new(rollout, envs.groups());
-        let make: Arc<SharedMakeEnv> = Arc::new(make);
+        let make: Maker = Arc::new(make);
         let workers = envs
             .into_groups()
             .into_iter()
@@ -180,9 +178,9 @@ impl Trainer {
             learner: Learner::new(policy, &config.optimizer)?,
             workers,
             progress,
+            evaluator: (config.evaluation.every > 0).then(|| Evaluator::new(config, make)).transpose()?,
             evaluated: None,
             exchange: Exchange::new(collective, rollout.canonical_sums),
-            make,
             failures,
             config: config.clone(),
         };
@@ -213,13 +211,30 @@ impl Trainer {
         &self.workers
     }
 
-    /// One update: a rollout of every environment, then learning from it.
+    /// One update: a rollout of every environment, then learning from it. Beside it, where an evaluation is due, that of
+    /// the policy before this update, which collects the rollout.
     ///
     /// # Errors
     /// Fails where an environment does or numbers stop being finite; [`Trainer::last_good`] is then the state before
     /// this update.
     pub fn update(&mut self) -> Result<Metrics> {
         self.remember()?;
+        let due = self.config.evaluation.is_due(self.progress.update + 1);
+        // Taken out for the update's time, so that each has what it works on to itself.
+        let Some(mut evaluator) = self.evaluator.take_if(|_| due) else { return self.advance() };
+        let loaded = evaluator.load(&self.before);
+        // On the pool's threads like everything else: with one of them, the evaluation is done after the update.
+        let (metrics, evaluation) = rayon::join(|| self.advance(), || loaded.and_then(|()| evaluator.evaluate()));
+        self.evaluator = Some(evaluator);
+        let mut metrics = metrics?;
+        let evaluation = agree(self.exchange.collective(), evaluation)?;
+        self.evaluated = evaluation.get(MEAN_RETURN);
+        metrics.extend(&evaluation);
+        Ok(metrics)
+    }
+
+    /// The update itself.
+    fn advance(&mut self) -> Result<Metrics> {
         let (start, exchanged) = (Instant::now(), self.exchange.collective().seconds());
         let (policy, normalization) = (self.learner.prepare()?, &self.progress.normalization);
         let workers = &mut self.workers;
@@ -252,10 +267,6 @@ impl Trainer {
         }
         self.count(&mut metrics);
         let learned = Instant::now();
-        if self.config.evaluation.is_due(at.update) {
-            self.evaluate(&mut metrics)?;
-            metrics.set("time/evaluation_seconds", learned.elapsed().as_secs_f64());
-        }
 
         let (rollout, total) = ((collected - start).as_secs_f64(), (learned - start).as_secs_f64());
         let steps = self.steps_per_update() as f64;
@@ -295,26 +306,6 @@ impl Trainer {
                 ppo::update(config, state, learner, workers, &advantages, &self.exchange, (learning_rate, at))
             }
         }
-    }
-
-    /// Measures the present policy on episodes of its own: the same ones every time, of other streams than training's.
-    fn evaluate(&mut self, metrics: &mut Metrics) -> Result<()> {
-        let evaluation = &self.config.evaluation;
-        let options = EvaluationOptions {
-            episodes: evaluation.episodes,
-            // Not the run's seed itself, so that `stpn eval --seed` with that seed meets other episodes.
-            seed: Stream::new(self.config.seed, Purpose::Evaluation, 1).next_u64(),
-            deterministic: evaluation.deterministic,
-            energy_skip_inputs: self.config.log.energy_skip_inputs.clone(),
-        };
-        let policy = self.learner.prepare()?;
-        let subject = Subject { policy: &policy, normalization: &self.progress.normalization };
-        let result = evaluate(self.make.as_ref(), Some(&subject), &options)?;
-        metrics.set("eval/episodic_return", result.mean_return());
-        metrics.set("eval/episodic_return_std", result.std_return());
-        metrics.set("eval/episodic_length", result.mean_length());
-        self.evaluated = Some(result.mean_return());
-        Ok(())
     }
 
     /// Keeps the state before an update, so that a failing one can be undone.
@@ -396,18 +387,16 @@ impl Trainer {
         }
     }
 
-    /// True, and remembered, where the policy is the best so far: in the evaluation after the last update where there
-    /// are evaluations, else by its recent return at a checkpoint that is `due`.
-    pub fn note_best(&mut self, due: bool) -> bool {
-        let mean = match self.config.evaluation.every {
-            0 => self.progress.recent_return().filter(|_| due),
-            _ => self.evaluated,
+    /// Which state is the best so far, remembered: the one before the last update, where the evaluation beside it was
+    /// the best; without evaluations the present one, where its recent return is the best at a checkpoint that is `due`.
+    pub fn note_best(&mut self, due: bool) -> Option<Best> {
+        let (mean, best) = match &self.evaluator {
+            None => (self.progress.recent_return().filter(|_| due), Best::Present),
+            Some(_) => (self.evaluated, Best::Before),
         };
-        let better = mean.is_some_and(|mean| self.progress.best_return.is_none_or(|best| mean > best));
-        if better {
-            self.progress.best_return = mean;
-        }
-        better
+        mean.filter(|&mean| self.progress.best_return.is_none_or(|best| mean > best))?;
+        self.progress.best_return = mean;
+        Some(best)
     }
 
     /// Everything needed to continue from here.

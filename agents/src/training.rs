@@ -12,6 +12,15 @@ use crate::{Error, Result, RunConfig};
 /// Called from another thread where an environment hangs, with the state before the update that is under way.
 pub type OnHang = Arc<dyn Fn(&SavedTrainer, Error) + Send + Sync>;
 
+/// A state that is better than all others so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Best {
+    /// The state after the last update.
+    Present,
+    /// The state before the last update, [`Training::last_good`]: it was evaluated beside it.
+    Before,
+}
+
 /// A training, between two updates.
 pub trait Training: Send {
     /// How far it has come.
@@ -30,9 +39,9 @@ pub trait Training: Send {
     /// this update.
     fn update(&mut self) -> Result<Metrics>;
 
-    /// True, and remembered, where this is the best state so far, to be checkpointed as such. `due`: a checkpoint is
-    /// written anyhow.
-    fn note_best(&mut self, due: bool) -> bool;
+    /// Which state, if any, proved in the last update to be the best so far, to be checkpointed as such; it is
+    /// remembered. `due`: a checkpoint of the present one is written anyhow.
+    fn note_best(&mut self, due: bool) -> Option<Best>;
 
     /// Where each parameter lies in flat buffers.
     fn layout(&self) -> &FlatLayout;
@@ -43,7 +52,7 @@ pub trait Training: Send {
     /// Fails where an environment cannot be saved.
     fn save(&mut self) -> Result<SavedTrainer>;
 
-    /// Everything needed to continue from before the update that failed.
+    /// Everything needed to continue from before the last update, or the one that failed.
     fn last_good(&self) -> SavedTrainer;
 
     /// Continues from a saved state of the same configuration.
@@ -108,7 +117,7 @@ impl Training for Trainer {
         Self::update(self)
     }
 
-    fn note_best(&mut self, due: bool) -> bool {
+    fn note_best(&mut self, due: bool) -> Option<Best> {
         Self::note_best(self, due)
     }
 

@@ -2,14 +2,20 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use std::ops::ControlFlow;
+
 use candle_core::{DType, Device};
 use stpn_agents::evaluation::{EvaluationOptions, Subject, evaluate};
+use stpn_agents::optimizer::Schedule;
 use stpn_agents::policy::PolicyConfig;
 use stpn_agents::policy::encoder::ObservationRef;
 use stpn_agents::policy::inference::PreparedPolicy;
 use stpn_agents::rollout::Normalization;
+use stpn_agents::run::Run;
 use stpn_agents::trainer::SavedTrainer;
-use stpn_agents::{ActorCritic, AgentConfig, Metrics, RunConfig, Trainer};
+use stpn_agents::training::Best;
+use stpn_agents::{ActorCritic, AgentConfig, Metrics, RunConfig, Trainer, Training, checkpoint};
+use stpn_core::Kernel;
 use stpn_core::cells::CellName;
 use stpn_envs::vector::{Actions, Transition};
 use stpn_envs::{Action, Env, EnvConfig, EnvGroup, ObservationMut, Space, Step, state};
@@ -52,7 +58,7 @@ fn assert_resumes(config: &AgentConfig, make: impl Fn() -> Trainer) {
         let saved: SavedTrainer = first.save().unwrap();
         let mut second = make();
         second.restore(saved).unwrap();
-        assert_eq!(train(&mut second, 4 - stop, 2), metrics[stop..], "{:?} after {stop}", config.policy.cell);
+        assert_eq!(train(&mut second, 4 - stop, 3), metrics[stop..], "{:?} after {stop}", config.policy.cell);
         assert!(second.save().unwrap() == whole.save().unwrap(), "{:?} after {stop}", config.policy.cell);
     }
 }
@@ -89,17 +95,89 @@ fn evaluation_does_not_disturb_training() {
     assert!(one.save().unwrap() == other.save().unwrap());
 }
 
+/// What the trainer's present policy gives in the episodes of its evaluations.
+fn evaluated_by_hand(trainer: &Trainer) -> [f64; 3] {
+    let (config, policy) = (trainer.config(), trainer.learner().prepare().unwrap());
+    let subject = Subject { policy: &policy, normalization: &trainer.progress().normalization };
+    let seed = Stream::new(config.seed, Purpose::Evaluation, 1).next_u64();
+    let result =
+        evaluate(&|_| config.env.make(), Some(&subject), &EvaluationOptions { seed, ..options(3, false) }).unwrap();
+    [result.mean_return(), result.std_return(), result.mean_length()]
+}
+
+fn logged_evaluation(metrics: &Metrics) -> Option<[f64; 3]> {
+    let names = ["eval/episodic_return", "eval/episodic_return_std", "eval/episodic_length"];
+    let [Some(mean), Some(std), Some(length)] = names.map(|name| metrics.get(name)) else { return None };
+    Some([mean, std, length])
+}
+
 #[test]
-fn the_best_checkpoint_is_that_of_the_best_evaluation() {
+fn what_is_evaluated_beside_an_update_is_the_policy_before_it() {
+    for kernel in [Kernel::Auto, Kernel::Composed] {
+        let mut config = config("cartpole-masked", "stpn", PPO);
+        // The composed path reads the network's own tensors, which the update changes meanwhile.
+        config.policy.kernel = kernel;
+        let mut trainer = Trainer::new(&config).unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+        for update in 1..=4 {
+            let before = evaluated_by_hand(&trainer);
+            let metrics = pool.install(|| trainer.update()).unwrap();
+            let logged = logged_evaluation(&metrics);
+            assert_eq!(logged, (update % 2 == 0).then_some(before), "{kernel:?}, update {update}");
+            assert_ne!(logged, Some(evaluated_by_hand(&trainer)), "{kernel:?}, update {update}");
+        }
+    }
+}
+
+#[test]
+fn the_best_state_is_that_of_the_best_evaluation() {
     let config = config("cartpole", "stpn", &PPO.replace("every = 2", "every = 1"));
     let mut trainer = Trainer::new(&config).unwrap();
     let mut best = f64::NEG_INFINITY;
     for _ in 0..6 {
-        let metrics = trainer.update().unwrap();
-        let mean = metrics.get("eval/episodic_return").unwrap();
-        assert_eq!(trainer.note_best(false), mean > best);
+        let mean = trainer.update().unwrap().get("eval/episodic_return").unwrap();
+        assert_eq!(trainer.note_best(true), (mean > best).then_some(Best::Before));
         best = best.max(mean);
         assert_eq!(trainer.progress().best_return, Some(best));
+    }
+}
+
+#[test]
+fn the_best_checkpoint_is_of_the_policy_that_was_evaluated() {
+    // Checkpoints at other updates than evaluations, and at all of them.
+    for (checkpoints, stops) in [(100, [6, 12]), (1, [5, 12])] {
+        let settings = format!("[checkpoint]\nevery = {checkpoints}\nkeep = 1\n{PPO}");
+        let mut config = config("cartpole", "lstm", &settings.replace("kl_penalty = {}\n", ""));
+        config.optimizer.learning_rate = Schedule::Constant(0.02);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("run");
+        let mut best: Option<(f64, u64)> = None;
+        for stop in stops {
+            config.training.updates = stop;
+            let run_config = RunConfig::Agent(config.clone());
+            let mut run = match stop == stops[0] {
+                true => Run::start(&run_config, &path, "test").unwrap(),
+                false => Run::resume(&path, |config| *config = run_config).unwrap().0,
+            };
+            let observe = |training: &dyn Training, metrics: &Metrics| {
+                let mean = metrics.get("eval/episodic_return");
+                if let Some(mean) = mean.filter(|&mean| best.is_none_or(|(best, _)| mean > best)) {
+                    best = Some((mean, training.progress().update - 1));
+                }
+                ControlFlow::Continue(())
+            };
+            run.train(observe).unwrap();
+        }
+        let (mean, update) = best.unwrap();
+        assert!(update > 1, "no later policy is better than the first: the test shows nothing");
+        let saved = checkpoint::best(&path.join("checkpoints")).unwrap().unwrap();
+        assert_eq!(saved.progress.update, update);
+        let mut trainer = Trainer::new(&config).unwrap();
+        let state = saved.trainer(trainer.learner().layout()).unwrap();
+        trainer.restore(state).unwrap();
+        assert_eq!(evaluated_by_hand(&trainer)[0], mean);
+        let names = checkpoint::read::directory_names(&path.join("checkpoints")).unwrap();
+        assert_eq!(names, [checkpoint::directory_name(update), checkpoint::directory_name(12)], "and no other is kept");
     }
 }
 

@@ -26,6 +26,30 @@ pub enum Error {
         known: String,
     },
 
+    /// An environment that this build leaves out.
+    #[error(
+        "the environment `{name}` needs a program built with `--features {feature}`: `cargo xtask setup`, then `cargo \
+         build --release --features {feature}`"
+    )]
+    NotBuilt {
+        /// The name asked for.
+        name: String,
+        /// The cargo feature.
+        feature: &'static str,
+    },
+
+    /// An environment of one's own that this process does not know.
+    #[error(
+        "no environment is registered as `{id}` (env.id); registered are: {registered}. The program that trains or \
+         resumes it calls `stpn_envs::custom::register` before"
+    )]
+    Unregistered {
+        /// The name asked for.
+        id: String,
+        /// The names there are.
+        registered: String,
+    },
+
     /// An action outside the action space.
     #[error("action {action} is not in the action space {space}")]
     Action {

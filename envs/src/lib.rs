@@ -87,6 +87,7 @@
 pub mod atari;
 pub mod check_env;
 pub mod classic;
+pub mod custom;
 pub mod env;
 pub mod error;
 #[cfg(feature = "gymnasium-rs")]

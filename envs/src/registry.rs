@@ -2,13 +2,14 @@
 //!
 //! An environment is added in four places of this file, all next to each other: a variant of [`EnvConfig`], an entry
 //! of [`ENVIRONMENTS`], and an arm of [`EnvConfig::name`] and [`EnvConfig::make`]. One that needs a native library
-//! goes behind a cargo feature in each of the four.
+//! goes behind a cargo feature in each of the four, with its name in the table below them.
 
 use serde::{Deserialize, Serialize};
 
 use crate::classic::{
     AcrobotConfig, CartPoleConfig, Memory, MemoryConfig, MountainCarConfig, MountainCarContinuousConfig, PendulumConfig,
 };
+use crate::custom::{self, CustomConfig};
 use crate::maze::{Maze, MazeConfig};
 #[cfg(feature = "mujoco")]
 use crate::mujoco::{
@@ -44,6 +45,8 @@ pub enum EnvConfig {
     Acrobot(AcrobotConfig),
     /// [`crate::classic::Memory`]
     Memory(MemoryConfig),
+    /// [`crate::custom`]: one that this process has registered
+    Custom(CustomConfig),
     /// [`crate::atari`]
     #[cfg(feature = "atari")]
     Atari(crate::atari::AtariConfig),
@@ -200,21 +203,55 @@ pub const ENVIRONMENTS: &[Entry] = &[
     },
 ];
 
+/// Environments behind a cargo feature.
+const FEATURES: [(&str, bool, &[&str]); 2] = [
+    ("atari", cfg!(feature = "atari"), &["atari"]),
+    (
+        "mujoco",
+        cfg!(feature = "mujoco"),
+        &[
+            "inverted-pendulum",
+            "inverted-double-pendulum",
+            "hopper",
+            "half-cheetah",
+            "walker2d",
+            "ant",
+            "humanoid",
+            "reacher",
+            "swimmer",
+            "pusher",
+        ],
+    ),
+];
+
+/// The cargo feature that the environment of that name needs, where this build is without it.
+pub fn missing_feature(name: &str) -> Option<&'static str> {
+    let behind = FEATURES.iter().find(|(_, _, names)| names.contains(&name));
+    behind.filter(|(_, built, _)| !built).map(|&(feature, ..)| feature)
+}
+
 impl EnvConfig {
-    /// The environment of that name with its default settings.
+    /// The environment of that name with its default settings, one that was registered ([`crate::custom`]) included.
     ///
     /// # Errors
-    /// [`Error::UnknownEnvironment`] with the names there are.
+    /// [`Error::UnknownEnvironment`] with the names there are, [`Error::NotBuilt`] for one that needs a cargo feature.
     pub fn from_name(name: &str) -> Result<Self> {
-        let entry = ENVIRONMENTS.iter().find(|entry| entry.name == name);
-        entry.map(|entry| (entry.default)()).ok_or_else(|| Error::UnknownEnvironment {
-            name: name.into(),
-            known: ENVIRONMENTS.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", "),
-        })
+        if let Some(entry) = ENVIRONMENTS.iter().find(|entry| entry.name == name) {
+            return Ok((entry.default)());
+        }
+        let registered = custom::registered();
+        if registered.iter().any(|id| id == name) {
+            return Ok(Self::Custom(CustomConfig::new(name)));
+        }
+        if let Some(feature) = missing_feature(name) {
+            return Err(Error::NotBuilt { name: name.into(), feature });
+        }
+        let known = ENVIRONMENTS.iter().map(|entry| entry.name).chain(registered.iter().map(String::as_str));
+        Err(Error::UnknownEnvironment { name: name.into(), known: known.collect::<Vec<_>>().join(", ") })
     }
 
-    /// Its name.
-    pub fn name(&self) -> &'static str {
+    /// Its name; of a registered environment the one it was registered under.
+    pub fn name(&self) -> &str {
         match self {
             Self::Maze(_) => "maze",
             Self::Cartpole(_) => "cartpole",
@@ -224,6 +261,7 @@ impl EnvConfig {
             Self::MountainCarContinuous(_) => "mountain-car-continuous",
             Self::Acrobot(_) => "acrobot",
             Self::Memory(_) => "memory",
+            Self::Custom(config) => &config.id,
             #[cfg(feature = "atari")]
             Self::Atari(_) => "atari",
             #[cfg(feature = "mujoco")]
@@ -263,6 +301,7 @@ impl EnvConfig {
             Self::MountainCarContinuous(config) => Box::new(config.make()?),
             Self::Acrobot(config) => Box::new(config.make()?),
             Self::Memory(config) => Box::new(Memory::new(config.clone())?),
+            Self::Custom(config) => config.make()?,
             #[cfg(feature = "atari")]
             Self::Atari(config) => config.make()?,
             #[cfg(feature = "mujoco")]
@@ -325,6 +364,24 @@ mod tests {
         assert!(error.contains("`labyrinth`") && error.contains("`maze`"), "{error}");
         let error = refused(r#"{"name": "maze", "sise": 9}"#);
         assert!(error.contains("`sise`") && error.contains("`size`"), "{error}");
+    }
+
+    #[test]
+    fn environments_behind_a_feature_are_there_or_named_with_it() {
+        for (feature, built, names) in FEATURES {
+            for name in names {
+                match EnvConfig::from_name(name) {
+                    Ok(_) => assert!(built && missing_feature(name).is_none(), "{name}"),
+                    Err(error) => {
+                        let error = error.to_string();
+                        assert!(!built && error.contains(&format!("--features {feature}`")), "{error}");
+                    }
+                }
+            }
+        }
+        let behind = |name: &str| FEATURES.iter().any(|(_, _, names)| names.contains(&name));
+        let plain = ENVIRONMENTS.iter().filter(|entry| !behind(entry.name)).count();
+        assert_eq!(plain, 8, "an environment behind a feature is missing in FEATURES");
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub mod tensors;
 pub mod write;
 
 pub use read::{Checkpoint, best, newest, read, read_shard};
-pub use write::{write, write_on_ranks};
+pub use write::{point_best, write, write_on_ranks};
 
 /// Version of the on-disk format.
 pub const FORMAT: u32 = 2;

@@ -55,6 +55,20 @@ pub fn write_on_ranks(
     agree(ranks, target)
 }
 
+/// Moves `best` to the checkpoint after `update`, which is there already, and removes what is then of no use.
+///
+/// # Errors
+/// [`Error::Io`]; on every rank where it fails on the first.
+pub fn point_best(directory: &Path, config: &RunConfig, update: u64, ranks: &dyn Collective) -> Result<()> {
+    let moved = match ranks.is_root() {
+        true => {
+            point(directory, "best", &directory_name(update)).and_then(|()| prune(directory, config.checkpoint().keep))
+        }
+        false => Ok(()),
+    };
+    agree(ranks, moved)
+}
+
 fn commit(
     staging: Staging,
     directory: &Path,

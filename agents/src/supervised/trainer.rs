@@ -17,7 +17,7 @@ use crate::logging::Histogram;
 use crate::metrics::Metrics;
 use crate::optimizer::{Adam, FlatLayout};
 use crate::trainer::{Progress, SavedTrainer, Validation};
-use crate::training::{Training, parameter_histograms};
+use crate::training::{Best, Training, parameter_histograms};
 
 /// Validation sequences in which energy is measured, and how many of their steps: far below 5 % of an epoch.
 const ENERGY_SEQUENCES: usize = 1000;
@@ -179,13 +179,11 @@ impl Training for SupervisedTrainer {
         Ok(metrics)
     }
 
-    fn note_best(&mut self, _due: bool) -> bool {
-        let Some(accuracy) = self.validated.take() else { return false };
-        let better = self.progress.best_validation.is_none_or(|best| accuracy > best.accuracy);
-        if better {
-            self.progress.best_validation = Some(Validation { accuracy, update: self.progress.update });
-        }
-        better
+    fn note_best(&mut self, _due: bool) -> Option<Best> {
+        let best = self.progress.best_validation;
+        let accuracy = self.validated.take().filter(|&it| best.is_none_or(|best| it > best.accuracy))?;
+        self.progress.best_validation = Some(Validation { accuracy, update: self.progress.update });
+        Some(Best::Present)
     }
 
     fn layout(&self) -> &FlatLayout {
@@ -272,7 +270,7 @@ mod tests {
         let mut epochs = 0;
         while !trainer.finished() {
             trainer.update().unwrap();
-            assert_eq!(trainer.note_best(false), epochs == 0, "nothing is learned");
+            assert_eq!(trainer.note_best(false).is_some(), epochs == 0, "nothing is learned");
             epochs += 1;
         }
         assert_eq!(epochs, 3, "one epoch and two of patience");

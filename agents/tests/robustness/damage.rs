@@ -5,7 +5,7 @@ use std::path::Path;
 
 use stpn_agents::Error;
 use stpn_agents::checkpoint::manifest::{MANIFEST, Manifest};
-use stpn_agents::checkpoint::{self, Checkpoint, directory_name};
+use stpn_agents::checkpoint::{self, Checkpoint, FORMAT, directory_name};
 
 use crate::small;
 
@@ -137,11 +137,18 @@ fn a_bit_flipped_anywhere_in_the_manifest_changes_nothing_that_is_used() {
 fn a_checkpoint_of_another_format_ends_the_search_by_name() {
     each(|checkpoints| {
         let manifest = checkpoints.join(directory_name(3)).join(MANIFEST);
-        fs::write(&manifest, r#"{"format": 99, "stpn": "7.0.0", "shards": [1, 2]}"#).unwrap();
-        let error = checkpoint::newest(checkpoints).unwrap_err();
-        assert!(matches!(error, Error::Format { found: 99, .. }), "{error}");
-        let error = error.to_string();
-        assert!(error.contains("format 99 (written by stpn 7.0.0)") && error.contains("manifest.json"), "{error}");
+        for (version, stpn) in [(1, "0.0.9"), (99, "7.0.0")] {
+            let text = format!(r#"{{"format": {version}, "stpn": "{stpn}", "shards": [1, 2]}}"#);
+            fs::write(&manifest, text).unwrap();
+            let error = checkpoint::newest(checkpoints).unwrap_err();
+            assert!(matches!(error, Error::Format { found, .. } if found == version), "{error}");
+            let error = error.to_string();
+            let found = format!("has format {version} (written by stpn {stpn})");
+            let remedy = format!("this stpn reads format {FORMAT}: use the stpn that wrote it");
+            for said in [manifest.to_str().unwrap(), &found, &remedy] {
+                assert!(error.contains(said), "no `{said}` in: {error}");
+            }
+        }
     });
 }
 

@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
 mod damage;
+mod random_damage;
 mod sick;
 mod small;

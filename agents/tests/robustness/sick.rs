@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 use stpn_agents::config::EnvFailure;
@@ -40,6 +41,15 @@ struct State {
 }
 
 impl Sick {
+    fn new(fault: Option<(Fault, u64)>) -> Self {
+        Self {
+            fault,
+            observation_space: Space::boxed(0.0, 1.0, [2]),
+            action_space: Space::discrete(2),
+            state: State { stream: Stream::from_seed(0), steps: 0 },
+        }
+    }
+
     fn observe(&mut self, observation: ObservationMut<'_>) -> stpn_envs::Result<()> {
         observation.f32(2)?.fill_with(|| self.state.stream.unit() as f32);
         Ok(())
@@ -89,16 +99,23 @@ impl Env for Sick {
     }
 }
 
-/// Trains in four environments, of which number 1 has this fault in its `at`-th step.
+/// Trains in environments, of which number 1 has this fault in its `at`-th step.
 fn sick(fault: Fault, at: u64) -> impl Fn(&RunConfig) -> stpn_agents::Result<Box<dyn Training>> {
     move |config| {
         let make = move |index| -> stpn_envs::Result<Box<dyn Env>> {
-            Ok(Box::new(Sick {
-                fault: (index == 1).then_some((fault, at)),
-                observation_space: Space::boxed(0.0, 1.0, [2]),
-                action_space: Space::discrete(2),
-                state: State { stream: Stream::from_seed(0), steps: 0 },
-            }))
+            Ok(Box::new(Sick::new((index == 1).then_some((fault, at)))))
+        };
+        Ok(Box::new(Trainer::with_environments(config.agent()?, make)?))
+    }
+}
+
+/// Trains in environments that are well and evaluates in ones of which number 1 has this fault.
+fn sick_in_evaluation(fault: Fault, at: u64) -> impl Fn(&RunConfig) -> stpn_agents::Result<Box<dyn Training>> {
+    move |config| {
+        let trained = AtomicBool::new(false);
+        let make = move |index| -> stpn_envs::Result<Box<dyn Env>> {
+            let evaluated = index == 1 && trained.fetch_or(true, Ordering::Relaxed);
+            Ok(Box::new(Sick::new(evaluated.then_some((fault, at)))))
         };
         Ok(Box::new(Trainer::with_environments(config.agent()?, make)?))
     }
@@ -162,6 +179,26 @@ fn a_sick_environment_stops_the_run_with_a_checkpoint_of_the_state_before() {
         assert_eq!(saved.progress.update, 2, "the failing update is undone");
         assert!(continue_healed(&run) == undisturbed, "{fault:?}: continues as if nothing had been");
     }
+}
+
+#[test]
+fn an_evaluation_that_fails_stops_the_run_with_a_checkpoint_of_the_policy_it_evaluated() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut config = config(EnvFailure::Stop, 0);
+    let RunConfig::Agent(agent) = &mut config else { panic!("an agent's") };
+    (agent.evaluation.every, agent.evaluation.episodes) = (3, 4);
+    let path = directory.path().join("undisturbed");
+    train(&mut start(&path, &config, Fault::None, 0)).unwrap();
+    let undisturbed = last(&path);
+    let path = directory.path().join("run");
+    let mut run = Run::start_with(&config, &path, "test", sick_in_evaluation(Fault::Panic, 5)).unwrap();
+    let error = train(&mut run).unwrap_err().to_string();
+    assert!(error.contains("environment 1 (`sick`, worker 0, seed") && error.contains("step 4"), "{error}");
+    assert!(error.contains("the wheels came off"), "{error}");
+    drop(run);
+    let (saved, _) = checkpoint::newest(&path.join("checkpoints")).unwrap();
+    assert_eq!(saved.progress.update, 2, "the update beside the failing evaluation is undone");
+    assert!(continue_healed(&path) == undisturbed);
 }
 
 #[test]

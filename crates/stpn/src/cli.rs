@@ -321,9 +321,14 @@ pub struct BenchArguments {
     /// Updates or calls before those that count.
     #[arg(long, value_name = "N", default_value_t = 4)]
     pub warmup: usize,
-    /// Updates or calls of which the median counts; measurements of environments, of which the best does.
+    /// Updates or calls of which the median counts; measurements of an environment, a tenth of a second each, of which
+    /// the best does.
     #[arg(long, value_name = "N", default_value_t = 9)]
     pub repeats: usize,
+    /// Instead of speeds of environments: see whether 1,000 of each keep the same memory over so many steps of every
+    /// one of them. CartPole where no case is named.
+    #[arg(long, value_name = "STEPS", num_args = 0..=1, default_missing_value = "100000")]
+    pub soak: Option<u64>,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,
@@ -341,6 +346,8 @@ pub enum Suite {
     Kernels,
     /// The environments, without an agent.
     Envs,
+    /// Sums over the ranks of an MPI job: `mpirun -n 2 stpn bench exchange`.
+    Exchange,
     /// Updates and kernels.
     All,
 }

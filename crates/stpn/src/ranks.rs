@@ -1,12 +1,16 @@
 //! The processes of a job: alone, or one of those that `mpirun` or a cluster's scheduler started.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Result;
 use stpn_agents::collective::{Collective, Local};
 
 /// Variables by which launchers tell a process how many there are: Open MPI's, and PMI's (MPICH, Intel MPI, Slurm).
 const SIZES: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"];
+
+/// How long a rank waits to be ended by the one that failed.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Joins the job that this process belongs to.
 ///
@@ -56,8 +60,10 @@ fn several(size: usize) -> Result<Arc<dyn Collective>> {
 pub fn end<T>(ranks: &dyn Collective, result: Result<T>) -> Result<T> {
     match &result {
         Err(error) if ranks.size() > 1 => {
-            if !matches!(error.downcast_ref(), Some(stpn_agents::Error::OtherRank { .. })) {
-                eprintln!("error on rank {}: {error:#}", ranks.rank());
+            match error.downcast_ref() {
+                // That one says why and ends all of them: if this one was quicker, it would be killed before it could.
+                Some(stpn_agents::Error::OtherRank { .. }) => std::thread::sleep(PATIENCE),
+                _ => eprintln!("error on rank {}: {error:#}", ranks.rank()),
             }
             ranks.abort(crate::exit::code(error).into())
         }

@@ -1,4 +1,5 @@
-//! Training on two ranks of an MPI job, with the real binary under the real mpirun.
+//! Training on two ranks of an MPI job, with the real binary under the real mpirun: on this host, or where the command
+//! in `STPN_MPIRUN` puts them (`scripts/two_hosts.sh`).
 
 #![cfg(all(feature = "mpi", unix))]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -12,10 +13,12 @@ use std::time::{Duration, Instant};
 
 use binary::{finished, metrics, stpn};
 
-/// `mpirun -n ranks stpn …`, on one host whatever its cores.
+/// `mpirun -n ranks stpn …`, on one host whatever its cores where nothing else is asked for.
 fn mpirun(ranks: usize, arguments: &[String]) -> Command {
-    let mut command = Command::new("mpirun");
-    command.args(["--oversubscribe", "-n", &ranks.to_string(), env!("CARGO_BIN_EXE_stpn")]).args(arguments);
+    let launcher = std::env::var("STPN_MPIRUN").unwrap_or_else(|_| "mpirun --oversubscribe".into());
+    let mut words = launcher.split_whitespace();
+    let mut command = Command::new(words.next().expect("STPN_MPIRUN is a command"));
+    command.args(words).args(["-n", &ranks.to_string(), env!("CARGO_BIN_EXE_stpn")]).args(arguments);
     for name in ["OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] {
         command.env(name, "1");
     }
@@ -53,6 +56,18 @@ fn one_and_two(line: &str, settings: &[&str]) -> [Vec<f32>; 2] {
     assert_eq!(alone.len(), both.len());
     assert_eq!(alone.last().unwrap()["env_steps"], both.last().unwrap()["env_steps"]);
     [parameters(&one), parameters(&two)]
+}
+
+/// The process that trains as this rank in that run directory, on whichever host of this machine.
+fn process_of_rank(rank: usize, run: &Path) -> String {
+    let (rank, run) = (format!("OMPI_COMM_WORLD_RANK={rank}"), run.display().to_string());
+    let has = |process: &Path, file: &str, word: &str| {
+        let text = fs::read(process.join(file)).unwrap_or_default();
+        text.split(|&byte| byte == 0).any(|found| found == word.as_bytes())
+    };
+    let mut processes = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+    let found = processes.find(|path| has(path, "cmdline", &run) && has(path, "environ", &rank));
+    found.expect("mpirun has started its ranks").file_name().unwrap().to_str().unwrap().into()
 }
 
 fn distance([a, b]: &[Vec<f32>; 2]) -> f64 {
@@ -103,9 +118,8 @@ fn a_killed_rank_ends_the_job_and_a_relaunch_continues_exactly() {
         assert!(Instant::now() < deadline, "no checkpoint");
         std::thread::sleep(Duration::from_millis(5));
     }
-    let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", job.id())).unwrap();
-    let rank = children.split_whitespace().last().expect("mpirun has started its ranks");
-    assert!(Command::new("kill").args(["-9", rank]).status().unwrap().success());
+    let rank = process_of_rank(1, &killed);
+    assert!(Command::new("kill").args(["-9", &rank]).status().unwrap().success());
     let start = Instant::now();
     while job.try_wait().unwrap().is_none() {
         assert!(start.elapsed() < Duration::from_secs(20), "the job outlived one of its ranks");

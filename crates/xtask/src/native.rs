@@ -19,13 +19,14 @@ const LENGTHS: [&str; 4] = ["--frames", "2000", "--pictures", "600"];
 const FEATURES: &str = "stpn/atari,stpn/mujoco,stpn/mpi,stpn-atari/emulator,stpn-envs/gymnasium-rs";
 
 /// The test programs that the features change; the others were run by the default build.
-const TESTS: [&str; 10] = [
+const TESTS: [&str; 11] = [
     "atari",
     "atari_python",
     "check_env",
     "classic_gymnasium",
     "games",
     "gymnasium_rs",
+    "memory",
     "mujoco",
     "mujoco_gymnasium",
     "exact_resume",

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::arithmetic::squares;
 use super::env::Setup;
+use super::locomotion::{Health, control_cost};
 use super::writer::Writer;
-use super::{Bounds, MujocoEnv, Simulation, Task, checks, model, noise};
+use super::{Bounds, MujocoEnv, Simulation, Task, checks, locomotion, model, noise};
 use crate::Result;
 use crate::wrappers::TimeLimit;
 
@@ -22,8 +22,8 @@ pub struct Ant {
 }
 
 impl Ant {
-    fn skipped(&self) -> usize {
-        if self.config.exclude_current_positions_from_observation { 2 } else { 0 }
+    fn pose<'a>(&self, simulation: &'a Simulation) -> [&'a [f64]; 2] {
+        locomotion::pose(simulation, 2, self.config.exclude_current_positions_from_observation)
     }
 }
 
@@ -35,7 +35,7 @@ impl Task for Ant {
     fn observation_len(&self, simulation: &Simulation) -> usize {
         let forces = simulation.data().cfrc_ext()[1..].as_flattened();
         let forces = if self.config.include_cfrc_ext_in_observation { forces.len() } else { 0 };
-        simulation.positions().len() - self.skipped() + simulation.velocities().len() + forces
+        locomotion::len(&self.pose(simulation)) + forces
     }
 
     fn start(&self, stream: &mut Stream, positions: &mut [f64], velocities: &mut [f64]) {
@@ -45,8 +45,7 @@ impl Task for Ant {
 
     fn observe(&self, simulation: &Simulation, observation: &mut [f64]) {
         let mut writer = Writer::new(observation);
-        writer.put(&simulation.positions()[self.skipped()..]);
-        writer.put(simulation.velocities());
+        self.pose(simulation).into_iter().for_each(|part| writer.put(part));
         if self.config.include_cfrc_ext_in_observation {
             // The first body is the world.
             let forces = simulation.data().cfrc_ext()[1..].as_flattened();
@@ -63,13 +62,12 @@ impl Task for Ant {
         let (positions, velocities) = (simulation.positions(), simulation.velocities());
         let healthy = positions.iter().chain(velocities).all(|number| number.is_finite())
             && config.healthy_z_range.contains_or_touches(positions[2]);
-        let survive = if healthy { config.healthy_reward } else { 0.0 };
-        let controls = config.ctrl_cost_weight as f32 * squares(action);
+        let controls = control_cost(config.ctrl_cost_weight, action);
         let forces = simulation.data().cfrc_ext().as_flattened().iter();
         let contacts: f64 = forces.map(|&force| config.contact_force_range.clip(force).powi(2)).sum();
-        let costs = f64::from(controls) + config.contact_cost_weight * contacts;
-        let reward = config.forward_reward_weight * speed + survive - costs;
-        (reward, !healthy && config.terminate_when_unhealthy)
+        let costs = controls + config.contact_cost_weight * contacts;
+        let health = Health { reward: config.healthy_reward, required: config.terminate_when_unhealthy };
+        health.outcome(healthy, config.forward_reward_weight * speed, costs)
     }
 }
 

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::arithmetic::squares;
 use super::env::Setup;
 use super::writer::Writer;
-use super::{MujocoEnv, Simulation, Task, checks, model, noise};
+use super::{MujocoEnv, Simulation, Task, checks, locomotion, model, noise};
 use crate::Result;
 use crate::wrappers::TimeLimit;
 
@@ -24,8 +23,7 @@ impl Task for HalfCheetah {
     const DERIVES_AT_START: bool = false;
 
     fn observation_len(&self, simulation: &Simulation) -> usize {
-        let skipped = usize::from(self.config.exclude_current_positions_from_observation);
-        simulation.positions().len() - skipped + simulation.velocities().len()
+        locomotion::len(&locomotion::pose(simulation, 1, self.config.exclude_current_positions_from_observation))
     }
 
     fn start(&self, stream: &mut Stream, positions: &mut [f64], velocities: &mut [f64]) {
@@ -34,10 +32,9 @@ impl Task for HalfCheetah {
     }
 
     fn observe(&self, simulation: &Simulation, observation: &mut [f64]) {
-        let skipped = usize::from(self.config.exclude_current_positions_from_observation);
+        let pose = locomotion::pose(simulation, 1, self.config.exclude_current_positions_from_observation);
         let mut writer = Writer::new(observation);
-        writer.put(&simulation.positions()[skipped..]);
-        writer.put(simulation.velocities());
+        pose.into_iter().for_each(|part| writer.put(part));
     }
 
     fn progress(&self, simulation: &Simulation) -> f64 {
@@ -45,8 +42,8 @@ impl Task for HalfCheetah {
     }
 
     fn outcome(&self, _simulation: &Simulation, action: &[f32], speed: f64, _observation: &[f64]) -> (f64, bool) {
-        let cost = self.config.ctrl_cost_weight as f32 * squares(action);
-        (self.config.forward_reward_weight * speed - f64::from(cost), false)
+        let cost = locomotion::control_cost(self.config.ctrl_cost_weight, action);
+        (self.config.forward_reward_weight * speed - cost, false)
     }
 }
 

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::arithmetic::squares;
 use super::env::Setup;
+use super::locomotion::{Health, control_cost};
 use super::writer::Writer;
-use super::{Bounds, MujocoEnv, Simulation, Task, checks, model, noise};
+use super::{Bounds, MujocoEnv, Simulation, Task, checks, locomotion, model, noise};
 use crate::Result;
 use crate::wrappers::TimeLimit;
 
@@ -35,8 +35,7 @@ impl Task for Hopper {
     const DERIVES_AT_START: bool = false;
 
     fn observation_len(&self, simulation: &Simulation) -> usize {
-        let skipped = usize::from(self.config.exclude_current_positions_from_observation);
-        simulation.positions().len() - skipped + simulation.velocities().len()
+        locomotion::len(&locomotion::pose(simulation, 1, self.config.exclude_current_positions_from_observation))
     }
 
     fn start(&self, stream: &mut Stream, positions: &mut [f64], velocities: &mut [f64]) {
@@ -45,10 +44,11 @@ impl Task for Hopper {
     }
 
     fn observe(&self, simulation: &Simulation, observation: &mut [f64]) {
-        let skipped = usize::from(self.config.exclude_current_positions_from_observation);
+        let [positions, velocities] =
+            locomotion::pose(simulation, 1, self.config.exclude_current_positions_from_observation);
         let mut writer = Writer::new(observation);
-        writer.put(&simulation.positions()[skipped..]);
-        writer.put_with(simulation.velocities(), |number| number.clamp(-10.0, 10.0));
+        writer.put(positions);
+        writer.put_with(velocities, |number| number.clamp(-10.0, 10.0));
     }
 
     fn progress(&self, simulation: &Simulation) -> f64 {
@@ -58,10 +58,9 @@ impl Task for Hopper {
     fn outcome(&self, simulation: &Simulation, action: &[f32], speed: f64, _observation: &[f64]) -> (f64, bool) {
         let config = &self.config;
         let healthy = self.is_healthy(simulation);
-        let survive = if healthy { config.healthy_reward } else { 0.0 };
-        let cost = config.ctrl_cost_weight as f32 * squares(action);
-        let reward = config.forward_reward_weight * speed + survive - f64::from(cost);
-        (reward, !healthy && config.terminate_when_unhealthy)
+        let cost = control_cost(config.ctrl_cost_weight, action);
+        let health = Health { reward: config.healthy_reward, required: config.terminate_when_unhealthy };
+        health.outcome(healthy, config.forward_reward_weight * speed, cost)
     }
 }
 

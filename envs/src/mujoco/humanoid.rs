@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
 use super::env::Setup;
+use super::locomotion::Health;
 use super::writer::Writer;
-use super::{Bounds, MujocoEnv, Simulation, Task, checks, model, noise};
+use super::{Bounds, MujocoEnv, Simulation, Task, checks, locomotion, model, noise};
 use crate::Result;
 use crate::wrappers::TimeLimit;
 
@@ -24,22 +25,20 @@ pub struct Humanoid {
 }
 
 impl Humanoid {
-    /// The parts of the observation behind the positions; the first body is the world.
-    fn parts<'a>(&self, simulation: &'a Simulation) -> [&'a [f64]; 5] {
+    /// The parts of the observation; the first body is the world.
+    fn parts<'a>(&self, simulation: &'a Simulation) -> [&'a [f64]; 6] {
         let (data, config) = (simulation.data(), &self.config);
         let included = |part: &'a [f64], include: bool| if include { part } else { &[] };
+        let [positions, velocities] =
+            locomotion::pose(simulation, 2, config.exclude_current_positions_from_observation);
         [
-            simulation.velocities(),
+            positions,
+            velocities,
             included(data.cinert()[1..].as_flattened(), config.include_cinert_in_observation),
             included(data.cvel()[1..].as_flattened(), config.include_cvel_in_observation),
             included(&data.qfrc_actuator()[FREE..], config.include_qfrc_actuator_in_observation),
             included(data.cfrc_ext()[1..].as_flattened(), config.include_cfrc_ext_in_observation),
         ]
-    }
-
-    fn positions<'a>(&self, simulation: &'a Simulation) -> &'a [f64] {
-        let skipped = if self.config.exclude_current_positions_from_observation { 2 } else { 0 };
-        &simulation.positions()[skipped..]
     }
 }
 
@@ -49,8 +48,7 @@ impl Task for Humanoid {
     const CONTACT_FORCES: bool = true;
 
     fn observation_len(&self, simulation: &Simulation) -> usize {
-        let parts: usize = self.parts(simulation).iter().map(|part| part.len()).sum();
-        self.positions(simulation).len() + parts
+        locomotion::len(&self.parts(simulation))
     }
 
     fn start(&self, stream: &mut Stream, positions: &mut [f64], velocities: &mut [f64]) {
@@ -60,7 +58,6 @@ impl Task for Humanoid {
 
     fn observe(&self, simulation: &Simulation, observation: &mut [f64]) {
         let mut writer = Writer::new(observation);
-        writer.put(self.positions(simulation));
         self.parts(simulation).into_iter().for_each(|part| writer.put(part));
     }
 
@@ -74,13 +71,12 @@ impl Task for Humanoid {
     fn outcome(&self, simulation: &Simulation, _action: &[f32], speed: f64, _observation: &[f64]) -> (f64, bool) {
         let (data, config) = (simulation.data(), &self.config);
         let healthy = config.healthy_z_range.contains(simulation.positions()[2]);
-        let survive = if healthy { config.healthy_reward } else { 0.0 };
         let squares = |numbers: &[f64]| numbers.iter().map(|number| number * number).sum::<f64>();
         let controls = config.ctrl_cost_weight * squares(data.ctrl());
         let contacts = config.contact_cost_weight * squares(data.cfrc_ext().as_flattened());
         let costs = controls + config.contact_cost_range.clip(contacts);
-        let reward = config.forward_reward_weight * speed + survive - costs;
-        (reward, !healthy && config.terminate_when_unhealthy)
+        let health = Health { reward: config.healthy_reward, required: config.terminate_when_unhealthy };
+        health.outcome(healthy, config.forward_reward_weight * speed, costs)
     }
 }
 

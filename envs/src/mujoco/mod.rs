@@ -17,6 +17,7 @@ mod hopper;
 mod humanoid;
 mod inverted_double_pendulum;
 mod inverted_pendulum;
+mod locomotion;
 mod model;
 mod noise;
 mod pusher;

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::arithmetic::squares;
 use super::env::Setup;
 use super::writer::Writer;
-use super::{MujocoEnv, Simulation, Task, checks, model, noise};
+use super::{MujocoEnv, Simulation, Task, checks, locomotion, model, noise};
 use crate::Result;
 use crate::wrappers::TimeLimit;
 
@@ -19,18 +18,12 @@ pub struct Swimmer {
     config: SwimmerConfig,
 }
 
-impl Swimmer {
-    fn skipped(&self) -> usize {
-        if self.config.exclude_current_positions_from_observation { 2 } else { 0 }
-    }
-}
-
 impl Task for Swimmer {
     const NAME: &'static str = "swimmer";
     const DERIVES_AT_START: bool = false;
 
     fn observation_len(&self, simulation: &Simulation) -> usize {
-        simulation.positions().len() - self.skipped() + simulation.velocities().len()
+        locomotion::len(&locomotion::pose(simulation, 2, self.config.exclude_current_positions_from_observation))
     }
 
     fn start(&self, stream: &mut Stream, positions: &mut [f64], velocities: &mut [f64]) {
@@ -39,9 +32,9 @@ impl Task for Swimmer {
     }
 
     fn observe(&self, simulation: &Simulation, observation: &mut [f64]) {
+        let pose = locomotion::pose(simulation, 2, self.config.exclude_current_positions_from_observation);
         let mut writer = Writer::new(observation);
-        writer.put(&simulation.positions()[self.skipped()..]);
-        writer.put(simulation.velocities());
+        pose.into_iter().for_each(|part| writer.put(part));
     }
 
     fn progress(&self, simulation: &Simulation) -> f64 {
@@ -49,8 +42,8 @@ impl Task for Swimmer {
     }
 
     fn outcome(&self, _simulation: &Simulation, action: &[f32], speed: f64, _observation: &[f64]) -> (f64, bool) {
-        let cost = self.config.ctrl_cost_weight as f32 * squares(action);
-        (self.config.forward_reward_weight * speed - f64::from(cost), false)
+        let cost = locomotion::control_cost(self.config.ctrl_cost_weight, action);
+        (self.config.forward_reward_weight * speed - cost, false)
     }
 }
 

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::arithmetic::squares;
 use super::env::Setup;
+use super::locomotion::{Health, control_cost};
 use super::writer::Writer;
-use super::{Bounds, MujocoEnv, Simulation, Task, checks, model, noise};
+use super::{Bounds, MujocoEnv, Simulation, Task, checks, locomotion, model, noise};
 use crate::Result;
 use crate::wrappers::TimeLimit;
 
@@ -25,8 +25,7 @@ impl Task for Walker2d {
     const DERIVES_AT_START: bool = false;
 
     fn observation_len(&self, simulation: &Simulation) -> usize {
-        let skipped = usize::from(self.config.exclude_current_positions_from_observation);
-        simulation.positions().len() - skipped + simulation.velocities().len()
+        locomotion::len(&locomotion::pose(simulation, 1, self.config.exclude_current_positions_from_observation))
     }
 
     fn start(&self, stream: &mut Stream, positions: &mut [f64], velocities: &mut [f64]) {
@@ -35,10 +34,11 @@ impl Task for Walker2d {
     }
 
     fn observe(&self, simulation: &Simulation, observation: &mut [f64]) {
-        let skipped = usize::from(self.config.exclude_current_positions_from_observation);
+        let [positions, velocities] =
+            locomotion::pose(simulation, 1, self.config.exclude_current_positions_from_observation);
         let mut writer = Writer::new(observation);
-        writer.put(&simulation.positions()[skipped..]);
-        writer.put_with(simulation.velocities(), |number| number.clamp(-10.0, 10.0));
+        writer.put(positions);
+        writer.put_with(velocities, |number| number.clamp(-10.0, 10.0));
     }
 
     fn progress(&self, simulation: &Simulation) -> f64 {
@@ -49,10 +49,9 @@ impl Task for Walker2d {
         let config = &self.config;
         let (height, angle) = (simulation.positions()[1], simulation.positions()[2]);
         let healthy = config.healthy_z_range.contains(height) && config.healthy_angle_range.contains(angle);
-        let survive = if healthy { config.healthy_reward } else { 0.0 };
-        let cost = config.ctrl_cost_weight as f32 * squares(action);
-        let reward = config.forward_reward_weight * speed + survive - f64::from(cost);
-        (reward, !healthy && config.terminate_when_unhealthy)
+        let cost = control_cost(config.ctrl_cost_weight, action);
+        let health = Health { reward: config.healthy_reward, required: config.terminate_when_unhealthy };
+        health.outcome(healthy, config.forward_reward_weight * speed, cost)
     }
 }
 

@@ -35,54 +35,55 @@ impl EnvConfig {
     }
 }
 
-/// Steps made between two looks at the clock, by each simulator.
-const STEPS: usize = 20;
+/// Simulators that go on from measurement to measurement, so that they are made once.
+pub struct BareMeter {
+    environment: String,
+    /// One thread's simulators each.
+    shares: Vec<Vec<Box<dyn Bare>>>,
+}
 
-/// Steps as many simulators as `workload` has environments, each thread its share of them; `None` for environments
-/// that have none.
-///
-/// # Errors
-/// Fails where a simulator cannot be made.
-pub fn measure_bare(config: &EnvConfig, workload: &Workload) -> Result<Option<Throughput>> {
-    let Some(mut simulators) = config.bare(workload.environments)? else { return Ok(None) };
-    let threads = workload.threads.clamp(1, workload.environments.max(1));
-    let mut shares: Vec<Vec<Box<dyn Bare>>> = (0..threads).map(|_| Vec::new()).collect();
-    simulators.drain(..).zip((0..threads).cycle()).for_each(|(simulator, thread)| shares[thread].push(simulator));
-    let barrier = Barrier::new(threads);
-    let start_together = || {
-        barrier.wait();
-        Instant::now()
-    };
-    let results: Vec<thread::Result<Result<(u64, f64)>>> = thread::scope(|scope| {
-        let run = |mut share: Vec<Box<dyn Bare>>| {
-            move || {
-                let mut round = |seconds: f64, start: Instant| -> Result<(u64, f64)> {
-                    let mut steps = 0;
-                    while start.elapsed().as_secs_f64() < seconds {
-                        for _ in 0..STEPS {
-                            share.iter_mut().try_for_each(|simulator| simulator.step())?;
-                        }
-                        steps += (STEPS * share.len()) as u64;
-                    }
-                    Ok((steps, start.elapsed().as_secs_f64()))
-                };
-                // Both rounds whatever comes of the first, or the other threads would wait for ever.
-                let warm = round(workload.seconds / 10.0, start_together());
-                let measured = round(workload.seconds, start_together());
-                warm.and(measured)
-            }
-        };
-        let threads: Vec<_> = shares.into_iter().map(|share| scope.spawn(run(share))).collect();
-        threads.into_iter().map(thread::ScopedJoinHandle::join).collect()
-    });
-    let (mut steps, mut seconds) = (0, 0.0_f64);
-    for result in results {
-        let (of_thread, time) = result.map_err(|panic| Error::Simulator {
-            environment: config.name().into(),
-            problem: crate::panic::message(panic.as_ref()).to_string(),
-        })??;
-        steps += of_thread;
-        seconds = seconds.max(time);
+impl BareMeter {
+    /// As many simulators as `workload` has environments, each thread its share of them; `None` for environments that
+    /// have none.
+    ///
+    /// # Errors
+    /// Fails where a simulator cannot be made.
+    pub fn new(config: &EnvConfig, workload: &Workload) -> Result<Option<Self>> {
+        let Some(simulators) = config.bare(workload.environments)? else { return Ok(None) };
+        let threads = workload.threads.clamp(1, workload.environments.max(1));
+        let mut shares: Vec<Vec<Box<dyn Bare>>> = (0..threads).map(|_| Vec::new()).collect();
+        simulators.into_iter().zip((0..threads).cycle()).for_each(|(simulator, thread)| shares[thread].push(simulator));
+        Ok(Some(Self { environment: config.name().into(), shares }))
     }
-    Ok(Some(Throughput { steps, episodes: 0, seconds }))
+
+    /// Steps them for that many seconds.
+    ///
+    /// # Errors
+    /// Fails where a simulator does.
+    pub fn run(&mut self, seconds: f64) -> Result<Throughput> {
+        let barrier = Barrier::new(self.shares.len());
+        let run = |share: &mut Vec<Box<dyn Bare>>| -> Result<(u64, f64)> {
+            barrier.wait();
+            let (start, mut steps) = (Instant::now(), 0);
+            while start.elapsed().as_secs_f64() < seconds {
+                share.iter_mut().try_for_each(|simulator| simulator.step())?;
+                steps += share.len() as u64;
+            }
+            Ok((steps, start.elapsed().as_secs_f64()))
+        };
+        let results: Vec<thread::Result<Result<(u64, f64)>>> = thread::scope(|scope| {
+            let threads: Vec<_> = self.shares.iter_mut().map(|share| scope.spawn(|| run(share))).collect();
+            threads.into_iter().map(thread::ScopedJoinHandle::join).collect()
+        });
+        let (mut steps, mut seconds) = (0, 0.0_f64);
+        for result in results {
+            let (of_thread, time) = result.map_err(|panic| Error::Simulator {
+                environment: self.environment.clone(),
+                problem: crate::panic::message(panic.as_ref()).to_string(),
+            })??;
+            steps += of_thread;
+            seconds = seconds.max(time);
+        }
+        Ok(Throughput { steps, episodes: 0, seconds })
+    }
 }

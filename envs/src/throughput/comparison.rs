@@ -1,6 +1,6 @@
 //! An environment beside its bare simulator, on a machine that does other things as well.
 
-use super::{Workload, measure, measure_bare};
+use super::{BareMeter, Meter, Workload};
 use crate::{EnvConfig, Result};
 
 /// Steps of single environments per second.
@@ -20,6 +20,7 @@ impl Comparison {
 }
 
 /// The best of `rounds` short measurements of each, in turn: other programs on the machine can only slow them down.
+/// One of each goes before, unmeasured.
 ///
 /// # Errors
 /// Fails where environments or threads cannot be made, and where an environment does.
@@ -28,11 +29,17 @@ pub fn compare(config: &EnvConfig, threads: usize, rounds: usize, seconds: f64) 
     // Steps of a simulator take long, so fewer of them are worth the handing to a thread.
     let (environments, group_size) = if simulated { (32 * threads, 4) } else { (1024, 64) };
     let workload = Workload { environments, group_size, threads, seconds };
+    let mut meter = Meter::new(&|_| config.make(), &workload)?;
+    let mut simulators = BareMeter::new(config, &workload)?;
+    meter.run(seconds)?;
+    if let Some(simulators) = &mut simulators {
+        simulators.run(seconds)?;
+    }
     let (mut vector, mut bare) = (0.0_f64, None);
     for _ in 0..rounds.max(1) {
-        vector = vector.max(measure(&|_| config.make(), &workload)?.steps_per_second());
-        if let Some(throughput) = measure_bare(config, &workload)? {
-            bare = Some(throughput.steps_per_second().max(bare.unwrap_or(0.0)));
+        vector = vector.max(meter.run(seconds)?.steps_per_second());
+        if let Some(simulators) = &mut simulators {
+            bare = Some(simulators.run(seconds)?.steps_per_second().max(bare.unwrap_or(0.0)));
         }
     }
     Ok(Comparison { steps_per_second: vector, bare_steps_per_second: bare })

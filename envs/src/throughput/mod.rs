@@ -3,7 +3,7 @@
 mod bare;
 mod comparison;
 
-pub use bare::{Bare, measure_bare};
+pub use bare::{Bare, BareMeter};
 pub use comparison::{Comparison, compare};
 
 use std::time::Instant;
@@ -58,17 +58,54 @@ const SETS: usize = 61;
 /// # Errors
 /// Fails where environments or threads cannot be made, and where an environment does.
 pub fn measure(make: &MakeEnv<'_>, workload: &Workload) -> Result<Throughput> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(workload.threads).build();
-    let pool = pool.map_err(|error| Error::Config {
-        key: "threads",
-        value: workload.threads.to_string(),
-        allowed: error.to_string(),
-    })?;
-    pool.install(|| {
-        let mut runner = Runner::new(make, workload)?;
-        runner.run(workload.seconds / 10.0)?;
-        runner.run(workload.seconds)
-    })
+    let mut meter = Meter::new(make, workload)?;
+    meter.run(workload.seconds / 10.0)?;
+    meter.run(workload.seconds)
+}
+
+/// A vector under random actions that go on from measurement to measurement, so that it is made once.
+pub struct Meter {
+    pool: rayon::ThreadPool,
+    runner: Runner,
+}
+
+impl Meter {
+    /// Makes the environments and starts them.
+    ///
+    /// # Errors
+    /// Fails where environments or threads cannot be made.
+    pub fn new(make: &MakeEnv<'_>, workload: &Workload) -> Result<Self> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(workload.threads).build();
+        let pool = pool.map_err(|error| Error::Config {
+            key: "threads",
+            value: workload.threads.to_string(),
+            allowed: error.to_string(),
+        })?;
+        let runner = pool.install(|| Runner::new(make, workload))?;
+        Ok(Self { pool, runner })
+    }
+
+    /// Steps for that many seconds, and one step of every environment at least.
+    ///
+    /// # Errors
+    /// Fails where an environment does.
+    pub fn run(&mut self, seconds: f64) -> Result<Throughput> {
+        let start = Instant::now();
+        self.while_true(|_| start.elapsed().as_secs_f64() < seconds)
+    }
+
+    /// Takes that many steps of every environment.
+    ///
+    /// # Errors
+    /// Fails where an environment does.
+    pub fn steps(&mut self, steps: u64) -> Result<Throughput> {
+        self.while_true(|done| done < steps)
+    }
+
+    fn while_true(&mut self, goes_on: impl Fn(u64) -> bool + Send) -> Result<Throughput> {
+        let Self { pool, runner } = self;
+        pool.install(|| runner.run(goes_on))
+    }
 }
 
 /// A vector with its buffers.
@@ -81,6 +118,8 @@ struct Runner {
     rewards: Vec<f32>,
     terminated: Vec<bool>,
     truncated: Vec<bool>,
+    /// The set of actions that comes next.
+    set: usize,
 }
 
 impl Runner {
@@ -112,6 +151,7 @@ impl Runner {
             rewards: vec![0.0; count],
             terminated: vec![false; count],
             truncated: vec![false; count],
+            set: 0,
         };
         let observations = match runner.vector.observation_space().dtype() {
             Dtype::F32 => ObservationMut::F32(&mut runner.floats[0]),
@@ -121,37 +161,41 @@ impl Runner {
         Ok(runner)
     }
 
-    fn run(&mut self, seconds: f64) -> Result<Throughput> {
-        let count = self.vector.len();
+    /// Steps every environment as long as `goes_on` says so of the number of steps done.
+    fn run(&mut self, goes_on: impl Fn(u64) -> bool) -> Result<Throughput> {
         let start = Instant::now();
-        let (mut rounds, mut episodes) = (0, 0);
-        while start.elapsed().as_secs_f64() < seconds {
-            for set in 0..SETS {
-                let (chosen, next) = (set * count, (set + 1) * count);
-                let width = self.vector.action_space().len();
-                let actions = match self.vector.action_space() {
-                    Space::Discrete { .. } => Actions::Discrete(&self.discrete[chosen..next]),
-                    Space::Box { .. } => Actions::Continuous(&self.continuous[chosen * width..next * width]),
-                };
-                let [floats, final_floats] = &mut self.floats;
-                let [bytes, final_bytes] = &mut self.bytes;
-                let (observations, final_observations) = match self.vector.observation_space().dtype() {
-                    Dtype::F32 => (ObservationMut::F32(floats), ObservationMut::F32(final_floats)),
-                    Dtype::U8 => (ObservationMut::U8(bytes), ObservationMut::U8(final_bytes)),
-                };
-                let mut out = Transition {
-                    observations,
-                    final_observations,
-                    rewards: &mut self.rewards,
-                    terminated: &mut self.terminated,
-                    truncated: &mut self.truncated,
-                };
-                self.vector.step(actions, &mut out)?;
-                episodes += self.vector.drain_episodes().count() as u64;
-            }
-            rounds += 1;
+        let (mut steps, mut episodes) = (0, 0);
+        while steps == 0 || goes_on(steps) {
+            self.step()?;
+            episodes += self.vector.drain_episodes().count() as u64;
+            steps += 1;
         }
-        Ok(Throughput { steps: rounds * (SETS * count) as u64, episodes, seconds: start.elapsed().as_secs_f64() })
+        let steps = steps * self.vector.len() as u64;
+        Ok(Throughput { steps, episodes, seconds: start.elapsed().as_secs_f64() })
+    }
+
+    fn step(&mut self) -> Result<()> {
+        let (chosen, next) = (self.set * self.vector.len(), (self.set + 1) * self.vector.len());
+        self.set = (self.set + 1) % SETS;
+        let width = self.vector.action_space().len();
+        let actions = match self.vector.action_space() {
+            Space::Discrete { .. } => Actions::Discrete(&self.discrete[chosen..next]),
+            Space::Box { .. } => Actions::Continuous(&self.continuous[chosen * width..next * width]),
+        };
+        let [floats, final_floats] = &mut self.floats;
+        let [bytes, final_bytes] = &mut self.bytes;
+        let (observations, final_observations) = match self.vector.observation_space().dtype() {
+            Dtype::F32 => (ObservationMut::F32(floats), ObservationMut::F32(final_floats)),
+            Dtype::U8 => (ObservationMut::U8(bytes), ObservationMut::U8(final_bytes)),
+        };
+        let mut out = Transition {
+            observations,
+            final_observations,
+            rewards: &mut self.rewards,
+            terminated: &mut self.terminated,
+            truncated: &mut self.truncated,
+        };
+        self.vector.step(actions, &mut out)
     }
 }
 
@@ -165,8 +209,18 @@ mod tests {
         for entry in crate::registry::ENVIRONMENTS {
             let workload = Workload { environments: 5, group_size: 2, threads: 2, seconds: 0.01 };
             let throughput = measure(&|_| EnvConfig::from_name(entry.name)?.make(), &workload).unwrap();
-            assert!(throughput.steps >= (5 * SETS) as u64 && throughput.seconds > 0.0);
+            assert!(throughput.steps >= 5 && throughput.seconds > 0.0);
             assert_eq!(throughput.steps_per_second(), throughput.steps as f64 / throughput.seconds);
         }
+    }
+
+    #[test]
+    fn a_meter_takes_the_steps_it_is_asked_for() {
+        let workload = Workload { environments: 5, group_size: 2, threads: 2, seconds: 0.0 };
+        let mut meter = Meter::new(&|_| EnvConfig::from_name("cartpole")?.make(), &workload).unwrap();
+        let throughput = meter.steps(600).unwrap();
+        assert_eq!(throughput.steps, 3_000);
+        assert!(throughput.episodes > 50, "{}", throughput.episodes);
+        assert_eq!(meter.run(0.0).unwrap().steps, 5);
     }
 }

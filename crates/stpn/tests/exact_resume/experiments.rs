@@ -110,7 +110,7 @@ pub const FAMILIARITY: Experiment = Experiment {
         [checkpoint]
         every = 3
     ",
-    stops: &[&[4]],
+    stops: &[&[1], &[4], &[2, 5]],
 };
 
 /// The physics' state, its warm start included; continuous actions.
@@ -139,7 +139,7 @@ pub const INVERTED_PENDULUM: Experiment = Experiment {
         [checkpoint]
         every = 3
     ",
-    stops: &[&[1], &[4]],
+    stops: &[&[1], &[4], &[2, 5]],
 };
 
 /// The emulator's state.
@@ -163,5 +163,5 @@ pub const PONG: Experiment = Experiment {
         [checkpoint]
         every = 3
     ",
-    stops: &[&[3]],
+    stops: &[&[1], &[3], &[2, 5]],
 };

@@ -26,14 +26,25 @@ fn file(run: &Path, update: u64, name: &str) -> Vec<u8> {
     std::fs::read(run.join(format!("checkpoints/update-{update:08}")).join(name)).unwrap()
 }
 
-/// Parameters, optimiser, counters with normalisers and best-so-far, environments, streams and every logged number.
+/// The update of the best checkpoint, where there is one.
+fn best(run: &Path) -> Option<u64> {
+    let name = std::fs::read_to_string(run.join("checkpoints/best")).ok()?;
+    Some(name.trim().strip_prefix("update-").unwrap().parse().unwrap())
+}
+
+/// Every logged number; of the last and the best checkpoint parameters, optimiser, counters with normalisers and
+/// best-so-far, environments and streams.
 fn assert_equal(whole: &Path, parts: &Path, updates: u64, what: &str) {
     assert_eq!(metrics(whole).len() as u64, updates, "{what}");
     for (whole, parts) in metrics(whole).iter().zip(&metrics(parts)) {
         assert_eq!(whole, parts, "{what}");
     }
-    for name in ["parameters.safetensors", "optimizer.safetensors", "workers-00000.safetensors", "progress.json"] {
-        assert!(file(whole, updates, name) == file(parts, updates, name), "{what}: {name} differs");
+    let best = best(whole);
+    assert_eq!(best, self::best(parts), "{what}");
+    for update in best.into_iter().chain([updates]) {
+        for name in ["parameters.safetensors", "optimizer.safetensors", "workers-00000.safetensors", "progress.json"] {
+            assert!(file(whole, update, name) == file(parts, update, name), "{what}: {name} of {update} differs");
+        }
     }
 }
 

@@ -57,6 +57,34 @@ fn a_file_that_cannot_grow_costs_the_new_checkpoint_alone() {
     assert_continues_as(&whole, &run);
 }
 
+/// A file system that is full in the middle of a checkpoint; where none can be mounted, a limit on the size of files
+/// that the second file of a checkpoint meets.
+#[test]
+fn a_full_disk_costs_the_new_checkpoint_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let (whole, run) = half_done(directory.path());
+    let copy = directory.path().join("copy");
+    let unshare = if is_root() { "unshare -m" } else { "unshare -rm" };
+    let mount = "mount -t tmpfs -o size=1m tmpfs RUN";
+    if shell(&format!("exec {unshare} sh -c '{mount}' 2>&1"), &run).status.success() {
+        let script = format!(
+            "cp -a RUN COPY && {mount} && cp -a COPY/. RUN && rm -r COPY || exit 99
+            head -c 2m /dev/zero > RUN/filler; truncate -s -16K RUN/filler
+            stpn resume RUN --updates 8; code=$?
+            rm RUN/filler && cp -a RUN COPY && exit $code"
+        );
+        let script = script.replace("COPY", &copy.display().to_string());
+        let failed = shell(&format!("exec {unshare} sh -c '{script}'"), &run);
+        fs::remove_dir_all(&run).unwrap();
+        fs::rename(&copy, &run).unwrap();
+        assert_refused_and_intact(&failed, &run, "No space left on device");
+    } else {
+        let failed = shell("trap '' XFSZ; ulimit -f 1; exec stpn resume RUN --updates 8", &run);
+        assert_refused_and_intact(&failed, &run, "File too large");
+    }
+    assert_continues_as(&whole, &run);
+}
+
 /// A log that cannot be written costs no training and, once the disk has room again, no entry.
 #[test]
 fn a_log_that_cannot_grow_stops_no_training() {

@@ -2,19 +2,27 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::json;
-use stpn_envs::registry::ENVIRONMENTS;
-use stpn_envs::throughput::{self, Comparison};
+use stpn_envs::registry::{ENVIRONMENTS, missing_feature};
+use stpn_envs::throughput::{self, Comparison, Meter, Throughput, Workload};
 use stpn_envs::{EnvConfig, Error};
 
+use super::memory;
 use crate::cli::BenchArguments;
 use crate::machine::Provenance;
+use crate::progress::thousands;
 use crate::table;
 
 /// Seconds of one measurement, of which the best of several counts.
 const SECONDS: f64 = 0.1;
+
+/// Environments of a soak.
+const SOAKED: usize = 1_000;
+
+/// MiB by which memory may differ between two moments without having grown.
+const TOLERANCE: f64 = 1.0;
 
 /// What was measured of an environment on some threads.
 #[derive(Debug, Serialize)]
@@ -34,6 +42,9 @@ pub fn run(arguments: &BenchArguments) -> Result<ExitCode> {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
     };
+    if let Some(steps) = arguments.soak {
+        return soak(&arguments.cases, most, steps);
+    }
     let provenance = Provenance::here();
     if !arguments.json {
         println!("machine  {}", provenance.line());
@@ -56,6 +67,30 @@ pub fn run(arguments: &BenchArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Steps many environments for long, and fails where their memory grows after the first tenth.
+fn soak(cases: &[String], threads: usize, steps: u64) -> Result<ExitCode> {
+    let default = ["cartpole".to_string()];
+    let resident = || memory::resident_mib().context("this system does not tell the memory of a process");
+    let mut sound = true;
+    for (name, config) in chosen(if cases.is_empty() { &default } else { cases })? {
+        let workload = Workload { environments: SOAKED, threads, ..Workload::default() };
+        let mut meter = Meter::new(&|_| config.make(), &workload)?;
+        meter.steps(steps / 10)?;
+        let before = resident()?;
+        let Throughput { episodes, seconds, .. } = meter.steps(steps - steps / 10)?;
+        let after = resident()?;
+        let constant = after - before <= TOLERANCE;
+        sound &= constant;
+        println!(
+            "{name}: {SOAKED} environments, {steps} steps each: {before:.1} MiB after a tenth of them, {after:.1} MiB \
+             {seconds:.0} s and {} episodes later: {}",
+            thousands(episodes),
+            if constant { "constant" } else { "GROWING" },
+        );
+    }
+    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
 /// The environments of those names; all where there are none.
 fn chosen(names: &[String]) -> Result<Vec<(String, EnvConfig)>> {
     let mut all: Vec<(String, EnvConfig)> = Vec::new();
@@ -75,9 +110,18 @@ fn chosen(names: &[String]) -> Result<Vec<(String, EnvConfig)>> {
         return Ok(all);
     }
     let find = |name: &String| {
-        let found = all.iter().find(|(known, _)| known == name).cloned();
-        let known = || all.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
-        found.ok_or_else(|| Error::UnknownEnvironment { name: name.clone(), known: known() }.into())
+        if let Some(found) = all.iter().find(|(known, _)| known == name) {
+            return Ok(found.clone());
+        }
+        let environment = if name.starts_with("pong") { "atari" } else { name.as_str() };
+        Err(match missing_feature(environment) {
+            Some(feature) => Error::NotBuilt { name: name.clone(), feature },
+            None => {
+                let known = all.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+                Error::UnknownEnvironment { name: name.clone(), known }
+            }
+        }
+        .into())
     };
     names.iter().map(find).collect()
 }
@@ -109,5 +153,11 @@ mod tests {
         assert!(chosen(&[]).unwrap().len() >= ENVIRONMENTS.len());
         assert_eq!(chosen(&["maze".into()]).unwrap()[0].1.name(), "maze");
         assert!(chosen(&["labyrinth".into()]).unwrap_err().to_string().contains("cartpole"));
+    }
+
+    #[test]
+    fn a_soak_is_of_the_environments_named() {
+        assert_eq!(soak(&["memory".into()], 1, 20).unwrap(), ExitCode::SUCCESS);
+        assert!(soak(&["labyrinth".into()], 1, 20).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 mod case;
 mod envs;
+mod exchange;
 mod kernels;
 mod machine;
 mod memory;
@@ -19,8 +20,10 @@ use case::{CASES, Case};
 
 /// Runs the command.
 pub fn run(arguments: &BenchArguments) -> Result<ExitCode> {
-    if arguments.suite == Suite::Envs {
-        return envs::run(arguments);
+    match arguments.suite {
+        Suite::Envs => return envs::run(arguments),
+        Suite::Exchange => return exchange::run(arguments),
+        Suite::Updates | Suite::Kernels | Suite::All => {}
     }
     let cases = chosen(&arguments.cases)?;
     let threads = match arguments.threads {

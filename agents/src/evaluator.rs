@@ -1,0 +1,79 @@
+//! Evaluation beside training: a copy of the policy, measured while the original collects and learns.
+
+use std::time::Instant;
+
+use candle_core::{DType, Device};
+use stpn_envs::Env;
+use stpn_envs::vector::Maker;
+use stpn_random::{Purpose, Stream};
+
+use crate::Result;
+use crate::config::AgentConfig;
+use crate::evaluation::{EvaluationOptions, Subject, evaluate};
+use crate::metrics::Metrics;
+use crate::optimizer::FlatLayout;
+use crate::policy::ActorCritic;
+use crate::rollout::Normalization;
+use crate::trainer::SavedTrainer;
+
+/// Measures copies of a policy on episodes of its own: the same ones every time, of other streams than training's.
+pub struct Evaluator {
+    policy: ActorCritic,
+    layout: FlatLayout,
+    values: Vec<f32>,
+    normalization: Normalization,
+    options: EvaluationOptions,
+    make: Maker,
+}
+
+impl Evaluator {
+    /// An evaluator of the configured policy in environments that `make` makes.
+    ///
+    /// # Errors
+    /// Fails where an environment cannot be made, and as [`ActorCritic::new`].
+    pub fn new(config: &AgentConfig, make: Maker) -> Result<Self> {
+        let first: Box<dyn Env> = make(0)?;
+        let (observations, actions) = (first.observation_space(), first.action_space());
+        let policy = ActorCritic::new(&config.policy, observations, actions, config.seed, DType::F32, &Device::Cpu)?;
+        let options = EvaluationOptions {
+            episodes: config.evaluation.episodes,
+            // Not the run's seed itself, so that `stpn eval --seed` with that seed meets other episodes.
+            seed: Stream::new(config.seed, Purpose::Evaluation, 1).next_u64(),
+            deterministic: config.evaluation.deterministic,
+            energy_skip_inputs: config.log.energy_skip_inputs.clone(),
+        };
+        let layout = FlatLayout::new(policy.parameters());
+        let (values, normalization) = (layout.values()?, Normalization::default());
+        Ok(Self { policy, layout, values, normalization, options, make })
+    }
+
+    /// Takes a copy of the policy in `saved`, with the statistics by which it sees observations.
+    ///
+    /// # Errors
+    /// Fails where candle cannot copy parameters.
+    pub fn load(&mut self, saved: &SavedTrainer) -> Result<()> {
+        self.values.copy_from_slice(&saved.parameters);
+        self.normalization.clone_from(&saved.progress.normalization);
+        self.layout.assign(&self.values)
+    }
+
+    /// Measures the copy: `eval/…`.
+    ///
+    /// # Errors
+    /// Fails where an environment does.
+    pub fn evaluate(&self) -> Result<Metrics> {
+        let start = Instant::now();
+        let policy = self.policy.prepare_from(&self.values)?;
+        let subject = Subject { policy: &policy, normalization: &self.normalization };
+        let result = evaluate(self.make.as_ref(), Some(&subject), &self.options)?;
+        let mut metrics = Metrics::default();
+        metrics.set(MEAN_RETURN, result.mean_return());
+        metrics.set("eval/episodic_return_std", result.std_return());
+        metrics.set("eval/episodic_length", result.mean_length());
+        metrics.set("time/evaluation_seconds", start.elapsed().as_secs_f64());
+        Ok(metrics)
+    }
+}
+
+/// By which the best policy is chosen.
+pub const MEAN_RETURN: &str = "eval/episodic_return";
