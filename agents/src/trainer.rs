@@ -29,6 +29,9 @@ use crate::{Error, Result};
 /// Updates whose mean returns make up `charts/episodic_return_recent`.
 const RECENT_UPDATES: usize = 50;
 
+/// Steps whose advantages one thread computes at least.
+const ADVANTAGE_STEPS: usize = 1 << 13;
+
 /// An agent under training, between two updates.
 pub struct Trainer {
     config: AgentConfig,
@@ -282,6 +285,8 @@ impl Trainer {
         let fragments: Vec<&Fragment> = self.workers.iter().map(Worker::fragment).collect();
         let advantages: Vec<Advantages> = fragments
             .par_iter()
+            // Fewer steps are not worth waking another thread for.
+            .with_min_len(ADVANTAGE_STEPS.div_ceil(self.config.rollout.steps * self.config.rollout.group_size()))
             .map(|fragment| {
                 let mut rewards = normalization.rewards(&fragment.rewards);
                 if algorithm.clip_rewards() {

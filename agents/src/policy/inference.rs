@@ -1,9 +1,10 @@
 //! The policy in rollouts: one step for a group of environments, in place, on slices, without a graph.
 
+use stpn_core::kernels::linear::LinearLayer;
+
 use super::ActorCritic;
 use super::element::Element;
 use super::encoder::ObservationRef;
-use super::linear::PreparedLinear;
 use super::trunk::{PreparedTrunk, TrunkStepper, values};
 use crate::Result;
 
@@ -12,10 +13,10 @@ pub struct PreparedPolicy<'p, T: Element = f32> {
     pub(super) policy: &'p ActorCritic,
     pub(super) actor: PreparedTrunk<'p, T>,
     pub(super) critic: Option<PreparedTrunk<'p, T>>,
-    pub(super) policy_head: PreparedLinear<T>,
+    pub(super) policy_head: LinearLayer<T>,
     /// Parameters of the distribution that no head puts out.
     pub(super) free: Vec<T>,
-    pub(super) value_head: PreparedLinear<T>,
+    pub(super) value_head: LinearLayer<T>,
 }
 
 impl ActorCritic {
@@ -38,9 +39,9 @@ impl ActorCritic {
             policy: self,
             actor: self.actor.prepare(&packed[sections.actor.clone()]),
             critic: self.critic.as_ref().map(|critic| critic.prepare(&packed[sections.critic.clone()])),
-            policy_head: PreparedLinear::new(&packed[sections.policy_head.clone()], self.distribution.head_len()),
+            policy_head: LinearLayer::new(&packed[sections.policy_head.clone()], self.distribution.head_len()),
             free: packed[sections.free.clone()].to_vec(),
-            value_head: PreparedLinear::new(&packed[sections.value_head.clone()], 1),
+            value_head: LinearLayer::new(&packed[sections.value_head.clone()], 1),
         })
     }
 }
@@ -54,7 +55,7 @@ impl<T: Element> PreparedPolicy<'_, T> {
     /// Parameters of the action distributions `[N, P]` from activities `[N, H]`.
     pub(super) fn distributions(&self, hidden: &[T], parameters: &mut [T]) {
         let len = self.policy.distribution.len();
-        self.policy_head.forward_strided(hidden, parameters, len);
+        self.policy_head.forward(hidden, parameters, len);
         if !self.free.is_empty() {
             for row in parameters.chunks_exact_mut(len) {
                 row[len - self.free.len()..].copy_from_slice(&self.free);
@@ -149,7 +150,7 @@ impl Session<'_> {
             }
             None => &self.actor.hidden,
         };
-        self.prepared.value_head.forward(critic, &mut self.values);
+        self.prepared.value_head.forward(critic, &mut self.values, 1);
         Ok(())
     }
 

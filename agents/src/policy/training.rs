@@ -1,8 +1,9 @@
 //! The policy in training: whole sequences forward, and back from the gradients of its outputs, on slices.
 
+use stpn_core::kernels::linear::LinearLayer;
+
 use super::element::Element;
 use super::inference::PreparedPolicy;
-use super::linear::PreparedLinear;
 use super::trunk::Pass;
 use super::{Inputs, columns};
 use crate::Result;
@@ -42,10 +43,10 @@ impl<T: Element> PreparedPolicy<'_, T> {
         let zeros = || Heads { distributions: vec![T::ZERO; n * len], values: vec![T::ZERO; n] };
         let (mut outputs, mut grads) = (zeros(), zeros());
         self.distributions(&actor.hidden, &mut outputs.distributions);
-        self.value_head.forward(&critic.as_ref().unwrap_or(&actor).hidden, &mut outputs.values);
+        self.value_head.forward(&critic.as_ref().unwrap_or(&actor).hidden, &mut outputs.values, 1);
         let result = loss(&outputs, &mut grads);
 
-        let mut part = |head: &PreparedLinear<T>, pass: &Pass<T>, grad: &[T], stride, hidden: &mut [T], section| {
+        let mut part = |head: &LinearLayer<T>, pass: &Pass<T>, grad: &[T], stride, hidden: &mut [T], section| {
             let section: std::ops::Range<usize> = section;
             head.backward(&pass.hidden, grad, stride, hidden, &mut gradient[section]);
         };

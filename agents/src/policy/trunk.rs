@@ -139,9 +139,8 @@ impl<T: Element> PreparedTrunk<'_, T> {
         let mut x = vec![T::ZERO; steps * batch * self.encoder.output_len()];
         let encoder = self.encoder.forward_taped(observations, &mut x);
         let mut hidden = vec![T::ZERO; steps * batch * self.trunk.cell().hidden_size()];
-        let mut state = T::of_f32(state).into_owned();
         let extent = Extent { steps, batch };
-        let tape = cell.forward(extent, &x, Some(episode_starts), &mut state, &mut hidden, true);
+        let tape = cell.forward(extent, &x, Some(episode_starts), &T::of_f32(state), None, &mut hidden, true);
         Ok(Pass { hidden, graph: Graph::Slices { x, encoder, tape } })
     }
 
@@ -153,7 +152,6 @@ impl<T: Element> PreparedTrunk<'_, T> {
         match (&self.cell, &pass.graph) {
             (Some(cell), Graph::Slices { x, encoder, tape: Some(tape) }) => {
                 let (of_encoder, of_cell) = gradient.split_at_mut(self.trunk.encoder.parameters().count());
-                let mut grad_state = vec![T::ZERO; inputs.batch * self.trunk.state_len()];
                 let mut grad_x = (!self.trunk.encoder.is_identity()).then(|| vec![T::ZERO; x.len()]);
                 cell.backward(
                     Extent { steps: inputs.steps, batch: inputs.batch },
@@ -162,7 +160,7 @@ impl<T: Element> PreparedTrunk<'_, T> {
                     &pass.hidden,
                     tape,
                     grad_hidden,
-                    &mut grad_state,
+                    None,
                     grad_x.as_deref_mut(),
                     of_cell,
                 );

@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use rayon::prelude::*;
+use stpn_core::kernels::linear::LinearLayer;
 use stpn_core::kernels::{Extent, Prepared, SequenceKernel};
 use stpn_core::{Cell, State};
 
 use super::data::Sequences;
 use super::gradient::Objective;
 use super::network::Network;
-use super::readout::Readout;
 use crate::Result;
 use crate::learner::Trainable;
 use crate::optimizer::FlatLayout;
@@ -120,7 +120,7 @@ pub fn evaluate(
     let values = FlatLayout::new(network.parameters()).values()?;
     let cell = network.cell().parameters().count();
     let prepared = network.fused().map(|kernel| SequenceKernel::<f32>::prepare(kernel.as_ref(), &values[..cell]));
-    let readout = Readout::new(&values[cell..], network.outputs());
+    let readout = LinearLayer::new(&values[cell..], network.outputs());
     let indices: Vec<u32> = (0..data.len() as u32).collect();
     let parts: Vec<Scores> = indices
         .par_chunks(BLOCK)
@@ -137,11 +137,10 @@ pub fn evaluate(
                 (None, energy) => composed(network.cell(), extent, &x, energy)?,
             };
             let units = network.cell().hidden_size();
-            let mut outputs = vec![0.0; network.outputs()];
-            let answered = hidden[hidden.len() - targets.len() * units..].chunks_exact(units);
-            for (&target, hidden) in targets.iter().zip(answered) {
-                readout.forward(hidden, &mut outputs);
-                let (loss, right) = objective.loss.apply(&mut outputs, target, 1.0);
+            let mut outputs = vec![0.0; targets.len() * network.outputs()];
+            readout.forward(&hidden[hidden.len() - targets.len() * units..], &mut outputs, network.outputs());
+            for (&target, outputs) in targets.iter().zip(outputs.chunks_exact_mut(network.outputs())) {
+                let (loss, right) = objective.loss.apply(outputs, target, 1.0);
                 scores.count(target, loss, right);
             }
             Ok(scores)
@@ -151,9 +150,9 @@ pub fn evaluate(
 }
 
 fn forward(prepared: &dyn Prepared<f32>, network: &Network, extent: Extent, x: &[f32]) -> Vec<f32> {
-    let mut state = vec![0.0; extent.batch * network.state_len()];
+    let state = vec![0.0; extent.batch * network.state_len()];
     let mut hidden = vec![0.0; extent.steps * extent.batch * network.cell().hidden_size()];
-    prepared.forward(extent, x, None, &mut state, &mut hidden, false);
+    prepared.forward(extent, x, None, &state, None, &mut hidden, false);
     hidden
 }
 

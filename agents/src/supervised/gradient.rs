@@ -5,19 +5,21 @@
 //! candle graph per block; it is the reference of the first path. Blocks run in parallel and are summed by a fixed
 //! tree, so that the result does not depend on the number of threads.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
+use stpn_core::kernels::linear::LinearLayer;
 use stpn_core::kernels::{Extent, FusedKernel, Prepared, SequenceKernel};
 
 use super::data::{Answers, Sequences};
 use super::evaluation::Scores;
 use super::loss::Loss;
 use super::network::Network;
-use super::readout::Readout;
 use crate::learner::{Gradient, Learner};
 use crate::{Error, Result};
 
 /// Sequences of a block for a fused kernel.
-const FUSED_BLOCK: usize = 8;
+const FUSED_BLOCK: usize = 16;
 /// Sequences of a block of candle operations, whose overhead is per operation.
 const COMPOSED_BLOCK: usize = 64;
 
@@ -48,7 +50,7 @@ pub fn gradient(
     let parts: Vec<(Gradient, Scores)> = indices
         .par_chunks(block)
         .map(|indices| match &prepared {
-            Some(prepared) => Ok(context.fused(prepared.as_ref(), indices)),
+            Some((prepared, readout)) => Ok(context.fused(prepared.as_ref(), readout, indices)),
             None => deep(data.steps(), || context.composed(indices)),
         })
         .collect::<Result<_>>()?;
@@ -81,9 +83,11 @@ struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn prepare(&self, kernel: &dyn FusedKernel) -> std::sync::Arc<dyn Prepared<f32>> {
-        let count = self.learner.network().cell().parameters().count();
-        SequenceKernel::<f32>::prepare(kernel, &self.learner.values()[..count])
+    /// Cell and readout with their parameters in place.
+    fn prepare(&self, kernel: &dyn FusedKernel) -> (Arc<dyn Prepared<f32>>, LinearLayer<f32>) {
+        let network = self.learner.network();
+        let (cell, readout) = self.learner.values().split_at(network.cell().parameters().count());
+        (SequenceKernel::<f32>::prepare(kernel, cell), LinearLayer::new(readout, network.outputs()))
     }
 
     /// x `[T, B, I]` and targets `[A·B]` of some sequences.
@@ -95,32 +99,29 @@ impl Context<'_> {
         (x, targets)
     }
 
-    fn fused(&self, prepared: &dyn Prepared<f32>, indices: &[u32]) -> (Gradient, Scores) {
+    fn fused(&self, prepared: &dyn Prepared<f32>, readout: &LinearLayer<f32>, indices: &[u32]) -> (Gradient, Scores) {
         let network = self.learner.network();
         let (x, targets) = self.batch(indices);
         let extent = Extent { steps: self.data.steps(), batch: indices.len() };
         let (units, outputs) = (network.cell().hidden_size(), network.outputs());
-        let mut state = vec![0.0; extent.batch * network.state_len()];
+        let state = vec![0.0; extent.batch * network.state_len()];
         let mut hidden = vec![0.0; extent.steps * extent.batch * units];
-        let tape = prepared.forward(extent, &x, None, &mut state, &mut hidden, true);
+        let tape = prepared.forward(extent, &x, None, &state, None, &mut hidden, true);
         let tape = tape.expect("a tape was asked for");
 
+        let first = hidden.len() - targets.len() * units;
+        let mut answers = vec![0.0; targets.len() * outputs];
+        readout.forward(&hidden[first..], &mut answers, outputs);
+        let mut scores = Scores::default();
+        for (&target, answer) in targets.iter().zip(answers.chunks_exact_mut(outputs)) {
+            let (loss, right) = self.objective.loss.apply(answer, target, self.scale as f32);
+            scores.count(target, loss, right);
+        }
         let mut gradient = vec![0.0; self.learner.values().len()];
         let (to_cell, to_readout) = gradient.split_at_mut(network.cell().parameters().count());
-        let readout = Readout::new(&self.learner.values()[to_cell.len()..], outputs);
         let mut to_hidden = vec![0.0; hidden.len()];
-        let mut answer = vec![0.0; outputs];
-        let mut scores = Scores::default();
-        let first = hidden.len() - targets.len() * units;
-        let activities = hidden[first..].chunks_exact(units).zip(to_hidden[first..].chunks_exact_mut(units));
-        for (&target, (hidden, to_hidden)) in targets.iter().zip(activities) {
-            readout.forward(hidden, &mut answer);
-            let (loss, right) = self.objective.loss.apply(&mut answer, target, self.scale as f32);
-            scores.count(target, loss, right);
-            readout.backward(hidden, &answer, to_hidden, to_readout);
-        }
-        state.fill(0.0);
-        prepared.backward(extent, &x, None, &hidden, &tape, &to_hidden, &mut state, None, to_cell);
+        readout.backward(&hidden[first..], &answers, outputs, &mut to_hidden[first..], to_readout);
+        prepared.backward(extent, &x, None, &hidden, &tape, &to_hidden, None, None, to_cell);
         (Gradient(gradient), scores)
     }
 

@@ -11,7 +11,6 @@ pub mod familiarity;
 pub mod gradient;
 pub mod loss;
 pub mod network;
-mod readout;
 mod task;
 pub mod test;
 pub mod trainer;

@@ -193,6 +193,25 @@ fn random_layers_agree_with_the_composed_path() {
     }
 }
 
+/// Long sequences, some so wide that segments between two checkpoints have states of their own to start from.
+#[test]
+fn long_sequences_agree_with_the_composed_path() {
+    let shapes = [[61, 5, 3, 11], [150, 3, 6, 5], [97, 1, 13, 19], [211, 2, 2, 5], [60, 4, 265, 19], [60, 2, 521, 19]];
+    for (index, [steps, batch, input, hidden]) in (5000..).zip(shapes.into_iter().cycle().take(12)) {
+        let mut stream = Stream::new(3, Purpose::Test, index);
+        let mut config = random_config(&mut stream);
+        // A state that nothing limits grows without bound in so many steps.
+        config.clamp = config.clamp.or((config.normalize_state == NormalizeState::None).then_some(1.0));
+        let spec = PlasticSpec::stpn(&config, input, hidden);
+        let case = Case::new(CellConfig::Stpn(config), spec, [steps, batch], stream, DType::F64);
+        let want = case.outcome(Path::Composed);
+        for instructions in Instructions::available() {
+            compare(&case.outcome(Path::Fused(instructions)), &want, 1e-10)
+                .unwrap_or_else(|why| panic!("case {index}, {instructions:?}, {why}\n{}", case.what));
+        }
+    }
+}
+
 /// The f32 kernels have their own activations and lane counts.
 #[test]
 fn random_layers_in_single_precision_agree_with_the_composed_path() {

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::Result;
 
 use crate::run::{install_debian, root, run as execute, succeeds};
-use crate::{deny, links, native, python, setup, unsafety};
+use crate::{deny, links, memcheck, native, python, setup, unsafety};
 
 /// Runs all checks; the first that fails ends it.
 pub fn run() -> Result<()> {
@@ -23,6 +23,7 @@ pub fn run() -> Result<()> {
     cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
     execute(Command::new("cargo").env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--workspace", "--no-deps"]))?;
     cargo(&["test", "--workspace"])?;
+    memcheck::short()?;
     // The tests have built it.
     execute(&mut Command::new(root().join("target/debug/examples/own_environment")))?;
     python_programs()?;

@@ -16,8 +16,9 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask setup    fetches what the native environments are made of, for the features `atari` and `mujoco`
-cargo xtask memcheck the kernels' tests under valgrind
-cargo xtask check    format, lints, dependencies, tests, doc tests, documentation, links, TensorBoard: everything CI runs";
+cargo xtask memcheck all of the kernels' tests under valgrind
+cargo xtask check    format, lints, dependencies, tests, doc tests, documentation, links, valgrind,
+                     TensorBoard: everything CI runs";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

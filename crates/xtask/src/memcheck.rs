@@ -1,4 +1,5 @@
-//! `cargo xtask memcheck`: the kernels' tests under valgrind, which knows AVX2 but hides AVX-512 from them.
+//! The kernels' tests under valgrind, which knows AVX2 but hides AVX-512 from them: all of them by
+//! `cargo xtask memcheck`, and by every `cargo xtask check` those that take seconds.
 
 use std::process::Command;
 
@@ -6,11 +7,32 @@ use anyhow::{Context, Result, bail};
 
 use crate::run::{install_debian, run as execute, succeeds};
 
-/// Test programs of `stpn-core` and the tests in them.
-const TESTS: [[&str; 3]; 2] = [["--lib", "", "kernels::"], ["--test", "fused", "instruction_sets_agree"]];
+/// The tests of every check: kernels forward and back with every instruction set, a way back through two levels of
+/// checkpoints, and the parts that index by hand.
+const SHORT: &[&str] = &[
+    "instruction_sets_agree",
+    "every_instruction_set_agrees",
+    "segments_do_not_change_the_gradient",
+    "kernels::aligned",
+    "kernels::dense",
+    "kernels::lanes",
+    "kernels::linear",
+];
 
-/// Runs them; an invalid read or write, or a decision that depends on memory never written, fails.
+/// All of them.
+const LONG: &[&str] = &["instruction_sets_agree", "every_instruction_set_agrees", "kernels::"];
+
+/// Runs all of them; an invalid read or write, or a decision that depends on memory never written, fails.
 pub fn run() -> Result<()> {
+    check(LONG)
+}
+
+/// Runs those that take seconds.
+pub fn short() -> Result<()> {
+    check(SHORT)
+}
+
+fn check(tests: &[&str]) -> Result<()> {
     if !cfg!(target_os = "linux") {
         bail!("memcheck needs valgrind, on Linux");
     }
@@ -18,17 +40,13 @@ pub fn run() -> Result<()> {
         install_debian(&["valgrind"])?;
     }
     let runner = format!("CARGO_TARGET_{}_RUNNER", host()?.to_uppercase().replace(['-', '.'], "_"));
-    for [kind, program, filter] in TESTS {
-        let mut command = Command::new("cargo");
-        command.env(&runner, "valgrind --quiet --error-exitcode=1 --leak-check=no");
-        command.args(["test", "--package", "stpn-core", kind]);
-        if !program.is_empty() {
-            command.arg(program);
-        }
-        // One thread more than the test's own: valgrind runs one at a time anyway.
-        execute(command.args([filter, "--", "--test-threads=1"]).env("RAYON_NUM_THREADS", "2"))?;
-    }
-    Ok(())
+    let mut command = Command::new("cargo");
+    command.env(&runner, "valgrind --quiet --error-exitcode=1 --leak-check=no");
+    // One thread more than the test's own: valgrind runs one at a time anyway.
+    command.env("RAYON_NUM_THREADS", "2");
+    // The whole workspace, although the tests are of one package, which by itself would be built with other features.
+    command.args(["test", "--workspace", "--lib", "--test", "fused", "--test", "baseline_kernels", "--"]);
+    execute(command.args(tests).arg("--test-threads=1"))
 }
 
 /// The triple of this machine.

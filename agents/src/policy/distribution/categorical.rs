@@ -1,8 +1,13 @@
 //! Discrete actions: softmax over logits.
+//!
+//! Closures that are dispatched to an instruction set move a captured reference. One that could be called again would
+//! be reached through a bridge, which is compiled as a function of its own, for the baseline.
 
+use pulp::Arch;
 use stpn_core::kernels::Real;
 use stpn_random::Stream;
 
+use super::exponential::{exp_all, largest, sum};
 use super::{ActionRef, Terms};
 
 /// Softmax over n logits.
@@ -18,16 +23,25 @@ impl Categorical {
     }
 
     /// Fills `weights` with e^(z − max z) and returns (max z, Σ weights).
+    #[inline(always)]
     fn weights<T: Real>(logits: &[T], weights: &mut Vec<f64>) -> (f64, f64) {
-        let max = logits.iter().fold(f64::NEG_INFINITY, |max, logit| max.max(logit.wide()));
+        let max = largest(logits.len(), |i| logits[i].wide());
         weights.clear();
-        weights.extend(logits.iter().map(|logit| (logit.wide() - max).exp()));
-        (max, weights.iter().sum())
+        weights.extend(logits.iter().map(|logit| logit.wide() - max));
+        exp_all(weights);
+        (max, sum(weights.len(), |i| weights[i]))
     }
 
     /// Choice and log-probability.
     pub(super) fn act(&self, logits: &[f32], stream: Option<&mut Stream>, scratch: &mut Vec<f64>) -> (usize, f64) {
-        let (max, total) = Self::weights(logits, scratch);
+        let weights = &mut *scratch;
+        let (max, total) = Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                let weights = weights;
+                Self::weights(logits, weights)
+            },
+        );
         let choice = match stream {
             Some(stream) => {
                 let mut left = stream.unit() * total;
@@ -50,32 +64,41 @@ impl Categorical {
         behaviour: Option<&[f32]>,
         scratch: &mut Vec<f64>,
     ) -> Terms {
-        let (max, total) = Self::weights(logits, scratch);
-        let normalizer = max + total.ln();
-        let mut terms = Terms { log_prob: logits[choice(action)].wide() - normalizer, ..Terms::default() };
-        for (weight, logit) in scratch.iter_mut().zip(logits) {
-            *weight /= total;
-            terms.entropy -= *weight * (logit.wide() - normalizer);
-            terms.concentration += *weight * *weight;
-        }
-        if let Some(behaviour) = behaviour {
-            let max = behaviour.iter().fold(f64::NEG_INFINITY, |max, &logit| max.max(f64::from(logit)));
-            let total: f64 = behaviour.iter().map(|&logit| (f64::from(logit) - max).exp()).sum();
-            let behaviour_normalizer = max + total.ln();
-            for (logit, &old) in logits.iter().zip(behaviour) {
-                let old = f64::from(old) - behaviour_normalizer;
-                let probability = old.exp();
-                terms.kl += probability * (old - (logit.wide() - normalizer));
-                scratch.push(probability);
-            }
-        }
-        // Probabilities `[n]`, then those of the behaviour; then what the gradient needs of the sums.
-        scratch.extend([terms.entropy, terms.concentration]);
-        terms
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                let scratch = scratch;
+                let n = logits.len();
+                let (max, total) = Self::weights(logits, scratch);
+                let normalizer = max + total.ln();
+                scratch.iter_mut().for_each(|weight| *weight /= total);
+                let mut terms = Terms {
+                    log_prob: logits[choice(action)].wide() - normalizer,
+                    entropy: -sum(n, |i| scratch[i] * (logits[i].wide() - normalizer)),
+                    concentration: sum(n, |i| scratch[i] * scratch[i]),
+                    kl: 0.0,
+                };
+                if let Some(behaviour) = behaviour {
+                    let max = largest(n, |i| f64::from(behaviour[i]));
+                    scratch.extend(behaviour.iter().map(|&logit| f64::from(logit) - max));
+                    let old = &mut scratch[n..];
+                    exp_all(old);
+                    let total = sum(n, |i| old[i]);
+                    old.iter_mut().for_each(|weight| *weight /= total);
+                    let behaviour_normalizer = max + total.ln();
+                    let log_prob = |i: usize| logits[i].wide() - normalizer;
+                    terms.kl = sum(n, |i| old[i] * (f64::from(behaviour[i]) - behaviour_normalizer - log_prob(i)));
+                }
+                // Probabilities `[n]`, then those of the behaviour; then what the gradient needs of the sums.
+                scratch.extend([terms.entropy, terms.concentration, normalizer]);
+                terms
+            },
+        )
     }
 
     pub(super) fn gradient<T: Real>(
         &self,
+        logits: &[T],
         action: ActionRef<'_>,
         behaviour: Option<&[f32]>,
         derivatives: &Terms,
@@ -83,19 +106,24 @@ impl Categorical {
         gradient: &mut [T],
     ) {
         let (probabilities, rest) = scratch.split_at(self.n);
-        let [.., entropy, concentration] = *rest else { unreachable!("terms() left the sums at the end") };
+        let [.., entropy, concentration, normalizer] = *rest else { unreachable!("terms() left the sums at the end") };
+        // Without a behaviour the divergence has no part.
+        let old = if behaviour.is_some() { rest } else { probabilities };
         let chosen = choice(action);
-        for (i, (gradient, &p)) in gradient.iter_mut().zip(probabilities).enumerate() {
-            let mut sum = derivatives.log_prob * (f64::from(u8::from(i == chosen)) - p);
-            sum += derivatives.concentration * 2.0 * p * (p - concentration);
-            if derivatives.entropy != 0.0 && p > 0.0 {
-                sum -= derivatives.entropy * p * (p.ln() + entropy);
-            }
-            if behaviour.is_some() {
-                sum += derivatives.kl * (p - rest[i]);
-            }
-            *gradient = T::of(sum);
-        }
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                let gradient = gradient;
+                let values = probabilities.iter().zip(&old[..self.n]).zip(logits);
+                for (i, (gradient, ((&p, &old), logit))) in gradient.iter_mut().zip(values).enumerate() {
+                    let mut sum = derivatives.log_prob * (if i == chosen { 1.0 } else { 0.0 } - p);
+                    sum += derivatives.concentration * 2.0 * p * (p - concentration);
+                    let log_p = if p > 0.0 { logit.wide() - normalizer } else { 0.0 };
+                    sum -= derivatives.entropy * p * (log_p + entropy);
+                    *gradient = T::of(sum + derivatives.kl * (p - old));
+                }
+            },
+        );
     }
 }
 

@@ -5,6 +5,7 @@
 mod categorical;
 #[cfg(test)]
 pub(crate) mod composed;
+mod exponential;
 mod gaussian;
 
 pub use categorical::Categorical;
@@ -237,7 +238,9 @@ impl Distribution {
         gradient: &mut [T],
     ) {
         match self {
-            Self::Categorical(inner) => inner.gradient(action, behaviour, derivatives, scratch, gradient),
+            Self::Categorical(inner) => {
+                inner.gradient(parameters, action, behaviour, derivatives, scratch, gradient);
+            }
             Self::Gaussian(inner) => inner.gradient(parameters, action, behaviour, derivatives, gradient),
         }
     }

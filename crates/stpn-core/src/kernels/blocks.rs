@@ -113,17 +113,18 @@ fn scatter<T: Real>(blocks: &[&[T]], extent: Extent, width: usize) -> Vec<T> {
     values
 }
 
-/// Forward over a batch from `state` `[B, S]`.
-pub fn forward<T: Real>(kernel: &dyn Prepared<T>, operands: Operands<'_, T>, state: &[T], tape: bool) -> Forward<T> {
+/// Forward over a batch from the states `initial` `[B, S]`.
+pub fn forward<T: Real>(kernel: &dyn Prepared<T>, operands: Operands<'_, T>, initial: &[T], tape: bool) -> Forward<T> {
     let Operands { extent, sizes, x, resets } = operands;
-    let run = |Block { first, part, state }: Block<'_, T>| {
+    let run = |Block { first, part, state: end }: Block<'_, T>| {
         let x = gather(x, extent.batch, first, part, sizes.input);
         let resets = resets.map(|resets| gather(resets, extent.batch, first, part, 1));
         let mut hidden = vec![T::ZERO; part.steps * part.batch * sizes.hidden];
-        let tape = kernel.forward(part, &x, resets.as_deref(), state, &mut hidden, tape);
+        let start = &initial[first * sizes.state..(first + part.batch) * sizes.state];
+        let tape = kernel.forward(part, &x, resets.as_deref(), start, Some(end), &mut hidden, tape);
         (hidden, tape)
     };
-    let mut state = state.to_vec();
+    let mut state = vec![T::ZERO; initial.len()];
     let parts: Vec<_> = blocks(extent, &mut state, sizes.state).into_par_iter().map(run).collect();
     let hidden = scatter(&parts.iter().map(|(hidden, _)| &hidden[..]).collect::<Vec<_>>(), extent, sizes.hidden);
     let tape = tape.then(|| BatchTape { blocks: parts.into_iter().filter_map(|(_, tape)| tape).collect() });
@@ -156,7 +157,7 @@ pub fn backward<T: Real>(
             &hidden,
             tape,
             &grad_hidden,
-            grad_state,
+            Some(grad_state),
             grad_x.as_deref_mut(),
             &mut parameters,
         );

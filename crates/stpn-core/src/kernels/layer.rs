@@ -67,7 +67,8 @@ pub struct Sequence<'a, T> {
     pub extent: Extent,
     pub x: &'a [T],
     pub resets: Option<&'a [u8]>,
-    pub state: &'a mut [T],
+    pub start: &'a [T],
+    pub end: Option<&'a mut [T]>,
     pub hidden: &'a mut [T],
 }
 
@@ -78,7 +79,7 @@ pub struct Adjoint<'a, T> {
     pub resets: Option<&'a [u8]>,
     pub hidden: &'a [T],
     pub grad_hidden: &'a [T],
-    pub grad_state: &'a mut [T],
+    pub grad_state: Option<&'a mut [T]>,
     pub grad_x: Option<&'a mut [T]>,
 }
 
@@ -184,11 +185,12 @@ impl<L: Lanes, Y: Layer<L>> Prepared<L::Real> for PreparedLayer<L, Y> {
         extent: Extent,
         x: &[L::Real],
         resets: Option<&[u8]>,
-        state: &mut [L::Real],
+        start: &[L::Real],
+        end: Option<&mut [L::Real]>,
         hidden: &mut [L::Real],
         tape: bool,
     ) -> Option<Tape> {
-        let tape = self.layer.forward(Sequence { extent, x, resets, state, hidden }, tape)?;
+        let tape = self.layer.forward(Sequence { extent, x, resets, start, end, hidden }, tape)?;
         Some(Box::new(tape))
     }
 
@@ -200,7 +202,7 @@ impl<L: Lanes, Y: Layer<L>> Prepared<L::Real> for PreparedLayer<L, Y> {
         hidden: &[L::Real],
         tape: &Tape,
         grad_hidden: &[L::Real],
-        grad_state: &mut [L::Real],
+        grad_state: Option<&mut [L::Real]>,
         grad_x: Option<&mut [L::Real]>,
         grad_parameters: &mut [L::Real],
     ) {

@@ -16,6 +16,7 @@ pub mod gated;
 mod instructions;
 mod lanes;
 mod layer;
+pub mod linear;
 mod matrix;
 pub mod modulated;
 pub mod operator;
@@ -64,10 +65,14 @@ pub trait Real: candle_core::WithDType + Debug + Default {
 
     /// tanh of every value, in place: in f32 within 4e-7 of the true value, relatively; in f64 the standard library's.
     fn tanh_all(values: &mut [Self]);
+
+    /// Runs what is generic over the instruction set with the best one of this processor.
+    #[doc(hidden)]
+    fn on_lanes<O: lanes::Operation<Self>>(operation: O) -> O::Output;
 }
 
 macro_rules! real {
-    ($type:ty, $from_single:expr, $tanh_all:expr) => {
+    ($type:ty, $simd:ident, $from_single:expr, $tanh_all:expr) => {
         impl Real for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
@@ -91,12 +96,29 @@ macro_rules! real {
             fn tanh_all(values: &mut [Self]) {
                 $tanh_all(values);
             }
+
+            fn on_lanes<O: lanes::Operation<Self>>(operation: O) -> O::Output {
+                #[cfg(target_arch = "x86_64")]
+                {
+                    if let Some(simd) = pulp::x86::V4::try_new() {
+                        return operation.run(lanes::$simd(simd));
+                    }
+                    if let Some(simd) = pulp::x86::V3::try_new() {
+                        return operation.run(lanes::$simd(simd));
+                    }
+                }
+                #[cfg(target_arch = "aarch64")]
+                if let Some(simd) = pulp::aarch64::Neon::try_new() {
+                    return operation.run(lanes::$simd(simd));
+                }
+                operation.run(lanes::Portable::<$type>::new())
+            }
         }
     };
 }
 
-real!(f32, Cow::Borrowed, lanes::tanh_all);
-real!(f64, |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect(), |values: &mut [f64]| {
+real!(f32, Single, Cow::Borrowed, lanes::tanh_all);
+real!(f64, Double, |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect(), |values: &mut [f64]| {
     values.iter_mut().for_each(|value| *value = value.tanh());
 });
 
@@ -125,14 +147,16 @@ pub trait SequenceKernel<T: Real>: Debug + Send + Sync {
 pub trait Prepared<T: Real>: Any + Debug + Send + Sync {
     /// Forward over x `[T, B, I]`.
     ///
-    /// `resets` `[T, B]`, 1 where an episode starts. `state` `[B, S]` holds the initial state and is overwritten by the
-    /// final one. `hidden` `[T, B, H]` is written. Returns the tape where `tape` asks for it.
+    /// `resets` `[T, B]`, 1 where an episode starts. `start` `[B, S]` is the initial state; the final one is written to
+    /// `end` `[B, S]`, skipped where `None`. `hidden` `[T, B, H]` is written. Returns the tape where `tape` asks for it.
+    #[expect(clippy::too_many_arguments, reason = "the operands and results of one sequence")]
     fn forward(
         &self,
         extent: Extent,
         x: &[T],
         resets: Option<&[u8]>,
-        state: &mut [T],
+        start: &[T],
+        end: Option<&mut [T]>,
         hidden: &mut [T],
         tape: bool,
     ) -> Option<Tape>;
@@ -140,7 +164,7 @@ pub trait Prepared<T: Real>: Any + Debug + Send + Sync {
     /// Exact backward of the forward pass that made `tape`, with the same `x`, `resets` and `hidden`.
     ///
     /// `grad_hidden` `[T, B, H]` comes in. `grad_state` `[B, S]` comes in as the gradient of the final state and
-    /// leaves as that of the initial state. `grad_x` `[T, B, I]` (skipped where `None`) and `grad_parameters`
+    /// leaves as that of the initial state; `None` stands for zeros and asks for nothing. `grad_x` `[T, B, I]` (skipped where `None`) and `grad_parameters`
     /// (packed) are overwritten. The tape is only read: the pass may be repeated.
     #[expect(clippy::too_many_arguments, reason = "one gradient for each of the forward pass's operands")]
     fn backward(
@@ -151,7 +175,7 @@ pub trait Prepared<T: Real>: Any + Debug + Send + Sync {
         hidden: &[T],
         tape: &Tape,
         grad_hidden: &[T],
-        grad_state: &mut [T],
+        grad_state: Option<&mut [T]>,
         grad_x: Option<&mut [T]>,
         grad_parameters: &mut [T],
     );

@@ -53,7 +53,9 @@ impl<L: Lanes> AttentiveLayer<L> {
             current: zeros(rows),
             columns: zeros(2 * size * L::GROUP * L::WIDTH),
         };
-        load_state(self, grad_state, &mut gradients.hidden, &mut gradients.fast);
+        if let Some(grad_state) = &grad_state {
+            load_state(self, grad_state, &mut gradients.hidden, &mut gradients.fast);
+        }
         for (index, first) in (0..steps).step_by(every).enumerate().rev() {
             let part = first..steps.min(first + every);
             for (t, before) in part.clone().zip(before.chunks_exact_mut(rows)) {
@@ -92,7 +94,9 @@ impl<L: Lanes> AttentiveLayer<L> {
                 self.input.back(self.lanes, &self.pool, grad_pre, &mut grad_x[inputs]);
             }
         }
-        store_state(self, &gradients.hidden, &gradients.fast, grad_state);
+        if let Some(grad_state) = grad_state {
+            store_state(self, &gradients.hidden, &gradients.fast, grad_state);
+        }
         self.give_gradients(&gradients, grad_parameters);
     }
 

@@ -35,12 +35,12 @@ struct Records<'a, T> {
 impl<L: Lanes> AttentiveLayer<L> {
     /// Runs a block.
     pub fn run(&self, sequence: Sequence<'_, L::Real>, tape: bool) -> Option<AttentiveTape<L::Real>> {
-        let Sequence { extent: Extent { steps, batch }, x, resets, state: packed, hidden } = sequence;
+        let Sequence { extent: Extent { steps, batch }, x, resets, start, end, hidden } = sequence;
         let (input, size, len) = (self.spec.input, self.spec.hidden, batch * self.layout.row());
         let chunk = (CHUNK_BYTES / (len * size_of::<L::Real>()).max(1)).clamp(1, steps.max(1));
         let levels = self.spec.config.inner_steps + 1;
         let mut state = AttentiveState::new(self, batch);
-        state.load(self, packed);
+        state.load(self, start);
         let lease = |len| self.pool.lease(len);
         let mut tape = tape.then(|| {
             let every = ((steps as f64).sqrt().ceil() as usize).max(1);
@@ -74,7 +74,9 @@ impl<L: Lanes> AttentiveLayer<L> {
                 state.emit(self, &mut hidden[t * batch * size..(t + 1) * batch * size]);
             }
         }
-        state.store(self, packed);
+        if let Some(end) = end {
+            state.store(self, end);
+        }
         tape
     }
 
@@ -186,9 +188,9 @@ mod tests {
         let pool = Arc::<Pool<f32>>::default();
         let layer = AttentiveLayer::new(Portable::<f32>::new(), &spec, &[0.1; 100], &pool);
         let (x, mut out) = (vec![0.5; steps * batch * input], vec![0.0; steps * batch * hidden]);
-        let mut state = vec![0.0; batch * spec.state_len()];
+        let state = vec![0.0; batch * spec.state_len()];
         let extent = Extent { steps, batch };
-        let sequence = Sequence { extent, x: &x, resets: None, state: &mut state, hidden: &mut out };
+        let sequence = Sequence { extent, x: &x, resets: None, start: &state, end: None, hidden: &mut out };
         let tape = layer.run(sequence, true).expect("a tape was asked for");
         assert_eq!(tape.every, 20);
         assert_eq!(tape.fast.len(), 20 * batch * layer.layout.matrix());

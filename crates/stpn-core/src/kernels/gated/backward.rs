@@ -40,7 +40,9 @@ impl<L: Lanes> GatedLayer<L> {
         };
         // The gradients that the step before receives from the state.
         let mut carried = GatedState::new(self, batch);
-        carried.load(grad_state);
+        if let Some(grad_state) = &grad_state {
+            carried.load(grad_state);
+        }
         let mut grad_pre = self.pool.lease(chunk * len);
         let mut before = self.pool.lease(chunk * batch * recurrent);
         for first in (0..steps).step_by(chunk).rev() {
@@ -79,7 +81,9 @@ impl<L: Lanes> GatedLayer<L> {
                 self.input_gradient(rows, grad_pre, &mut grad_x[of(input)]);
             }
         }
-        carried.store(grad_state);
+        if let Some(grad_state) = grad_state {
+            carried.store(grad_state);
+        }
         self.unpack(self.places.input, &sums.input, grad_parameters);
         if let Some(place) = self.places.recurrent {
             self.unpack(place, &sums.recurrent, grad_parameters);

@@ -80,11 +80,11 @@ impl<L: Lanes> GatedLayer<L> {
 
     /// Runs a block.
     pub fn run(&self, sequence: Sequence<'_, L::Real>, tape: bool) -> Option<GatedTape<L::Real>> {
-        let Sequence { extent: Extent { steps, batch }, x, resets, state: packed, hidden } = sequence;
+        let Sequence { extent: Extent { steps, batch }, x, resets, start, end, hidden } = sequence;
         let (input, size, len, units) = (self.spec.input, self.spec.hidden, batch * self.width, batch * self.gate);
         let chunk = self.chunk(sequence.extent);
         let mut state = GatedState::new(self, batch);
-        state.load(packed);
+        state.load(start);
         let mut tape = tape.then(|| GatedTape {
             start: state.fields.first().map_or(Vec::new(), |hidden| hidden.to_vec()),
             units: self.spec.is_lstm().then(|| UnitTape {
@@ -122,7 +122,9 @@ impl<L: Lanes> GatedLayer<L> {
                 copy_rows([self.gate, size], &state.fields[0], hidden);
             }
         }
-        state.store(packed);
+        if let Some(end) = end {
+            state.store(end);
+        }
         tape
     }
 

@@ -82,6 +82,15 @@ pub trait Lanes: Copy + Debug + Send + Sync + 'static {
     }
 }
 
+/// Work that is generic over the instruction set.
+pub trait Operation<T: Real> {
+    /// What it results in.
+    type Output;
+
+    /// Does it.
+    fn run<L: Lanes<Real = T>>(self, lanes: L) -> Self::Output;
+}
+
 /// The bits of f32 vectors that exponentials need.
 pub(crate) trait Exponent: Lanes<Real = f32> {
     /// `value · 2^n`, where the low 9 bits of `shifted` are n and `value · 2^n` is a normal number.

@@ -67,7 +67,7 @@ impl<L: Lanes> ModulatedLayer<L> {
             after: self.pool.zeros(every * rows),
             grad_pre: lease(every * rows),
         };
-        let mut gradients = self.final_gradients(batch, grad_state);
+        let mut gradients = self.final_gradients(batch, grad_state.as_deref());
         for (index, first) in (0..steps).step_by(every).enumerate().rev() {
             let part = first..steps.min(first + every);
             for (t, place) in part.clone().zip((0..).step_by(rows)) {
@@ -110,10 +110,13 @@ impl<L: Lanes> ModulatedLayer<L> {
                 self.input.back(self.lanes, &self.pool, grad_pre, &mut grad_x[inputs]);
             }
         }
-        self.give_gradients(&gradients, grad_state, grad_parameters);
+        if let Some(grad_state) = grad_state {
+            self.give_state_gradient(&gradients, grad_state);
+        }
+        self.give_gradients(&gradients, grad_parameters);
     }
 
-    fn final_gradients(&self, batch: usize, grad_state: &[L::Real]) -> Gradients<L::Real> {
+    fn final_gradients(&self, batch: usize, grad_state: Option<&[L::Real]>) -> Gradients<L::Real> {
         let (size, row, len) = (self.spec.hidden, self.layout.row(), self.spec.state_len());
         let zeros = |len| self.pool.zeros(len);
         let matrices = batch * self.layout.matrix();
@@ -131,6 +134,7 @@ impl<L: Lanes> ModulatedLayer<L> {
             rates: vec![L::Real::ZERO; batch],
             etas: vec![L::Real::ZERO; batch],
         };
+        let Some(grad_state) = grad_state else { return gradients };
         for (hidden, packed) in gradients.hidden.chunks_exact_mut(row).zip(grad_state.chunks_exact(len)) {
             hidden[..size].copy_from_slice(&packed[..size]);
         }
@@ -222,12 +226,7 @@ impl<L: Lanes> ModulatedLayer<L> {
         }
     }
 
-    fn give_gradients(
-        &self,
-        gradients: &Gradients<L::Real>,
-        grad_state: &mut [L::Real],
-        grad_parameters: &mut [L::Real],
-    ) {
+    fn give_state_gradient(&self, gradients: &Gradients<L::Real>, grad_state: &mut [L::Real]) {
         let (size, row, len) = (self.spec.hidden, self.layout.row(), self.spec.state_len());
         for (hidden, packed) in gradients.hidden.chunks_exact(row).zip(grad_state.chunks_exact_mut(len)) {
             packed[..size].copy_from_slice(&hidden[..size]);
@@ -236,6 +235,10 @@ impl<L: Lanes> ModulatedLayer<L> {
         if self.spec.retroactive() {
             self.layout.store(&gradients.trace, grad_state, [len, self.spec.trace_start()]);
         }
+    }
+
+    fn give_gradients(&self, gradients: &Gradients<L::Real>, grad_parameters: &mut [L::Real]) {
+        let (size, row) = (self.spec.hidden, self.layout.row());
         let (places, input) = (&self.places, self.spec.input);
         for unit in 0..size {
             for column in 0..input {

@@ -30,11 +30,11 @@ pub struct ModulatedTape<T: Real> {
 impl<L: Lanes> ModulatedLayer<L> {
     /// Runs a block.
     pub fn run(&self, sequence: Sequence<'_, L::Real>, tape: bool) -> Option<ModulatedTape<L::Real>> {
-        let Sequence { extent: Extent { steps, batch }, x, resets, state: packed, hidden } = sequence;
+        let Sequence { extent: Extent { steps, batch }, x, resets, start, end, hidden } = sequence;
         let (input, size, len) = (self.spec.input, self.spec.hidden, batch * self.layout.row());
         let chunk = (CHUNK_BYTES / (len * size_of::<L::Real>()).max(1)).clamp(1, steps.max(1));
         let mut state = ModulatedState::new(self, batch);
-        state.load(self, packed);
+        state.load(self, start);
         let mut tape = tape.then(|| {
             let every = ((steps as f64).sqrt().ceil() as usize).max(1);
             let (count, rates) = (steps.div_ceil(every), vec![L::Real::ZERO; steps * batch]);
@@ -62,7 +62,9 @@ impl<L: Lanes> ModulatedLayer<L> {
             }
         }
         self.finish(&mut state);
-        state.store(self, packed);
+        if let Some(end) = end {
+            state.store(self, end);
+        }
         tape
     }
 
@@ -184,9 +186,9 @@ mod tests {
         let pool = Arc::<Pool<f32>>::default();
         let layer = ModulatedLayer::new(Portable::<f32>::new(), &spec, &[0.1; 100], &pool);
         let (x, mut out) = (vec![0.5; steps * batch * input], vec![0.0; steps * batch * hidden]);
-        let mut state = vec![0.0; batch * spec.state_len()];
+        let state = vec![0.0; batch * spec.state_len()];
         let extent = Extent { steps, batch };
-        let sequence = Sequence { extent, x: &x, resets: None, state: &mut state, hidden: &mut out };
+        let sequence = Sequence { extent, x: &x, resets: None, start: &state, end: None, hidden: &mut out };
         let tape = layer.run(sequence, true).expect("a tape was asked for");
         assert_eq!(tape.every, 20);
         assert_eq!(tape.fast.len(), 20 * batch * layer.layout.matrix());

@@ -1,4 +1,4 @@
-//! A whole sequence backward: segments from the last to the first, each recomputed from its checkpoint and swept.
+//! A whole sequence backward: segments from the last to the first, each recomputed from its start and swept.
 
 use super::adjoint::{self, AdjointForm, CHUNK, COEFFICIENTS, SUMS};
 use super::forward::{CohortTape, PlasticTape};
@@ -20,19 +20,19 @@ pub struct Adjoint<'a, T> {
     pub resets: Option<&'a [u8]>,
     pub hidden: &'a [T],
     pub grad_hidden: &'a [T],
-    pub grad_state: &'a mut [T],
+    pub grad_state: Option<&'a mut [T]>,
     pub grad_x: Option<&'a mut [T]>,
 }
 
-/// Runs the block cohort by cohort, in the order of the forward pass.
+/// Runs the block cohort by cohort, by the plan of the forward pass.
 pub fn backward<L: Lanes>(
     weights: &Weights<L>,
+    plan: &Plan,
     tape: &PlasticTape<L::Real>,
     mut adjoint: Adjoint<'_, L::Real>,
     grad_parameters: &mut [L::Real],
 ) {
     let mut gradients = Gradients::new(weights);
-    let plan = Plan::new(weights, adjoint.extent);
     assert_eq!(plan.cohorts.len(), tape.cohorts.len(), "the tape of another extent");
     let (mut four, mut two, mut one) = (None, None, None);
     for (cohort, tape) in plan.cohorts.iter().zip(&tape.cohorts) {
@@ -76,8 +76,9 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
         cohort: &CohortPlan,
         tape: &'a CohortTape<L::Real>,
     ) -> &'s mut Self {
-        let sizes = |segment: &Segment<'a, L, E>| (segment.span.groups, segment.tape.every);
-        if kept.as_ref().is_some_and(|kept| sizes(&kept.segment) != (cohort.span.groups, tape.every)) {
+        let sizes = |segment: &Segment<'a, L, E>| (segment.span.groups, segment.tape.every, segment.len);
+        let wanted = (cohort.span.groups, tape.every, cohort.segment);
+        if kept.as_ref().is_some_and(|kept| sizes(&kept.segment) != wanted) {
             *kept = None;
         }
         let sweep = kept.get_or_insert_with(|| Self::new(weights, Segment::new(weights, cohort, tape)));
@@ -108,22 +109,28 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
     }
 
     fn run(&mut self, adjoint: &mut Adjoint<'_, L::Real>, gradients: &mut Gradients<L>) {
-        self.take_final_gradient(adjoint.grad_state);
+        self.take_final_gradient(adjoint.grad_state.as_deref());
         let (steps, every) = (adjoint.extent.steps, self.segment.tape.every);
         let wanted = adjoint.grad_x.is_some() || self.weights.spec.config.recurrent;
         let form = AdjointForm::new(self.weights, wanted);
-        for first in (0..steps).step_by(every).rev() {
-            let last = steps.min(first + every);
-            self.segment.recompute(adjoint, &mut self.slots, first, last);
-            if last == steps {
-                // Φ after the last step takes the place of that before the one after.
-                self.pass(AdjointForm { step: false, ..form }, adjoint, gradients, last);
-            }
-            for t in (first..last).rev() {
-                self.step(form, adjoint, gradients, t);
+        for checkpoint in (0..steps).step_by(every).rev() {
+            let part = checkpoint..steps.min(checkpoint + every);
+            self.segment.find_starts(adjoint, &mut self.slots, part.clone());
+            for first in part.clone().step_by(self.segment.len).rev() {
+                let last = part.end.min(first + self.segment.len);
+                self.segment.recompute(adjoint, &mut self.slots, first, last);
+                if last == steps {
+                    // Φ after the last step takes the place of that before the one after.
+                    self.pass(AdjointForm { step: false, ..form }, adjoint, gradients, last);
+                }
+                for t in (first..last).rev() {
+                    self.step(form, adjoint, gradients, t);
+                }
             }
         }
-        self.give_initial_gradient(adjoint.grad_state);
+        if let Some(grad_state) = &mut adjoint.grad_state {
+            self.give_initial_gradient(grad_state);
+        }
     }
 
     /// Back through step t of the segment. The step's sums are there.
@@ -259,9 +266,15 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
         }
     }
 
-    fn take_final_gradient(&mut self, grad_state: &[L::Real]) {
+    fn take_final_gradient(&mut self, grad_state: Option<&[L::Real]>) {
         let (weights, span, len) = (self.weights, self.segment.span, self.weights.spec.state_len());
-        unpack_fast::<L, E>(weights, span, grad_state, &mut self.gradient);
+        let Some(grad_state) = grad_state else {
+            for values in [&mut self.gradient, &mut self.carried, &mut self.grad_bias] {
+                values.fill(L::Real::ZERO);
+            }
+            return;
+        };
+        unpack_fast::<L, E>(weights, span, (grad_state, None), &mut self.gradient);
         let fields =
             [(&mut self.carried, weights.spec.hidden_start()), (&mut self.grad_bias, weights.spec.bias_start())];
         for (rows, start) in fields {

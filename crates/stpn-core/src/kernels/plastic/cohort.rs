@@ -43,10 +43,10 @@ impl<L: Lanes, const E: usize> Cohort<L, E> {
         cohort
     }
 
-    /// The state of the packed `[B, S]`.
-    pub fn loaded(weights: &Weights<L>, span: Span, state: &[L::Real]) -> Self {
+    /// The state of the packed `[B, S]`, zero for the elements that `starting` `[B]` marks.
+    pub fn loaded(weights: &Weights<L>, span: Span, state: &[L::Real], starting: Option<&[u8]>) -> Self {
         let mut cohort = Self::unfilled(weights, span);
-        cohort.load(weights, state);
+        cohort.load(weights, state, starting);
         cohort
     }
 
@@ -95,9 +95,10 @@ impl<L: Lanes, const E: usize> Cohort<L, E> {
         pack_units::<L, E>(weights, span, rows, ROWS * E * L::WIDTH, (hidden, 0, weights.spec.hidden));
     }
 
-    /// Takes over the elements' states from the packed `[B, S]`.
-    pub fn load(&mut self, weights: &Weights<L>, state: &[L::Real]) {
-        unpack_fast::<L, E>(weights, self.span, state, &mut self.phi);
+    /// Takes over the elements' states from the packed `[B, S]`. Those that `starting` `[B]` marks are about to be
+    /// zeroed: their fast weights are not read.
+    pub fn load(&mut self, weights: &Weights<L>, state: &[L::Real], starting: Option<&[u8]>) {
+        unpack_fast::<L, E>(weights, self.span, (state, starting), &mut self.phi);
         self.rows.fill(L::Real::ZERO);
         for (row, start) in [(ROW_H, weights.spec.hidden_start()), (ROW_BIAS, weights.spec.bias_start())] {
             let Some(start) = start else { continue };

@@ -35,17 +35,18 @@ pub struct Sequence<'a, T> {
     pub extent: Extent,
     pub x: &'a [T],
     pub resets: Option<&'a [u8]>,
-    pub state: &'a mut [T],
+    pub start: &'a [T],
+    pub end: Option<&'a mut [T]>,
     pub hidden: &'a mut [T],
 }
 
 /// Runs the block cohort by cohort.
 pub fn forward<L: Lanes>(
     weights: &Weights<L>,
+    plan: &Plan,
     mut sequence: Sequence<'_, L::Real>,
     tape: bool,
 ) -> Option<PlasticTape<L::Real>> {
-    let plan = Plan::new(weights, sequence.extent);
     let mut cohorts = Vec::with_capacity(plan.cohorts.len());
     for cohort in &plan.cohorts {
         let every = tape.then_some(cohort.every);
@@ -72,7 +73,8 @@ fn run<L: Lanes, const E: usize>(
     let (input, hidden_size) = (weights.spec.input, weights.spec.hidden);
     let layout = Record::new(&weights.spec);
     let record_len = span.groups * weights.blocks * layout.len * E * L::WIDTH;
-    let mut cohort = Cohort::<L, E>::loaded(weights, span, sequence.state);
+    let starting = sequence.resets.map(|resets| &resets[..batch.min(resets.len())]);
+    let mut cohort = Cohort::<L, E>::loaded(weights, span, sequence.start, starting);
     let phi_len = cohort.phi().len();
     let mut tape = every.map(|every| {
         let residual_len = if weights.spec.oja() { steps.div_ceil(every) * span.groups * weights.width * E } else { 0 };
@@ -105,11 +107,15 @@ fn run<L: Lanes, const E: usize>(
         let hidden = &mut sequence.hidden[t * batch * hidden_size..(t + 1) * batch * hidden_size];
         cohort.emit(weights, hidden, record);
     }
-    cohort.settle(weights);
+    if sequence.end.is_some() || (every.is_some() && layout.scale.is_some()) {
+        cohort.settle(weights);
+    }
     if let (Some(tape), Some(place)) = (&mut tape, layout.scale) {
         cohort.copy_scale(weights, layout.len, place, &mut tape.records[steps * record_len..]);
     }
-    cohort.store(weights, sequence.state);
+    if let Some(end) = &mut sequence.end {
+        cohort.store(weights, end);
+    }
     tape
 }
 
@@ -121,43 +127,4 @@ fn start<L: Lanes, const E: usize>(weights: &Weights<L>, cohort: &Cohort<L, E>, 
     let mut start = vec![L::Real::ZERO; span.groups * E * weights.spec.hidden];
     cohort.copy_hidden(weights, &mut start);
     start
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::cells::{NormalizeState, StpnConfig};
-    use crate::kernels::lanes::Portable;
-    use crate::kernels::plastic::PlasticSpec;
-
-    /// States that the tape and one segment of the backward pass keep, for each batch element.
-    fn states(steps: usize, normalize_state: NormalizeState) -> usize {
-        let spec = PlasticSpec::stpn(&StpnConfig { normalize_state, ..StpnConfig::default() }, 4, 17);
-        let parameters = vec![0.1f32; spec.parameters().len];
-        let weights = Weights::new(Portable::<f32>::new(), &spec, &parameters, &Arc::default());
-        let extent = Extent { steps, batch: 4 };
-        let (x, mut state) = (vec![0.5; steps * 4 * 4], vec![0.0; 4 * spec.state_len()]);
-        let mut hidden = vec![0.0; steps * 4 * 17];
-        let sequence = Sequence { extent, x: &x, resets: None, state: &mut state, hidden: &mut hidden };
-        let tape = forward(&weights, sequence, true).expect("a tape was asked for");
-        let fast = weights.blocks * weights.width * Portable::<f32>::WIDTH * 2;
-        let plan = Plan::new(&weights, extent);
-        let kept = tape.cohorts.iter().zip(&plan.cohorts);
-        let kept = kept.map(|(tape, plan)| tape.checkpoints.len() / fast + plan.every / plan.stride);
-        kept.sum::<usize>() / tape.cohorts.len()
-    }
-
-    #[test]
-    fn kept_states_grow_like_the_root_of_the_steps() {
-        for normalize_state in [NormalizeState::Before, NormalizeState::After] {
-            let kept = [50, 200, 800, 3200].map(|steps| states(steps, normalize_state));
-            for (fewer, more) in kept.iter().zip(&kept[1..]) {
-                let growth = *more as f64 / *fewer as f64;
-                assert!((1.6..2.4).contains(&growth), "four times the steps keep {growth} times the states: {kept:?}");
-            }
-            assert!(kept[3] < 4 * 57, "{kept:?} states where √3200 is 57");
-        }
-    }
 }

@@ -20,6 +20,8 @@ mod segment;
 mod sensitivity;
 mod spec;
 mod stepper;
+#[cfg(test)]
+mod tests;
 mod update;
 mod weights;
 

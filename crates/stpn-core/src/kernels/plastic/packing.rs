@@ -7,15 +7,18 @@ use super::weights::Weights;
 use crate::kernels::Real;
 use crate::kernels::lanes::Lanes;
 
-/// Reads F of the cohort's elements into `[G, blocks, D, E]` of vectors.
+/// Reads F of the cohort's elements into `[G, blocks, D, E]` of vectors; zeros for those that are marked.
 pub fn unpack_fast<L: Lanes, const E: usize>(
     weights: &Weights<L>,
     span: Span,
-    packed: &[L::Real],
+    (packed, marked): (&[L::Real], Option<&[u8]>),
     fast: &mut [L::Real],
 ) {
     fast.fill(L::Real::ZERO);
     for index in 0..span.groups * E {
+        if marked.is_some_and(|marked| marked[span.first + index] != 0) {
+            continue;
+        }
         let values = &packed[fast_of(weights, span.first + index)];
         // Episodes start with zeros, which are there already.
         if values.iter().fold(0, |bits, value| bits | value.wide().to_bits()) == 0 {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::backward::{Adjoint, backward};
 use super::forward::{PlasticTape, Sequence, forward};
+use super::plan::Plan;
 use super::spec::PlasticSpec;
 use super::stepper::PlasticStepper;
 use super::weights::Weights;
@@ -95,11 +96,13 @@ impl<L: Lanes> Prepared<L::Real> for PlasticLayer<L> {
         extent: Extent,
         x: &[L::Real],
         resets: Option<&[u8]>,
-        state: &mut [L::Real],
+        start: &[L::Real],
+        end: Option<&mut [L::Real]>,
         hidden: &mut [L::Real],
         tape: bool,
     ) -> Option<Tape> {
-        let tape = forward(&self.weights, Sequence { extent, x, resets, state, hidden }, tape)?;
+        let plan = Plan::new(&self.weights, extent);
+        let tape = forward(&self.weights, &plan, Sequence { extent, x, resets, start, end, hidden }, tape)?;
         Some(Box::new(tape))
     }
 
@@ -111,7 +114,7 @@ impl<L: Lanes> Prepared<L::Real> for PlasticLayer<L> {
         hidden: &[L::Real],
         tape: &Tape,
         grad_hidden: &[L::Real],
-        grad_state: &mut [L::Real],
+        grad_state: Option<&mut [L::Real]>,
         grad_x: Option<&mut [L::Real]>,
         grad_parameters: &mut [L::Real],
     ) {
@@ -119,7 +122,7 @@ impl<L: Lanes> Prepared<L::Real> for PlasticLayer<L> {
         assert!(tape.is_some(), "the tape of another kernel");
         let adjoint = Adjoint { extent, x, resets, hidden, grad_hidden, grad_state, grad_x };
         if let Some(tape) = tape {
-            backward(&self.weights, tape, adjoint, grad_parameters);
+            backward(&self.weights, &Plan::new(&self.weights, extent), tape, adjoint, grad_parameters);
         }
     }
 

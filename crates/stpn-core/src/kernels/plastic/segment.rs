@@ -22,6 +22,8 @@ pub struct Segment<'a, L: Lanes, const E: usize> {
     pub span: Span,
     pub tape: &'a CohortTape<L::Real>,
     pub layout: Record,
+    /// Steps of a segment, and from slot to slot.
+    pub len: usize,
     stride: usize,
     /// Its first step.
     first: usize,
@@ -29,12 +31,16 @@ pub struct Segment<'a, L: Lanes, const E: usize> {
     pub phi_len: usize,
     pub presynaptic_len: usize,
     pub dense_len: usize,
-    /// Presynaptic vectors of the step before the segment and of each of its steps, `[every + 1, G, D, E]`.
+    /// Presynaptic vectors of the step before the segment and of each of its steps, `[len + 1, G, D, E]`.
     z: Lease<L::Real>,
     /// Oja's rule: y of each step.
     residuals: Lease<L::Real>,
-    /// Activities of each step, `[every, G, blocks, E]`.
+    /// Activities of each step, `[len, G, blocks, E]`.
     hidden: Lease<L::Real>,
+    /// Most segments that start between two of the tape's checkpoints, and, for Oja's rule, what the update before each
+    /// of them took for z.
+    between: usize,
+    start_residuals: Lease<L::Real>,
 }
 
 impl<'a, L: Lanes, const E: usize> Segment<'a, L, E> {
@@ -43,61 +49,112 @@ impl<'a, L: Lanes, const E: usize> Segment<'a, L, E> {
         let dense_len = span.groups * weights.blocks * E * L::WIDTH;
         let presynaptic_len = span.groups * weights.width * E;
         let oja = |len: usize| weights.pool.lease(if weights.spec.oja() { len } else { 0 });
+        let (len, phi_len) = (cohort.segment, dense_len * weights.width);
+        let between = tape.every.div_ceil(len) - 1;
         Self {
             weights,
             span,
             tape,
             layout: Record::new(&weights.spec),
+            len,
             stride: cohort.stride,
             first: 0,
-            phi_len: dense_len * weights.width,
+            phi_len,
             presynaptic_len,
             dense_len,
-            z: weights.pool.lease((tape.every + 1) * presynaptic_len),
-            residuals: oja(tape.every * presynaptic_len),
-            hidden: weights.pool.lease(tape.every * dense_len),
+            z: weights.pool.lease((len + 1) * presynaptic_len),
+            residuals: oja(len * presynaptic_len),
+            hidden: weights.pool.lease(len * dense_len),
+            between,
+            start_residuals: oja(between * presynaptic_len),
         }
     }
 
-    /// Room for Φ after every `stride`-th step.
+    /// Room for Φ before each segment between two checkpoints, then after every `stride`-th step of a segment.
     pub fn slots(&self) -> Lease<L::Real> {
-        self.weights.pool.lease(self.tape.every / self.stride * self.phi_len)
+        self.weights.pool.lease((self.between + self.len / self.stride) * self.phi_len)
+    }
+
+    /// Finds Φ at the start of every segment of `steps`, which begin at a checkpoint of the tape.
+    pub fn find_starts(&mut self, adjoint: &Adjoint<'_, L::Real>, slots: &mut [L::Real], steps: Range<usize>) {
+        for (place, first) in steps.clone().step_by(self.len).skip(1).enumerate() {
+            self.read(adjoint, first - self.len..first);
+            let start = place * self.phi_len;
+            if self.weights.spec.oja() {
+                self.update_with_residuals(adjoint, slots, first);
+                let (len, last) = (self.presynaptic_len, (self.len - 1) * self.presynaptic_len);
+                self.start_residuals[place * len..(place + 1) * len].copy_from_slice(&self.residuals[last..last + len]);
+                slots.copy_within(
+                    (self.between + self.len - 1) * self.phi_len..(self.between + self.len) * self.phi_len,
+                    start,
+                );
+                continue;
+            }
+            let (before, after) = slots.split_at_mut(start);
+            let start = self.checkpoint(before, first - self.len);
+            self.run(adjoint, first - self.len..first, start, self.len, &mut after[..self.phi_len]);
+        }
     }
 
     /// Moves to the steps `first..last`.
     pub fn recompute(&mut self, adjoint: &Adjoint<'_, L::Real>, slots: &mut [L::Real], first: usize, last: usize) {
+        self.read(adjoint, first..last);
+        // Only the normalisation after the update looks at Φ after the segment.
+        let end = if self.weights.spec.after() || last == adjoint.extent.steps { last } else { last - 1 };
+        if !self.weights.spec.oja() {
+            return self.update(adjoint, slots, first..end);
+        }
+        self.update_with_residuals(adjoint, slots, end);
+        if end < last {
+            self.residual(slots, end);
+        }
+    }
+
+    /// Brings presynaptic vectors and activities of these steps into place.
+    fn read(&mut self, adjoint: &Adjoint<'_, L::Real>, steps: Range<usize>) {
+        let (weights, batch, size, first) = (self.weights, adjoint.extent.batch, self.weights.spec.hidden, steps.start);
         self.first = first;
-        let (weights, batch, size) = (self.weights, adjoint.extent.batch, self.weights.spec.hidden);
         match first {
             0 => self.z[..self.presynaptic_len].fill(L::Real::ZERO),
             _ => self.presynaptic_of(adjoint, first - 1, 0),
         }
-        for t in first..last {
+        for t in steps {
             self.presynaptic_of(adjoint, t, t - first + 1);
             let rows = &mut self.hidden[(t - first) * self.dense_len..][..self.dense_len];
             let values = (&adjoint.hidden[t * batch * size..], 0, size);
             unpack_units::<L, E>(weights, self.span, values, rows, E * L::WIDTH);
         }
-        // Only the normalisation after the update looks at Φ after the segment.
-        let end = if weights.spec.after() || last == adjoint.extent.steps { last } else { last - 1 };
-        if !weights.spec.oja() {
-            return self.update(adjoint, slots, first..end);
-        }
-        for t in first..last {
+    }
+
+    /// Oja's rule: y of each step before `end`, and Φ after it.
+    fn update_with_residuals(&mut self, adjoint: &Adjoint<'_, L::Real>, slots: &mut [L::Real], end: usize) {
+        for t in self.first..end {
             self.residual(slots, t);
-            if t < end {
-                self.update(adjoint, slots, t..t + 1);
-            }
+            self.update(adjoint, slots, t..t + 1);
         }
     }
 
     /// Fills the slots with Φ after each of these steps, from the one before them.
     fn update(&self, adjoint: &Adjoint<'_, L::Real>, slots: &mut [L::Real], steps: Range<usize>) {
-        let (before, after) = slots.split_at_mut((steps.start - self.first) / self.stride * self.phi_len);
+        let place = self.between + (steps.start - self.first) / self.stride;
+        let (before, after) = slots.split_at_mut(place * self.phi_len);
         let after = &mut after[..steps.len() / self.stride * self.phi_len];
         let (start, _) = self.slot(before, steps.start);
+        self.run(adjoint, steps, start, self.stride, after);
+    }
+
+    /// Runs the updates of these steps from Φ before the first; keeps Φ after every `stride`-th.
+    fn run(
+        &self,
+        adjoint: &Adjoint<'_, L::Real>,
+        steps: Range<usize>,
+        start: &[L::Real],
+        stride: usize,
+        after: &mut [L::Real],
+    ) {
         let mut between = self.weights.pool.lease(2 * recompute::CHUNK * E * L::WIDTH);
-        recompute::run::<L, E>(self.weights, self.steps(adjoint, steps), start, self.stride, after, &mut between);
+        let start = &start[..self.phi_len];
+        recompute::run::<L, E>(self.weights, self.steps(adjoint, steps), start, stride, after, &mut between);
     }
 
     /// Oja's rule: y of step t.
@@ -142,10 +199,18 @@ impl<'a, L: Lanes, const E: usize> Segment<'a, L, E> {
     pub fn slot<'s>(&'s self, slots: &'s [L::Real], t: usize) -> (&'s [L::Real], usize) {
         let (place, behind) = ((t - self.first) / self.stride, (t - self.first) % self.stride);
         let phi = match place {
-            0 => &self.tape.checkpoints[self.first / self.tape.every * self.phi_len..],
-            _ => &slots[(place - 1) * self.phi_len..],
+            0 => self.checkpoint(slots, self.first),
+            _ => &slots[(self.between + place - 1) * self.phi_len..],
         };
         (&phi[..self.phi_len], behind)
+    }
+
+    /// Φ before the segment that starts at step `first`, and what lies behind it.
+    fn checkpoint<'s>(&'s self, slots: &'s [L::Real], first: usize) -> &'s [L::Real] {
+        match first % self.tape.every / self.len {
+            0 => &self.tape.checkpoints[first / self.tape.every * self.phi_len..],
+            place => &slots[(place - 1) * self.phi_len..],
+        }
     }
 
     /// What the updates of these steps read beside Φ.
@@ -192,7 +257,11 @@ impl<'a, L: Lanes, const E: usize> Segment<'a, L, E> {
         if t > self.first {
             return self.y(t - 1);
         }
-        &self.tape.residuals[t / self.tape.every * self.presynaptic_len..][..self.presynaptic_len]
+        let residuals = match t % self.tape.every / self.len {
+            0 => &self.tape.residuals[t / self.tape.every * self.presynaptic_len..],
+            place => &self.start_residuals[(place - 1) * self.presynaptic_len..],
+        };
+        &residuals[..self.presynaptic_len]
     }
 
     /// Activity of step t, `[G, blocks, E]` vectors.

@@ -64,7 +64,7 @@ impl<L: Lanes> PlasticStepper<L> {
 
 impl<L: Lanes> Stepper<L::Real> for PlasticStepper<L> {
     fn load(&mut self, state: &[L::Real]) {
-        each!(self, weights, cohort => cohort.load(weights, state));
+        each!(self, weights, cohort => cohort.load(weights, state, None));
     }
 
     fn store(&mut self, state: &mut [L::Real]) {
