@@ -59,14 +59,17 @@ fn mujoco() -> Vec<NativePart> {
 #[cfg(feature = "mujoco")]
 fn mujoco() -> Vec<NativePart> {
     let (feature, library) = ("mujoco", env!("STPN_MUJOCO_LIBRARY"));
-    let folder = PathBuf::from(env!("STPN_MUJOCO_MODELS")).with_file_name("mujoco");
+    // Where the loader looks for it.
+    let built = PathBuf::from(env!("STPN_MUJOCO_MODELS")).with_file_name("mujoco").join(library);
+    let beside = std::env::current_exe().map(|program| program.with_file_name(library));
+    let path = beside.ok().filter(|beside| !built.exists() && beside.exists()).unwrap_or(built);
     vec![
         NativePart {
             feature,
             name: "MuJoCo",
             version: library.trim_start_matches("libmujoco.so.").into(),
             licence: "Apache-2.0",
-            path: Some(folder.join(library)),
+            path: Some(path),
         },
         NativePart { feature, name: "Gymnasium's models", version: "v5".into(), licence: "MIT", path: None },
     ]

@@ -16,6 +16,7 @@ use crate::mujoco::{
     AntConfig, HalfCheetahConfig, HopperConfig, HumanoidConfig, InvertedDoublePendulumConfig, InvertedPendulumConfig,
     PusherConfig, ReacherConfig, SwimmerConfig, Walker2dConfig,
 };
+use crate::native::FEATURES;
 use crate::{Env, Error, Result};
 
 /// Which environment, and its settings: a table with the environment's `name` and whatever keys that one has.
@@ -204,11 +205,10 @@ pub const ENVIRONMENTS: &[Entry] = &[
 ];
 
 /// Environments behind a cargo feature.
-const FEATURES: [(&str, bool, &[&str]); 2] = [
-    ("atari", cfg!(feature = "atari"), &["atari"]),
+const BEHIND: [(&str, &[&str]); 2] = [
+    ("atari", &["atari"]),
     (
         "mujoco",
-        cfg!(feature = "mujoco"),
         &[
             "inverted-pendulum",
             "inverted-double-pendulum",
@@ -226,8 +226,8 @@ const FEATURES: [(&str, bool, &[&str]); 2] = [
 
 /// The cargo feature that the environment of that name needs, where this build is without it.
 pub fn missing_feature(name: &str) -> Option<&'static str> {
-    let behind = FEATURES.iter().find(|(_, _, names)| names.contains(&name));
-    behind.filter(|(_, built, _)| !built).map(|&(feature, ..)| feature)
+    let (feature, _) = BEHIND.iter().find(|(_, names)| names.contains(&name))?;
+    FEATURES.contains(&(feature, false)).then_some(feature)
 }
 
 impl EnvConfig {
@@ -368,7 +368,8 @@ mod tests {
 
     #[test]
     fn environments_behind_a_feature_are_there_or_named_with_it() {
-        for (feature, built, names) in FEATURES {
+        for (feature, names) in BEHIND {
+            let built = FEATURES.contains(&(feature, true));
             for name in names {
                 match EnvConfig::from_name(name) {
                     Ok(_) => assert!(built && missing_feature(name).is_none(), "{name}"),
@@ -379,9 +380,9 @@ mod tests {
                 }
             }
         }
-        let behind = |name: &str| FEATURES.iter().any(|(_, _, names)| names.contains(&name));
+        let behind = |name: &str| BEHIND.iter().any(|(_, names)| names.contains(&name));
         let plain = ENVIRONMENTS.iter().filter(|entry| !behind(entry.name)).count();
-        assert_eq!(plain, 8, "an environment behind a feature is missing in FEATURES");
+        assert_eq!(plain, 8, "an environment behind a feature is missing in BEHIND");
     }
 
     #[test]

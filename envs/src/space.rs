@@ -83,6 +83,7 @@ impl Space {
     }
 }
 
+/// `{:#}` leaves out bounds that differ from element to element, for tables.
 impl fmt::Display for Space {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -91,10 +92,23 @@ impl fmt::Display for Space {
                 let bound = |values: &[f32]| match values {
                     [] => "-".to_string(),
                     [first, rest @ ..] if rest.iter().all(|v| v == first) => first.to_string(),
+                    _ if f.alternate() => "…".to_string(),
                     _ => format!("{values:?}"),
                 };
                 write!(f, "Box({}, {}, {shape:?}, {dtype:?})", bound(low), bound(high))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_spared_bounds_that_differ() {
+        let uneven = Space::Box { low: vec![0.0, -1.0], high: vec![1.0, 1.0], shape: vec![2], dtype: Dtype::F32 };
+        assert_eq!(uneven.to_string(), "Box([0.0, -1.0], 1, [2], F32)");
+        assert_eq!(format!("{uneven:#} → {:#}", Space::discrete(4)), "Box(…, 1, [2], F32) → Discrete(4)");
     }
 }

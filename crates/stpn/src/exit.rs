@@ -32,8 +32,19 @@ pub fn message(error: &anyhow::Error) -> String {
 /// The exit code for an error.
 pub fn code(error: &anyhow::Error) -> u8 {
     use stpn_agents::Error;
-    match error.downcast_ref::<Error>() {
-        Some(Error::Config { .. } | Error::Environment(stpn_envs::Error::Config { .. })) => 2,
+    use stpn_envs::Error as Env;
+    let ours = error.downcast_ref::<Error>();
+    let environment = match ours {
+        Some(Error::Environment(error)) => Some(error),
+        _ => error.downcast_ref::<Env>(),
+    };
+    let misnamed = matches!(
+        environment,
+        Some(Env::Config { .. } | Env::NotBuilt { .. } | Env::Unregistered { .. } | Env::UnknownEnvironment { .. })
+    );
+    match ours {
+        _ if misnamed => 2,
+        Some(Error::Config { .. }) => 2,
         Some(Error::Core(stpn_core::Error::Config { .. })) => 2,
         Some(Error::Checkpoint { .. } | Error::Format { .. } | Error::RunDirectory { .. }) => 3,
         Some(Error::NotFinite { .. }) => 4,

@@ -203,3 +203,23 @@ fn check_env_tells_which_rules_are_kept() {
         assert!(refused.error.contains(problem), "{line}: {}", refused.error);
     }
 }
+
+/// An environment that this build leaves out is told from a misspelt one, wherever it is named.
+#[cfg(not(feature = "mujoco"))]
+#[test]
+fn an_environment_left_out_is_named_with_its_feature() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("refused").display().to_string();
+    for line in [
+        "check-env hopper",
+        "bench envs --case hopper",
+        "train hopper",
+        &format!("train cartpole --set env.name=hopper --run-dir {run}"),
+    ] {
+        let refused = stpn(&line.split(' ').map(String::from).collect::<Vec<_>>());
+        assert_eq!(refused.status.code(), Some(2), "{line}: {}", refused.error);
+        for text in ["hopper", "--features mujoco", "cargo xtask setup"] {
+            assert!(refused.error.contains(text), "{line}: {}", refused.error);
+        }
+    }
+}

@@ -80,7 +80,7 @@ fn examine(entry: &Entry) -> Result<String, Error> {
         }
         .done();
     }
-    Ok(format!("{observations} → {actions}"))
+    Ok(format!("{observations:#} → {actions:#}"))
 }
 
 fn buffer<'a>(space: &Space, floats: &'a mut [f32], bytes: &'a mut [u8]) -> ObservationMut<'a> {

@@ -46,7 +46,7 @@ pub fn run() -> Result<ExitCode> {
         .iter()
         .map(|entry| {
             let env = (entry.default)().make().map_err(stpn_agents::Error::from)?;
-            let spaces = format!("{} → {}", env.observation_space(), env.action_space());
+            let spaces = format!("{:#} → {:#}", env.observation_space(), env.action_space());
             Ok(vec![entry.name.into(), spaces, entry.summary.into()])
         })
         .collect::<Result<_>>()?;
