@@ -116,9 +116,9 @@ def report(results, alpha, beta):
     lines += [
         "",
         f"Two ranks with one thread each on {processor()}, {os.cpu_count()} cores, commit {commit}: medians over "
-        f"updates. Between them α = {1e6 * alpha:.1f} µs and β = {beta / 1e9:.2f} GB/s (`stpn bench exchange`). What "
-        "an update's exchange takes beyond the model is mostly waiting for the slower rank, and partly the smaller "
-        "exchanges.",
+        f"updates. Between them α = {1e6 * alpha:.1f} µs and β = {beta / 1e9:.2f} GB/s (`stpn bench exchange`). The "
+        "exchange measured also has the wait for the slower rank and the smaller exchanges in it, which are not told "
+        "apart here; the model leaves out both.",
     ]
     return "\n".join(lines)
 

@@ -101,8 +101,13 @@ fn gather<V: Copy>(values: &[V], batch: usize, first: usize, part: Extent, width
     Cow::Owned(block)
 }
 
-/// Puts the blocks' `[T, b, width]` together to `[T, B, width]`.
-fn scatter<T: Real>(blocks: &[&[T]], extent: Extent, width: usize) -> Vec<T> {
+/// Puts the blocks' `[T, b, width]` together to `[T, B, width]`; no copy where there is one alone.
+fn scatter<T: Real>(mut blocks: Vec<Vec<T>>, extent: Extent, width: usize) -> Vec<T> {
+    if blocks.len() == 1
+        && let Some(only) = blocks.pop()
+    {
+        return only;
+    }
     let mut values = vec![T::ZERO; extent.steps * extent.batch * width];
     let row = (extent.batch * width).max(1);
     values.par_chunks_mut(row).enumerate().for_each(|(t, values)| {
@@ -125,10 +130,9 @@ pub fn forward<T: Real>(kernel: &dyn Prepared<T>, operands: Operands<'_, T>, ini
         (hidden, tape)
     };
     let mut state = vec![T::ZERO; initial.len()];
-    let parts: Vec<_> = blocks(extent, &mut state, sizes.state).into_par_iter().map(run).collect();
-    let hidden = scatter(&parts.iter().map(|(hidden, _)| &hidden[..]).collect::<Vec<_>>(), extent, sizes.hidden);
-    let tape = tape.then(|| BatchTape { blocks: parts.into_iter().filter_map(|(_, tape)| tape).collect() });
-    Forward { hidden, state, tape }
+    let (hidden, tapes): (Vec<_>, Vec<_>) = blocks(extent, &mut state, sizes.state).into_par_iter().map(run).unzip();
+    let tape = tape.then(|| BatchTape { blocks: tapes.into_iter().flatten().collect() });
+    Forward { hidden: scatter(hidden, extent, sizes.hidden), state, tape }
 }
 
 /// Backward of [`forward`]: from the gradients of `hidden` `[T, B, H]` and of the final state `[B, S]`, which is
@@ -166,10 +170,7 @@ pub fn backward<T: Real>(
     let mut state = grad_state.map_or_else(|| vec![T::ZERO; extent.batch * sizes.state], <[T]>::to_vec);
     let blocks = blocks(extent, &mut state, sizes.state);
     let (x, parameters): (Vec<_>, Vec<_>) = blocks.into_par_iter().zip(&tape.blocks).map(run).unzip();
-    let x = want_x.then(|| {
-        let parts: Vec<&[T]> = x.iter().flatten().map(Vec::as_slice).collect();
-        scatter(&parts, extent, sizes.input)
-    });
+    let x = want_x.then(|| scatter(x.into_iter().flatten().collect(), extent, sizes.input));
     Backward { x, state, parameters: sum(&parameters, sizes.parameters) }
 }
 
