@@ -92,6 +92,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=5, help="steps timed in a round")
     parser.add_argument("--warmup", type=int, default=4, help="steps before, not timed")
     parser.add_argument("--scale", type=float, default=1.0, help="further fraction of PyTorch's batch, for less memory")
+    parser.add_argument("--no-build", action="store_true", help="take target/release/stpn as it is")
     parser.add_argument("--out", type=pathlib.Path, help="also write the Markdown there")
     options = parser.parse_args()
     cases = options.cases.split(",")
@@ -101,7 +102,8 @@ def main():
 
     python = VENV / "bin" / "python"
     install_torch(python)
-    subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "stpn"], cwd=ROOT, check=True)
+    if not options.no_build:
+        subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "stpn"], cwd=ROOT, check=True)
 
     rows = []
     for case in cases:
