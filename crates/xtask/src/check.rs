@@ -47,5 +47,7 @@ fn python_programs() -> Result<()> {
     };
     check("check_checkpoint.py", &["target/debug/stpn", "checkpoints/README.md"])?;
     check("check_tensorboard.py", &["target/debug/stpn"])?;
-    check("check_report.py", &["target/debug/stpn"])
+    check("check_report.py", &["target/debug/stpn"])?;
+    // What the README quotes is what the results say.
+    execute(Command::new(&python).args(["scripts/results.py", "--check"]))
 }

@@ -19,7 +19,7 @@ const LENGTHS: [&str; 4] = ["--frames", "2000", "--pictures", "600"];
 const FEATURES: &str = "stpn/atari,stpn/mujoco,stpn/mpi,stpn-atari/emulator,stpn-envs/gymnasium-rs";
 
 /// The test programs that the features change; the others were run by the default build.
-const TESTS: [&str; 11] = [
+const TESTS: [&str; 12] = [
     "atari",
     "atari_python",
     "check_env",
@@ -31,6 +31,7 @@ const TESTS: [&str; 11] = [
     "mujoco_gymnasium",
     "exact_resume",
     "ranks",
+    "trained_agents",
 ];
 
 /// Records what the Python packages do on this machine, and runs every test of the features.
