@@ -203,6 +203,10 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, help="also write the rows to this file")
     parser.add_argument("--markdown", type=pathlib.Path, help="also write a page with the table to this file")
     arguments = parser.parse_args()
+    # Making an environment changes the folder.
+    for name in ("markdown", "json"):
+        if getattr(arguments, name):
+            setattr(arguments, name, getattr(arguments, name).resolve())
     rows, provenance = [], None
     for name in arguments.case or ENVIRONMENTS:
         row, provenance = ours(arguments.stpn, name, arguments.threads, arguments.repeats)
