@@ -102,7 +102,7 @@ pub const PRESETS: &[Preset] = &[
         feature: None,
         text: include_str!("../presets/familiarity.toml"),
         sizes: FAMILIARITY_SIZES,
-        adapt: |_| (),
+        adapt: familiarity_cell,
     },
     Preset {
         name: "cartpole",
@@ -240,6 +240,19 @@ fn control_cell(cell: &mut CellConfig) {
         options.normalize_forward = false;
         options.normalize_state = NormalizeState::None;
         options.clamp = Some(0.1);
+        options.bias = true;
+    }
+}
+
+/// Without a bias a feed-forward STPN is an odd function of its inputs, and an odd function cannot tell a familiar vector:
+/// x and −x must give the same answer. The clamp bounds fast weights that decay by a λ near 1 over thousands of steps. Both
+/// are our choice.
+fn familiarity_cell(cell: &mut CellConfig) {
+    if let CellConfig::Stpn(options) = cell
+        && !options.recurrent
+    {
+        options.normalize_forward = false;
+        options.clamp = Some(1.0);
         options.bias = true;
     }
 }
