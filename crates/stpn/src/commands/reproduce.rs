@@ -167,11 +167,11 @@ fn reproduce(experiment: &Experiment, arguments: &ReproduceArguments, jobs: Jobs
     // Each experiment has its own: they may be run by several commands.
     let _ = write!(statement, "\n\nSeeds 1 to {}; {}.", arguments.seeds, Provenance::here().line());
     let picture = match results.join("learning-curves.svg").exists() {
-        true => format!("![Learning curves]({}/learning-curves.svg)", experiment.name),
+        true => "![Learning curves](learning-curves.svg)".to_string(),
         false => String::new(),
     };
     let others = GeneralizationCurves::of(&plan)?.map_or_else(String::new, |curves| {
-        let picture = format!("![Generalisation]({}/generalization.svg)", experiment.name);
+        let picture = "![Generalisation](generalization.svg)";
         format!("At other intervals than the trained one:\n\n{}\n{picture}\n", curves.markdown())
     });
     let (title, table) = (experiment.title, comparison.markdown());
@@ -266,7 +266,8 @@ fn report(arguments: &ReproduceArguments, missing: &[&Experiment]) -> Result<()>
     text.push_str("Made by `stpn reproduce`.\n\n");
     for experiment in EXPERIMENTS {
         if let Ok(section) = fs::read_to_string(arguments.out.join(experiment.name).join("section.md")) {
-            let _ = writeln!(text, "{section}");
+            // Pictures lie beside the section.
+            let _ = writeln!(text, "{}", section.replace("](", &format!("]({}/", experiment.name)));
         }
     }
     for experiment in missing {
