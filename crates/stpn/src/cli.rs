@@ -294,6 +294,9 @@ pub struct ReproduceArguments {
     /// Which experiments.
     #[arg(value_enum, default_value_t = Paper::All)]
     pub what: Paper,
+    /// Of these, only the experiment whose folder has this name, e.g. familiarity-fresh-r3.
+    #[arg(long, value_name = "NAME")]
+    pub only: Option<String>,
     /// Minutes that it may take, divided equally among the experiments; their runs get fewer updates, the same for
     /// every cell, and the results say so.
     #[arg(long, value_name = "MINUTES")]

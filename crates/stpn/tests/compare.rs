@@ -121,8 +121,12 @@ fn a_reproduction_under_a_budget_is_shortened_says_so_and_is_lengthened_by_a_lar
     assert!(out.join("familiarity-fresh-r6/curves.csv").exists());
     let again = run(&format!("{line} --budget 0.000001"));
     assert!(again.status.success() && again.error.contains("6 runs, 6 finished"), "{}", again.error);
-    let fewer = run(&format!("{line} --updates 2 --cells lstm,stpnf"));
+    let wrong = run(&format!("{line} --only familiarity"));
+    assert_eq!(wrong.status.code(), Some(2), "{}", wrong.error);
+    assert!(wrong.error.contains("familiarity-fresh-r3"), "{}", wrong.error);
+    let fewer = run(&format!("{line} --only familiarity-fresh-r6 --updates 2 --cells lstm,stpnf"));
     assert!(fewer.status.success() && fewer.error.contains("2 runs, 0 finished"), "{}", fewer.error);
+    assert!(!fewer.error.contains("one fixed data set"), "{}", fewer.error);
     let report = fs::read_to_string(out.join("README.md")).unwrap();
     for text in ["2 updates in place of 3500", "**Not run**: stpn, stpn-scalar, stpnf-scalar, hebbff."] {
         assert!(report.contains(text), "{text} in\n{report}");

@@ -1,6 +1,6 @@
 //! A linear layer on many rows at once, for heads: forward, and exact backward.
 //!
-//! Products are those of [`super::dense`]: an output has the same bits whatever rows it comes with.
+//! Products are those of `kernels::dense`: an output has the same bits whatever rows it comes with.
 
 use std::sync::Arc;
 

@@ -17,6 +17,7 @@ use crate::comparison::jobs::{self, Jobs};
 use crate::comparison::plan::Request;
 use crate::comparison::{Comparison, GeneralizationCurves, Plan};
 use crate::exit;
+use crate::exit::UsageError;
 use crate::machine::Provenance;
 use crate::presets::{self, PRESETS};
 
@@ -103,8 +104,7 @@ struct Length {
 
 /// Runs the command.
 pub fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
-    let chosen: Vec<&Experiment> =
-        EXPERIMENTS.iter().filter(|e| arguments.what == Paper::All || arguments.what == e.paper).collect();
+    let chosen = chosen(arguments)?;
     let available =
         |e: &&Experiment| PRESETS.iter().any(|preset| preset.name == e.preset && preset.missing_feature().is_none());
     let (available, missing): (Vec<&Experiment>, Vec<&Experiment>) = chosen.into_iter().partition(available);
@@ -126,6 +126,17 @@ pub fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     report(arguments, &missing)?;
     println!("\nwritten to {}", arguments.out.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// The experiments asked for.
+fn chosen(arguments: &ReproduceArguments) -> Result<Vec<&'static Experiment>> {
+    let of_paper = EXPERIMENTS.iter().filter(|e| arguments.what == Paper::All || arguments.what == e.paper);
+    let Some(only) = &arguments.only else { return Ok(of_paper.collect()) };
+    let names: Vec<&str> = of_paper.clone().map(|e| e.name).collect();
+    match of_paper.clone().find(|e| e.name == only) {
+        Some(experiment) => Ok(vec![experiment]),
+        None => Err(UsageError(format!("--only {only}: there are: {}", names.join(", "))).into()),
+    }
 }
 
 /// Runs one experiment to its end; false where it was interrupted.
