@@ -183,7 +183,7 @@ fn reproduce(experiment: &Experiment, arguments: &ReproduceArguments, jobs: Jobs
     };
     let others = GeneralizationCurves::of(&plan)?.map_or_else(String::new, |curves| {
         let picture = "![Generalisation](generalization.svg)";
-        format!("At other intervals than the trained one:\n\n{}\n{picture}\n", curves.markdown())
+        format!("### At other intervals than the trained one\n\n{}\n{picture}\n", curves.markdown())
     });
     let (title, table) = (experiment.title, comparison.markdown());
     let text = format!("## {title}\n\n{statement}\n\n{table}\n{picture}\n\n{others}");
