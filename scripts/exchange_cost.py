@@ -47,7 +47,9 @@ def train(options, task, ranks):
         directory = pathlib.Path(folder) / "run"
         command = [options.stpn, "train", task, "--updates", updates + WARMUP, "--run-dir", directory]
         command += ["--set", f"rollout.environments={environments // ranks}", "--set", "log.every=1"]
-        command += ["--set", "evaluation.every=0", "--threads", 1 if ranks > 1 else 2]
+        # Without the updates that only fill statistics: nothing is exchanged in them.
+        command += ["--set", "evaluation.every=0", "--set", "training.warmup_updates=0"]
+        command += ["--threads", 1 if ranks > 1 else 2]
         mpirun(ranks, *command) if ranks > 1 else run(command)
         lines = [json.loads(line) for line in (directory / "metrics.jsonl").read_text().splitlines()]
         newest = directory / "checkpoints" / (directory / "checkpoints/latest").read_text().strip()
