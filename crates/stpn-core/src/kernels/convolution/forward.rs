@@ -3,11 +3,10 @@
 use rayon::prelude::*;
 
 use super::geometry::Layer;
-use super::layout::{grid_to_blocks, grid_to_images, pixels_to_blocks};
-use super::weights::LayerWeights;
+use super::layout::{outputs_to_images, pixels_to_blocks};
+use super::tiles::Outputs;
 use super::{Pixels, Prepared, SPAN, Tape};
 use crate::kernels::Real;
-use crate::kernels::matrix::{Matrix, multiply};
 
 impl<T: Real> Prepared<T> {
     /// Images `[N, C, H, W]` to `[N, count, H', W']`, with what the backward pass needs where `tape` asks for it.
@@ -38,8 +37,8 @@ impl<T: Real> Prepared<T> {
                 .map(|layer| self.pool.lease(room(layer)))
                 .collect();
             scratch.iter_mut().for_each(|blocks| blocks.fill(T::ZERO));
-            let grid = layers.iter().map(Layer::grid_len).max().unwrap_or(0);
-            let mut grid = self.pool.lease(chunk.min(here) * grid);
+            let last = &layers[layers.len() - 1];
+            let mut outputs = self.pool.lease(chunk.min(here) * last.places() * last.row);
 
             for (number, out) in out.chunks_mut(chunk * width).enumerate() {
                 let (first, count) = (number * chunk, out.len() / width);
@@ -55,27 +54,16 @@ impl<T: Real> Prepared<T> {
                 }
                 pixels_to_blocks(&layers[0], x.range(start..start + count * pixels), inputs[0]);
                 for (index, (layer, weights)) in layers.iter().zip(&self.weights).enumerate() {
-                    let (inputs, outputs) = inputs.split_at_mut(index + 1);
-                    convolve(layer, weights, count, inputs[index], &mut grid);
-                    match (layers.get(index + 1), outputs.first_mut()) {
-                        (Some(next), Some(blocks)) => {
-                            grid_to_blocks(layer, next, &weights.bias, &grid[..count * layer.grid_len()], blocks);
-                        }
-                        _ => grid_to_images(layer, &weights.bias, &grid[..count * layer.grid_len()], out),
-                    }
+                    let (inputs, next) = inputs.split_at_mut(index + 1);
+                    let (out, out_len) = match (next.first_mut(), layers.get(index + 1)) {
+                        (Some(blocks), Some(next)) => (&mut **blocks, next.blocks_len()),
+                        _ => (&mut outputs[..], layer.places() * layer.row),
+                    };
+                    T::on_lanes(Outputs { layer, weights, images: count, blocks: inputs[index], out, out_len });
                 }
+                outputs_to_images(last, &outputs, out);
             }
         });
         tape.then_some(Tape { inputs: kept })
-    }
-}
-
-/// The products of `images` images' blocks with the filters, on the grid, without bias.
-fn convolve<T: Real>(layer: &Layer, weights: &LayerWeights<T>, images: usize, blocks: &[T], grid: &mut [T]) {
-    let (places, inner, count) = (layer.places(images), layer.reach * layer.block(), layer.filters.count);
-    for (row, weights) in weights.forward.chunks_exact(inner * count).enumerate() {
-        let values = &blocks[row * layer.columns() * layer.block()..];
-        let left = Matrix { values, row: layer.block(), column: 1 };
-        multiply([places, inner, count], left, Matrix { values: weights, row: count, column: 1 }, grid, row > 0);
     }
 }

@@ -1,6 +1,6 @@
-//! Between images, blocks and grids: what has to be copied between the products.
+//! Between images and blocks, and between gradients: what has to be copied between the products.
 //!
-//! Grids hold the channels of an output together, `[places, count]`; see [`Layer::blocks`].
+//! Outputs hold their channels together, `[places, row]`; see [`Layer::targets`].
 
 use super::Pixels;
 use super::geometry::{Image, Layer};
@@ -19,150 +19,115 @@ pub(super) fn pixels_to_blocks<T: Real>(layer: &Layer, x: Pixels<'_, T>, blocks:
 
 #[inline(always)]
 fn to_blocks<V: Copy, T: Real>(layer: &Layer, x: &[V], blocks: &mut [T], number: impl Fn(V) -> T + Copy) {
-    match (layer.filters.stride, layer.input.channels) {
-        // With the innermost extents known, the copy runs on vectors.
-        (4, 1) => fixed_to_blocks::<V, T, 4>(layer, x, blocks, number),
-        (2, 1) => fixed_to_blocks::<V, T, 2>(layer, x, blocks, number),
-        _ => {
-            let Image { height, width, .. } = layer.input;
-            let (rows, columns) = layer.covered();
+    // With the stride known, the copy runs on vectors.
+    match layer.filters.stride {
+        4 => runs_to_blocks::<V, T, 4>(layer, x, blocks, number),
+        2 => runs_to_blocks::<V, T, 2>(layer, x, blocks, number),
+        1 => runs_to_blocks::<V, T, 1>(layer, x, blocks, number),
+        _ => each_pixel(layer, |pixel, block| {
             let images = x.chunks_exact(layer.input.len()).zip(blocks.chunks_exact_mut(layer.blocks_len()));
-            for (image, blocks) in images {
-                for (channel, plane) in image.chunks_exact(height * width).enumerate() {
-                    for (y, line) in plane.chunks_exact(width).take(rows).enumerate() {
-                        for (x, &value) in line[..columns].iter().enumerate() {
-                            blocks[layer.place(y, x) + channel] = number(value);
-                        }
-                    }
-                }
-            }
-        }
+            images.for_each(|(image, blocks)| blocks[block] = number(image[pixel]));
+        }),
     }
 }
 
-/// The case of one channel and a stride that is known.
+/// [`to_blocks`] for a stride that is known.
 #[inline(always)]
-fn fixed_to_blocks<V: Copy, T: Real, const STRIDE: usize>(
+fn runs_to_blocks<V: Copy, T: Real, const STRIDE: usize>(
     layer: &Layer,
     x: &[V],
     blocks: &mut [T],
     number: impl Fn(V) -> T + Copy,
 ) {
+    let Image { height, width, .. } = layer.input;
     let (rows, columns) = layer.covered();
     let images = x.chunks_exact(layer.input.len()).zip(blocks.chunks_exact_mut(layer.blocks_len()));
     for (image, blocks) in images {
-        for (y, line) in image.chunks_exact(layer.input.width).take(rows).enumerate() {
-            let row = &mut blocks[layer.place(y, 0)..];
-            let (whole, rest) = line[..columns].as_chunks::<STRIDE>();
-            for (pixels, block) in whole.iter().zip(row.chunks_mut(layer.block())) {
-                for (place, pixel) in block[..STRIDE].iter_mut().zip(pixels) {
-                    *place = number(*pixel);
+        for (channel, plane) in image.chunks_exact(height * width).enumerate() {
+            for (y, line) in plane.chunks_exact(width).take(rows).enumerate() {
+                let row = &mut blocks[layer.place(y, 0, channel)..];
+                let (whole, rest) = line[..columns].as_chunks::<STRIDE>();
+                for (pixels, block) in whole.iter().zip(row.chunks_mut(layer.block())) {
+                    for (place, pixel) in block[..STRIDE].iter_mut().zip(pixels) {
+                        *place = number(*pixel);
+                    }
                 }
-            }
-            for (x, pixel) in rest.iter().enumerate() {
-                row[whole.len() * layer.block() + x] = number(*pixel);
+                for (x, pixel) in rest.iter().enumerate() {
+                    row[whole.len() * layer.block() + x] = number(*pixel);
+                }
             }
         }
     }
 }
 
-/// The gradient of the first layer's blocks to that of images `[n, C, H, W]`.
-pub(super) fn blocks_to_pixels<T: Real>(layer: &Layer, blocks: &[T], x: &mut [T]) {
-    let Image { height, width, .. } = layer.input;
+/// Where each pixel that lies in a block stands in an image and among its blocks.
+fn each_pixel(layer: &Layer, mut act: impl FnMut(usize, usize)) {
+    let Image { channels, height, width } = layer.input;
     let (rows, columns) = layer.covered();
-    let images = x.chunks_exact_mut(layer.input.len()).zip(blocks.chunks_exact(layer.blocks_len()));
-    for (image, blocks) in images {
-        for (channel, plane) in image.chunks_exact_mut(height * width).enumerate() {
-            for (y, line) in plane.chunks_exact_mut(width).enumerate() {
-                for (x, value) in line.iter_mut().enumerate() {
-                    let covered = y < rows && x < columns;
-                    *value = if covered { blocks[layer.place(y, x) + channel] } else { T::ZERO };
-                }
+    for channel in 0..channels {
+        for y in 0..rows {
+            for x in 0..columns {
+                act((channel * height + y) * width + x, layer.place(y, x, channel));
             }
         }
     }
 }
 
-/// The outputs of a layer that the next one sees: (place on the layer's grid, place among the next one's blocks) of
-/// runs of pixels that lie together in both, and their scalars.
-fn each_run(layer: &Layer, next: &Layer, mut act: impl FnMut(usize, usize, usize)) {
-    let (rows, columns) = next.covered();
-    let (count, stride) = (layer.filters.count, next.filters.stride);
-    for y in 0..rows {
-        for x in (0..columns).step_by(stride) {
-            let len = stride.min(columns - x) * count;
-            act((y * layer.columns() + x) * count, next.place(y, x), len);
-        }
-    }
+/// The gradient of the first layer's blocks, each of `padded` scalars, to that of images `[n, C, H, W]`.
+pub(super) fn blocks_to_pixels<T: Real>(layer: &Layer, blocks: &[T], padded: usize, x: &mut [T]) {
+    x.fill(T::ZERO);
+    each_pixel(layer, |pixel, block| {
+        let block = block / layer.block() * padded + block % layer.block();
+        let images = x.chunks_exact_mut(layer.input.len()).zip(blocks.chunks(layer.blocks() * padded));
+        images.for_each(|(image, blocks)| image[pixel] = blocks[block]);
+    });
 }
 
-/// max(0, grid + bias), as the blocks of the next layer; what lies outside of an image must be zero already.
-pub(super) fn grid_to_blocks<T: Real>(layer: &Layer, next: &Layer, bias: &[T], grid: &[T], blocks: &mut [T]) {
-    let images = grid.chunks(layer.grid_len()).zip(blocks.chunks_exact_mut(next.blocks_len()));
-    for (grid, blocks) in images {
-        each_run(layer, next, |from, to, len| {
-            let outputs = grid[from..from + len].chunks_exact(bias.len());
-            for (output, place) in outputs.zip(blocks[to..to + len].chunks_exact_mut(bias.len())) {
-                for ((place, &output), &bias) in place.iter_mut().zip(output).zip(bias) {
-                    *place = positive(output + bias);
-                }
-            }
-        });
-    }
-}
-
-/// The gradient of the next layer's blocks to that of the grid, where the activity was positive; what lies outside of
-/// an image must be zero already.
-pub(super) fn blocks_to_grid<T: Real>(layer: &Layer, next: &Layer, gradient: &[T], blocks: &[T], grid: &mut [T]) {
-    let (own, others) = (layer.grid_len(), next.blocks_len());
-    let images = gradient.chunks_exact(others).zip(blocks.chunks_exact(others)).zip(grid.chunks_exact_mut(own));
-    for ((gradient, blocks), grid) in images {
-        each_run(layer, next, |to, from, len| {
-            let passed = gradient[from..from + len].iter().zip(&blocks[from..from + len]);
-            for (place, (&gradient, &activity)) in grid[to..to + len].iter_mut().zip(passed) {
-                *place = if activity > T::ZERO { gradient } else { T::ZERO };
-            }
-        });
-    }
-}
-
-/// max(0, grid + bias), as images `[n, count, H, W]`.
-pub(super) fn grid_to_images<T: Real>(layer: &Layer, bias: &[T], grid: &[T], out: &mut [T]) {
-    let (Image { height, width, .. }, count) = (layer.output, bias.len());
-    for (grid, out) in grid.chunks(layer.grid_len()).zip(out.chunks_exact_mut(layer.output.len())) {
-        for y in 0..height {
-            let line = &grid[y * layer.columns() * count..][..width * count];
-            for (channel, &bias) in bias.iter().enumerate() {
-                let out = &mut out[(channel * height + y) * width..][..width];
-                for (out, output) in out.iter_mut().zip(line.chunks_exact(count)) {
-                    *out = positive(output[channel] + bias);
-                }
+/// The gradient of the next layer's blocks, each of `padded` scalars, to that of the outputs, where the activity in
+/// those blocks was positive.
+pub(super) fn blocks_to_delta<T: Real>(
+    layer: &Layer,
+    next: &Layer,
+    gradient: &[T],
+    padded: usize,
+    blocks: &[T],
+    delta: &mut [T],
+) {
+    let (count, block) = (layer.filters.count, next.block());
+    let images = gradient.chunks(next.blocks() * padded).zip(blocks.chunks(next.blocks_len()));
+    for ((gradient, blocks), delta) in images.zip(delta.chunks_exact_mut(layer.places() * layer.row)) {
+        for (&target, delta) in layer.targets.iter().zip(delta.chunks_exact_mut(layer.row)) {
+            let gradient = &gradient[target + target / block * (padded - block)..][..count];
+            for ((delta, &gradient), &activity) in delta.iter_mut().zip(gradient).zip(&blocks[target..][..count]) {
+                *delta = if activity > T::ZERO { gradient } else { T::ZERO };
             }
         }
     }
 }
 
-/// The gradient of images `[n, count, H, W]` to that of the grid, where the activity was positive; what lies outside
-/// of an image must be zero already.
-pub(super) fn images_to_grid<T: Real>(layer: &Layer, gradient: &[T], out: &[T], grid: &mut [T]) {
-    let (Image { height, width, channels }, len) = (layer.output, layer.output.len());
+/// The last layer's outputs `[n, places, row]` as images `[n, count, H, W]`.
+pub(super) fn outputs_to_images<T: Real>(layer: &Layer, outputs: &[T], out: &mut [T]) {
+    let places = layer.places();
+    for (outputs, out) in outputs.chunks(places * layer.row).zip(out.chunks_exact_mut(layer.output.len())) {
+        for (channel, plane) in out.chunks_exact_mut(places).enumerate() {
+            for (out, output) in plane.iter_mut().zip(outputs.chunks_exact(layer.row)) {
+                *out = output[channel];
+            }
+        }
+    }
+}
+
+/// The gradient of images `[n, count, H, W]` to that of the last layer's outputs, where the activity was positive.
+pub(super) fn images_to_delta<T: Real>(layer: &Layer, gradient: &[T], out: &[T], delta: &mut [T]) {
+    let (places, len) = (layer.places(), layer.output.len());
     let images = gradient.chunks_exact(len).zip(out.chunks_exact(len));
-    for ((gradient, out), grid) in images.zip(grid.chunks_exact_mut(layer.grid_len())) {
-        for y in 0..height {
-            let line = &mut grid[y * layer.columns() * channels..][..width * channels];
-            for channel in 0..channels {
-                let start = (channel * height + y) * width;
-                let passed = gradient[start..start + width].iter().zip(&out[start..start + width]);
-                for (place, (&gradient, &activity)) in line.chunks_exact_mut(channels).zip(passed) {
-                    place[channel] = if activity > T::ZERO { gradient } else { T::ZERO };
-                }
+    for ((gradient, out), delta) in images.zip(delta.chunks_exact_mut(places * layer.row)) {
+        let planes = gradient.chunks_exact(places).zip(out.chunks_exact(places));
+        for (channel, (gradient, out)) in planes.enumerate() {
+            let passed = gradient.iter().zip(out);
+            for (delta, (&gradient, &activity)) in delta.chunks_exact_mut(layer.row).zip(passed) {
+                delta[channel] = if activity > T::ZERO { gradient } else { T::ZERO };
             }
         }
     }
-}
-
-/// ReLU; NaN stays NaN.
-#[inline(always)]
-fn positive<T: Real>(value: T) -> T {
-    if value < T::ZERO { T::ZERO } else { value }
 }

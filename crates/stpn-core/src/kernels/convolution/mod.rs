@@ -1,20 +1,22 @@
 //! Stacks of convolutions over images, each followed by ReLU, on plain slices: forward, and exact backward.
 //!
 //! A layer of k×k filters, s pixels apart, sees its input in blocks of s×s pixels: its filters then cover r×r blocks,
-//! r = ⌈k/s⌉, and lie one block apart. With the channels of a block together, what a filter covers of one row of
-//! blocks is contiguous, and what the next filter covers starts one block later. So a row of blocks is, as it lies, a
-//! matrix with overlapping rows, and a convolution is r dense products without any copy of patches.
-//! Backward it is the same with gradients in place of images.
+//! r = ⌈k/s⌉, and lie one block apart. With the scalars of a block together, what a filter covers of one row of blocks,
+//! its window, is contiguous. The sums of some windows and some filters stay in registers from the first of their r
+//! rows to the last, and go with bias and ReLU to where the next layer has its blocks: patches are never copied.
+//! Backward the same windows are read for the gradient of the filters, and written for that of the input.
 //!
 //! Images are worked on a few at a time, so that what one layer writes is still in the second-level cache when the
-//! next one reads it. The division into chunks and spans depends on sizes alone, so that results are the same, bit for
-//! bit, for any number of threads.
+//! next one reads it. An output is one chain of multiply-adds that depends on its image alone; the division of the
+//! gradients' sums into chunks and spans depends on sizes alone. So results are the same, bit for bit, for any number
+//! of threads.
 
 mod backward;
 mod forward;
 mod geometry;
 mod layout;
 mod operator;
+mod tiles;
 mod weights;
 
 use std::any::Any;
@@ -27,7 +29,7 @@ use super::Real;
 use super::aligned::{Lease, Pool};
 use crate::{Error, Result};
 use geometry::Layer;
-use weights::LayerWeights;
+use weights::{LayOut, LayerWeights};
 
 /// Bytes of a chunk's buffers that fit into the second-level cache beside the weights.
 const CHUNK_BYTES: usize = 5 << 17;
@@ -52,23 +54,16 @@ impl Stack {
     /// # Errors
     /// [`Error::Config`] without layers and where filters are empty or do not fit into their input.
     pub fn new(input: Image, filters: &[Filters]) -> Result<Self> {
-        let refuse = |problem: String| Err(Error::Config { key: "filters", problem });
+        let refuse = |problem: String| Error::Config { key: "filters", problem };
         if filters.is_empty() {
-            return refuse("there are none".into());
+            return Err(refuse("there are none".into()));
         }
-        let (mut image, mut layers) = (input, Vec::with_capacity(filters.len()));
-        for (index, &filters) in filters.iter().enumerate() {
-            let Some(layer) = Layer::new(image, filters) else {
-                let Image { height, width, .. } = image;
-                let Filters { count, size, stride } = filters;
-                return refuse(format!(
-                    "layer {} has {count} filters of {size}×{size}, stride {stride}, over {height}×{width} pixels",
-                    index + 1
-                ));
-            };
-            image = layer.output;
-            layers.push(layer);
-        }
+        let layers = Layer::stack(input, filters).map_err(|(index, Image { height, width, .. })| {
+            let (layer, Filters { count, size, stride }) = (index + 1, filters[index]);
+            refuse(format!(
+                "layer {layer} has {count} filters of {size}×{size}, stride {stride}, over {height}×{width} pixels"
+            ))
+        })?;
         Ok(Self { layers, single: Arc::default(), double: Arc::default() })
     }
 
@@ -100,7 +95,7 @@ impl Stack {
 
     /// Images of a chunk, in element type T.
     fn chunk<T>(&self) -> usize {
-        let scalars: usize = self.layers.iter().map(|layer| layer.blocks_len() + layer.grid_len()).sum();
+        let scalars: usize = self.layers.iter().map(|layer| layer.blocks_len() + layer.places() * layer.row).sum();
         (CHUNK_BYTES / (scalars * size_of::<T>())).clamp(1, SPAN)
     }
 }
@@ -159,15 +154,12 @@ impl<T: Real> Prepared<T> {
     pub fn new(stack: &Arc<Stack>, parameters: &[T]) -> Self {
         assert_eq!(parameters.len(), stack.parameters(), "packed parameters");
         let mut rest = parameters;
-        let weights = stack
-            .layers
-            .iter()
-            .map(|layer| {
-                let (own, others) = rest.split_at(layer.parameters());
-                rest = others;
-                LayerWeights::new(layer, own)
-            })
-            .collect();
+        let mut weights = Vec::with_capacity(stack.layers.len());
+        for layer in &stack.layers {
+            let (own, others) = rest.split_at(layer.parameters());
+            weights.push(T::on_lanes(LayOut { layer, parameters: own }));
+            rest = others;
+        }
         Self { stack: Arc::clone(stack), weights, pool: stack.pool() }
     }
 

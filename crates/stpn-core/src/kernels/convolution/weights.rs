@@ -1,63 +1,69 @@
-//! A layer's weights, laid out for products.
+//! A layer's weights, laid out for tiles.
 
 use super::geometry::Layer;
 use crate::kernels::Real;
+use crate::kernels::aligned::Aligned;
+use crate::kernels::dense::Panels;
+use crate::kernels::lanes::{Lanes, Operation};
 
 /// The parameters of one layer.
 #[derive(Debug)]
 pub(super) struct LayerWeights<T> {
-    /// For each row of blocks a filter covers: `[r·block, count]`, for products with images.
-    pub forward: Vec<T>,
-    /// For each such row: `[r·count, block]`, blocks from right to left, for products with gradients.
-    pub backward: Vec<T>,
-    /// `[count]`
-    pub bias: Vec<T>,
+    /// `[r·r·block, row]`: for each scalar that a filter covers, row of blocks by row of blocks, all filters.
+    pub forward: Panels<T>,
+    /// For each block that a filter covers `[count, block]`, the block padded to whole vectors.
+    pub backward: Vec<Panels<T>>,
+    /// `[row]`
+    pub bias: Aligned<T>,
 }
 
-impl<T: Real> LayerWeights<T> {
-    /// From weights `[count, C, k, k]` and biases `[count]`.
-    pub fn new(layer: &Layer, parameters: &[T]) -> Self {
-        let (weights, bias) = parameters.split_at(layer.weights());
+/// Lays out weights `[count, C, k, k]` and biases `[count]`.
+pub(super) struct LayOut<'a, T> {
+    pub layer: &'a Layer,
+    pub parameters: &'a [T],
+}
+
+impl<T: Real> Operation<T> for LayOut<'_, T> {
+    type Output = LayerWeights<T>;
+
+    fn run<L: Lanes<Real = T>>(self, _: L) -> LayerWeights<T> {
+        let Self { layer, parameters } = self;
+        let (weights, biases) = parameters.split_at(layer.weights());
         let (block, count, reach) = (layer.block(), layer.filters.count, layer.reach);
-        let len = reach * reach * block * count;
-        let (mut forward, mut backward) = (vec![T::ZERO; len], vec![T::ZERO; len]);
-        each(layer, |place, Weight { row, column, scalar, filter }| {
-            forward[((row * reach + column) * block + scalar) * count + filter] = weights[place];
-            backward[((row * reach + reach - 1 - column) * count + filter) * block + scalar] = weights[place];
+        let mut table = vec![T::ZERO; reach * reach * block * count];
+        each(layer, |place, scalar, filter| table[scalar * count + filter] = weights[place]);
+        let weight = |scalar: usize, filter: usize| table[scalar * count + filter];
+
+        let filters = layer.row / L::WIDTH;
+        let forward = Panels::new(reach * reach * block, filters, L::WIDTH, |scalar, filter| {
+            if filter < count { weight(scalar, filter) } else { T::ZERO }
         });
-        Self { forward, backward, bias: bias.to_vec() }
+        let backward = (0..reach * reach).map(|covered| {
+            Panels::new(count, block.div_ceil(L::WIDTH), L::WIDTH, |filter, scalar| {
+                if scalar < block { weight(covered * block + scalar, filter) } else { T::ZERO }
+            })
+        });
+        let mut bias = Aligned::zeros(layer.row);
+        bias[..count].copy_from_slice(biases);
+        LayerWeights { forward, backward: backward.collect(), bias }
     }
 }
 
-/// Puts gradients laid out like [`LayerWeights::forward`] back to `[count, C, k, k]`.
+/// Puts gradients `[r·r·block, row]` back to `[count, C, k, k]`.
 pub(super) fn unpack<T: Real>(layer: &Layer, gradient: &[T], weights: &mut [T]) {
-    let (block, count, reach) = (layer.block(), layer.filters.count, layer.reach);
-    each(layer, |place, Weight { row, column, scalar, filter }| {
-        weights[place] = gradient[((row * reach + column) * block + scalar) * count + filter];
-    });
+    each(layer, |place, scalar, filter| weights[place] = gradient[scalar * layer.row + filter]);
 }
 
-/// Where a weight acts.
-struct Weight {
-    /// Row of blocks below the filter's first.
-    row: usize,
-    /// Block to the right of the filter's first.
-    column: usize,
-    /// Scalar of the block.
-    scalar: usize,
-    filter: usize,
-}
-
-/// Every weight, by its index in `[count, C, k, k]`.
-fn each(layer: &Layer, mut act: impl FnMut(usize, Weight)) {
+/// Every weight: its index in `[count, C, k, k]`, the scalar it acts on among those that a filter covers, its filter.
+fn each(layer: &Layer, mut act: impl FnMut(usize, usize, usize)) {
     let (channels, size, stride) = (layer.input.channels, layer.filters.size, layer.filters.stride);
     let mut place = 0;
     for filter in 0..layer.filters.count {
         for channel in 0..channels {
             for y in 0..size {
                 for x in 0..size {
-                    let scalar = (y % stride * stride + x % stride) * channels + channel;
-                    act(place, Weight { row: y / stride, column: x / stride, scalar, filter });
+                    let covered = y / stride * layer.reach + x / stride;
+                    act(place, covered * layer.block() + layer.scalar(y % stride, x % stride, channel), filter);
                     place += 1;
                 }
             }

@@ -14,6 +14,6 @@ mod rows;
 pub use energy::masked_squares;
 pub use norm::{Normed, normalize, normalize_back};
 pub use panels::Panels;
-pub use product::{Left, Right, product};
+pub use product::{Left, Right, product, strips};
 pub use projection::{Projection, ProjectionSums, magnitude};
 pub use rows::{add_rows, copy_rows, sum_rows, take_rows};

@@ -1,6 +1,6 @@
 //! A matrix laid out for products with it on the right.
 
-use super::product::{Left, Right, TILE, product};
+use super::product::{Left, Right, product, strips};
 use crate::kernels::Real;
 use crate::kernels::aligned::Aligned;
 use crate::kernels::lanes::Lanes;
@@ -17,8 +17,8 @@ impl<T: Real> Panels<T> {
     /// The matrix of `value(row, lane)`, whose rows are `vectors` vectors of `width` lanes.
     pub fn new(depth: usize, vectors: usize, width: usize, value: impl Fn(usize, usize) -> T) -> Self {
         let mut values = Aligned::zeros(depth * vectors * width);
-        for first in (0..vectors).step_by(TILE) {
-            let lanes = TILE.min(vectors - first) * width;
+        for (first, count) in strips(vectors) {
+            let lanes = count * width;
             let panel = &mut values[first * width * depth..][..lanes * depth];
             for (k, row) in panel.chunks_exact_mut(lanes).enumerate() {
                 for (lane, place) in row.iter_mut().enumerate() {
@@ -32,6 +32,12 @@ impl<T: Real> Panels<T> {
     /// Vectors of a row.
     pub fn vectors(&self) -> usize {
         self.vectors
+    }
+
+    /// First vector, width and scalars of each panel.
+    pub fn strips(&self) -> impl Iterator<Item = (usize, usize, &[T])> {
+        let row = self.values.len() / self.vectors.max(1);
+        strips(self.vectors).map(move |(first, width)| (first, width, &self.values[first * row..][..width * row]))
     }
 
     /// Adds `left` `[rows, depth]`, its rows `stride` apart, times this to `out`.

@@ -4,8 +4,16 @@ use std::array::from_fn;
 
 use crate::kernels::lanes::Lanes;
 
-/// Vectors of a tile.
+/// Vectors of a tile, at most.
 pub const TILE: usize = 3;
+
+/// First vector and width of strips of at most [`TILE`] vectors, as even as can be.
+#[inline(always)]
+pub fn strips(vectors: usize) -> impl Iterator<Item = (usize, usize)> {
+    let count = vectors.div_ceil(TILE);
+    let first = move |strip: usize| strip * vectors / count;
+    (0..count).map(move |strip| (first(strip), first(strip + 1) - first(strip)))
+}
 
 /// Inner indices that a pass over all tiles covers: their share of `right` stays in the first-level cache.
 const DEPTH: usize = 128;
@@ -23,7 +31,7 @@ pub struct Left<'a, T> {
 pub enum Right<'a, T> {
     /// Row by row, `row` scalars apart.
     Rows { values: &'a [T], row: usize },
-    /// In panels of [`TILE`] vectors, the last one narrower; each panel row by row.
+    /// In panels as wide as the [`strips`]; each panel row by row.
     Panels { values: &'a [T] },
 }
 
@@ -45,8 +53,7 @@ pub fn product<L: Lanes>(
         || {
             for from in (0..depth).step_by(DEPTH) {
                 let depth = DEPTH.min(depth - from);
-                for first in (0..vectors).step_by(TILE) {
-                    let width = TILE.min(vectors - first);
+                for (first, width) in strips(vectors) {
                     let (panel, row) = match right {
                         Right::Rows { values, row } => (&values[from * row + first * L::WIDTH..], row),
                         Right::Panels { values } => {
