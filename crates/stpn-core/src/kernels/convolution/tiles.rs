@@ -2,8 +2,6 @@
 //!
 //! Tiles at an end repeat rows before it rather than being smaller, and leave out what the last one has written.
 
-use std::array::from_fn;
-
 use super::geometry::Layer;
 use super::weights::LayerWeights;
 use crate::kernels::Real;
@@ -54,28 +52,35 @@ impl<T: Real> Outputs<'_, T> {
         let layer = self.layer;
         let (places, inner) = (layer.places(), layer.inner());
         let (line, count) = (layer.columns() * layer.block(), layer.filters.count);
-        let bias: [L::Vector; V] = from_fn(|v| L::vectors(&self.weights.bias)[first + v]);
+        let mut bias = [lanes.splat(T::ZERO); V];
+        bias.copy_from_slice(&L::vectors(&self.weights.bias)[first..first + V]);
         let first = first * L::WIDTH;
         let valid = (V * L::WIDTH).min(count.saturating_sub(first));
         let last = self.images * places - 1;
         for tile in (0..=last).step_by(R) {
-            let at: [(usize, usize); R] = from_fn(|r| divide((tile + r).min(last), places));
+            // Loops rather than closures, which are not inlined everywhere.
+            let (mut from, mut to) = ([0; R], [0; R]);
+            for r in 0..R {
+                let (image, place) = divide((tile + r).min(last), places);
+                from[r] = image * layer.blocks_len() + layer.windows[place];
+                to[r] = image * self.out_len + layer.targets[place] + first;
+            }
             let mut sums = [bias; R];
             for row in 0..layer.reach {
-                let windows: [&[T]; R] = from_fn(|r| {
-                    let (image, place) = at[r];
-                    &self.blocks[image * layer.blocks_len() + layer.windows[place] + row * line..][..inner]
-                });
+                let mut windows = [&self.blocks[..0]; R];
+                for r in 0..R {
+                    windows[r] = &self.blocks[from[r] + row * line..][..inner];
+                }
                 let panel = &panel[row * inner * V * L::WIDTH..][..inner * V * L::WIDTH];
                 multiply::<L, R, V>(lanes, windows, panel, &mut sums);
             }
             let zero = lanes.splat(T::ZERO);
-            for (r, sums) in sums.iter().enumerate().take(last + 1 - tile) {
-                let (image, place) = at[r];
-                let out = &mut self.out[image * self.out_len + layer.targets[place] + first..];
-                // NaN stays NaN.
-                let outputs: [L::Vector; V] = from_fn(|v| lanes.select(lanes.less(sums[v], zero), zero, sums[v]));
-                write::<L, V>(outputs, &mut out[..valid]);
+            for (sums, to) in sums.iter_mut().zip(to).take(last + 1 - tile) {
+                for sum in sums.iter_mut() {
+                    // NaN stays NaN.
+                    *sum = lanes.select(lanes.less(*sum, zero), zero, *sum);
+                }
+                write::<L, V>(sums, &mut self.out[to..to + valid]);
             }
         }
     }
@@ -219,18 +224,20 @@ impl<T: Real> InputGradient<'_, T> {
         let shift = (covered / layer.reach * layer.columns() + covered % layer.reach) * padded + first * L::WIDTH;
         let last = self.images * places - 1;
         for tile in (0..=last).step_by(R) {
-            let deltas: [&[T]; R] = from_fn(|r| &self.delta[(tile + r).min(last) * layer.row..][..count]);
-            let at: [usize; R] = from_fn(|r| {
-                let (image, place) = divide((tile + r).min(last), places);
-                (image * layer.blocks() + layer.windows[place] / block) * padded + shift
-            });
-            let mut sums: [[L::Vector; V]; R] = from_fn(|r| {
-                let gradient = L::vectors(&self.gradient[at[r]..][..V * L::WIDTH]);
-                from_fn(|v| gradient[v])
-            });
+            let (mut deltas, mut to) = ([&self.delta[..0]; R], [0; R]);
+            for r in 0..R {
+                let number = (tile + r).min(last);
+                let (image, place) = divide(number, places);
+                deltas[r] = &self.delta[number * layer.row..][..count];
+                to[r] = (image * layer.blocks() + layer.windows[place] / block) * padded + shift;
+            }
+            let mut sums = [[lanes.splat(T::ZERO); V]; R];
+            for (sums, to) in sums.iter_mut().zip(to) {
+                sums.copy_from_slice(L::vectors(&self.gradient[to..to + V * L::WIDTH]));
+            }
             multiply::<L, R, V>(lanes, deltas, panel, &mut sums);
-            for (r, sums) in sums.iter().enumerate().take(last + 1 - tile) {
-                write::<L, V>(*sums, &mut self.gradient[at[r]..][..V * L::WIDTH]);
+            for (sums, to) in sums.iter().zip(to).take(last + 1 - tile) {
+                write::<L, V>(sums, &mut self.gradient[to..to + V * L::WIDTH]);
             }
         }
     }
@@ -251,7 +258,10 @@ fn multiply<L: Lanes, const R: usize, const V: usize>(
     sums: &mut [[L::Vector; V]; R],
 ) {
     let inner = rows[0].len();
-    let rows: [&[L::Real]; R] = rows.map(|row| &row[..inner]);
+    let mut rows = rows;
+    for row in &mut rows {
+        *row = &row[..inner];
+    }
     let panel = &L::vectors(panel).as_chunks::<V>().0[..inner];
     for k in 0..inner {
         let right = panel[k];
@@ -266,11 +276,81 @@ fn multiply<L: Lanes, const R: usize, const V: usize>(
 
 /// Writes as many scalars of V vectors as `out` has room for.
 #[inline(always)]
-fn write<L: Lanes, const V: usize>(vectors: [L::Vector; V], out: &mut [L::Real]) {
+fn write<L: Lanes, const V: usize>(vectors: &[L::Vector; V], out: &mut [L::Real]) {
     if out.len() == V * L::WIDTH {
-        return L::vectors_mut(out)[..V].copy_from_slice(&vectors);
+        return L::vectors_mut(out)[..V].copy_from_slice(vectors);
     }
     let mut room = [L::Real::ZERO; WIDEST];
-    L::vectors_mut(&mut room[..V * L::WIDTH])[..V].copy_from_slice(&vectors);
+    L::vectors_mut(&mut room[..V * L::WIDTH])[..V].copy_from_slice(vectors);
     out.copy_from_slice(&room[..out.len()]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Pixels;
+    use super::super::geometry::{Filters, Image, LANES};
+    use super::super::layout::pixels_to_blocks;
+    use super::super::weights::LayOut;
+    use super::*;
+    use crate::kernels::lanes::Portable;
+
+    fn values(len: usize, seed: usize) -> Vec<f64> {
+        (0..len).map(|index| ((index * 37 + seed * 53 + 11) % 101) as f64 * 0.02 - 1.0).collect()
+    }
+
+    /// All tiles on vectors that every processor has, against sums written out.
+    #[test]
+    fn tiles_without_a_vector_unit_are_plain_sums() {
+        let lanes = Portable::<f64>::new();
+        for (image, filters) in [
+            (Image { channels: 2, height: 9, width: 11 }, Filters { count: 5, size: 4, stride: 2 }),
+            (Image { channels: 1, height: 5, width: 4 }, Filters { count: 17, size: 3, stride: 1 }),
+            (Image { channels: 3, height: 4, width: 4 }, Filters { count: 41, size: 1, stride: 1 }),
+        ] {
+            let layer = &Layer::stack(image, &[filters]).expect("fits")[0];
+            let (images, size, stride) = (3, filters.size, filters.stride);
+            let parameters = values(layer.parameters(), 1);
+            let (weights, bias) = parameters.split_at(layer.weights());
+            let x = values(images * image.len(), 2);
+            let mut blocks = vec![0.0; images * layer.blocks_len()];
+            pixels_to_blocks(layer, Pixels::Values(&x), &mut blocks);
+            let laid_out = LayOut { layer, parameters: &parameters }.run(lanes);
+            let delta = values(images * layer.places() * layer.row, 3);
+
+            let out_len = layer.places() * layer.row;
+            let mut out = vec![0.0; images * out_len];
+            Outputs { layer, weights: &laid_out, images, blocks: &blocks, out: &mut out, out_len }.run(lanes);
+            let mut sums = vec![0.0; layer.reach * layer.inner() * layer.row];
+            WeightGradient { layer, images, blocks: &blocks, delta: &delta, sums: &mut sums }.run(lanes);
+            let mut grad_weights = vec![0.0; layer.weights()];
+            unpack(layer, &sums, &mut grad_weights);
+            let padded = layer.block().next_multiple_of(LANES);
+            let mut gradient = vec![0.0; images * layer.blocks() * padded];
+            InputGradient { layer, weights: &laid_out, images, delta: &delta, gradient: &mut gradient, padded }
+                .run(lanes);
+            let mut grad_x = vec![0.0; x.len()];
+            blocks_to_pixels(layer, &gradient, padded, &mut grad_x);
+
+            let (mut want_weights, mut want_x) = (vec![0.0; weights.len()], vec![0.0; x.len()]);
+            for number in 0..images * layer.places() {
+                let (index, place) = divide(number, layer.places());
+                let (top, left) = (place / layer.output.width * stride, place % layer.output.width * stride);
+                for filter in 0..filters.count {
+                    let (mut sum, delta) = (bias[filter], delta[number * layer.row + filter]);
+                    for covered in 0..image.channels * size * size {
+                        let (channel, y, x_) = (covered / size / size, covered / size % size, covered % size);
+                        let pixel = index * image.len() + (channel * image.height + top + y) * image.width + left + x_;
+                        let weight = filter * image.channels * size * size + covered;
+                        sum += weights[weight] * x[pixel];
+                        want_weights[weight] += delta * x[pixel];
+                        want_x[pixel] += delta * weights[weight];
+                    }
+                    assert!((out[number * layer.row + filter] - sum.max(0.0)).abs() < 1e-12, "{filters:?}: {number}");
+                }
+            }
+            let close = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-12);
+            assert!(close(&grad_weights, &want_weights), "{filters:?}: weights");
+            assert!(close(&grad_x, &want_x), "{filters:?}: input");
+        }
+    }
 }
