@@ -35,7 +35,7 @@ TASKS = {
     },
     "pong-deepmind": {
         "gymnasium": "PongNoFrameskip-v4", "environments": 8, "steps": 128, "minibatch": 128, "units": 256,
-        "keys": {"policy.encoder": '{ name = "nature-cnn" }'},
+        "keys": {"policy.encoder": '{ name = "nature-cnn" }', "env.frame_stack": 1},
     },
 }
 
@@ -44,8 +44,9 @@ def ours(task, cell, updates, algorithm="ppo"):
     settings = TASKS[task]
     steps = settings["steps"] if algorithm == "ppo" else 5
     keys = {"rollout.environments": settings["environments"], "rollout.steps": steps, **settings.get("keys", {})}
+    keys["rollout.sequence_length"] = min(steps, 16)
     if algorithm == "ppo":
-        keys |= {"rollout.sequence_length": 16, "algorithm.minibatch_size": settings["minibatch"], **PPO}
+        keys |= {"algorithm.minibatch_size": settings["minibatch"], **PPO}
     with tempfile.TemporaryDirectory() as directory:
         run = pathlib.Path(directory) / "run"
         command = [ROOT / "target/release/stpn", "train", task, "--algo", algorithm, "--cell", cell]
@@ -97,6 +98,27 @@ def theirs(task, kind, updates):
     return updates * per_update / (time.perf_counter() - start)
 
 
+def multiply_adds():
+    """Of one environment step of recurrent PPO on Pong: one pass forward in the rollout and, ten times, forward and
+    backward, which is twice forward but for the gradient of the pixels."""
+    convolutions = [20 * 20 * 32 * 8 * 8, 9 * 9 * 64 * 4 * 4 * 32, 7 * 7 * 64 * 3 * 3 * 64]
+    forward = sum(convolutions) + 7 * 7 * 64 * 512 + 4 * 256 * (512 + 256)
+    return forward + PPO["algorithm.epochs"] * (3 * forward - convolutions[0])
+
+
+def at_most(recurrent, reached):
+    """What the machine's arithmetic allows on Pong."""
+    command = [ROOT / "target/release/stpn", "bench", "updates", "--case", "art", "--threads", THREADS, "--json"]
+    report = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE, text=True).stdout
+    limit = json.loads(report)["machine"]["multiply_adds_per_second"]
+    steps = limit / multiply_adds()
+    line = (f"\nOn Pong a step of recurrent PPO with the LSTM is {multiply_adds() / 1e6:.0f} million multiply-adds, of which "
+            f"this machine makes at most {limit / 1e9:.0f} G/s on {THREADS} threads (`stpn bench`): that allows any program "
+            f"{steps:,.0f} steps/s")
+    line += f", {steps / recurrent:.1f} times RecurrentPPO" if recurrent else ""
+    return f"{line}. Ours reaches {reached / steps:.0%} of it."
+
+
 def processor():
     try:
         for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
@@ -131,8 +153,9 @@ def main():
             add(f"| {task} | sb3-contrib RecurrentPPO, LSTM {units} | {recurrent:,.0f} | | |")
             memoryless = theirs(task, "ppo", 4)
             add(f"| {task} | Stable-Baselines3 PPO | {memoryless:,.0f} | | |")
+        speeds = {}
         for cell in ["stpn", "lstm", "mlp"]:
-            speed = ours(task, cell, updates)
+            speeds[cell] = speed = ours(task, cell, updates)
             against = memoryless if cell == "mlp" else recurrent
             ratio = f"{speed / against:.1f}×" if against else ""
             columns = ["", ratio] if cell == "mlp" else [ratio, ""]
@@ -141,8 +164,11 @@ def main():
             memoryless = theirs(task, "a2c", 4) if o.sb3 else None
             if memoryless:
                 add(f"| {task} | Stable-Baselines3 A2C | {memoryless:,.0f} | | |")
+            limit = at_most(recurrent, speeds["lstm"])
             speed = ours(task, "mlp", 60, "a2c")
             add(f"| {task} | ours, A2C, mlp {units} | {speed:,.0f} | | {f'{speed / memoryless:.1f}×' if memoryless else ''} |")
+    if o.atari:
+        add(limit)
     commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE, text=True)
     add(f"\n{processor()}, {os.cpu_count()} cores, {THREADS} threads; commit {commit.stdout.strip()}; seed 1. Made by "
         "`scripts/whole_loop_speed.py`.")

@@ -1,9 +1,10 @@
 //! The learner: a network, its parameters as one flat buffer, and the optimiser that moves them.
 
 use candle_core::Tensor;
+use rayon::prelude::*;
 use stpn_core::Parameters;
 
-use crate::optimizer::flat::{clip_norm, norm};
+use crate::optimizer::flat::{PART, clip_norm, norm};
 use crate::optimizer::{Adam, AdamConfig, FlatLayout};
 use crate::policy::ActorCritic;
 use crate::policy::inference::PreparedPolicy;
@@ -20,7 +21,8 @@ impl Gradient {
         while stride < blocks.len() {
             for left in (0..blocks.len() - stride).step_by(2 * stride) {
                 let right = std::mem::take(&mut blocks[left + stride].0);
-                blocks[left].0.iter_mut().zip(right).for_each(|(l, r)| *l += r);
+                let parts = blocks[left].0.par_chunks_mut(PART).zip(right.par_chunks(PART));
+                parts.for_each(|(left, right)| left.iter_mut().zip(right).for_each(|(l, r)| *l += r));
             }
             stride *= 2;
         }

@@ -1,9 +1,11 @@
 //! Adam (Kingma and Ba 2015) on a flat buffer, its whole state visible so that it can be saved.
 
 use pulp::Arch;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Schedule;
+use super::flat::PART;
 use crate::{Error, Result};
 
 /// Settings of the optimiser.
@@ -78,17 +80,21 @@ impl Adam {
         let rate = (learning_rate / correction1) as f32;
         let root_correction = (1.0 / correction2.sqrt()) as f32;
         let epsilon = config.epsilon as f32;
-        let moments = self.first_moment.iter_mut().zip(&mut self.second_moment);
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                for ((parameter, &gradient), (m, v)) in parameters.iter_mut().zip(gradients).zip(moments) {
-                    *m = beta1 * *m + (1.0 - beta1) * gradient;
-                    *v = beta2 * *v + (1.0 - beta2) * gradient * gradient;
-                    *parameter -= rate * *m / (v.sqrt() * root_correction + epsilon);
-                }
-            },
-        );
+        let moments = self.first_moment.par_chunks_mut(PART).zip(self.second_moment.par_chunks_mut(PART));
+        let parts = parameters.par_chunks_mut(PART).zip(gradients.par_chunks(PART)).zip(moments);
+        parts.for_each(|((parameters, gradients), (first_moment, second_moment))| {
+            let moments = first_moment.iter_mut().zip(second_moment);
+            Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    for ((parameter, &gradient), (m, v)) in parameters.iter_mut().zip(gradients).zip(moments) {
+                        *m = beta1 * *m + (1.0 - beta1) * gradient;
+                        *v = beta2 * *v + (1.0 - beta2) * gradient * gradient;
+                        *parameter -= rate * *m / (v.sqrt() * root_correction + epsilon);
+                    }
+                },
+            );
+        });
     }
 }
 

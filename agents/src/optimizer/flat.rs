@@ -3,6 +3,7 @@
 use candle_core::backprop::GradStore;
 use candle_core::{DType, Tensor};
 use pulp::Arch;
+use rayon::prelude::*;
 use stpn_core::Parameters;
 
 use crate::Result;
@@ -85,8 +86,17 @@ impl FlatLayout {
     }
 }
 
-/// Euclidean norm, accumulated in f64 over sixteen partial sums: the order is fixed.
+/// Scalars that one thread works on.
+pub(crate) const PART: usize = 1 << 16;
+
+/// Euclidean norm, accumulated in f64 over sixteen partial sums for each [`PART`]: the order is fixed.
 pub fn norm(values: &[f32]) -> f64 {
+    let squares: Vec<f64> = values.par_chunks(PART).map(squares).collect();
+    squares.iter().sum::<f64>().sqrt()
+}
+
+/// Sum of squares.
+fn squares(values: &[f32]) -> f64 {
     let squares = Arch::new().dispatch(
         #[inline(always)]
         || {
@@ -103,7 +113,7 @@ pub fn norm(values: &[f32]) -> f64 {
             lanes
         },
     );
-    squares.iter().sum::<f64>().sqrt()
+    squares.iter().sum()
 }
 
 /// Scales `gradients` down to norm `max` where they exceed it; returns the norm they had
@@ -112,7 +122,7 @@ pub fn clip_norm(gradients: &mut [f32], max: Option<f64>) -> f64 {
     let norm = norm(gradients);
     if let Some(max) = max.filter(|&max| norm > max) {
         let scale = (max / (norm + 1e-6)) as f32;
-        gradients.iter_mut().for_each(|g| *g *= scale);
+        gradients.par_chunks_mut(PART).for_each(|part| part.iter_mut().for_each(|g| *g *= scale));
     }
     norm
 }

@@ -14,6 +14,9 @@ use super::encoder::{Encoder, EncoderTape, ObservationRef, PreparedEncoder};
 use super::{Inputs, PolicyConfig};
 use crate::Result;
 
+/// Scalars from which on laying out parameters is worth another thread.
+const WORTH_A_THREAD: usize = 1 << 16;
+
 /// An encoder and a recurrent layer.
 #[derive(Debug)]
 pub struct Trunk {
@@ -89,11 +92,16 @@ impl Trunk {
     /// Lays out parameter values (packed in the parameters' order) for work on slices.
     pub fn prepare<T: Element>(&self, values: &[T]) -> PreparedTrunk<'_, T> {
         let (of_encoder, of_cell) = values.split_at(self.encoder.parameters().count());
-        let cell = match self.cell.fused() {
+        let cell = || match self.cell.fused() {
             Some(kernel) if self.cell.kernel() == Kernel::Auto => Some(T::kernel(kernel).prepare(of_cell)),
             _ => None,
         };
-        PreparedTrunk { trunk: self, encoder: self.encoder.prepare_from(of_encoder), cell }
+        let encoder = || self.encoder.prepare_from(of_encoder);
+        let (encoder, cell) = match of_encoder.len().min(of_cell.len()) < WORTH_A_THREAD {
+            true => (encoder(), cell()),
+            false => rayon::join(encoder, cell),
+        };
+        PreparedTrunk { trunk: self, encoder, cell }
     }
 }
 

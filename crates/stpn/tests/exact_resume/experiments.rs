@@ -165,3 +165,32 @@ pub const PONG: Experiment = Experiment {
     ",
     stops: &[&[1], &[3], &[2, 5]],
 };
+
+/// The emulator's state behind the standard wrappers, a stack of frames among them.
+#[cfg(feature = "atari")]
+pub const PONG_STACKED: Experiment = Experiment {
+    name: "Pong with PPO and stacked frames",
+    text: "
+        seed = 6
+        [env]
+        name = 'atari'
+        game = 'pong'
+        preprocessing = 'deepmind'
+        frame_stack = 4
+        [rollout]
+        environments = 2
+        steps = 8
+        sequence_length = 4
+        [policy]
+        hidden = 5
+        [policy.cell]
+        kind = 'stpn'
+        [algorithm]
+        name = 'ppo'
+        epochs = 2
+        minibatch_size = 8
+        [checkpoint]
+        every = 3
+    ",
+    stops: &[&[1], &[3], &[2, 5]],
+};

@@ -102,6 +102,12 @@ fn pong_with_a2c() {
     proves_exact_resume(&experiments::PONG);
 }
 
+#[cfg(feature = "atari")]
+#[test]
+fn stacked_pong_with_ppo() {
+    proves_exact_resume(&experiments::PONG_STACKED);
+}
+
 #[test]
 fn a_damaged_checkpoint_is_passed_over_by_resume_and_refused_by_eval() {
     let directory = tempfile::tempdir().unwrap();

@@ -287,11 +287,11 @@ fn write<L: Lanes, const V: usize>(vectors: &[L::Vector; V], out: &mut [L::Real]
 
 #[cfg(test)]
 mod tests {
-    use super::super::Pixels;
     use super::super::geometry::{Filters, Image, LANES};
-    use super::super::layout::pixels_to_blocks;
-    use super::super::weights::LayOut;
+    use super::super::layout::{blocks_to_pixels, pixels_to_blocks};
+    use super::super::weights::{LayOut, unpack};
     use super::*;
+    use crate::kernels::convolution::Pixels;
     use crate::kernels::lanes::Portable;
 
     fn values(len: usize, seed: usize) -> Vec<f64> {

@@ -5,6 +5,9 @@ use crate::kernels::Real;
 use crate::kernels::aligned::Aligned;
 use crate::kernels::lanes::Lanes;
 
+/// Rows that are laid out together.
+const PART: usize = 16;
+
 /// A matrix `[depth, vectors]`, in panels of a few vectors.
 #[derive(Debug)]
 pub struct Panels<T> {
@@ -20,9 +23,12 @@ impl<T: Real> Panels<T> {
         for (first, count) in strips(vectors) {
             let lanes = count * width;
             let panel = &mut values[first * width * depth..][..lanes * depth];
-            for (k, row) in panel.chunks_exact_mut(lanes).enumerate() {
-                for (lane, place) in row.iter_mut().enumerate() {
-                    *place = value(k, first * width + lane);
+            // Whichever way the source lies, what is read of a cache line is read together.
+            for (part, rows) in panel.chunks_mut(PART * lanes).enumerate() {
+                for lane in 0..lanes {
+                    for (k, place) in rows[lane..].iter_mut().step_by(lanes).enumerate() {
+                        *place = value(part * PART + k, first * width + lane);
+                    }
                 }
             }
         }

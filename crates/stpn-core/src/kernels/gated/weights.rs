@@ -108,12 +108,14 @@ impl<L: Lanes> GatedLayer<L> {
     /// Writes sums `[columns, width]` to the packed gradient of a matrix.
     pub fn unpack(&self, place: Place, sums: &[L::Real], packed: &mut [L::Real]) {
         let frame = &self.frame;
-        // Some rows of the packed matrix at a time: each is written from its start to its end.
-        for first in (0..self.spec.gates() * self.spec.hidden).step_by(L::WIDTH) {
-            let rows = first..(first + L::WIDTH).min(self.spec.gates() * self.spec.hidden);
-            for (column, sums) in sums.chunks_exact(self.width).enumerate() {
-                for row in rows.clone() {
-                    packed[place.at(row, column)] = sums[frame.lanes[row]];
+        // Tiles: whichever way the packed matrix lies, what is written of a cache line is written together.
+        let rows = self.spec.gates() * self.spec.hidden;
+        for first in (0..rows).step_by(L::WIDTH) {
+            for (part, sums) in sums.chunks(L::WIDTH * self.width).enumerate() {
+                for row in first..rows.min(first + L::WIDTH) {
+                    for (column, sum) in sums[frame.lanes[row]..].iter().step_by(self.width).enumerate() {
+                        packed[place.at(row, part * L::WIDTH + column)] = *sum;
+                    }
                 }
             }
         }

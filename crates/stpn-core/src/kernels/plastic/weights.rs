@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use rayon::prelude::*;
+
 use super::spec::{ParameterRanges, PlasticSpec};
 use crate::cells::Granularity;
 use crate::kernels::Real;
@@ -14,6 +16,12 @@ use crate::kernels::lanes::Lanes;
 
 /// Vectors of a table entry.
 pub const ENTRY: usize = 3;
+
+/// Columns whose entries are filled together.
+const PART: usize = 16;
+
+/// Synapses from which on several threads fill the table.
+const WORTH_A_THREAD: usize = 1 << 15;
 
 /// Per-neuron vectors, in their order in [`Weights::neurons`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,17 +90,31 @@ impl<L: Lanes> Weights<L> {
     }
 
     fn fill_table(&mut self, parameters: &[L::Real]) {
-        let (width, plastic) = (self.width, self.spec.plastic());
+        let mut table = std::mem::replace(&mut self.table, Aligned::zeros(0));
         let weight = &parameters[self.ranges.weight.clone()];
-        for neuron in 0..self.spec.hidden {
-            let (block, lane) = (neuron / L::WIDTH, neuron % L::WIDTH);
-            for column in 0..width {
-                let entry = (block * width + column) * ENTRY * L::WIDTH + lane;
-                self.table[entry] = weight[neuron * width + column];
-                if plastic.contains(&column) {
-                    let [lambda, gamma] = self.effective_rates(neuron, column);
-                    self.table[entry + L::WIDTH] = lambda;
-                    self.table[entry + 2 * L::WIDTH] = gamma;
+        let len = self.width * ENTRY * L::WIDTH;
+        let fill = |(block, entries): (usize, &mut [L::Real])| self.fill_block(block, weight, entries);
+        match self.spec.hidden * self.width < WORTH_A_THREAD {
+            true => table.chunks_mut(len).enumerate().for_each(fill),
+            false => table.par_chunks_mut(len).enumerate().for_each(fill),
+        }
+        self.table = table;
+    }
+
+    fn fill_block(&self, block: usize, weight: &[L::Real], entries: &mut [L::Real]) {
+        let (width, plastic) = (self.width, self.spec.plastic());
+        let neurons = block * L::WIDTH..self.spec.hidden.min((block + 1) * L::WIDTH);
+        // Some columns at a time: their entries stay in the cache from neuron to neuron.
+        for (part, entries) in entries.chunks_mut(PART * ENTRY * L::WIDTH).enumerate() {
+            for (lane, neuron) in neurons.clone().enumerate() {
+                for (column, entry) in entries.chunks_exact_mut(ENTRY * L::WIDTH).enumerate() {
+                    let column = part * PART + column;
+                    entry[lane] = weight[neuron * width + column];
+                    if plastic.contains(&column) {
+                        let [lambda, gamma] = self.effective_rates(neuron, column);
+                        entry[L::WIDTH + lane] = lambda;
+                        entry[2 * L::WIDTH + lane] = gamma;
+                    }
                 }
             }
         }
