@@ -50,18 +50,29 @@ impl<T> DerefMut for Aligned<T> {
 /// Buffers not in use: fresh memory costs a page fault every 4 KiB, which is as long as the kernel's work on it.
 #[derive(Debug, Default)]
 pub struct Pool<T> {
-    /// In the order of their capacity.
-    free: Mutex<Vec<Aligned<T>>>,
+    /// Those that a thread gave back, in the order of their capacity. Threads seldom wait for one another here.
+    free: [Mutex<Vec<Aligned<T>>>; SHARDS],
 }
 
+/// Lists of free buffers.
+const SHARDS: usize = 16;
+
 impl<T: Real> Pool<T> {
-    /// A buffer of `len` elements of any value: the smallest free one that is large enough, else a new one.
+    /// A buffer of `len` elements of any value: the smallest free one of this thread that is large enough, else one of
+    /// another thread's, else a new one.
     pub fn lease(self: &Arc<Self>, len: usize) -> Lease<T> {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let best = free.partition_point(|buffer| buffer.capacity() < len);
-        let fits = free.get(best).is_some_and(|buffer| buffer.capacity() <= 2 * len + LINE);
-        let mut buffer = fits.then(|| free.remove(best));
-        drop(free);
+        let own = own_shard();
+        let take = |free: &mut Vec<Aligned<T>>| {
+            let best = free.partition_point(|buffer| buffer.capacity() < len);
+            let fits = free.get(best).is_some_and(|buffer| buffer.capacity() <= 2 * len + LINE);
+            fits.then(|| free.remove(best))
+        };
+        let mut buffer = take(&mut self.free[own].lock().unwrap_or_else(PoisonError::into_inner));
+        if buffer.is_none() {
+            // What one thread leases and another gives back must come round again.
+            let others = (1..SHARDS).map(|step| &self.free[(own + step) % SHARDS]);
+            buffer = others.filter_map(|shard| shard.try_lock().ok()).find_map(|mut free| take(&mut free));
+        }
         if let Some(buffer) = &mut buffer {
             buffer.len = len;
         }
@@ -74,6 +85,11 @@ impl<T: Real> Pool<T> {
         buffer.fill(T::ZERO);
         buffer
     }
+}
+
+/// The list of the calling thread.
+fn own_shard() -> usize {
+    rayon::current_thread_index().unwrap_or(0) % SHARDS
 }
 
 /// A buffer that goes back to its pool when dropped.
@@ -100,7 +116,7 @@ impl<T: Real> DerefMut for Lease<T> {
 impl<T: Real> Drop for Lease<T> {
     fn drop(&mut self) {
         let buffer = mem::replace(&mut self.buffer, Aligned { memory: Vec::new(), start: 0, len: 0 });
-        let mut free = self.pool.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut free = self.pool.free[own_shard()].lock().unwrap_or_else(PoisonError::into_inner);
         let place = free.partition_point(|known| known.capacity() < buffer.capacity());
         free.insert(place, buffer);
     }
@@ -122,5 +138,21 @@ mod tests {
             let again = pool.lease(len);
             assert_eq!((again.len(), again.as_ptr()), (len, address));
         }
+    }
+
+    #[test]
+    fn buffers_given_back_by_another_thread_do_not_pile_up() {
+        let threads = rayon::ThreadPoolBuilder::new().num_threads(2).build().expect("two threads");
+        let pool = Arc::new(Pool::<f32>::default());
+        for _ in 0..20 {
+            let lease = Mutex::new(Some(pool.lease(100)));
+            threads.broadcast(|context| {
+                if context.index() == 1 {
+                    drop(lease.lock().expect("sound").take());
+                }
+            });
+        }
+        let free: usize = pool.free.iter().map(|shard| shard.lock().expect("sound").len()).sum();
+        assert_eq!(free, 1);
     }
 }
