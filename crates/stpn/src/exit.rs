@@ -14,6 +14,21 @@ pub const HELP: &str = "Exit codes:
 /// The run was interrupted and can be resumed.
 pub const INTERRUPTED: u8 = 130;
 
+/// What a shell calls the end of a program whose reader went away.
+const READER_GONE: i32 = 141;
+
+/// Ends quietly where whoever reads the output has gone away, as in `stpn list | head`: printing panics there.
+pub fn quietly_without_a_reader() {
+    let default = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let text = panic.payload().downcast_ref::<String>();
+        if text.is_some_and(|text| text.starts_with("failed printing to") && text.contains("Broken pipe")) {
+            std::process::exit(READER_GONE);
+        }
+        default(panic);
+    }));
+}
+
 /// Prints an error to stderr and picks the exit code for it.
 pub fn report(error: &anyhow::Error) -> ExitCode {
     eprintln!("error: {}", message(error));
