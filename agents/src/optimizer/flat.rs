@@ -89,7 +89,7 @@ impl FlatLayout {
 /// Scalars that one thread works on.
 pub(crate) const PART: usize = 1 << 16;
 
-/// Euclidean norm, accumulated in f64 over sixteen partial sums for each [`PART`]: the order is fixed.
+/// Euclidean norm, accumulated in f64 over sixteen partial sums for each part of 65,536: the order is fixed.
 pub fn norm(values: &[f32]) -> f64 {
     let squares: Vec<f64> = values.par_chunks(PART).map(squares).collect();
     squares.iter().sum::<f64>().sqrt()
