@@ -1,5 +1,7 @@
 //! A run directory: a training with its metrics, TensorBoard events and checkpoints.
 
+mod directory;
+
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -8,10 +10,12 @@ use std::time::Instant;
 
 use stpn_random::{Purpose, Stream};
 
-use crate::checkpoint::{self, Checkpoint, staging};
+pub use directory::saved_config;
+
+use crate::checkpoint::{self, staging};
 use crate::collective::{Collective, Local, agree, any};
 use crate::config::RunConfig;
-use crate::lock::{LOCK, Owner, RunLock};
+use crate::lock::{Owner, RunLock};
 use crate::logging::{EventLog, MetricsLog};
 use crate::metrics::Metrics;
 use crate::supervised::test::Generalization;
@@ -19,6 +23,7 @@ use crate::supervised::{self, TestReport};
 use crate::trainer::SavedTrainer;
 use crate::training::{Best, Training, training_on};
 use crate::{Error, Result};
+use directory::{lock_run, newest, not_saved, read_config, refuse_used, same_checkpoint};
 
 /// A run in progress.
 pub struct Run {
@@ -404,95 +409,6 @@ impl Run {
         self.checkpointed = Some(update);
         Ok(())
     }
-}
-
-/// The error of a checkpoint that could not be written, with what the run still has.
-fn not_saved(directory: &Path, update: u64, reason: Error) -> Error {
-    let names = checkpoint::read::directory_names(&directory.join("checkpoints")).unwrap_or_default();
-    let left = match names.last() {
-        Some(name) => format!("The run's last one, {name}, is intact"),
-        None => "The run has none yet".to_string(),
-    };
-    Error::NotSaved { run: directory.to_path_buf(), update, left, reason: Box::new(reason) }
-}
-
-/// Refuses a directory that holds anything but what a run leaves that ended before it began.
-fn refuse_used(directory: &Path) -> Result<()> {
-    let harmless = [LOCK.to_string(), format!(".{CONFIG}.partial")];
-    for entry in fs::read_dir(directory).map_err(Error::io("cannot list", directory))? {
-        let name = entry.map_err(Error::io("cannot list", directory))?.file_name();
-        if !harmless.iter().any(|known| name == known.as_str()) {
-            return Err(Error::RunDirectory {
-                path: directory.to_path_buf(),
-                problem: "is not empty: give another with --run-dir, or continue this run with `stpn resume`".into(),
-            });
-        }
-    }
-    Ok(())
-}
-
-fn refuse_no_run(directory: &Path) -> Result<()> {
-    if directory.join("checkpoints").is_dir() || directory.join(CONFIG).is_file() {
-        return Ok(());
-    }
-    let problem = "holds no run: it has neither checkpoints nor a config.toml".into();
-    Err(Error::RunDirectory { path: directory.to_path_buf(), problem })
-}
-
-/// Takes hold of a run that is there, and removes what a process that was killed left unfinished.
-fn lock_run(directory: &Path, checkpoints: &Path) -> Result<RunLock> {
-    refuse_no_run(directory)?;
-    let lock = RunLock::take(directory)?;
-    staging::clean(checkpoints)?;
-    Ok(lock)
-}
-
-/// The newest sound checkpoint, where there is any at all, and what was passed over.
-fn newest(checkpoints: &Path) -> Result<(Option<Checkpoint>, Vec<Error>)> {
-    if !has_checkpoints(checkpoints)? {
-        return Ok((None, Vec::new()));
-    }
-    checkpoint::newest(checkpoints).map(|(checkpoint, damaged)| (Some(checkpoint), damaged))
-}
-
-/// The checkpoint that the first rank found, on every rank with its own environments.
-fn same_checkpoint(
-    found: Option<Checkpoint>,
-    checkpoints: &Path,
-    ranks: &dyn Collective,
-) -> Result<Option<Checkpoint>> {
-    let update = found.as_ref().map(|checkpoint| checkpoint.progress.update.to_string()).unwrap_or_default();
-    let first = ranks.gather_bytes(update.as_bytes()).into_iter().next().unwrap_or_default();
-    if ranks.is_root() || first.is_empty() {
-        return Ok(found);
-    }
-    let update = String::from_utf8_lossy(&first).parse().unwrap_or(0);
-    checkpoint::read_shard(&checkpoints.join(checkpoint::directory_name(update)), ranks.rank()).map(Some)
-}
-
-fn has_checkpoints(directory: &Path) -> Result<bool> {
-    Ok(directory.is_dir() && !checkpoint::read::directory_names(directory)?.is_empty())
-}
-
-/// The configuration with which the run in `directory` goes on, unless it is changed.
-///
-/// # Errors
-/// [`Error::RunDirectory`] where there is no run, [`Error::Checkpoint`] where its checkpoints cannot be used,
-/// [`Error::Config`] where it has none and its `config.toml` is not sound.
-pub fn saved_config(directory: &Path) -> Result<RunConfig> {
-    refuse_no_run(directory)?;
-    let checkpoints = directory.join("checkpoints");
-    if has_checkpoints(&checkpoints)? {
-        return Ok(checkpoint::newest(&checkpoints)?.0.config);
-    }
-    read_config(&directory.join(CONFIG))
-}
-
-fn read_config(path: &Path) -> Result<RunConfig> {
-    let text = fs::read_to_string(path).map_err(Error::io("cannot read", path))?;
-    let table =
-        text.parse().map_err(|error: toml::de::Error| Error::config(path.display().to_string(), error.to_string()))?;
-    RunConfig::from_table(table)
 }
 
 /// Markdown that shows `text` as it is.

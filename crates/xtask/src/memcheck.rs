@@ -14,6 +14,7 @@ const SHORT: &[&str] = &[
     "every_instruction_set_agrees",
     "segments_do_not_change_the_gradient",
     "kernels::aligned",
+    "kernels::convolution",
     "kernels::dense",
     "kernels::lanes",
     "kernels::linear",

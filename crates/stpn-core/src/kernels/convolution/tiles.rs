@@ -11,6 +11,31 @@ use crate::kernels::lanes::{Lanes, Operation};
 /// Scalars of the widest tile.
 const WIDEST: usize = 48;
 
+/// Work in strips of a few vectors, in tiles of a few rows of them.
+trait Tiled<T: Real> {
+    /// Which strip.
+    type Strip;
+
+    /// The strip's V vectors, R rows at a time.
+    fn strip<L: Lanes<Real = T>, const R: usize, const V: usize>(&mut self, lanes: L, strip: Self::Strip);
+}
+
+/// Runs a strip of `width` vectors in tiles that the registers hold and that are no higher than `rows`.
+#[inline(always)]
+fn tile<L: Lanes, K: Tiled<L::Real>>(kernel: &mut K, lanes: L, rows: usize, width: usize, strip: K::Strip) {
+    match (rows, L::GROUP, width) {
+        (8.., 4.., 1) => kernel.strip::<L, 8, 1>(lanes, strip),
+        (8.., 4.., 2) => kernel.strip::<L, 8, 2>(lanes, strip),
+        (8.., 4.., _) => kernel.strip::<L, 8, 3>(lanes, strip),
+        (4.., _, 1) => kernel.strip::<L, 4, 1>(lanes, strip),
+        (4.., _, 2) => kernel.strip::<L, 4, 2>(lanes, strip),
+        (4.., _, _) => kernel.strip::<L, 4, 3>(lanes, strip),
+        (_, _, 1) => kernel.strip::<L, 1, 1>(lanes, strip),
+        (_, _, 2) => kernel.strip::<L, 1, 2>(lanes, strip),
+        (_, _, _) => kernel.strip::<L, 1, 3>(lanes, strip),
+    }
+}
+
 /// max(0, bias + Σ weight · input) of every output that is used.
 pub(super) struct Outputs<'a, T> {
     pub layer: &'a Layer,
@@ -32,23 +57,19 @@ impl<T: Real> Operation<T> for Outputs<'_, T> {
             || {
                 let weights = self.weights;
                 for (first, width, panel) in weights.forward.strips() {
-                    match (L::GROUP >= 4, width) {
-                        (true, 1) => self.strip::<L, 8, 1>(lanes, first, panel),
-                        (true, 2) => self.strip::<L, 8, 2>(lanes, first, panel),
-                        (true, _) => self.strip::<L, 8, 3>(lanes, first, panel),
-                        (false, 1) => self.strip::<L, 4, 1>(lanes, first, panel),
-                        (false, 2) => self.strip::<L, 4, 2>(lanes, first, panel),
-                        (false, _) => self.strip::<L, 4, 3>(lanes, first, panel),
-                    }
+                    tile(&mut self, lanes, usize::MAX, width, (first, panel));
                 }
             },
         );
     }
 }
 
-impl<T: Real> Outputs<'_, T> {
+impl<'a, T: Real> Tiled<T> for Outputs<'a, T> {
+    /// First vector and panel.
+    type Strip = (usize, &'a [T]);
+
     #[inline(always)]
-    fn strip<L: Lanes<Real = T>, const R: usize, const V: usize>(&mut self, lanes: L, first: usize, panel: &[T]) {
+    fn strip<L: Lanes<Real = T>, const R: usize, const V: usize>(&mut self, lanes: L, (first, panel): (usize, &[T])) {
         let layer = self.layer;
         let (places, inner) = (layer.places(), layer.inner());
         let (line, count) = (layer.columns() * layer.block(), layer.filters.count);
@@ -104,27 +125,20 @@ impl<T: Real> Operation<T> for WeightGradient<'_, T> {
         lanes.vectorize(
             #[inline(always)]
             || {
-                let wide = L::GROUP >= 4;
                 for (first, width) in strips(self.layer.row / L::WIDTH) {
-                    match (self.layer.inner(), wide, width) {
-                        (8.., true, 1) => self.strip::<L, 8, 1>(lanes, first),
-                        (8.., true, 2) => self.strip::<L, 8, 2>(lanes, first),
-                        (8.., true, _) => self.strip::<L, 8, 3>(lanes, first),
-                        (4.., _, 1) => self.strip::<L, 4, 1>(lanes, first),
-                        (4.., _, 2) => self.strip::<L, 4, 2>(lanes, first),
-                        (4.., _, _) => self.strip::<L, 4, 3>(lanes, first),
-                        (_, _, 1) => self.strip::<L, 1, 1>(lanes, first),
-                        (_, _, 2) => self.strip::<L, 1, 2>(lanes, first),
-                        (_, _, _) => self.strip::<L, 1, 3>(lanes, first),
-                    }
+                    let rows = self.layer.inner();
+                    tile(&mut self, lanes, rows, width, first);
                 }
             },
         );
     }
 }
 
-impl<T: Real> WeightGradient<'_, T> {
-    /// All scalars of a window, for the filters of V vectors.
+impl<T: Real> Tiled<T> for WeightGradient<'_, T> {
+    /// First vector of filters.
+    type Strip = usize;
+
+    /// All scalars of a window.
     #[inline(always)]
     fn strip<L: Lanes<Real = T>, const R: usize, const V: usize>(&mut self, lanes: L, first: usize) {
         let layer = self.layer;
@@ -132,7 +146,7 @@ impl<T: Real> WeightGradient<'_, T> {
         for reach in 0..layer.reach {
             for tile in (0..inner).step_by(R) {
                 let start = tile.min(inner - R);
-                let sums = self.tile::<L, R, V>(lanes, reach * line + start, first);
+                let sums = self.sums::<L, R, V>(lanes, reach * line + start, first);
                 for (r, sums) in sums.iter().enumerate().skip(tile - start) {
                     let out = &mut self.sums[(reach * inner + start + r) * row + first * L::WIDTH..];
                     let out = &mut L::vectors_mut(&mut out[..V * L::WIDTH])[..V];
@@ -143,10 +157,12 @@ impl<T: Real> WeightGradient<'_, T> {
             }
         }
     }
+}
 
+impl<T: Real> WeightGradient<'_, T> {
     /// Σ input · delta over all outputs, for R scalars from `start` in a window on.
     #[inline(always)]
-    fn tile<L: Lanes<Real = T>, const R: usize, const V: usize>(
+    fn sums<L: Lanes<Real = T>, const R: usize, const V: usize>(
         &self,
         lanes: L,
         start: usize,
@@ -194,14 +210,7 @@ impl<T: Real> Operation<T> for InputGradient<'_, T> {
                 let weights = self.weights;
                 for (covered, panels) in weights.backward.iter().enumerate() {
                     for (first, width, panel) in panels.strips() {
-                        match (L::GROUP >= 4, width) {
-                            (true, 1) => self.strip::<L, 8, 1>(lanes, covered, first, panel),
-                            (true, 2) => self.strip::<L, 8, 2>(lanes, covered, first, panel),
-                            (true, _) => self.strip::<L, 8, 3>(lanes, covered, first, panel),
-                            (false, 1) => self.strip::<L, 4, 1>(lanes, covered, first, panel),
-                            (false, 2) => self.strip::<L, 4, 2>(lanes, covered, first, panel),
-                            (false, _) => self.strip::<L, 4, 3>(lanes, covered, first, panel),
-                        }
+                        tile(&mut self, lanes, usize::MAX, width, (covered, first, panel));
                     }
                 }
             },
@@ -209,15 +218,16 @@ impl<T: Real> Operation<T> for InputGradient<'_, T> {
     }
 }
 
-impl<T: Real> InputGradient<'_, T> {
-    /// What all outputs give to the block `covered` of their windows, V of its vectors.
+impl<'a, T: Real> Tiled<T> for InputGradient<'a, T> {
+    /// Which block of a window, first vector of it and panel.
+    type Strip = (usize, usize, &'a [T]);
+
+    /// What all outputs give to that block of their windows.
     #[inline(always)]
     fn strip<L: Lanes<Real = T>, const R: usize, const V: usize>(
         &mut self,
         lanes: L,
-        covered: usize,
-        first: usize,
-        panel: &[T],
+        (covered, first, panel): (usize, usize, &[T]),
     ) {
         let (layer, padded) = (self.layer, self.padded);
         let (places, block, count) = (layer.places(), layer.block(), layer.filters.count);
