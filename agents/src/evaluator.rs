@@ -10,7 +10,7 @@ use stpn_random::{Purpose, Stream};
 use crate::Result;
 use crate::config::AgentConfig;
 use crate::evaluation::{EvaluationOptions, Subject, evaluate};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Over};
 use crate::optimizer::FlatLayout;
 use crate::policy::ActorCritic;
 use crate::rollout::Normalization;
@@ -67,10 +67,10 @@ impl Evaluator {
         let subject = Subject { policy: &policy, normalization: &self.normalization };
         let result = evaluate(self.make.as_ref(), Some(&subject), &self.options)?;
         let mut metrics = Metrics::default();
-        metrics.set(MEAN_RETURN, result.mean_return());
-        metrics.set("eval/episodic_return_std", result.std_return());
-        metrics.set("eval/episodic_length", result.mean_length());
-        metrics.set("time/evaluation_seconds", start.elapsed().as_secs_f64());
+        metrics.set_over(MEAN_RETURN, result.mean_return(), Over::Event);
+        metrics.set_over("eval/episodic_return_std", result.std_return(), Over::Event);
+        metrics.set_over("eval/episodic_length", result.mean_length(), Over::Event);
+        metrics.set_over("time/evaluation_seconds", start.elapsed().as_secs_f64(), Over::Event);
         Ok(metrics)
     }
 }

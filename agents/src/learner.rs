@@ -10,6 +10,11 @@ use crate::policy::ActorCritic;
 use crate::policy::inference::PreparedPolicy;
 use crate::{Error, Result};
 
+/// What to do where numbers stop being finite.
+pub(crate) const LOWER_RATE: &str = "go on from the last good state with a lower rate, `stpn resume RUN --set \
+     optimizer.learning_rate=…`, or a lower optimizer.max_grad_norm; where that fails at once, remove the newest of \
+     RUN/checkpoints and go on from the one before";
+
 /// A gradient of all parameters, flat, in their fixed order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gradient(pub Vec<f32>);
@@ -133,7 +138,7 @@ impl<N: Trainable> Learner<N> {
         let not_finite = |what: &str| Error::NotFinite {
             what: what.to_string(),
             update,
-            remedy: "lower optimizer.learning_rate or optimizer.max_grad_norm and resume from the checkpoint".into(),
+            remedy: LOWER_RATE.into(),
         };
         let size = clip_norm(&mut gradient.0, self.config.max_grad_norm);
         if !size.is_finite() {

@@ -18,6 +18,7 @@ pub mod evaluation;
 pub mod evaluator;
 #[doc(hidden)]
 pub mod hostile;
+pub mod keys;
 pub mod learner;
 pub mod lock;
 pub mod logging;
@@ -30,6 +31,7 @@ pub mod statistics;
 pub mod supervised;
 pub mod trainer;
 pub mod training;
+mod unused;
 
 pub use config::{AgentConfig, RunConfig};
 pub use error::{Error, Result};

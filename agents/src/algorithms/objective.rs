@@ -61,7 +61,9 @@ pub struct Losses {
     pub concentration: f64,
     /// KL divergence from the distributions that acted, where it was needed.
     pub kl: f64,
-    /// (r − 1) − ln r of the probability ratios r, an estimate of that divergence (Schulman 2020).
+    /// −ln r of the probability ratios r, the plain estimate of that divergence.
+    pub old_approx_kl: f64,
+    /// (r − 1) − ln r, an estimate of less variance (Schulman 2020).
     pub approx_kl: f64,
     /// Steps whose ratio lies outside the clip range.
     pub clipped: f64,
@@ -69,16 +71,16 @@ pub struct Losses {
 
 impl Losses {
     /// The sums, in a fixed order: what processes exchange.
-    fn sums(&mut self) -> [&mut f64; 9] {
-        let Self { steps, total, policy, value, entropy, concentration, kl, approx_kl, clipped } = self;
-        [steps, total, policy, value, entropy, concentration, kl, approx_kl, clipped]
+    fn sums(&mut self) -> [&mut f64; 10] {
+        let Self { steps, total, policy, value, entropy, concentration, kl, old_approx_kl, approx_kl, clipped } = self;
+        [steps, total, policy, value, entropy, concentration, kl, old_approx_kl, approx_kl, clipped]
     }
 
-    fn rows(mut self) -> [f64; 9] {
+    fn rows(mut self) -> [f64; 10] {
         self.sums().map(|sum| *sum)
     }
 
-    fn add_row(&mut self, other: &[f64; 9]) {
+    fn add_row(&mut self, other: &[f64; 10]) {
         self.sums().into_iter().zip(other).for_each(|(sum, other)| *sum += other);
     }
 
@@ -160,7 +162,7 @@ pub fn gradient<B: Send + Sync>(
         [block] => vec![one(block)?],
         blocks => blocks.par_iter().map(one).collect::<Result<Vec<_>>>()?,
     };
-    let (gradients, own): (Vec<Gradient>, Vec<[f64; 9]>) =
+    let (gradients, own): (Vec<Gradient>, Vec<[f64; 10]>) =
         parts.into_iter().map(|(gradient, losses)| (gradient, losses.rows())).unzip();
     let mut losses = Losses::default();
     exchange.rows(&own, owners).iter().for_each(|part| losses.add_row(part));

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::CONFIG;
+use super::{CONFIG, changes};
 use crate::checkpoint::{self, Checkpoint, staging};
 use crate::collective::Collective;
 use crate::config::RunConfig;
@@ -78,18 +78,38 @@ fn has_checkpoints(directory: &Path) -> Result<bool> {
     Ok(directory.is_dir() && !checkpoint::read::directory_names(directory)?.is_empty())
 }
 
-/// The configuration with which the run in `directory` goes on, unless it is changed.
+/// Where a run is, and how it goes on unless its configuration is changed.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    /// The configuration.
+    pub config: RunConfig,
+    /// Updates done at its newest sound checkpoint; 0 where it has none.
+    pub update: u64,
+}
+
+/// What is saved of the run in `directory`.
 ///
 /// # Errors
 /// [`Error::RunDirectory`] where there is no run, [`Error::Checkpoint`] where its checkpoints cannot be used,
 /// [`Error::Config`] where it has none and its `config.toml` is not sound.
-pub fn saved_config(directory: &Path) -> Result<RunConfig> {
+pub fn saved(directory: &Path) -> Result<Saved> {
     refuse_no_run(directory)?;
     let checkpoints = directory.join("checkpoints");
     if has_checkpoints(&checkpoints)? {
-        return Ok(checkpoint::newest(&checkpoints)?.0.config);
+        let checkpoint = checkpoint::newest(&checkpoints)?.0;
+        let update = checkpoint.progress.update;
+        let config = changes::recorded(directory, update)?.unwrap_or(checkpoint.config);
+        return Ok(Saved { config, update });
     }
-    read_config(&directory.join(CONFIG))
+    Ok(Saved { config: read_config(&directory.join(CONFIG))?, update: 0 })
+}
+
+/// The configuration with which the run in `directory` goes on, unless it is changed.
+///
+/// # Errors
+/// As [`saved`].
+pub fn saved_config(directory: &Path) -> Result<RunConfig> {
+    saved(directory).map(|saved| saved.config)
 }
 
 pub(super) fn read_config(path: &Path) -> Result<RunConfig> {

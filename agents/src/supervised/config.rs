@@ -8,7 +8,7 @@ use crate::config::{CheckpointConfig, LogConfig, TrainingConfig, at_least_one, c
 use crate::optimizer::AdamConfig;
 use crate::policy::PolicyConfig;
 use crate::trainer::Progress;
-use crate::{Error, Result};
+use crate::{Error, Result, unused};
 
 /// A network on a supervised task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,6 +95,7 @@ impl SupervisedConfig {
             TaskConfig::Art(config) => config.check()?,
             TaskConfig::Familiarity(config) => config.check()?,
         }
-        self.optimizer.check()
+        self.optimizer.check()?;
+        unused::check_supervised(self)
     }
 }

@@ -14,8 +14,8 @@ use crate::Result;
 use crate::evaluation::energy_mask;
 use crate::learner::Learner;
 use crate::logging::Histogram;
-use crate::metrics::Metrics;
-use crate::optimizer::{Adam, FlatLayout};
+use crate::metrics::{Metrics, Over};
+use crate::optimizer::{Adam, Clock, FlatLayout};
 use crate::trainer::{Progress, SavedTrainer, Validation};
 use crate::training::{Best, Training, parameter_histograms};
 
@@ -130,7 +130,7 @@ impl SupervisedTrainer {
             progress: progress.clone(),
             parameters: parameters.to_vec(),
             adam: adam.clone(),
-            workers: Vec::new(),
+            ..SavedTrainer::default()
         }
     }
 }
@@ -154,25 +154,26 @@ impl Training for SupervisedTrainer {
         self.before.adam.clone_from(self.learner.adam());
         let start = Instant::now();
         let update = self.progress.update + 1;
-        let learning_rate = self.config.optimizer.learning_rate.at(self.progress.update);
+        let clock = Clock { now: self.progress.update, end: self.config.training.updates };
+        let learning_rate = self.config.optimizer.learning_rate.at(clock);
         let (learned, norm) = self.epoch(update, learning_rate)?;
         let trained = start.elapsed().as_secs_f64();
 
         let mut metrics = Metrics::default();
-        metrics.set("charts/learning_rate", learning_rate);
+        metrics.set_over("charts/learning_rate", learning_rate, Over::Last);
         metrics.set("charts/training_accuracy", learned.accuracy());
         metrics.set("losses/training_loss", learned.mean_loss());
         metrics.set("losses/grad_norm", norm);
         if self.validation_due(update) {
             let scores = self.validate()?;
             self.validated = Some(scores.accuracy());
-            metrics.set("charts/validation_accuracy", scores.accuracy());
-            metrics.set("losses/validation_loss", scores.mean_loss());
+            metrics.set_over("charts/validation_accuracy", scores.accuracy(), Over::Event);
+            metrics.set_over("losses/validation_loss", scores.mean_loss(), Over::Event);
             if let Some(energy) = scores.energy_per_step() {
-                metrics.set("charts/energy", energy);
+                metrics.set_over("charts/energy", energy, Over::Event);
             }
         }
-        metrics.set("charts/sequences_per_second", self.training.len() as f64 / trained);
+        metrics.set_over("charts/sequences_per_second", self.training.len() as f64 / trained, Over::Mean(trained));
         metrics.set("time/learn_seconds", trained);
         metrics.set("time/validation_seconds", start.elapsed().as_secs_f64() - trained);
         self.progress.update = update;

@@ -98,7 +98,7 @@ pub struct TrainArguments {
     /// Updates to train for; on a supervised task epochs.
     #[arg(long, value_name = "N", conflicts_with = "steps")]
     pub updates: Option<u64>,
-    /// Environment steps to train for, rounded up to whole updates.
+    /// Environment steps to train for, over all ranks, rounded up to whole updates.
     #[arg(long, value_name = "N")]
     pub steps: Option<u64>,
     /// Worker threads; 0 = one per core. The result does not depend on it.
@@ -117,16 +117,27 @@ pub struct TrainArguments {
 
 /// Arguments of `stpn resume`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  stpn resume runs/maze-small-stpn-seed1
+  stpn resume runs/maze-small-stpn-seed1 --updates 4000
+  stpn resume runs/maze-small-stpn-seed1 --set optimizer.learning_rate=1e-4
+
+A rate or coefficient that ends with the run, `{ initial, last }` without a `horizon`, ends later where there are more
+updates: from here on it is what it would be in a run of the new length.")]
 pub struct ResumeArguments {
     /// The run's directory.
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
-    /// Updates of the whole run, those already done included [default: as configured].
+    /// Updates of the whole run, those already done included; fewer than these change nothing [default: as configured].
     #[arg(long, value_name = "N")]
     pub updates: Option<u64>,
     /// Worker threads; 0 = one per core. The result does not depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Changes one key from here on: rates, coefficients, lengths, evaluation, checkpoints, logging. What the checkpoint
+    /// was made with (environment, network, seed, …) stays.
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    pub overrides: Vec<String>,
 }
 
 /// Arguments of `stpn export`.

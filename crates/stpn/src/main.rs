@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod algorithm;
+mod cell;
 mod cli;
 mod commands;
 mod comparison;
@@ -10,6 +11,7 @@ mod exit;
 mod film;
 mod machine;
 mod overrides;
+mod paths;
 mod presets;
 mod progress;
 mod ranks;

@@ -1,5 +1,7 @@
 //! The experiments that ship: a TOML file each, and the cell sizes of their comparison.
 
+use std::path::Path;
+
 use anyhow::{Context, Result};
 use candle_core::{DType, Device};
 use stpn_agents::learner::Trainable;
@@ -10,6 +12,7 @@ use stpn_envs::Space;
 use toml::Table;
 
 use crate::exit::UsageError;
+use crate::paths;
 
 /// An experiment that ships with its settings.
 pub struct Preset {
@@ -283,7 +286,8 @@ pub fn load(name: &str) -> Result<(Table, Option<&'static Preset>)> {
         return Err(UsageError(problem).into());
     }
     let text = std::fs::read_to_string(name).with_context(|| format!("cannot read {name}"))?;
-    let table = text.parse().map_err(|error: toml::de::Error| UsageError(format!("{name}: {error}")))?;
+    let mut table = text.parse().map_err(|error: toml::de::Error| UsageError(format!("{name}: {error}")))?;
+    paths::make_absolute(&mut table, paths::folder_of(Path::new(name)))?;
     Ok((table, None))
 }
 

@@ -64,7 +64,7 @@ impl Display {
 
 /// How well it goes and how fast.
 fn message(training: &dyn Training, metrics: &Metrics) -> String {
-    if let Some(rate) = metrics.get("charts/env_steps_per_second") {
+    if let Some(rate) = metrics.get("charts/SPS") {
         let mean = training.progress().recent_return().map_or("-".to_string(), |mean| format!("{mean:.2}"));
         return format!("return {mean}  {} steps/s", thousands(rate as u64));
     }

@@ -6,11 +6,10 @@ use std::process::ExitCode;
 use anyhow::Result;
 use stpn_core::cells::CellName;
 
-use super::train::parse_cell;
 use crate::cli::CompareArguments;
 use crate::comparison::plan::Request;
 use crate::comparison::{Comparison, Plan, jobs};
-use crate::exit;
+use crate::{cell, exit};
 use crate::exit::UsageError;
 use crate::presets;
 use crate::progress::thousands;
@@ -47,7 +46,7 @@ pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
 /// The cells asked for, or all of the published comparison.
 fn cells(arguments: &CompareArguments) -> Result<Vec<CellName>> {
     if !arguments.cells.is_empty() {
-        return arguments.cells.iter().map(|name| parse_cell(name)).collect();
+        return arguments.cells.iter().map(|name| cell::parse(name)).collect();
     }
     match presets::load(&arguments.experiment)?.1 {
         Some(preset) => Ok(preset.published_cells().collect()),

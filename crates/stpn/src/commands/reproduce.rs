@@ -11,12 +11,11 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use stpn_core::cells::CellName;
 
-use super::train::parse_cell;
 use crate::cli::{Paper, ReproduceArguments};
 use crate::comparison::jobs::{self, Jobs};
 use crate::comparison::plan::Request;
 use crate::comparison::{Comparison, GeneralizationCurves, Plan};
-use crate::exit;
+use crate::{cell, exit};
 use crate::exit::UsageError;
 use crate::machine::Provenance;
 use crate::presets::{self, PRESETS};
@@ -143,7 +142,7 @@ fn chosen(arguments: &ReproduceArguments) -> Result<Vec<&'static Experiment>> {
 fn reproduce(experiment: &Experiment, arguments: &ReproduceArguments, jobs: Jobs, share: Option<f64>) -> Result<bool> {
     let preset = presets::load(experiment.preset)?.1.context("a preset of this name exists")?;
     let published_cells: Vec<CellName> = preset.published_cells().collect();
-    let asked = arguments.cells.iter().map(|name| parse_cell(name)).collect::<Result<Vec<_>>>()?;
+    let asked = arguments.cells.iter().map(|name| cell::parse(name)).collect::<Result<Vec<_>>>()?;
     let cells = if asked.is_empty() { published_cells.clone() } else { asked };
     let own = experiment.overrides.iter().map(|text| (*text).to_string());
     let overrides: Vec<String> = own.chain(arguments.overrides.iter().cloned()).collect();

@@ -11,26 +11,31 @@ use stpn_agents::RunConfig;
 use stpn_agents::collective::Collective;
 use stpn_agents::config::RolloutConfig;
 use stpn_agents::run::{Outcome, Run};
-use stpn_core::cells::CellName;
 use toml::{Table, Value};
 
 use crate::cli::TrainArguments;
 use crate::exit::{self, UsageError};
 use crate::presets::Sizes;
 use crate::progress::{Display, thousands};
-use crate::{algorithm, overrides, presets, ranks};
+use crate::{algorithm, cell, overrides, paths, presets, ranks};
 
 /// Runs the command.
 pub fn run(arguments: &TrainArguments) -> Result<ExitCode> {
-    let config = configure(arguments)?;
     let ranks = ranks::join()?;
+    let result = start(arguments, &ranks);
+    ranks::end(ranks.as_ref(), result)
+}
+
+/// Starts a run on this rank and trains it.
+fn start(arguments: &TrainArguments, ranks: &Arc<dyn Collective>) -> Result<ExitCode> {
+    let config = configure(arguments, ranks.size())?;
     let directory = match &arguments.run_dir {
         Some(directory) => directory.clone(),
         None => default_directory(&arguments.experiment, &config, ranks.as_ref()),
     };
     let command_line = std::env::args().collect::<Vec<_>>().join(" ");
-    let result = super::thread_pool(config.training().threads)?.install(|| {
-        let run = Run::start_on_ranks(&config, &directory, &command_line, &ranks)?;
+    super::thread_pool(config.training().threads)?.install(|| {
+        let run = Run::start_on_ranks(&config, &directory, &command_line, ranks)?;
         if !ranks.is_root() {
             return train(run, ranks.as_ref());
         }
@@ -50,8 +55,7 @@ pub fn run(arguments: &TrainArguments) -> Result<ExitCode> {
             directory.display(),
         );
         train(run, ranks.as_ref())
-    });
-    ranks::end(ranks.as_ref(), result)
+    })
 }
 
 /// Trains to the end or to Ctrl-C, and says what came of it.
@@ -93,7 +97,7 @@ pub fn train(mut run: Run, ranks: &dyn Collective) -> Result<ExitCode> {
         println!("env steps     {}", thousands(progress.env_steps));
     }
     if let Some(mean) = progress.recent_return() {
-        println!("mean return   {mean:.3} (last {} updates)", progress.recent_returns.len());
+        println!("mean return   {mean:.3} (episodes of the last {} updates)", progress.recent.len());
     }
     if let Some(best) = progress.best_validation {
         println!("validation    {:.4} at best, after epoch {}", best.accuracy, best.update);
@@ -109,35 +113,35 @@ pub fn train(mut run: Run, ranks: &dyn Collective) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The resolved configuration: preset or file, then `--cell`, then `--set`, then the other flags.
-pub fn configure(arguments: &TrainArguments) -> Result<RunConfig> {
+/// The resolved configuration of a run on so many ranks: preset or file, then `--cell`, then `--set`, then the other flags.
+pub fn configure(arguments: &TrainArguments, ranks: usize) -> Result<RunConfig> {
     let (mut table, preset) = presets::load(&arguments.experiment)?;
     if let Some(game) = &arguments.game {
         if arguments.experiment != "atari" {
             return Err(UsageError(format!("`{game}`: only the preset `atari` takes a game")).into());
         }
-        section(&mut table, "env").insert("game".into(), Value::String(game.clone()));
+        overrides::section(&mut table, "env").insert("game".into(), Value::String(game.clone()));
     }
     let reference = table.clone();
     if let Some(name) = &arguments.algo {
         algorithm::replace(&mut table, name)?;
     }
-    let cell = arguments.cell.as_deref().map(parse_cell).transpose()?;
+    let cell = arguments.cell.as_deref().map(cell::parse).transpose()?;
     if let Some(name) = cell {
-        let config = preset.map_or_else(|| name.config(), |preset| preset.cell(name));
-        let config = Value::try_from(config).context("the cell's options")?;
-        overrides::apply(&mut table, "policy.cell=none")?;
-        section(&mut table, "policy").insert("cell".into(), config);
+        let dropped = cell::replace(&mut table, name, preset)?;
+        if !dropped.is_empty() {
+            let (file, dropped) = (&arguments.experiment, dropped.join(", "));
+            tracing::warn!("--cell {name}: the cell of {file} is of another kind; its options are dropped: {dropped}");
+        }
     }
-    for assignment in &arguments.overrides {
-        overrides::apply(&mut table, assignment)?;
-    }
+    overrides::apply_all(&mut table, &arguments.overrides)?;
+    paths::make_absolute(&mut table, Path::new(""))?;
     if let Some(seed) = arguments.seed {
         let seed = i64::try_from(seed).map_err(|_| UsageError(format!("--seed {seed}: at most {}", i64::MAX)))?;
         table.insert("seed".into(), Value::Integer(seed));
     }
     if let Some(kernel) = &arguments.kernel {
-        section(&mut table, "policy").insert("kernel".into(), Value::String(kernel.clone()));
+        overrides::section(&mut table, "policy").insert("kernel".into(), Value::String(kernel.clone()));
     }
     let mut config = RunConfig::from_table(table)?;
     if let Some(hidden) = arguments.hidden {
@@ -155,7 +159,7 @@ pub fn configure(arguments: &TrainArguments) -> Result<RunConfig> {
         let RunConfig::Agent(config) = &mut config else {
             return Err(UsageError("--steps counts environment steps; a supervised task takes --updates".into()).into());
         };
-        let per_update = (config.rollout.environments * config.rollout.steps) as u64;
+        let per_update = (ranks * config.rollout.environments * config.rollout.steps) as u64;
         config.training.updates = steps.div_ceil(per_update);
     }
     if let Some(threads) = arguments.threads {
@@ -176,20 +180,6 @@ fn sets_hidden(arguments: &TrainArguments) -> bool {
     arguments.overrides.iter().any(|assignment| assignment.trim_start().starts_with("policy.hidden"))
 }
 
-/// A cell by its name on the command line.
-pub fn parse_cell(name: &str) -> Result<CellName> {
-    name.parse().map_err(|error: stpn_core::Error| UsageError(format!("--cell {name}: {error}")).into())
-}
-
-/// The table at `key`, made where there is none.
-fn section<'t>(table: &'t mut Table, key: &str) -> &'t mut Table {
-    let entry = table.entry(key).or_insert_with(|| Value::Table(Table::new()));
-    if !entry.is_table() {
-        *entry = Value::Table(Table::new());
-    }
-    entry.as_table_mut().expect("made a table just above")
-}
-
 /// The first of `runs/NAME-CELL-seedN`, `…-2`, `…-3` that does not exist: for all ranks the one that the first finds.
 fn default_directory(experiment: &str, config: &RunConfig, ranks: &dyn Collective) -> PathBuf {
     let name = Path::new(experiment).file_stem().and_then(|stem| stem.to_str()).unwrap_or("run");
@@ -200,4 +190,31 @@ fn default_directory(experiment: &str, config: &RunConfig, ranks: &dyn Collectiv
     let found = free.unwrap_or_else(|| runs.join(base)).to_string_lossy().into_owned();
     let first = ranks.gather_bytes(found.as_bytes()).into_iter().next();
     PathBuf::from(first.map_or(found, |first| String::from_utf8_lossy(&first).into_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arguments(experiment: &str, steps: u64) -> TrainArguments {
+        TrainArguments { experiment: experiment.into(), steps: Some(steps), ..TrainArguments::default() }
+    }
+
+    #[test]
+    fn steps_were_counted_for_each_rank() {
+        // 8 environments × 128 steps an update, on each rank.
+        for (ranks, updates) in [(1, 20), (2, 10), (3, 7)] {
+            let config = configure(&arguments("cartpole", 20_480), ranks).unwrap();
+            assert_eq!(config.training().updates, updates, "{ranks} ranks");
+        }
+    }
+
+    #[test]
+    fn presets_anneal_over_whatever_length_is_asked_for() {
+        for (experiment, scheduled) in [("cartpole", true), ("cartpole-masked", true), ("maze", false)] {
+            let config = configure(&arguments(experiment, 1_000_000), 1).unwrap();
+            let expected: &[&str] = if scheduled { &["optimizer.learning_rate"] } else { &[] };
+            assert_eq!(config.schedules_of_its_length(), expected, "{experiment}");
+        }
+    }
 }

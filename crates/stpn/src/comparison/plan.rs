@@ -80,14 +80,15 @@ impl Plan {
                 for assignment in request.overrides {
                     arguments.extend(["--set".into(), assignment.clone()]);
                 }
-                let config = train::configure(&TrainArguments {
+                let asked = TrainArguments {
                     experiment: request.experiment.to_string(),
                     cell: Some(cell.as_str().to_string()),
                     seed: Some(seed),
                     updates: request.updates,
                     overrides: request.overrides.to_vec(),
                     ..TrainArguments::default()
-                })?;
+                };
+                let config = train::configure(&asked, 1)?;
                 let count = match parameters {
                     Some(count) => count,
                     None => Sizes::new(&config)?.configured()?,

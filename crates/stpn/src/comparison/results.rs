@@ -237,7 +237,9 @@ fn result(run: &PlannedRun, episodes: usize) -> Result<RunResult> {
             curve.push((updates, number("env_steps"), value));
         }
         let parts = ["time/rollout_seconds", "time/learn_seconds", "time/validation_seconds"];
-        seconds += parts.iter().filter_map(|key| entry.get(*key)?.as_f64()).sum::<f64>();
+        // Means over the updates of an entry; runs of earlier versions do not say of how many.
+        let of = entry.get("updates").and_then(serde_json::Value::as_u64).unwrap_or(run.config.log().every);
+        seconds += of as f64 * parts.iter().filter_map(|key| entry.get(*key)?.as_f64()).sum::<f64>();
     }
     Ok(RunResult {
         cell: run.cell.to_string(),
@@ -246,7 +248,7 @@ fn result(run: &PlannedRun, episodes: usize) -> Result<RunResult> {
         result: value,
         energy: measured[keys.1].as_f64(),
         updates,
-        seconds: seconds * run.config.log().every as f64,
+        seconds,
         curve,
     })
 }
