@@ -1,10 +1,10 @@
 //! One episode of a trained policy, watched step by step: for reports and for looking on.
 
-use stpn_envs::{Action, Env, Episode, ObservationMut};
+use stpn_envs::{Action, Env, Episode};
 use stpn_random::{Purpose, Stream};
 
 use crate::Result;
-use crate::evaluation::Subject;
+use crate::actor::{Actor, Subject};
 use crate::rollout::Observations;
 
 /// What can be seen after a step.
@@ -38,9 +38,8 @@ pub fn live<E: Env>(
     mut observe: impl FnMut(Moment<'_, E>) -> Result<()>,
 ) -> Result<Episode> {
     let policy = subject.policy.policy();
-    let mut session = subject.policy.session(1)?;
-    let distribution = policy.distribution().clone();
-    let (mut actions, mut environment_actions, mut scratch) = (distribution.buffer(1), Vec::new(), Vec::new());
+    let mut actor = Actor::new(*subject, 1)?;
+    let (mut actions, width) = (policy.distribution().buffer(1), policy.distribution().action_len());
     let mut stream = Stream::new(seed, Purpose::EvaluationActions, 0);
     let space = env.observation_space();
     let mut raw = Observations::zeros(space.dtype(), space.len());
@@ -48,31 +47,23 @@ pub fn live<E: Env>(
     env.reset(Some(seed), raw.all_mut())?;
     let mut episode = Episode::default();
     loop {
+        // A copy, since what an actor observes is normalised in place.
         let mut seen = raw.clone();
-        if let ObservationMut::F32(values) = seen.all_mut() {
-            subject.normalization.apply(values);
-        }
-        session.step(seen.all(), &[u8::from(episode.length == 0)])?;
-        distribution.act(
-            session.distribution(0),
-            (!deterministic).then_some(&mut stream),
-            &mut actions,
-            0,
-            &mut scratch,
-        );
-        let width = distribution.action_len();
-        let action = distribution.for_environment(&actions, 0, 1, &mut environment_actions).get(0, width);
+        actor.observe(seen.all_mut(), &[u8::from(episode.length == 0)])?;
+        actor.session_mut().store(&mut state)?;
+        let value = actor.session().values()[0];
+        actor.choose(0, (!deterministic).then_some(&mut stream), &mut actions, 0);
+        let action = actor.for_environment(&actions, 0, 1).get(0, width);
         let step = env.step(action, raw.all_mut())?;
         episode.length += 1;
         episode.total_reward += step.reward;
-        session.store(&mut state)?;
         observe(Moment {
             step: episode.length,
             env,
             action,
             reward: step.reward,
             observation: &raw,
-            value: session.values()[0],
+            value,
             state: &state,
         })?;
         if step.done() {

@@ -139,7 +139,7 @@ impl Error {
     }
 
     /// A refused configuration key.
-    pub(crate) fn config(key: impl Into<String>, problem: impl Into<String>) -> Self {
+    pub fn config(key: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Config { key: key.into(), problem: problem.into() }
     }
 }

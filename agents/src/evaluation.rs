@@ -1,14 +1,14 @@
 //! Measuring a policy on fresh episodes.
 
 use rayon::prelude::*;
+use stpn_envs::EnvGroup;
 use stpn_envs::vector::MakeEnv;
 use stpn_envs::vector::Transition;
-use stpn_envs::{EnvGroup, ObservationMut};
 use stpn_random::{Purpose, Stream};
 
+use crate::actor::{Actor, Subject};
 use crate::policy::distribution::{Distribution, GaussianConfig};
-use crate::policy::inference::PreparedPolicy;
-use crate::rollout::{Normalization, Observations};
+use crate::rollout::Observations;
 use crate::{Error, Result};
 
 /// Environments stepped together in evaluation.
@@ -25,6 +25,13 @@ pub struct EvaluationOptions {
     pub deterministic: bool,
     /// Inputs left out of the energy.
     pub energy_skip_inputs: Vec<usize>,
+}
+
+impl EvaluationOptions {
+    /// `episodes` episodes with sampled actions, seed 0, every input counted in the energy.
+    pub fn new(episodes: usize) -> Self {
+        Self { episodes, seed: 0, deterministic: false, energy_skip_inputs: Vec::new() }
+    }
 }
 
 /// What the episodes gave.
@@ -68,15 +75,6 @@ impl Evaluation {
     pub fn oracle_share(&self) -> Option<f64> {
         self.oracle_return.map(|oracle| self.mean_return() / oracle)
     }
-}
-
-/// Who is measured.
-#[derive(Clone, Copy)]
-pub struct Subject<'a> {
-    /// The policy.
-    pub policy: &'a PreparedPolicy<'a>,
-    /// Statistics by which it sees observations normalised, as training left them.
-    pub normalization: &'a Normalization,
 }
 
 /// Runs `options.episodes` episodes of `subject` (the uniformly random policy where `None`).
@@ -133,30 +131,26 @@ fn evaluate_group(
         Some(subject) => energy_mask(&options.energy_skip_inputs, subject.policy.policy().cell().input_size())?,
         None => None,
     };
-    let mut session = subject.map(|subject| subject.policy.session(count)).transpose()?;
+    let mut actor = subject.map(|subject| Actor::new(*subject, count)).transpose()?;
 
     let space = group.observation_space();
     let mut observations = Observations::zeros(space.dtype(), count * space.len());
     let mut final_observations = observations.clone();
     group.reset(observations.all_mut())?;
-    let (mut actions, mut environment_actions, mut scratch) = (distribution.buffer(count), Vec::new(), Vec::new());
+    let (mut actions, mut environment_actions) = (distribution.buffer(count), Vec::new());
     let mut starts = vec![1u8; count];
     let (mut rewards, mut terminated, mut truncated) = (vec![0f32; count], vec![false; count], vec![false; count]);
     let mut running = vec![true; count];
     let mut result = GroupResult { returns: vec![0.0; count], lengths: vec![0; count], energy: 0.0 };
     while running.contains(&true) {
-        match (&mut session, subject) {
-            (Some(session), Some(subject)) => {
-                if let ObservationMut::F32(raw) = observations.all_mut() {
-                    subject.normalization.apply(raw);
-                }
-                session.step_with_energy(observations.all(), &starts, mask.as_deref())?;
+        match &mut actor {
+            Some(actor) => {
+                actor.observe_with_energy(observations.all_mut(), &starts, mask.as_deref())?;
                 for (i, stream) in streams.iter_mut().enumerate() {
-                    let stream = (!options.deterministic).then_some(stream);
-                    distribution.act(session.distribution(i), stream, &mut actions, i, &mut scratch);
+                    actor.choose(i, (!options.deterministic).then_some(stream), &mut actions, i);
                 }
             }
-            _ => {
+            None => {
                 for (i, stream) in streams.iter_mut().enumerate() {
                     distribution.act_uniformly(stream, &mut actions, i);
                 }
@@ -174,9 +168,10 @@ fn evaluate_group(
         for i in (0..count).filter(|&i| running[i]).collect::<Vec<_>>() {
             result.returns[i] += f64::from(rewards[i]);
             result.lengths[i] += 1;
-            if let Some(session) = &session {
-                let units = session.energy().len() / count;
-                let energies = &session.energy()[i * units..(i + 1) * units];
+            if let Some(actor) = &actor {
+                let energies = actor.session().energy();
+                let units = energies.len() / count;
+                let energies = &energies[i * units..(i + 1) * units];
                 result.energy += energies.iter().map(|&e| f64::from(e)).sum::<f64>() / units.max(1) as f64;
             }
             running[i] = recorded || !(terminated[i] || truncated[i]);

@@ -8,8 +8,9 @@ use stpn_envs::vector::Maker;
 use stpn_random::{Purpose, Stream};
 
 use crate::Result;
+use crate::actor::Subject;
 use crate::config::AgentConfig;
-use crate::evaluation::{EvaluationOptions, Subject, evaluate};
+use crate::evaluation::{EvaluationOptions, evaluate};
 use crate::metrics::Metrics;
 use crate::optimizer::FlatLayout;
 use crate::policy::ActorCritic;

@@ -7,7 +7,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod actor;
 pub mod advantage;
+pub mod agent;
 pub mod algorithms;
 pub mod checkpoint;
 pub mod collective;
@@ -31,6 +33,7 @@ pub mod supervised;
 pub mod trainer;
 pub mod training;
 
+pub use agent::{Agent, Memory};
 pub use config::{AgentConfig, RunConfig};
 pub use error::{Error, Result};
 pub use metrics::Metrics;

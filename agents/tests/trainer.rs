@@ -5,7 +5,8 @@
 use std::ops::ControlFlow;
 
 use candle_core::{DType, Device};
-use stpn_agents::evaluation::{EvaluationOptions, Subject, evaluate};
+use stpn_agents::actor::Subject;
+use stpn_agents::evaluation::{EvaluationOptions, evaluate};
 use stpn_agents::optimizer::Schedule;
 use stpn_agents::policy::PolicyConfig;
 use stpn_agents::policy::encoder::ObservationRef;
@@ -213,7 +214,7 @@ fn evaluation_carries_the_recurrent_state() {
     let policies: Vec<ActorCritic> = (0..20)
         .map(|seed| ActorCritic::new(&config, observations, actions, seed, DType::F32, &Device::Cpu).unwrap())
         .collect();
-    let played = |prepared: &PreparedPolicy<'_>, carry: bool| -> Vec<f64> {
+    let played = |prepared: &PreparedPolicy, carry: bool| -> Vec<f64> {
         let seed = Stream::new(7, Purpose::Evaluation, 0).next_u64();
         let play = |episode: usize| {
             let mut group = EnvGroup::new(&make, episode, 1, seed).unwrap();

@@ -104,7 +104,7 @@ impl Losses {
 /// Fails where the network does.
 pub fn block_gradient<T: Element>(
     objective: &dyn Objective,
-    policy: &PreparedPolicy<'_, T>,
+    policy: &PreparedPolicy<T>,
     batch: &SequenceBatch,
     scale: f64,
     gradient: &mut [T],
@@ -143,7 +143,7 @@ pub fn block_gradient<T: Element>(
 /// Fails where the network does.
 pub fn gradient<B: Send + Sync>(
     objective: &dyn Objective,
-    policy: &PreparedPolicy<'_>,
+    policy: &PreparedPolicy,
     blocks: &[B],
     (exchange, owners): (&Exchange, &[usize]),
     gather: impl Fn(&B) -> SequenceBatch + Sync,

@@ -133,6 +133,26 @@ pub fn newest(directory: &Path) -> Result<(Checkpoint, Vec<Error>)> {
     Err(Error::Checkpoint { path: directory.to_path_buf(), problem })
 }
 
+/// The newest checkpoint of a run (of a supervised task the best one), or the checkpoint itself. A damaged one is
+/// refused: a measurement must be of what was asked for.
+///
+/// # Errors
+/// [`Error::Checkpoint`] where there is none, or it is damaged.
+pub fn find(path: &Path) -> Result<Checkpoint> {
+    let checkpoints = path.join("checkpoints");
+    if !checkpoints.is_dir() {
+        return read(path);
+    }
+    let (checkpoint, damaged) = newest(&checkpoints)?;
+    if let (RunConfig::Supervised(_), Some(best)) = (&checkpoint.config, best(&checkpoints)?) {
+        return Ok(best);
+    }
+    match damaged.into_iter().next() {
+        Some(error) => Err(error),
+        None => Ok(checkpoint),
+    }
+}
+
 /// The checkpoint in `directory` that the pointer file `best` names; none without that file.
 ///
 /// # Errors

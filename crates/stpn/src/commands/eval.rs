@@ -1,16 +1,13 @@
 //! `stpn eval`.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use candle_core::{DType, Device};
 use stpn_agents::checkpoint::{self, Checkpoint};
-use stpn_agents::evaluation::{Evaluation, EvaluationOptions, Subject, evaluate};
-use stpn_agents::optimizer::FlatLayout;
+use stpn_agents::evaluation::{Evaluation, EvaluationOptions, evaluate};
 use stpn_agents::supervised::test::{Generalization, TestScores};
 use stpn_agents::supervised::{self, SupervisedConfig, TestReport};
-use stpn_agents::{ActorCritic, AgentConfig, Error, RunConfig};
+use stpn_agents::{Agent, RunConfig};
 
 use crate::cli::EvalArguments;
 use crate::exit::UsageError;
@@ -19,21 +16,19 @@ use crate::table;
 
 /// Runs the command.
 pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
-    let checkpoint = find(&arguments.run)?;
+    let checkpoint = checkpoint::find(&arguments.run)?;
     let config = match &checkpoint.config {
         RunConfig::Agent(config) => config,
         RunConfig::Supervised(config) => return supervised(config, &checkpoint, arguments),
     };
-    let policy = if arguments.random { None } else { Some(policy(config, &checkpoint)?) };
+    let agent = if arguments.random { None } else { Some(Agent::of_checkpoint(&checkpoint)?) };
     let options = EvaluationOptions {
         episodes: arguments.episodes,
         seed: arguments.seed.unwrap_or(0),
         deterministic: arguments.deterministic,
         energy_skip_inputs: config.log.energy_skip_inputs.clone(),
     };
-    let prepared = policy.as_ref().map(ActorCritic::prepare).transpose()?;
-    let normalization = &checkpoint.progress.normalization;
-    let subject = prepared.as_ref().map(|policy| Subject { policy, normalization });
+    let subject = agent.as_ref().map(Agent::subject);
     let pool = super::thread_pool(arguments.threads)?;
     let evaluation = pool.install(|| evaluate(&|_| config.env.make(), subject.as_ref(), &options))?;
     if arguments.json {
@@ -42,33 +37,6 @@ pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
         print(&checkpoint, arguments, &evaluation);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The newest checkpoint of a run (of a supervised task the best one), or the checkpoint itself. A damaged one is
-/// refused: a measurement must be of what was asked for.
-pub fn find(run: &Path) -> Result<Checkpoint> {
-    let checkpoints = run.join("checkpoints");
-    if !checkpoints.is_dir() {
-        return Ok(checkpoint::read(run)?);
-    }
-    let (checkpoint, damaged) = checkpoint::newest(&checkpoints)?;
-    if let (RunConfig::Supervised(_), Some(best)) = (&checkpoint.config, checkpoint::best(&checkpoints)?) {
-        return Ok(best);
-    }
-    match damaged.into_iter().next() {
-        Some(error) => Err(error.into()),
-        None => Ok(checkpoint),
-    }
-}
-
-/// The policy of an agent's checkpoint.
-pub fn policy(config: &AgentConfig, checkpoint: &Checkpoint) -> Result<ActorCritic> {
-    let env = config.env.make().map_err(Error::from)?;
-    let (observations, actions) = (env.observation_space(), env.action_space());
-    let policy = ActorCritic::new(&config.policy, observations, actions, config.seed, DType::F32, &Device::Cpu)?;
-    let layout = FlatLayout::new(policy.parameters());
-    layout.assign(&checkpoint.parameters(&layout)?)?;
-    Ok(policy)
 }
 
 /// Measures a checkpoint of a supervised task on its test data.

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use stpn_agents::episode::{Moment, live};
-use stpn_agents::evaluation::Subject;
+use stpn_agents::Agent;
+use stpn_agents::actor::Subject;
 use stpn_envs::{Action, Env, EnvConfig};
 
 use crate::cli::PlayArguments;
@@ -18,10 +19,8 @@ const BAR: usize = 40;
 
 /// Runs the command.
 pub fn run(arguments: &PlayArguments) -> Result<ExitCode> {
-    let checkpoint = super::eval::find(&arguments.run)?;
-    let config = checkpoint.config.agent()?;
-    let policy = super::eval::policy(config, &checkpoint)?;
-    let subject = Subject { policy: &policy.prepare()?, normalization: &checkpoint.progress.normalization };
+    let agent = Agent::load(&arguments.run)?;
+    let (config, subject) = (agent.config(), agent.subject());
     let mut env = config.env.make().map_err(stpn_agents::Error::from)?;
     match &arguments.gif {
         Some(path) => {

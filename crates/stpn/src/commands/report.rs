@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use stpn_agents::RunConfig;
-use stpn_agents::evaluation::{EvaluationOptions, Subject, evaluate};
+use stpn_agents::evaluation::{EvaluationOptions, evaluate};
+use stpn_agents::{Agent, RunConfig};
 
 use crate::cli::ReportArguments;
 use crate::exit::UsageError;
@@ -46,9 +46,8 @@ pub fn run(arguments: &ReportArguments) -> Result<ExitCode> {
             sections.push(Section::Figures { title: format!("What plasticity learned: {}", run.name()), figures });
         }
         let RunConfig::Agent(config) = &run.checkpoint.config else { continue };
-        let policy = super::eval::policy(config, &run.checkpoint)?;
-        let subject = Subject { policy: &policy.prepare()?, normalization: &run.checkpoint.progress.normalization };
-        let recording = episode::record(&config.env, &subject, arguments.episode_seed, false)?;
+        let agent = Agent::of_checkpoint(&run.checkpoint)?;
+        let recording = episode::record(&config.env, &agent.subject(), arguments.episode_seed, false)?;
         let mut figures = match &recording.path {
             Some(path) => path.figures()?,
             None => Vec::new(),

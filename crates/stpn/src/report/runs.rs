@@ -4,12 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value};
-use stpn_agents::RunConfig;
+use stpn_agents::{Agent, RunConfig};
 use stpn_agents::checkpoint::{self, Checkpoint};
 use stpn_agents::learner::Trainable;
 use stpn_agents::optimizer::FlatLayout;
-
-use crate::commands::eval;
 
 /// Metrics that tell how well a run does, the first that a run has counts, with how a chart names them.
 const RESULTS: [(&str, &str); 4] = [
@@ -101,7 +99,7 @@ impl RunData {
     /// Fails where they do not fit the configuration.
     pub fn parameters(&self) -> Result<Vec<Parameter>> {
         let layout = match &self.checkpoint.config {
-            RunConfig::Agent(config) => FlatLayout::new(eval::policy(config, &self.checkpoint)?.parameters()),
+            RunConfig::Agent(_) => FlatLayout::new(Agent::of_checkpoint(&self.checkpoint)?.policy().parameters()),
             RunConfig::Supervised(config) => FlatLayout::new(config.network()?.parameters()),
         };
         let values = self.checkpoint.parameters(&layout)?;
