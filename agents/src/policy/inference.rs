@@ -126,7 +126,7 @@ impl Session<'_> {
         self.advance(observations, episode_starts, None)
     }
 
-    /// [`Session::step`] that also measures the energy of every unit of the policy's trunk at this step; `input_mask`
+    /// [`Session::step`] that also measures the energy of every neuron of the policy's trunk at this step; `input_mask`
     /// `[O]` leaves inputs out of it where it is 0.
     ///
     /// # Errors
@@ -170,7 +170,7 @@ impl Session<'_> {
         &self.values
     }
 
-    /// Energy of every unit at the last [`Session::step_with_energy`], `[B, U]`.
+    /// Energy of every neuron at the last [`Session::step_with_energy`], `[B, H]`.
     pub fn energy(&self) -> &[f32] {
         &self.energy
     }

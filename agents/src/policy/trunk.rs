@@ -265,7 +265,7 @@ impl TrunkStepper<'_> {
         Ok(())
     }
 
-    /// One step from observations `[B, O]`, measuring the energy of every unit where asked to.
+    /// One step from observations `[B, O]`, measuring the energy of every neuron where asked to.
     pub fn step(
         &mut self,
         observations: ObservationRef<'_>,
@@ -277,7 +277,7 @@ impl TrunkStepper<'_> {
             CellStepper::Fused(stepper) => {
                 let energy = energy.map(|(energy, mask)| {
                     stepper.mask_energy(mask);
-                    energy.resize(episode_starts.len() * stepper.units(), 0.0);
+                    energy.resize(self.hidden.len(), 0.0);
                     &mut energy[..]
                 });
                 stepper.step(&self.features, Some(episode_starts), &mut self.hidden, energy);

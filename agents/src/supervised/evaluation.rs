@@ -167,7 +167,7 @@ fn step(
     let row = extent.batch * network.cell().hidden_size();
     let mut stepper = prepared.stepper(extent.batch);
     stepper.mask_energy(sampling.input_mask);
-    let mut energy = vec![0.0; extent.batch * stepper.units()];
+    let mut energy = vec![0.0; row];
     let mut hidden = vec![0.0; extent.steps * row];
     let mut scores = Scores::default();
     for (t, x) in x.chunks_exact(extent.batch * network.cell().input_size()).enumerate() {
