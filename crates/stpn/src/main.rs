@@ -14,6 +14,7 @@ mod presets;
 mod progress;
 mod ranks;
 mod report;
+mod settings;
 mod table;
 
 use std::process::ExitCode;
