@@ -53,17 +53,11 @@ impl Evaluation {
         self.returns.iter().sum::<f64>() / self.returns.len() as f64
     }
 
-    /// Sample standard deviation of the return; 0 for a single episode.
-    pub fn std_return(&self) -> f64 {
+    /// Sample standard deviation of the return; none of a single episode, which tells nothing of the spread.
+    pub fn std_return(&self) -> Option<f64> {
         let (mean, n) = (self.mean_return(), self.returns.len());
         let squares: f64 = self.returns.iter().map(|r| (r - mean).powi(2)).sum();
-        if n > 1 { (squares / (n - 1) as f64).sqrt() } else { 0.0 }
-    }
-
-    /// 95 % confidence interval of the mean return by the normal approximation: mean ± 1.96·s/√n.
-    pub fn ci95(&self) -> [f64; 2] {
-        let half = 1.959_964 * self.std_return() / (self.returns.len() as f64).sqrt();
-        [self.mean_return() - half, self.mean_return() + half]
+        (n > 1).then(|| (squares / (n - 1) as f64).sqrt())
     }
 
     /// Mean steps of an episode.
@@ -203,4 +197,21 @@ pub(crate) fn energy_mask(skipped: &[usize], inputs: usize) -> Result<Option<Vec
         })? = 0.0;
     }
     Ok(Some(mask))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_episode_had_a_spread_of_zero() {
+        let of = |returns: &[f64]| Evaluation {
+            returns: returns.to_vec(),
+            lengths: vec![1; returns.len()],
+            energy_per_unit_step: None,
+            oracle_return: None,
+        };
+        assert_eq!(of(&[3.0]).std_return(), None);
+        assert_eq!(of(&[1.0, 3.0]).std_return(), Some(2f64.sqrt()));
+    }
 }

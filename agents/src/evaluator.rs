@@ -69,7 +69,9 @@ impl Evaluator {
         let result = evaluate(self.make.as_ref(), Some(&subject), &self.options)?;
         let mut metrics = Metrics::default();
         metrics.set(MEAN_RETURN, result.mean_return());
-        metrics.set("eval/episodic_return_std", result.std_return());
+        if let Some(deviation) = result.std_return() {
+            metrics.set("eval/episodic_return_std", deviation);
+        }
         metrics.set("eval/episodic_length", result.mean_length());
         metrics.set("time/evaluation_seconds", start.elapsed().as_secs_f64());
         Ok(metrics)

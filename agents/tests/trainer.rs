@@ -103,7 +103,7 @@ fn evaluated_by_hand(trainer: &Trainer) -> [f64; 3] {
     let seed = Stream::new(config.seed, Purpose::Evaluation, 1).next_u64();
     let result =
         evaluate(&|_| config.env.make(), Some(&subject), &EvaluationOptions { seed, ..options(3, false) }).unwrap();
-    [result.mean_return(), result.std_return(), result.mean_length()]
+    [result.mean_return(), result.std_return().unwrap(), result.mean_length()]
 }
 
 fn logged_evaluation(metrics: &Metrics) -> Option<[f64; 3]> {

@@ -111,8 +111,9 @@ pub fn directory_names(directory: &Path) -> Result<Vec<String>> {
 /// The newest sound checkpoint in `directory`, and why newer ones were passed over.
 ///
 /// # Errors
-/// [`Error::Checkpoint`] where there is no sound one, [`Error::Format`] where one that would be used is of another
-/// format version: it may be perfectly sound, and going back behind it would lose what it holds.
+/// [`Error::Checkpoint`] where there is no sound one. What is whole and cannot be used here is no damage, and going back
+/// behind it would lose what it holds: [`Error::Format`] where it is of another format version,
+/// [`Error::Environment`] where its environment is not in this build, [`Error::Config`] where its settings are refused.
 pub fn newest(directory: &Path) -> Result<(Checkpoint, Vec<Error>)> {
     let mut damaged = Vec::new();
     let mut names = directory_names(directory)?;
@@ -120,10 +121,10 @@ pub fn newest(directory: &Path) -> Result<(Checkpoint, Vec<Error>)> {
         let path = directory.join(name);
         match read(&path) {
             Ok(checkpoint) => return Ok((checkpoint, damaged)),
-            Err(error @ Error::Format { .. }) => return Err(error),
             // Its run went on since the directory was listed, and has newer ones.
             Err(_) if !path.exists() => (names, damaged) = (directory_names(directory)?, Vec::new()),
-            Err(error) => damaged.push(error),
+            Err(error @ Error::Checkpoint { .. }) => damaged.push(error),
+            Err(error) => return Err(error),
         }
     }
     let problem = match damaged.first() {

@@ -49,6 +49,7 @@ mod presets;
 mod progress;
 mod ranks;
 mod report;
+mod settings;
 mod table;
 
 /// The learning algorithms, rollouts, checkpoints and logs behind [`Run`] and [`Agent`].

@@ -294,14 +294,8 @@ pub fn register(name: &str, summary: &str, text: &str) -> stpn_agents::Result<()
     RunConfig::from_table(text.parse().map_err(|error: toml::de::Error| refuse(error.to_string()))?)?;
     // Presets live as long as the process, as those that ship do.
     let kept = |text: &str| -> &'static str { text.to_string().leak() };
-    let preset = Preset {
-        name: kept(name),
-        summary: kept(summary),
-        feature: None,
-        text: kept(text),
-        sizes: &[],
-        adapt: |_| (),
-    };
+    let preset =
+        Preset { name: kept(name), summary: kept(summary), feature: None, text: kept(text), sizes: &[], adapt: |_| () };
     REGISTERED.write().unwrap_or_else(PoisonError::into_inner).push(Box::leak(Box::new(preset)));
     Ok(())
 }

@@ -207,9 +207,12 @@ pub struct PlayArguments {
 
 /// Arguments of `stpn report`.
 #[derive(Debug, Args)]
-#[command(after_help = "Runs of one experiment are drawn together, and seeds of one cell averaged:
+#[command(
+    after_help = "Runs in one environment are drawn together; those that differ in nothing but the seed are averaged, and others
+are lines of their own, named by what differs. A run without a checkpoint that can be used is drawn from its metrics.
   stpn report runs/maze-small-*
-  stpn report runs/maze-small-stpn-seed1 --out maze.html --plots figures")]
+  stpn report runs/maze-small-stpn-seed1 --out maze.html --plots figures"
+)]
 pub struct ReportArguments {
     /// Directories of runs.
     #[arg(value_name = "RUN", required = true)]
@@ -328,6 +331,9 @@ pub struct ReproduceArguments {
     /// Where tables, curves and their provenance are written.
     #[arg(long, value_name = "DIR", default_value = "reproduction")]
     pub out: PathBuf,
+    /// Make tables and pictures again from the results in --out, without the runs; nothing is trained.
+    #[arg(long, conflicts_with_all = ["budget", "updates", "cells", "overrides"])]
+    pub redraw: bool,
 }
 
 /// Arguments of `stpn bench`.

@@ -9,7 +9,7 @@ use stpn_core::cells::CellName;
 use super::train::parse_cell;
 use crate::cli::CompareArguments;
 use crate::comparison::plan::Request;
-use crate::comparison::{Comparison, Plan, jobs};
+use crate::comparison::{Comparison, GeneralizationCurves, Plan, jobs};
 use crate::exit;
 use crate::exit::UsageError;
 use crate::presets;
@@ -38,7 +38,10 @@ pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
     let comparison = Comparison::of(&plan, arguments.episodes)?;
-    comparison.write(&plan, &plan.directory)?;
+    comparison.write(&plan.directory)?;
+    if let Some(curves) = GeneralizationCurves::of(&plan)? {
+        curves.write(&plan.directory)?;
+    }
     comparison.print();
     println!("written to {}: comparison.json, comparison.md, curves.csv, pictures", plan.directory.display());
     Ok(ExitCode::SUCCESS)

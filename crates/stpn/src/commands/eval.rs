@@ -10,6 +10,7 @@ use stpn_agents::supervised::{self, SupervisedConfig, TestReport};
 use stpn_agents::{Agent, RunConfig};
 
 use crate::cli::EvalArguments;
+use crate::comparison::statistics::{METHOD, Mean};
 use crate::exit::UsageError;
 use crate::progress::thousands;
 use crate::table;
@@ -32,9 +33,9 @@ pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
     let pool = super::thread_pool(arguments.threads)?;
     let evaluation = pool.install(|| evaluate(&|_| config.env.make(), subject.as_ref(), &options))?;
     if arguments.json {
-        println!("{}", json(&evaluation));
+        println!("{}", json(config, &evaluation));
     } else {
-        print(&checkpoint, arguments, &evaluation);
+        print(&checkpoint, config, arguments, &evaluation);
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -85,11 +86,17 @@ pub fn print_test(report: &TestReport) {
     table::print(&["R", "accuracy", "true positives", "false positives"], &rows, &[0, 1, 2, 3]);
 }
 
-fn json(evaluation: &Evaluation) -> serde_json::Value {
+/// The mean return with its interval: of few episodes too, and within what the environment can give.
+fn mean_return(config: &AgentConfig, evaluation: &Evaluation) -> Option<Mean> {
+    Mean::of(&evaluation.returns, &config.env.return_bounds())
+}
+
+fn json(config: &AgentConfig, evaluation: &Evaluation) -> serde_json::Value {
     serde_json::json!({
         "mean_return": evaluation.mean_return(),
         "std_return": evaluation.std_return(),
-        "ci95": evaluation.ci95(),
+        "ci95": mean_return(config, evaluation).and_then(|mean| mean.interval),
+        "statistics": format!("mean over episodes {METHOD}"),
         "episodes": evaluation.returns.len(),
         "mean_length": evaluation.mean_length(),
         "energy_per_unit_step": evaluation.energy_per_unit_step,
@@ -98,18 +105,26 @@ fn json(evaluation: &Evaluation) -> serde_json::Value {
     })
 }
 
-fn print(checkpoint: &Checkpoint, arguments: &EvalArguments, evaluation: &Evaluation) {
+fn print(checkpoint: &Checkpoint, config: &AgentConfig, arguments: &EvalArguments, evaluation: &Evaluation) {
     let who = if arguments.random { "the random policy".into() } else { checkpoint.path.display().to_string() };
-    let [low, high] = evaluation.ci95();
+    let sureness = match mean_return(config, evaluation).and_then(|mean| mean.interval) {
+        Some([low, high]) => format!("95 % interval {low:.3} to {high:.3}"),
+        None => "one episode: no interval".to_string(),
+    };
     println!("agent         {who}");
     println!("episodes      {}", evaluation.returns.len());
-    println!("mean return   {:.3} (95 % interval {low:.3} to {high:.3})", evaluation.mean_return());
-    println!("std return    {:.3}", evaluation.std_return());
+    println!("mean return   {:.3} ({sureness})", evaluation.mean_return());
+    if let Some(deviation) = evaluation.std_return() {
+        println!("std return    {deviation:.3}");
+    }
     println!("mean length   {:.1}", evaluation.mean_length());
     if let Some(energy) = evaluation.energy_per_unit_step {
         println!("energy        {energy:.5} per unit and step");
     }
     if let (Some(share), Some(oracle)) = (evaluation.oracle_share(), evaluation.oracle_return) {
         println!("oracle share  {:.1} % of {oracle:.2}", share * 100.0);
+    }
+    if evaluation.returns.len() > 1 {
+        println!("\nmean over episodes {METHOD}");
     }
 }
