@@ -9,6 +9,7 @@ use super::{Fragment, Observations};
 use crate::policy::encoder::ObservationRef;
 use crate::policy::inference::PreparedPolicy;
 use crate::statistics::Moments;
+use crate::stop::Stop;
 use crate::{Error, Result};
 
 /// How often energy is measured in a rollout: sampling keeps it far below 5 % of an update.
@@ -35,6 +36,7 @@ pub struct Worker {
     environment_actions: Vec<f32>,
     scratch: Vec<f64>,
     energy: Option<EnergySampling>,
+    stop: Stop,
 }
 
 /// What a worker measures of the network's energy.
@@ -68,12 +70,18 @@ impl Worker {
             scratch: Vec::new(),
             fragment,
             energy: None,
+            stop: Stop::default(),
         })
     }
 
     /// Turns energy measurement on or off.
     pub fn set_energy(&mut self, energy: Option<EnergySampling>) {
         self.energy = energy;
+    }
+
+    /// From now on every step asks `stop` whether to go on.
+    pub fn set_stop(&mut self, stop: Stop) {
+        self.stop = stop;
     }
 
     /// The environments.
@@ -104,7 +112,7 @@ impl Worker {
     /// Lives one fragment under `policy` and leaves it in [`Worker::fragment`].
     ///
     /// # Errors
-    /// Fails where an environment does.
+    /// Fails where an environment does, and with [`Error::Stopped`] where the update is to be given up.
     pub fn collect(&mut self, policy: &PreparedPolicy<'_>, normalization: &Normalization) -> Result<()> {
         let distribution = policy.policy().distribution();
         let shape = self.fragment.shape;
@@ -121,6 +129,7 @@ impl Worker {
         let mut session = policy.session(batch)?;
         session.load(&self.state)?;
         for t in 0..shape.steps {
+            self.stop.go_on()?;
             if t % shape.sequence_length == 0 {
                 let start = t / shape.sequence_length * state_row;
                 session.store(&mut fragment.sequence_states[start..start + state_row])?;
@@ -196,7 +205,7 @@ impl Worker {
     /// first of them on.
     ///
     /// # Errors
-    /// Fails where a step of the network does.
+    /// Fails where a step of the network does, and with [`Error::Stopped`] where the update is to be given up.
     pub fn recompute_states(&mut self, policy: &PreparedPolicy<'_>) -> Result<()> {
         let shape = self.fragment.shape;
         let (batch, row, state_row) = (shape.batch, shape.batch * shape.observation, self.state.len());
@@ -204,6 +213,7 @@ impl Worker {
         let mut session = policy.session(batch)?;
         session.load(&fragment.sequence_states[..state_row])?;
         for t in 0..(shape.segments() - 1) * shape.sequence_length {
+            self.stop.go_on()?;
             let starts = &fragment.episode_starts[t * batch..(t + 1) * batch];
             session.step(fragment.observations.range(t * row..(t + 1) * row), starts)?;
             if (t + 1) % shape.sequence_length == 0 {
