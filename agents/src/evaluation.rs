@@ -8,6 +8,7 @@ use stpn_envs::vector::Transition;
 use stpn_envs::{EnvGroup, ObservationMut};
 use stpn_random::{Purpose, Stream};
 
+use crate::memory::Need;
 use crate::policy::distribution::{Distribution, GaussianConfig};
 use crate::policy::inference::PreparedPolicy;
 use crate::rollout::{Normalization, Observations};
@@ -103,6 +104,10 @@ pub fn evaluate_until(
     if options.episodes == 0 {
         return Err(Error::config("episodes", "must be at least 1"));
     }
+    // A return and a length of each.
+    let mut need = Need::default();
+    need.bytes("episodes", 16.0 * options.episodes as f64);
+    need.check()?;
     let first = make(0)?;
     // Only one environment at a time can tell whose an episode is that it recorded itself.
     let group = if first.records_episodes() { 1 } else { GROUP };

@@ -21,6 +21,7 @@ pub mod hostile;
 pub mod learner;
 pub mod lock;
 pub mod logging;
+mod memory;
 pub mod metrics;
 pub mod optimizer;
 pub mod policy;

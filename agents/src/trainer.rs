@@ -25,7 +25,7 @@ use crate::rollout::{FailureWatch, Fragment, Normalization, Worker};
 use crate::statistics::Moments;
 use crate::stop::Stop;
 use crate::training::{Best, OnHang};
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 /// Updates whose mean returns make up `charts/episodic_return_recent`.
 const RECENT_UPDATES: usize = 50;
@@ -140,6 +140,7 @@ impl Trainer {
         collective: Arc<dyn Collective>,
     ) -> Result<Self> {
         config.check()?;
+        memory::check_agent(config, &make)?;
         // Blocks run side by side, so products inside one run on one thread and never depend on how many there are.
         gemm::set_threading_threshold(usize::MAX);
         let AgentConfig { rollout, seed, .. } = config;

@@ -14,17 +14,24 @@ mod presets;
 mod progress;
 mod ranks;
 mod report;
+mod say;
+mod shutdown;
 mod table;
+mod terminal;
+mod threads;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 
 fn main() -> ExitCode {
-    exit::quietly_without_a_reader();
+    exit::decently_where_printing_fails();
     let cli = cli::Cli::parse();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(terminal::colours(&std::io::stderr()))
+        // Else it panics where stderr cannot be written.
+        .log_internal_errors(false)
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("STPN_LOG")
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
@@ -46,5 +53,7 @@ fn main() -> ExitCode {
         cli::Command::CheckEnv(arguments) => commands::check_env::run(&arguments),
         cli::Command::Doctor => commands::doctor::run(),
     };
-    result.unwrap_or_else(|error| exit::report(&error))
+    let code = result.unwrap_or_else(|error| exit::report(&error));
+    say::flush();
+    code
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use stpn_agents::RunConfig;
 use stpn_core::cells::CellName;
 
+use super::children::children;
 use super::statistics::Mean;
 use super::{GeneralizationCurves, Plan, PlannedRun};
 use crate::machine::Provenance;
@@ -143,12 +144,11 @@ impl Comparison {
         (header, rows)
     }
 
-    /// Prints the table.
-    pub fn print(&self) {
+    /// The table for a terminal.
+    pub fn text(&self) -> String {
         let (header, rows) = self.rows();
-        println!();
-        table::print(&header, &rows, &[1, 2, 5]);
-        println!("\n{}; energy {}", self.statistics, self.energy_measure);
+        let table = table::text(&header, &rows, &[1, 2, 5]);
+        format!("\n{table}\n{}; energy {}", self.statistics, self.energy_measure)
     }
 
     /// The table in Markdown.
@@ -278,8 +278,7 @@ fn bounds(run: &PlannedRun, episodes: usize) -> Result<[Option<f64>; 2]> {
 fn eval(run: &PlannedRun, arguments: &[&str]) -> Result<serde_json::Value> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let mut command = Command::new(program);
-    let output = command.arg("eval").arg(&run.directory).arg("--json").args(arguments).output();
-    let output = output.context("cannot start the evaluation")?;
+    let output = children()?.output(command.arg("eval").arg(&run.directory).arg("--json").args(arguments))?;
     if !output.status.success() {
         bail!("{}: {}", run.name(), String::from_utf8_lossy(&output.stderr).trim());
     }
