@@ -87,7 +87,7 @@ pub fn live<E: Env>(
 mod tests {
     use candle_core::{DType, Device};
     use stpn_core::cells::CellName;
-    use stpn_envs::{Space, Step};
+    use stpn_envs::{ObservationMut, Space, Step};
 
     use super::*;
     use crate::ActorCritic;

@@ -76,6 +76,10 @@ pub enum Error {
         remedy: String,
     },
 
+    /// The update under way was given up, as was asked by a [`Stop`](crate::Stop).
+    #[error("the update under way was given up, as asked")]
+    Stopped,
+
     /// The run directory cannot be used as asked.
     #[error("run directory {path}: {problem}")]
     RunDirectory {

@@ -1,5 +1,7 @@
 //! Measuring a policy on fresh episodes.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 use stpn_envs::EnvGroup;
 use stpn_envs::vector::MakeEnv;
@@ -7,8 +9,10 @@ use stpn_envs::vector::Transition;
 use stpn_random::{Purpose, Stream};
 
 use crate::actor::{Actor, Subject};
+use crate::memory::Need;
 use crate::policy::distribution::{Distribution, GaussianConfig};
 use crate::rollout::Observations;
+use crate::stop::Stop;
 use crate::{Error, Result};
 
 /// Environments stepped together in evaluation.
@@ -76,16 +80,33 @@ impl Evaluation {
 /// # Errors
 /// Fails where an environment does.
 pub fn evaluate(make: &MakeEnv<'_>, subject: Option<&Subject<'_>>, options: &EvaluationOptions) -> Result<Evaluation> {
+    evaluate_until(make, subject, options, &Stop::default())
+}
+
+/// [`evaluate`], given up where `stop` says so.
+///
+/// # Errors
+/// Fails where an environment does, and with [`Error::Stopped`].
+pub fn evaluate_until(
+    make: &MakeEnv<'_>,
+    subject: Option<&Subject<'_>>,
+    options: &EvaluationOptions,
+    stop: &Stop,
+) -> Result<Evaluation> {
     if options.episodes == 0 {
         return Err(Error::config("episodes", "must be at least 1"));
     }
+    // A return and a length of each.
+    let mut need = Need::default();
+    need.bytes("episodes", 16.0 * options.episodes as f64);
+    need.check()?;
     let first = make(0)?;
     // Only one environment at a time can tell whose an episode is that it recorded itself.
     let group = if first.records_episodes() { 1 } else { GROUP };
     let starts: Vec<usize> = (0..options.episodes).step_by(group).collect();
     let groups = starts
         .par_iter()
-        .map(|&first| evaluate_group(make, subject, options, first, group.min(options.episodes - first)))
+        .map(|&first| evaluate_group(make, subject, options, first..options.episodes.min(first + group), stop))
         .collect::<Result<Vec<_>>>()?;
     let steps: u64 = groups.iter().flat_map(|g| &g.lengths).sum();
     let energy: f64 = groups.iter().map(|g| g.energy).sum();
@@ -109,9 +130,11 @@ fn evaluate_group(
     make: &MakeEnv<'_>,
     subject: Option<&Subject<'_>>,
     options: &EvaluationOptions,
-    first: usize,
-    count: usize,
+    episodes: Range<usize>,
+    stop: &Stop,
 ) -> Result<GroupResult> {
+    stop.go_on()?;
+    let (first, count) = (episodes.start, episodes.len());
     let seed = Stream::new(options.seed, Purpose::Evaluation, 0).next_u64();
     let mut group = EnvGroup::new(make, first, count, seed)?;
     let recorded = group.environments().any(|env| env.records_episodes());
@@ -137,6 +160,7 @@ fn evaluate_group(
     let mut running = vec![true; count];
     let mut result = GroupResult { returns: vec![0.0; count], lengths: vec![0; count], energy: 0.0 };
     while running.contains(&true) {
+        stop.go_on()?;
         match &mut actor {
             Some(actor) => {
                 actor.observe_with_energy(observations.all_mut(), &starts, mask.as_deref())?;

@@ -18,7 +18,7 @@ use stpn_core::{Cell, CellConfig, Initializer, Kernel, Parameters};
 use stpn_envs::Space;
 use stpn_random::{Purpose, Stream};
 
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 use distribution::{Distribution, GaussianConfig};
 use encoder::{EncoderConfig, ObservationRef};
 use linear::Linear;
@@ -156,6 +156,7 @@ impl ActorCritic {
         device: &Device,
     ) -> Result<Self> {
         config.check()?;
+        memory::check_policy(config, observation_space, action_space)?;
         let distribution = Distribution::for_space(action_space, &config.gaussian)?;
         let mut stream = Stream::new(seed, Purpose::Parameters, 0);
         let mut init = Initializer::new(&mut stream, dtype, device);

@@ -10,6 +10,7 @@ use crate::actor::{Actor, Subject};
 use crate::policy::encoder::ObservationRef;
 use crate::policy::inference::PreparedPolicy;
 use crate::statistics::Moments;
+use crate::stop::Stop;
 use crate::{Error, Result};
 
 /// How often energy is measured in a rollout: sampling keeps it far below 5 % of an update.
@@ -34,6 +35,7 @@ pub struct Worker {
     final_observations: Observations,
     final_state: Vec<f32>,
     energy: Option<EnergySampling>,
+    stop: Stop,
 }
 
 /// What a worker measures of the network's energy.
@@ -65,12 +67,18 @@ impl Worker {
             final_state: vec![0.0; batch * shape.state],
             fragment,
             energy: None,
+            stop: Stop::default(),
         })
     }
 
     /// Turns energy measurement on or off.
     pub fn set_energy(&mut self, energy: Option<EnergySampling>) {
         self.energy = energy;
+    }
+
+    /// From now on every step asks `stop` whether to go on.
+    pub fn set_stop(&mut self, stop: Stop) {
+        self.stop = stop;
     }
 
     /// The environments.
@@ -101,7 +109,7 @@ impl Worker {
     /// Lives one fragment under `policy` and leaves it in [`Worker::fragment`].
     ///
     /// # Errors
-    /// Fails where an environment does.
+    /// Fails where an environment does, and with [`Error::Stopped`] where the update is to be given up.
     pub fn collect(&mut self, policy: &PreparedPolicy, normalization: &Normalization) -> Result<()> {
         let subject = Subject { policy, normalization };
         let shape = self.fragment.shape;
@@ -118,6 +126,7 @@ impl Worker {
         let mut actor = Actor::new(subject, batch)?;
         actor.session_mut().load(&self.state)?;
         for t in 0..shape.steps {
+            self.stop.go_on()?;
             if t % shape.sequence_length == 0 {
                 let start = t / shape.sequence_length * state_row;
                 actor.session_mut().store(&mut fragment.sequence_states[start..start + state_row])?;
@@ -190,7 +199,7 @@ impl Worker {
     /// first of them on.
     ///
     /// # Errors
-    /// Fails where a step of the network does.
+    /// Fails where a step of the network does, and with [`Error::Stopped`] where the update is to be given up.
     pub fn recompute_states(&mut self, policy: &PreparedPolicy) -> Result<()> {
         let shape = self.fragment.shape;
         let (batch, row, state_row) = (shape.batch, shape.batch * shape.observation, self.state.len());
@@ -198,6 +207,7 @@ impl Worker {
         let mut session = policy.session(batch)?;
         session.load(&fragment.sequence_states[..state_row])?;
         for t in 0..(shape.segments() - 1) * shape.sequence_length {
+            self.stop.go_on()?;
             let starts = &fragment.episode_starts[t * batch..(t + 1) * batch];
             session.step(fragment.observations.range(t * row..(t + 1) * row), starts)?;
             if (t + 1) % shape.sequence_length == 0 {

@@ -49,8 +49,12 @@ mod presets;
 mod progress;
 mod ranks;
 mod report;
+mod say;
 mod settings;
+mod shutdown;
 mod table;
+mod terminal;
+mod threads;
 
 /// The learning algorithms, rollouts, checkpoints and logs behind [`Run`] and [`Agent`].
 pub use stpn_agents as agents;

@@ -1,6 +1,9 @@
-//! `--set section.key=value`: overriding one key of a configuration table.
+//! `--set section.key=value`: overriding one key of a configuration table; and the keys in which two differ.
+
+use std::collections::BTreeSet;
 
 use anyhow::Result;
+use stpn_agents::RunConfig;
 use toml::{Table, Value};
 
 use crate::exit::UsageError;
@@ -25,6 +28,28 @@ pub fn apply(table: &mut Table, assignment: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// The dotted keys in which two configurations differ.
+pub fn differing_keys(a: &RunConfig, b: &RunConfig) -> Result<Vec<String>> {
+    let [a, b] = [Value::try_from(a)?, Value::try_from(b)?];
+    let mut keys = Vec::new();
+    compare("", Some(&a), Some(&b), &mut keys);
+    Ok(keys)
+}
+
+fn compare(key: &str, a: Option<&Value>, b: Option<&Value>, differing: &mut Vec<String>) {
+    match (a, b) {
+        (Some(Value::Table(a)), Some(Value::Table(b))) => {
+            let names: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+            for name in names {
+                let inner = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+                compare(&inner, a.get(name), b.get(name), differing);
+            }
+        }
+        (a, b) if a == b => {}
+        _ => differing.push(key.to_string()),
+    }
 }
 
 fn parse(value: &str) -> Value {

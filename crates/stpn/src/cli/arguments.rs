@@ -101,18 +101,38 @@ pub struct TrainArguments {
     /// Environment steps to train for, rounded up to whole updates.
     #[arg(long, value_name = "N")]
     pub steps: Option<u64>,
-    /// Worker threads; 0 = one per core. The result does not depend on it.
+    /// Worker threads; 0 = one per core that this process may use, shared with other ranks on this host. The result does
+    /// not depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
     /// `auto` (fused kernels where there are any) or `composed` (candle operations, slow, for comparison).
     #[arg(long, value_name = "KERNEL")]
     pub kernel: Option<String>,
-    /// Where the run is written; must be empty or absent [default: a new folder below `runs`].
+    /// Where the run is written; must not hold one yet, unless --or-resume is given [default: a new folder below `runs`].
     #[arg(long, value_name = "DIR")]
     pub run_dir: Option<PathBuf>,
+    /// Resume the run in --run-dir where there is one, to the length asked for, and start it otherwise: what a batch
+    /// script needs. Other settings must be those of the run.
+    #[arg(long, requires = "run_dir")]
+    pub or_resume: bool,
+    /// How to end early.
+    #[command(flatten)]
+    pub ending: EndingArguments,
     /// Overrides one key of the configuration, e.g. `--set algorithm.gamma=0.95`; `none` removes an optional key.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub overrides: Vec<String>,
+}
+
+/// How `train` and `resume` end where they are asked to.
+#[derive(Debug, Default, Args)]
+pub struct EndingArguments {
+    /// Seconds that the update under way may take once an end was asked for, before it is given up for the state before
+    /// it [default: 5; 0 on several ranks, since `mpirun` kills them after one; at least 30 after USR1, USR2 and XCPU].
+    #[arg(long, value_name = "SECONDS")]
+    pub grace: Option<f64>,
+    /// End, as if asked to, where stdin does.
+    #[arg(long, hide = true)]
+    pub with_parent: bool,
 }
 
 /// Arguments of `stpn resume`.
@@ -124,7 +144,11 @@ pub struct ResumeArguments {
     /// Updates of the whole run, those already done included [default: as configured].
     #[arg(long, value_name = "N")]
     pub updates: Option<u64>,
-    /// Worker threads; 0 = one per core. The result does not depend on it.
+    /// How to end early.
+    #[command(flatten)]
+    pub ending: EndingArguments,
+    /// Worker threads; 0 = one per core that this process may use, shared with other ranks on this host. The result does
+    /// not depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
 }
@@ -245,7 +269,7 @@ pub struct CompareArguments {
     #[arg(long, value_name = "CELL,…", value_delimiter = ',')]
     pub cells: Vec<String>,
     /// Seeds 1 to N of every cell.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub seeds: u64,
     /// Runs at a time, which share the threads.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -314,7 +338,7 @@ pub struct ReproduceArguments {
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub overrides: Vec<String>,
     /// Seeds 1 to N of every cell.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub seeds: u64,
     /// Runs at a time, which share the threads.
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -11,7 +11,7 @@ use stpn_envs::{Env, custom};
 
 pub use arguments::*;
 
-use crate::{commands, exit, presets};
+use crate::{commands, exit, presets, say, terminal};
 
 /// The program `stpn`.
 pub fn main() -> ExitCode {
@@ -32,9 +32,12 @@ pub fn main() -> ExitCode {
 /// }
 /// ```
 pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode {
-    exit::quietly_without_a_reader();
+    exit::decently_where_printing_fails();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(terminal::colours(&std::io::stderr()))
+        // Else it panics where stderr cannot be written.
+        .log_internal_errors(false)
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("STPN_LOG")
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
@@ -61,7 +64,9 @@ pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode
         Command::CheckEnv(arguments) => commands::check_env::run(&arguments),
         Command::Doctor => commands::doctor::run(),
     };
-    result.unwrap_or_else(|error| exit::report(&error))
+    let code = result.unwrap_or_else(|error| exit::report(&error));
+    say::flush();
+    code
 }
 
 /// What a program adds to the command line.

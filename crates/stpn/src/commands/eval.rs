@@ -1,5 +1,6 @@
 //! `stpn eval`.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -7,13 +8,13 @@ use stpn_agents::checkpoint::{self, Checkpoint};
 use stpn_agents::evaluation::{Evaluation, EvaluationOptions, evaluate};
 use stpn_agents::supervised::test::{Generalization, TestScores};
 use stpn_agents::supervised::{self, SupervisedConfig, TestReport};
-use stpn_agents::{Agent, RunConfig};
+use stpn_agents::{Agent, AgentConfig, RunConfig, Stop};
 
 use crate::cli::EvalArguments;
 use crate::comparison::statistics::{METHOD, Mean};
 use crate::exit::UsageError;
 use crate::progress::thousands;
-use crate::table;
+use crate::{table, threads};
 
 /// Runs the command.
 pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
@@ -30,7 +31,7 @@ pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
         energy_skip_inputs: config.log.energy_skip_inputs.clone(),
     };
     let subject = agent.as_ref().map(Agent::subject);
-    let pool = super::thread_pool(arguments.threads)?;
+    let pool = threads::pool(arguments.threads)?;
     let evaluation = pool.install(|| evaluate(&|_| config.env.make(), subject.as_ref(), &options))?;
     if arguments.json {
         println!("{}", json(config, &evaluation));
@@ -46,34 +47,32 @@ fn supervised(config: &SupervisedConfig, checkpoint: &Checkpoint, arguments: &Ev
         let problem = "--random and --deterministic are for agents; this is a run on a supervised task";
         return Err(UsageError(problem.into()).into());
     }
-    let pool = super::thread_pool(arguments.threads)?;
-    let report = pool.install(|| supervised::test(config, checkpoint, arguments.seed))?;
+    let pool = threads::pool(arguments.threads)?;
+    let report = pool.install(|| supervised::test(config, checkpoint, arguments.seed, &Stop::default()))?;
     if arguments.json {
         println!("{}", serde_json::to_value(&report)?);
     } else {
         println!("network       {}", checkpoint.path.display());
-        print_test(&report);
+        print!("{}", test_text(&report));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints a result on test data.
-pub fn print_test(report: &TestReport) {
+/// A result on test data, in lines.
+pub fn test_text(report: &TestReport) -> String {
     let TestScores { accuracy, loss, energy_per_step, true_positive_rate, false_positive_rate } = &report.scores;
-    println!(
-        "test accuracy {accuracy:.4} (after epoch {}, sequences: {})",
-        report.update,
-        thousands(report.sequences as u64)
-    );
-    println!("test loss     {loss:.5}");
+    let sequences = thousands(report.sequences as u64);
+    let mut text = format!("test accuracy {accuracy:.4} (after epoch {}, sequences: {sequences})\n", report.update);
+    // Here and below: writing to a string cannot fail.
+    let _ = writeln!(text, "test loss     {loss:.5}");
     if let Some(energy) = energy_per_step {
-        println!("energy        {energy:.5} per step, summed over units");
+        let _ = writeln!(text, "energy        {energy:.5} per step, summed over units");
     }
     if let (Some(hits), Some(alarms)) = (true_positive_rate, false_positive_rate) {
-        println!("repeats       {:.1} % recognised, {:.1} % false alarms", 100.0 * hits, 100.0 * alarms);
+        let _ = writeln!(text, "repeats       {:.1} % recognised, {:.1} % false alarms", 100.0 * hits, 100.0 * alarms);
     }
     if report.generalization.is_empty() {
-        return;
+        return text;
     }
     let rate = |rate: Option<f64>| rate.map_or("-".to_string(), |rate| format!("{rate:.4}"));
     let rows: Vec<Vec<String>> = (report.generalization.iter())
@@ -82,8 +81,8 @@ pub fn print_test(report: &TestReport) {
             [vec![interval.to_string()], rates.to_vec()].concat()
         })
         .collect();
-    println!("\nAt other intervals");
-    table::print(&["R", "accuracy", "true positives", "false positives"], &rows, &[0, 1, 2, 3]);
+    let header = ["R", "accuracy", "true positives", "false positives"];
+    text + "\nAt other intervals\n" + &table::text(&header, &rows, &[0, 1, 2, 3])
 }
 
 /// The mean return with its interval: of few episodes too, and within what the environment can give.

@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -13,14 +13,15 @@ use stpn_core::cells::CellName;
 
 use super::train::parse_cell;
 use crate::cli::{Paper, ReproduceArguments};
+use crate::comparison::children::children;
 use crate::comparison::generalization::GENERALIZATION_TABLE;
 use crate::comparison::jobs::{self, Jobs};
 use crate::comparison::plan::Request;
 use crate::comparison::{Comparison, GeneralizationCurves, Plan};
-use crate::exit;
 use crate::exit::UsageError;
 use crate::machine::Provenance;
 use crate::presets::{self, PRESETS};
+use crate::say;
 
 /// One comparison of the paper.
 struct Experiment {
@@ -105,6 +106,7 @@ struct Length {
 
 /// Runs the command.
 pub fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
+    children()?;
     let chosen = chosen(arguments)?;
     if arguments.redraw {
         return redraw(arguments, &chosen);
@@ -113,25 +115,22 @@ pub fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
         |e: &&Experiment| PRESETS.iter().any(|preset| preset.name == e.preset && preset.missing_feature().is_none());
     let (available, missing): (Vec<&Experiment>, Vec<&Experiment>) = chosen.into_iter().partition(available);
     for experiment in &missing {
-        eprintln!("{}: not in this build; `stpn train {}` says how", experiment.title, experiment.preset);
+        say::note(format!("{}: not in this build; `stpn train {}` says how", experiment.title, experiment.preset));
     }
     if available.is_empty() {
         bail!("nothing to do in this build");
     }
-    let jobs = Jobs::new(arguments.jobs, arguments.threads);
+    let jobs = Jobs::new(arguments.jobs, arguments.threads)?;
     let share = arguments.budget.map(|minutes| minutes / available.len() as f64);
     for experiment in &available {
-        eprintln!("\n== {} ==", experiment.title);
-        if !reproduce(experiment, arguments, jobs, share)? {
-            eprintln!("interrupted; the same command continues");
-            return Ok(ExitCode::from(exit::INTERRUPTED));
-        }
+        say::note(format!("\n== {} ==", experiment.title));
+        reproduce(experiment, arguments, jobs, share)?;
     }
     summary(&arguments.out, &missing)?;
     let path = arguments.out.join("machine.json");
     let machine = serde_json::to_string_pretty(&Provenance::here())? + "\n";
     fs::write(&path, machine).with_context(|| format!("cannot write {}", path.display()))?;
-    println!("\nwritten to {}", arguments.out.display());
+    say::result(format!("\nwritten to {}", arguments.out.display()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -146,8 +145,8 @@ fn chosen(arguments: &ReproduceArguments) -> Result<Vec<&'static Experiment>> {
     }
 }
 
-/// Runs one experiment to its end; false where it was interrupted.
-fn reproduce(experiment: &Experiment, arguments: &ReproduceArguments, jobs: Jobs, share: Option<f64>) -> Result<bool> {
+/// Runs one experiment to its end.
+fn reproduce(experiment: &Experiment, arguments: &ReproduceArguments, jobs: Jobs, share: Option<f64>) -> Result<()> {
     let preset = presets::load(experiment.preset)?.1.context("a preset of this name exists")?;
     let published_cells: Vec<CellName> = preset.published_cells().collect();
     let asked = arguments.cells.iter().map(|name| parse_cell(name)).collect::<Result<Vec<_>>>()?;
@@ -164,11 +163,9 @@ fn reproduce(experiment: &Experiment, arguments: &ReproduceArguments, jobs: Jobs
     };
     let published = plan(experiment.updates)?;
     let length = length(&published, &results.join("plan.json"), arguments, jobs, share)?;
-    eprintln!("{} of {} published updates, for every cell", length.updates, length.published_updates);
+    say::note(format!("{} of {} published updates, for every cell", length.updates, length.published_updates));
     let plan = plan(Some(length.updates))?;
-    if !jobs::train(&plan.runs, jobs)? {
-        return Ok(false);
-    }
+    jobs::train(&plan.runs, jobs)?;
     let mut note = length.statement();
     if !arguments.overrides.is_empty() {
         // Here and below: writing to a string cannot fail.
@@ -184,9 +181,8 @@ fn reproduce(experiment: &Experiment, arguments: &ReproduceArguments, jobs: Jobs
     if let Some(curves) = GeneralizationCurves::of(&plan)? {
         curves.write(&results)?;
     }
-    comparison.print();
-    section(experiment, &comparison, &results)?;
-    Ok(true)
+    say::result(comparison.text());
+    section(experiment, &comparison, &results)
 }
 
 /// Makes tables and pictures again from the results that lie in the folders of the chosen experiments.
@@ -201,7 +197,7 @@ fn redraw(arguments: &ReproduceArguments, chosen: &[&Experiment]) -> Result<Exit
         let comparison = Comparison::read(&results)?.tabulated_again();
         comparison.write(&results)?;
         section(experiment, &comparison, &results)?;
-        println!("{}", results.display());
+        say::result(results.display().to_string());
     }
     summary(&arguments.out, &[])?;
     Ok(ExitCode::SUCCESS)
@@ -279,8 +275,8 @@ fn trial(arguments: &[String], threads: usize) -> Result<f64> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let mut command = Command::new(program);
         command.args(without_updates(arguments)).arg("--run-dir").arg(&directory);
-        command.args(["--updates", &TRIAL_UPDATES.to_string(), "--threads", &threads.to_string()]);
-        let output = command.stdin(Stdio::null()).output().context("cannot start a trial")?;
+        command.args(["--updates", &TRIAL_UPDATES.to_string(), "--threads", &threads.to_string(), "--with-parent"]);
+        let output = children()?.output(&mut command)?;
         if !output.status.success() {
             bail!("the trial failed: {}", String::from_utf8_lossy(&output.stderr).trim());
         }

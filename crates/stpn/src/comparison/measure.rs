@@ -8,6 +8,7 @@ use stpn_agents::RunConfig;
 use stpn_agents::run::saved_config;
 
 use super::PlannedRun;
+use super::children::children;
 use super::results::{CurvePoint, RunResult};
 
 /// What a finished run came to.
@@ -81,8 +82,7 @@ pub fn bounds(run: &PlannedRun, episodes: usize) -> Result<[Option<f64>; 2]> {
 fn eval(run: &PlannedRun, arguments: &[&str]) -> Result<serde_json::Value> {
     let program = std::env::current_exe().context("cannot find this program")?;
     let mut command = Command::new(program);
-    let output = command.arg("eval").arg(&run.directory).arg("--json").args(arguments).output();
-    let output = output.context("cannot start the evaluation")?;
+    let output = children()?.output(command.arg("eval").arg(&run.directory).arg("--json").args(arguments))?;
     if !output.status.success() {
         bail!("{}: {}", run.name(), String::from_utf8_lossy(&output.stderr).trim());
     }

@@ -170,12 +170,11 @@ impl Comparison {
         (header, rows)
     }
 
-    /// Prints the table.
-    pub fn print(&self) {
+    /// The table for a terminal.
+    pub fn text(&self) -> String {
         let (header, rows) = self.rows();
-        println!();
-        table::print(&header, &rows, &[1, 2, 5]);
-        println!("\n{}; energy {}", self.statistics, self.energy_measure);
+        let table = table::text(&header, &rows, &[1, 2, 5]);
+        format!("\n{table}\n{}; energy {}", self.statistics, self.energy_measure)
     }
 
     /// The table in Markdown.
