@@ -7,6 +7,7 @@ use stpn_envs::EnvConfig;
 use stpn_envs::registry::missing_feature;
 
 use crate::algorithms::AlgorithmConfig;
+use crate::memory::check_sizes;
 use crate::optimizer::AdamConfig;
 use crate::policy::PolicyConfig;
 use crate::rollout::NormalizationConfig;
@@ -352,6 +353,11 @@ impl AgentConfig {
             ("rollout.steps", self.rollout.steps as u64),
             ("rollout.sequence_length", self.rollout.sequence_length.unwrap_or(1) as u64),
             ("evaluation.episodes", self.evaluation.episodes as u64),
+        ])?;
+        check_sizes(&[
+            ("rollout.environments", self.rollout.environments),
+            ("rollout.steps", self.rollout.steps),
+            ("evaluation.episodes", self.evaluation.episodes),
         ])?;
         self.policy.check()?;
         self.normalization.check()?;

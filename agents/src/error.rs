@@ -78,6 +78,10 @@ pub enum Error {
         remedy: String,
     },
 
+    /// The update under way was given up, as was asked by a [`Stop`](crate::Stop).
+    #[error("the update under way was given up, as asked")]
+    Stopped,
+
     /// The run directory cannot be used as asked.
     #[error("run directory {path}: {problem}")]
     RunDirectory {
@@ -141,7 +145,7 @@ impl Error {
     }
 
     /// A refused configuration key.
-    pub(crate) fn config(key: impl Into<String>, problem: impl Into<String>) -> Self {
+    pub fn config(key: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Config { key: key.into(), problem: problem.into() }
     }
 }

@@ -67,7 +67,7 @@ impl Learner {
     ///
     /// # Errors
     /// Fails where candle cannot copy parameters out.
-    pub fn prepare(&self) -> Result<PreparedPolicy<'_>> {
+    pub fn prepare(&self) -> Result<PreparedPolicy> {
         self.network.prepare_from(&self.values)
     }
 }

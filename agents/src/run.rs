@@ -12,7 +12,7 @@ use std::sync::Arc;
 use stpn_random::{Purpose, Stream};
 
 pub use changes::Change;
-pub use directory::{Saved, saved, saved_config};
+pub use directory::{Saved, holds_run, saved, saved_config};
 
 use crate::checkpoint::{self, staging};
 use crate::collective::{Collective, Local, agree, any};
@@ -20,6 +20,7 @@ use crate::config::RunConfig;
 use crate::lock::{Owner, RunLock};
 use crate::logging::LogState;
 use crate::metrics::Metrics;
+use crate::stop::Stop;
 use crate::supervised::test::Generalization;
 use crate::supervised::{self, TestReport};
 use crate::trainer::SavedTrainer;
@@ -41,6 +42,7 @@ pub struct Run {
     test_report: Option<TestReport>,
     reseeded: bool,
     changes: Vec<Change>,
+    stop: Stop,
 }
 
 /// The run directory's file with the resolved configuration.
@@ -51,12 +53,13 @@ const CONFIG: &str = "config.toml";
 pub enum Outcome {
     /// All updates are done.
     Finished,
-    /// The observer asked to stop.
+    /// The observer or a [`Stop`] asked to stop.
     Interrupted,
 }
 
 impl Run {
-    /// Starts a run in `directory`, which must be empty or absent. `command_line` is logged as text.
+    /// Starts a run in `directory`, which must not hold one; files that are none of a run's may be there.
+    /// `command_line` is logged as text.
     ///
     /// # Errors
     /// [`Error::RunDirectory`] where the directory is in use, [`Error::Config`] on an impossible configuration.
@@ -256,6 +259,7 @@ impl Run {
             test_report: None,
             reseeded: false,
             changes: Vec::new(),
+            stop: Stop::default(),
         })
     }
 
@@ -288,6 +292,12 @@ impl Run {
         }));
     }
 
+    /// From now on `stop` ends [`Run::train`]: after the update under way, or in its middle where it is to be given up.
+    pub fn stop_by(&mut self, stop: &Stop) {
+        self.training.set_stop(stop);
+        self.stop = stop.clone();
+    }
+
     /// The process that had the run before and was killed, or crashed.
     pub fn killed(&self) -> Option<&Owner> {
         self.lock.as_ref()?.stale()
@@ -308,17 +318,29 @@ impl Run {
         self.training.as_ref()
     }
 
-    /// Trains until nothing is left to do or `observe`, called after each update, breaks. Either way the last state is
-    /// checkpointed.
+    /// Trains until nothing is left to do or `observe`, called after each update, breaks, or a [`Stop`] asks to. In any
+    /// case the last state is checkpointed; of an update that is given up the one before it, to which training goes back.
     ///
     /// # Errors
     /// Fails where an environment does, numbers stop being finite or files cannot be written; the state before the
     /// failing update is then checkpointed, where that is possible.
     pub fn train(&mut self, mut observe: impl FnMut(&dyn Training, &Metrics) -> ControlFlow<()>) -> Result<Outcome> {
+        // Before the first update too: it may take long.
+        let mut stop = self.stop.asked();
         let mut outcome = Outcome::Finished;
         while !self.training.finished() {
+            if any(self.ranks.as_ref(), stop) {
+                outcome = Outcome::Interrupted;
+                break;
+            }
             let mut metrics = match self.training.update() {
                 Ok(metrics) => metrics,
+                Err(Error::Stopped) => {
+                    self.keep_last_good(false)?;
+                    self.training.restore(self.training.last_good())?;
+                    self.logs.end(self.training.as_ref(), false);
+                    return Ok(Outcome::Interrupted);
+                }
                 Err(error) => {
                     // The failure that matters is the update's.
                     if let Err(error) = self.keep_last_good(false) {
@@ -337,20 +359,19 @@ impl Run {
             if due || best == Some(Best::Present) {
                 self.checkpoint(best == Some(Best::Present))?;
             }
-            let stop = observe(self.training.as_ref(), &metrics).is_break();
-            if any(self.ranks.as_ref(), stop) {
-                outcome = Outcome::Interrupted;
-                break;
-            }
+            stop = observe(self.training.as_ref(), &metrics).is_break() || self.stop.asked();
         }
         if self.checkpointed != Some(self.training.progress().update) {
             self.checkpoint(false)?;
         }
         self.logs.end(self.training.as_ref(), outcome == Outcome::Finished);
-        if outcome == Outcome::Finished {
-            self.test()?;
+        match outcome {
+            Outcome::Finished => match self.test() {
+                Err(Error::Stopped) => Ok(Outcome::Interrupted),
+                tested => tested.map(|()| outcome),
+            },
+            Outcome::Interrupted => Ok(outcome),
         }
-        Ok(outcome)
     }
 
     /// What the best checkpoint of a finished run on a supervised task (the last one, where none was validated) gives on
@@ -367,7 +388,7 @@ impl Run {
             // It ended before its first validation.
             None => checkpoint::newest(&checkpoints)?.0,
         };
-        let report = supervised::test(config, &tested, None)?;
+        let report = supervised::test(config, &tested, None, &self.stop)?;
         let path = self.directory.join("test.json");
         let text = serde_json::to_string_pretty(&report)
             .map_err(|error| Error::RunDirectory { path: path.clone(), problem: error.to_string() })?;

@@ -24,8 +24,9 @@ use crate::policy::ActorCritic;
 use crate::rollout::worker::{EnergySampling, SavedWorker};
 use crate::rollout::{FailureWatch, Fragment, Normalization, Worker};
 use crate::statistics::Moments;
+use crate::stop::Stop;
 use crate::training::{Best, OnHang};
-use crate::{Error, Result, unused};
+use crate::{Error, Result, memory, unused};
 
 /// Updates whose episodes make up `charts/episodic_return_recent`.
 const RECENT_UPDATES: usize = 50;
@@ -152,6 +153,7 @@ impl Trainer {
         collective: Arc<dyn Collective>,
     ) -> Result<Self> {
         config.check()?;
+        memory::check_agent(config, &make)?;
         // Blocks run side by side, so products inside one run on one thread and never depend on how many there are.
         gemm::set_threading_threshold(usize::MAX);
         let AgentConfig { rollout, seed, .. } = config;
@@ -229,8 +231,8 @@ impl Trainer {
     /// the policy before this update, which collects the rollout.
     ///
     /// # Errors
-    /// Fails where an environment does or numbers stop being finite; [`Trainer::last_good`] is then the state before
-    /// this update.
+    /// Fails where an environment does or numbers stop being finite, and with [`Error::Stopped`] where the update is to
+    /// be given up; [`Trainer::last_good`] is then the state before it.
     pub fn update(&mut self) -> Result<Metrics> {
         self.remember()?;
         let due = self.config.evaluation.is_due(self.progress.update + 1);
@@ -440,6 +442,13 @@ impl Trainer {
     /// Everything needed to continue from before the update that failed.
     pub fn last_good(&self) -> SavedTrainer {
         self.before.clone()
+    }
+
+    /// From now on whatever takes long asks `stop` whether to go on.
+    pub fn set_stop(&mut self, stop: &Stop) {
+        self.workers.iter_mut().for_each(|worker| worker.set_stop(stop.clone()));
+        self.evaluator.iter_mut().for_each(|evaluator| evaluator.set_stop(stop.clone()));
+        self.exchange.set_stop(stop.clone());
     }
 
     /// Whom to call where an environment hangs.

@@ -5,7 +5,8 @@
 use std::ops::ControlFlow;
 
 use candle_core::{DType, Device};
-use stpn_agents::evaluation::{EvaluationOptions, Subject, evaluate};
+use stpn_agents::actor::Subject;
+use stpn_agents::evaluation::{EvaluationOptions, evaluate};
 use stpn_agents::metrics::depends_on_the_clock;
 use stpn_agents::optimizer::Schedule;
 use stpn_agents::policy::PolicyConfig;
@@ -102,7 +103,7 @@ fn evaluated_by_hand(trainer: &Trainer) -> [f64; 3] {
     let seed = Stream::new(config.seed, Purpose::Evaluation, 1).next_u64();
     let result =
         evaluate(&|_| config.env.make(), Some(&subject), &EvaluationOptions { seed, ..options(3, false) }).unwrap();
-    [result.mean_return(), result.std_return(), result.mean_length()]
+    [result.mean_return(), result.std_return().unwrap(), result.mean_length()]
 }
 
 fn logged_evaluation(metrics: &Metrics) -> Option<[f64; 3]> {
@@ -213,7 +214,7 @@ fn evaluation_carries_the_recurrent_state() {
     let policies: Vec<ActorCritic> = (0..20)
         .map(|seed| ActorCritic::new(&config, observations, actions, seed, DType::F32, &Device::Cpu).unwrap())
         .collect();
-    let played = |prepared: &PreparedPolicy<'_>, carry: bool| -> Vec<f64> {
+    let played = |prepared: &PreparedPolicy, carry: bool| -> Vec<f64> {
         let seed = Stream::new(7, Purpose::Evaluation, 0).next_u64();
         let play = |episode: usize| {
             let mut group = EnvGroup::new(&make, episode, 1, seed).unwrap();

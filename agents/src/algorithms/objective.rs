@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::batch::SequenceBatch;
 use crate::Result;
-use crate::collective::Exchange;
+use crate::collective::{Exchange, agree};
 use crate::learner::Gradient;
 use crate::metrics::Metrics;
 use crate::policy::distribution::Terms;
@@ -106,7 +106,7 @@ impl Losses {
 /// Fails where the network does.
 pub fn block_gradient<T: Element>(
     objective: &dyn Objective,
-    policy: &PreparedPolicy<'_, T>,
+    policy: &PreparedPolicy<T>,
     batch: &SequenceBatch,
     scale: f64,
     gradient: &mut [T],
@@ -142,10 +142,10 @@ pub fn block_gradient<T: Element>(
 /// names the rank of every block, in their common order; `blocks` are this rank's.
 ///
 /// # Errors
-/// Fails where the network does.
+/// Fails, on all ranks, where the network does or the update is to be given up.
 pub fn gradient<B: Send + Sync>(
     objective: &dyn Objective,
-    policy: &PreparedPolicy<'_>,
+    policy: &PreparedPolicy,
     blocks: &[B],
     (exchange, owners): (&Exchange, &[usize]),
     gather: impl Fn(&B) -> SequenceBatch + Sync,
@@ -153,15 +153,17 @@ pub fn gradient<B: Send + Sync>(
 ) -> Result<(Gradient, Losses)> {
     let len = policy.policy().parameters().count();
     let one = |block: &B| -> Result<(Gradient, Losses)> {
+        exchange.stop().go_on()?;
         let mut gradient = vec![0.0; len];
         let losses = block_gradient(objective, policy, &gather(block), scale, &mut gradient)?;
         Ok((Gradient(gradient), losses))
     };
     // A single block is not worth waking another thread for.
     let parts = match blocks {
-        [block] => vec![one(block)?],
-        blocks => blocks.par_iter().map(one).collect::<Result<Vec<_>>>()?,
+        [block] => one(block).map(|part| vec![part]),
+        blocks => blocks.par_iter().map(one).collect::<Result<Vec<_>>>(),
     };
+    let parts = agree(exchange.collective(), parts)?;
     let (gradients, own): (Vec<Gradient>, Vec<[f64; 10]>) =
         parts.into_iter().map(|(gradient, losses)| (gradient, losses.rows())).unzip();
     let mut losses = Losses::default();

@@ -17,7 +17,7 @@ use super::objective::{Losses, gradient};
 use super::{Experience, Moment, advantage_moments, explained_variance};
 use crate::Result;
 use crate::advantage::Advantages;
-use crate::collective::Exchange;
+use crate::collective::{Exchange, agree};
 use crate::learner::Learner;
 use crate::metrics::{Metrics, Over};
 use crate::rollout::{Fragment, Worker};
@@ -60,7 +60,8 @@ pub fn update(
     for epoch in 0..config.epochs {
         if epoch > 0 && config.recompute_states {
             let policy = learner.prepare()?;
-            workers.par_iter_mut().try_for_each(|worker| worker.recompute_states(&policy))?;
+            let recomputed = workers.par_iter_mut().try_for_each(|worker| worker.recompute_states(&policy));
+            agree(exchange.collective(), recomputed)?;
         }
         let fragments: Vec<&Fragment> = workers.iter().map(Worker::fragment).collect();
         let mut order = all_sequences(&fragments, exchange);

@@ -15,7 +15,7 @@ pub mod tensors;
 pub mod write;
 
 pub use export::export;
-pub use read::{Checkpoint, best, newest, read, read_shard};
+pub use read::{Checkpoint, best, find, newest, read, read_shard};
 pub use write::{point_best, write, write_on_ranks};
 
 /// Version of the on-disk format.

@@ -122,8 +122,9 @@ pub fn directory_names(directory: &Path) -> Result<Vec<String>> {
 /// The newest sound checkpoint in `directory`, and why newer ones were passed over.
 ///
 /// # Errors
-/// [`Error::Checkpoint`] where there is no sound one, [`Error::Format`] where one that would be used is of another
-/// format version: it may be perfectly sound, and going back behind it would lose what it holds.
+/// [`Error::Checkpoint`] where there is no sound one. What is whole and cannot be used here is no damage, and going back
+/// behind it would lose what it holds: [`Error::Format`] where it is of another format version,
+/// [`Error::Environment`] where its environment is not in this build, [`Error::Config`] where its settings are refused.
 pub fn newest(directory: &Path) -> Result<(Checkpoint, Vec<Error>)> {
     let mut damaged = Vec::new();
     let mut names = directory_names(directory)?;
@@ -131,10 +132,10 @@ pub fn newest(directory: &Path) -> Result<(Checkpoint, Vec<Error>)> {
         let path = directory.join(name);
         match read(&path) {
             Ok(checkpoint) => return Ok((checkpoint, damaged)),
-            Err(error @ Error::Format { .. }) => return Err(error),
             // Its run went on since the directory was listed, and has newer ones.
             Err(_) if !path.exists() => (names, damaged) = (directory_names(directory)?, Vec::new()),
-            Err(error) => damaged.push(error),
+            Err(error @ Error::Checkpoint { .. }) => damaged.push(error),
+            Err(error) => return Err(error),
         }
     }
     let problem = match damaged.first() {
@@ -142,6 +143,26 @@ pub fn newest(directory: &Path) -> Result<(Checkpoint, Vec<Error>)> {
         None => "holds no checkpoint".to_string(),
     };
     Err(Error::Checkpoint { path: directory.to_path_buf(), problem })
+}
+
+/// The newest checkpoint of a run (of a supervised task the best one), or the checkpoint itself. A damaged one is
+/// refused: a measurement must be of what was asked for.
+///
+/// # Errors
+/// [`Error::Checkpoint`] where there is none, or it is damaged.
+pub fn find(path: &Path) -> Result<Checkpoint> {
+    let checkpoints = path.join("checkpoints");
+    if !checkpoints.is_dir() {
+        return read(path);
+    }
+    let (checkpoint, damaged) = newest(&checkpoints)?;
+    if let (RunConfig::Supervised(_), Some(best)) = (&checkpoint.config, best(&checkpoints)?) {
+        return Ok(best);
+    }
+    match damaged.into_iter().next() {
+        Some(error) => Err(error),
+        None => Ok(checkpoint),
+    }
 }
 
 /// The checkpoint in `directory` that the pointer file `best` names; none without that file.

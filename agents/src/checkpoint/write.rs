@@ -109,7 +109,7 @@ fn write_files(
         Ok(vec![
             staging.add("config.toml", config.to_toml()?.as_bytes())?,
             staging.add("progress.json", &progress)?,
-            staging.add("parameters.safetensors", &parameters(directory, layout, saved)?)?,
+            staging.add("parameters.safetensors", &parameters(directory, layout, &saved.parameters)?)?,
             staging.add("optimizer.safetensors", &optimizer(directory, layout, saved)?)?,
             staging.add(LOG, &log)?,
             workers()?,
@@ -128,10 +128,10 @@ fn write_files(
     Ok(entries)
 }
 
-fn parameters(directory: &Path, layout: &FlatLayout, saved: &SavedTrainer) -> Result<Vec<u8>> {
+pub(super) fn parameters(directory: &Path, layout: &FlatLayout, values: &[f32]) -> Result<Vec<u8>> {
     let mut tensors = TensorWriter::default();
     for (name, shape, range) in layout.entries() {
-        tensors.f32(name, shape, &saved.parameters[range]);
+        tensors.f32(name, shape, &values[range]);
     }
     tensors.finish(&directory.join("parameters.safetensors"))
 }

@@ -7,7 +7,7 @@ use super::{CONFIG, changes};
 use crate::checkpoint::{self, Checkpoint, staging};
 use crate::collective::Collective;
 use crate::config::RunConfig;
-use crate::lock::{LOCK, RunLock};
+use crate::lock::RunLock;
 use crate::{Error, Result};
 
 /// The error of a checkpoint that could not be written, with what the run still has.
@@ -20,26 +20,37 @@ pub(super) fn not_saved(directory: &Path, update: u64, reason: Error) -> Error {
     Error::NotSaved { run: directory.to_path_buf(), update, left, reason: Box::new(reason) }
 }
 
-/// Refuses a directory that holds anything but what a run leaves that ended before it began.
+/// Refuses a directory with anything in it that a run would write. The lock of a run that ended before it began is no
+/// such thing, and files of others, a log that the shell redirects there for one, are not touched.
 pub(super) fn refuse_used(directory: &Path) -> Result<()> {
-    let harmless = [LOCK.to_string(), format!(".{CONFIG}.partial")];
     for entry in fs::read_dir(directory).map_err(Error::io("cannot list", directory))? {
         let name = entry.map_err(Error::io("cannot list", directory))?.file_name();
-        if !harmless.iter().any(|known| name == known.as_str()) {
-            return Err(Error::RunDirectory {
-                path: directory.to_path_buf(),
-                problem: "is not empty: give another with --run-dir, or continue this run with `stpn resume`".into(),
-            });
+        let name = name.to_string_lossy();
+        if OURS.contains(&name.as_ref()) || name.contains("tfevents") {
+            let problem = format!(
+                "holds a run already ({name}): give another with --run-dir, or continue this one with `stpn resume`"
+            );
+            return Err(Error::RunDirectory { path: directory.to_path_buf(), problem });
         }
     }
     Ok(())
 }
 
+/// What a run writes into its directory, beside its lock and event files.
+const OURS: [&str; 4] = [CONFIG, "checkpoints", "metrics.jsonl", "test.json"];
+
+/// Whether there is a run in `directory` that can be resumed, from a checkpoint or from its beginning.
+pub fn holds_run(directory: &Path) -> bool {
+    directory.join("checkpoints").is_dir() || directory.join(CONFIG).is_file()
+}
+
 fn refuse_no_run(directory: &Path) -> Result<()> {
-    if directory.join("checkpoints").is_dir() || directory.join(CONFIG).is_file() {
+    if holds_run(directory) {
         return Ok(());
     }
-    let problem = "holds no run: it has neither checkpoints nor a config.toml".into();
+    let problem = "holds no run: it has neither checkpoints nor a config.toml; one can be started there with `stpn \
+                   train … --run-dir`"
+        .into();
     Err(Error::RunDirectory { path: directory.to_path_buf(), problem })
 }
 

@@ -16,6 +16,7 @@ use crate::learner::Learner;
 use crate::logging::Histogram;
 use crate::metrics::{Metrics, Over};
 use crate::optimizer::{Adam, Clock, FlatLayout};
+use crate::stop::Stop;
 use crate::trainer::{Progress, SavedTrainer, Validation};
 use crate::training::{Best, Training, parameter_histograms};
 
@@ -34,6 +35,7 @@ pub struct SupervisedTrainer {
     validated: Option<f64>,
     progress: Progress,
     before: Before,
+    stop: Stop,
 }
 
 /// The state before the epoch that runs or ran last.
@@ -76,6 +78,7 @@ impl SupervisedTrainer {
             learner,
             validated: None,
             progress: Progress::default(),
+            stop: Stop::default(),
             config: config.clone(),
         })
     }
@@ -101,6 +104,7 @@ impl SupervisedTrainer {
         let batches = order.chunks_exact(self.config.task.batch_size());
         let (count, mut norms, mut scores) = (batches.len(), 0.0, Vec::new());
         for indices in batches {
+            self.stop.go_on()?;
             let (gradient, part) = gradient(&self.learner, objective, self.training.as_ref(), indices)?;
             if !part.loss.is_finite() {
                 return Err(not_finite(update));
@@ -122,7 +126,8 @@ impl SupervisedTrainer {
             every: self.validation.steps().div_ceil(ENERGY_STEPS),
             input_mask: self.energy_mask.as_deref(),
         };
-        evaluate(self.learner.network(), self.config.task.objective(), self.validation.as_ref(), energy)
+        let (network, objective) = (self.learner.network(), self.config.task.objective());
+        evaluate(network, objective, self.validation.as_ref(), energy, &self.stop)
     }
 
     fn saved(progress: &Progress, parameters: &[f32], adam: &Adam) -> SavedTrainer {
@@ -204,6 +209,10 @@ impl Training for SupervisedTrainer {
         self.learner.restore(saved.parameters, saved.adam)?;
         self.progress = saved.progress;
         Ok(())
+    }
+
+    fn set_stop(&mut self, stop: &Stop) {
+        self.stop = stop.clone();
     }
 
     fn histograms(&self) -> Vec<(String, Histogram)> {

@@ -40,8 +40,8 @@ pub trait Cell: Debug + Send + Sync {
     /// Fails on shapes that do not fit.
     fn step(&self, x: &Tensor, state: &State) -> Result<Step>;
 
-    /// Energy `Σ_j |G_ij|·z_j²` of each unit at a step from x `[B, I]` and the state before it (paper §5,
-    /// "Energy efficiency"): `[B, U]`, with U = H, or 4H for LSTM whose gates are counted one by one.
+    /// Energy `Σ_j |G_ij|·z_j²` of each neuron at a step from x `[B, I]` and the state before it (paper §5,
+    /// "Energy efficiency"): `[B, H]`. A neuron with gates is one unit with all of them: their sums are added up.
     ///
     /// `input_mask` `[I]`, where given, multiplies the input in this sum alone: 0 leaves an input out.
     ///

@@ -7,6 +7,7 @@ mod deny;
 mod links;
 mod memcheck;
 mod native;
+mod phases;
 mod python;
 mod run;
 mod setup;

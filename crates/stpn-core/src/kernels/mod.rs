@@ -197,11 +197,8 @@ pub trait Stepper<T: Real>: Debug + Send {
     fn store(&mut self, state: &mut [T]);
 
     /// One step from x `[B, I]`: zeroes the elements with `resets` = 1, then writes the activity `[B, H]` and,
-    /// where asked for, the energy of every unit `[B, U]`.
+    /// where asked for, the energy of every neuron `[B, H]`.
     fn step(&mut self, x: &[T], resets: Option<&[u8]>, hidden: &mut [T], energy: Option<&mut [T]>);
-
-    /// Number U of units whose energy is counted.
-    fn units(&self) -> usize;
 
     /// Multiplies the inputs by `mask` `[I]` in the energies to come, and in them alone: 0 leaves an input out.
     fn mask_energy(&mut self, mask: Option<&[T]>);

@@ -27,7 +27,7 @@ pub struct Case {
     pub batch: usize,
     pub steps: usize,
     input: usize,
-    hidden: usize,
+    pub hidden: usize,
     tensors: HashMap<String, Tensor>,
 }
 

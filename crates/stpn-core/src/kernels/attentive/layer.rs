@@ -94,8 +94,4 @@ impl<L: Lanes> Layer<L> for AttentiveLayer<L> {
     fn step(&self, state: &mut Self::State, step: Step<'_, L::Real>) {
         self.infer(state, step);
     }
-
-    fn units(&self) -> usize {
-        self.spec.hidden
-    }
 }

@@ -134,16 +134,16 @@ impl<L: Lanes> GatedLayer<L> {
         let size = self.spec.hidden;
         state.reset(step.resets);
         if let Some((energy, mask)) = step.energy {
-            self.energy(state, step.x, mask, squares, work);
-            let gates = energy.chunks_exact_mut(size).zip(work.chunks_exact(self.gate));
-            gates.for_each(|(energy, work)| energy.copy_from_slice(&work[..size]));
+            let units = &mut work[..energy.len() / size * self.gate];
+            self.energy(state, step.x, mask, squares, units);
+            copy_rows([self.gate, size], units, energy);
         }
         self.project(step.x, work);
         self.advance(state, work, None);
         copy_rows([self.gate, size], state.fields.first().unwrap_or(work), step.hidden);
     }
 
-    /// Energies `[B, width]` of a step from x and the state before it.
+    /// Energies `[B, gate]` of a step from x and the state before it: of a unit with all its gates.
     fn energy(
         &self,
         state: &GatedState<L::Real>,
@@ -152,7 +152,7 @@ impl<L: Lanes> GatedLayer<L> {
         squares: &mut Vec<L::Real>,
         energy: &mut [L::Real],
     ) {
-        let (rows, magnitudes) = (energy.len() / self.width, self.magnitudes());
+        let (rows, magnitudes) = (energy.len() / self.gate, self.magnitudes());
         energy.fill(L::Real::ZERO);
         masked_squares(x, mask, squares);
         magnitudes.input.multiply(self.lanes, rows, squares, self.spec.input, energy);

@@ -37,10 +37,12 @@ pub struct GatedLayer<L: Lanes> {
     magnitudes: OnceLock<Magnitudes<L::Real>>,
 }
 
-/// Absolute weights, for energies.
+/// Absolute weights, summed over the gates of a unit, for energies.
 #[derive(Debug)]
 pub struct Magnitudes<T> {
+    /// `[I, gate]`
     pub input: Panels<T>,
+    /// `[H, gate]`
     pub recurrent: Option<Panels<T>>,
 }
 
@@ -70,8 +72,8 @@ impl<L: Lanes> GatedLayer<L> {
             pool: Arc::clone(pool),
             gate,
             width: gates * gate,
-            input: frame.matrix(places.input, spec.input, packed, |value| value),
-            recurrent: places.recurrent.map(|place| frame.matrix(place, spec.hidden, packed, |value| value)),
+            input: frame.matrix(places.input, spec.input, packed),
+            recurrent: places.recurrent.map(|place| frame.matrix(place, spec.hidden, packed)),
             bias,
             norm,
             packed: packed.to_vec(),
@@ -94,14 +96,19 @@ impl<L: Lanes> GatedLayer<L> {
         Some(self.recurrent_back.get_or_init(|| self.frame.transposed(place, self.spec.hidden, &self.packed)))
     }
 
-    /// Absolute weights.
+    /// Absolute weights, summed over the gates of a unit.
     pub fn magnitudes(&self) -> &Magnitudes<L::Real> {
         self.magnitudes.get_or_init(|| Magnitudes {
-            input: self.frame.matrix(self.places.input, self.spec.input, &self.packed, magnitude),
-            recurrent: self
-                .places
-                .recurrent
-                .map(|place| self.frame.matrix(place, self.spec.hidden, &self.packed, magnitude)),
+            input: self.sums_of_magnitudes(self.places.input, self.spec.input),
+            recurrent: self.places.recurrent.map(|place| self.sums_of_magnitudes(place, self.spec.hidden)),
+        })
+    }
+
+    fn sums_of_magnitudes(&self, place: Place, columns: usize) -> Panels<L::Real> {
+        let (gates, units) = (self.spec.gates(), self.spec.hidden);
+        Panels::new(columns, self.gate / L::WIDTH, L::WIDTH, |column, unit| {
+            let rows = (0..gates).filter(|_| unit < units).map(|gate| place.at(gate * units + unit, column));
+            rows.fold(L::Real::ZERO, |sum, place| sum + magnitude(self.packed[place]))
         })
     }
 
@@ -150,9 +157,9 @@ impl Frame {
         Self { vectors: gates * gate / width, width, lanes, rows }
     }
 
-    fn matrix<T: Real>(&self, place: Place, columns: usize, packed: &[T], map: impl Fn(T) -> T) -> Panels<T> {
+    fn matrix<T: Real>(&self, place: Place, columns: usize, packed: &[T]) -> Panels<T> {
         Panels::new(columns, self.vectors, self.width, |column, lane| {
-            self.rows[lane].map_or(T::ZERO, |row| map(packed[place.at(row, column)]))
+            self.rows[lane].map_or(T::ZERO, |row| packed[place.at(row, column)])
         })
     }
 
@@ -202,9 +209,5 @@ impl<L: Lanes> Layer<L> for GatedLayer<L> {
 
     fn step(&self, state: &mut Self::State, step: Step<'_, L::Real>) {
         self.infer(state, step);
-    }
-
-    fn units(&self) -> usize {
-        self.spec.gates() * self.spec.hidden
     }
 }

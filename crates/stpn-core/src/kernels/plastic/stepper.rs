@@ -85,10 +85,6 @@ impl<L: Lanes> Stepper<L::Real> for PlasticStepper<L> {
         }
     }
 
-    fn units(&self) -> usize {
-        self.weights.spec.hidden
-    }
-
     fn mask_energy(&mut self, mask: Option<&[L::Real]>) {
         self.energy_mask = mask.map(<[_]>::to_vec);
     }
