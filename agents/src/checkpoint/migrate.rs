@@ -9,8 +9,8 @@ use crate::config::RunConfig;
 use crate::trainer::Progress;
 use crate::{Result, keys, unused};
 
-/// The progress of a checkpoint of format 2. How many episodes ended in an update is not known: each of the last updates
-/// is given as many as the run had on average.
+/// The progress of a checkpoint of format 2. How many episodes ended in an update is not known: each of the last
+/// updates is given as many as the run had on average.
 pub fn progress(contents: &[u8]) -> serde_json::Result<Progress> {
     let mut progress: Value = serde_json::from_slice(contents)?;
     let count = |key: &str| progress.get(key).and_then(Value::as_u64).unwrap_or(0);
@@ -40,7 +40,8 @@ mod tests {
 
     #[test]
     fn updates_of_format_2_get_the_episodes_that_the_run_had_on_average() {
-        let old = br#"{"update": 10, "env_steps": 100, "episodes": 35, "recent_returns": [1.5, 2.0], "best_return": 2.0}"#;
+        let old =
+            br#"{"update": 10, "env_steps": 100, "episodes": 35, "recent_returns": [1.5, 2.0], "best_return": 2.0}"#;
         let progress = progress(old).unwrap();
         assert_eq!(progress.recent.iter().map(|e| (e.episodes, e.returns)).collect::<Vec<_>>(), [(3, 4.5), (3, 6.0)]);
         assert_eq!(progress.recent_return(), Some(1.75));

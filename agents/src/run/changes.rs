@@ -1,7 +1,7 @@
 //! Changes of a run's configuration on resuming: which there are, which can be made, and their record.
 //!
-//! `changes.jsonl` has a line for every resumption that changed something. The last line of a checkpoint's update or later
-//! tells with what the run goes on from there: a run that is killed before its next checkpoint loses no change.
+//! `changes.jsonl` has a line for every resumption that changed something. The last line of a checkpoint's update or
+//! later tells with what the run goes on from there: a run that is killed before its next checkpoint loses no change.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -86,7 +86,8 @@ fn reason(key: &str) -> Option<&'static str> {
 /// # Errors
 /// [`Error::Config`] where a value has no TOML form.
 pub fn between(old: &RunConfig, new: &RunConfig) -> Result<Vec<Change>> {
-    let (old, new): (BTreeMap<_, _>, BTreeMap<_, _>) = (old.keys()?.into_iter().collect(), new.keys()?.into_iter().collect());
+    let (old, new): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        (old.keys()?.into_iter().collect(), new.keys()?.into_iter().collect());
     let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
     keys.sort_unstable();
     keys.dedup();
@@ -126,7 +127,8 @@ pub(super) fn unlike_evaluations(changes: &[Change]) -> bool {
 /// [`Error::RunDirectory`] where the record is damaged, [`Error::Config`] where its configuration is not sound.
 pub(super) fn recorded(directory: &Path, update: u64) -> Result<Option<RunConfig>> {
     let path = directory.join(CHANGES);
-    let damaged = |problem: String| Error::RunDirectory { path: path.clone(), problem: format!("is damaged: {problem}") };
+    let damaged =
+        |problem: String| Error::RunDirectory { path: path.clone(), problem: format!("is damaged: {problem}") };
     let mut last = None;
     for line in read(&path)?.lines() {
         let record: Record = serde_json::from_str(line).map_err(|error| damaged(error.to_string()))?;
@@ -159,8 +161,8 @@ fn read(path: &Path) -> Result<String> {
     }
 }
 
-/// Reports a `config.toml` that is not the configuration with which the run goes on, and keeps it aside: it is no way to
-/// change a run, but somebody's work.
+/// Reports a `config.toml` that is not the configuration with which the run goes on, and keeps it aside: it is no way
+/// to change a run, but somebody's work.
 ///
 /// # Errors
 /// [`Error::Io`] where it cannot be kept.
@@ -201,7 +203,9 @@ mod tests {
 
     #[test]
     fn keys_may_change_or_not_by_the_longest_prefix() {
-        for free in ["optimizer.learning_rate.initial", "training.updates", "log.every", "rollout.steps", "policy.kernel"] {
+        for free in
+            ["optimizer.learning_rate.initial", "training.updates", "log.every", "rollout.steps", "policy.kernel"]
+        {
             assert_eq!(reason(free), None, "{free}");
         }
         for fixed in ["seed", "env.size", "policy.cell.kind", "policy.hidden", "algorithm.kl_penalty.coefficient"] {

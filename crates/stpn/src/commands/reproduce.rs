@@ -11,13 +11,13 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use stpn_core::cells::CellName;
 
+use crate::cell;
 use crate::cli::{Paper, ReproduceArguments};
 use crate::comparison::children::children;
 use crate::comparison::generalization::GENERALIZATION_TABLE;
 use crate::comparison::jobs::{self, Jobs};
 use crate::comparison::plan::Request;
 use crate::comparison::{Comparison, GeneralizationCurves, Plan};
-use crate::cell;
 use crate::exit::UsageError;
 use crate::machine::Provenance;
 use crate::presets::{self, PRESETS};
@@ -276,6 +276,8 @@ fn trial(arguments: &[String], threads: usize) -> Result<f64> {
         let mut command = Command::new(program);
         command.args(without_updates(arguments)).arg("--run-dir").arg(&directory);
         command.args(["--updates", &TRIAL_UPDATES.to_string(), "--threads", &threads.to_string(), "--with-parent"]);
+        // Every update, whatever the experiment says: the first and the last are looked at.
+        command.args(["--set", "log.every=1"]);
         let output = children()?.output(&mut command)?;
         if !output.status.success() {
             bail!("the trial failed: {}", String::from_utf8_lossy(&output.stderr).trim());
