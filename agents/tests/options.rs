@@ -125,6 +125,7 @@ fn other(key: &str, old: &Value) -> Value {
         (_, Value::Float(number)) => Value::Float(if *number == 0.0 { 0.5 } else { number / 2.0 }),
         (_, old) => match key {
             "policy.critic" => value("'shared'"),
+            "policy.encoder.name" => value("'identity'"),
             "policy.cell.modulation" => value("'constant'"),
             "policy.cell.bound" => value("'additive'"),
             _ => panic!("name another value than {old} for {key}"),
@@ -197,7 +198,7 @@ fn combinations_that_do_nothing_are_refused_with_the_remedy() {
         ("familiarity", "policy.policy_gain", "0.1", "policy.policy_gain"),
         ("PPO with choices", "algorithm.clip_rewards", "true", "normalization.rewards"),
         ("PPO with choices", "policy.gaussian.initial_std", "0.5", "policy.gaussian.initial_std"),
-        ("PPO with choices", "policy.encoder.bytes", "'raw'", "policy.encoder.bytes"),
+        ("PPO with choices", "policy.encoder", "{ name = 'mlp', bytes = 'raw' }", "policy.encoder.bytes"),
         ("PPO with choices", "algorithm.epochs", "1", "algorithm.recompute_states"),
         ("PPO with choices", "rollout.sequence_length", "12", "algorithm.recompute_states"),
         ("PPO with choices", "evaluation.every", "0", "evaluation.episodes"),

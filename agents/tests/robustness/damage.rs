@@ -5,7 +5,7 @@ use std::path::Path;
 
 use stpn_agents::Error;
 use stpn_agents::checkpoint::manifest::{FileEntry, MANIFEST, Manifest};
-use stpn_agents::checkpoint::{self, Checkpoint, FORMAT, directory_name};
+use stpn_agents::checkpoint::{self, Checkpoint, FORMAT, OLDEST, directory_name};
 
 use crate::small;
 
@@ -144,7 +144,7 @@ fn a_checkpoint_of_another_format_ends_the_search_by_name() {
             assert!(matches!(error, Error::Format { found, .. } if found == version), "{error}");
             let error = error.to_string();
             let found = format!("has format {version} (written by stpn {stpn})");
-            let remedy = format!("this stpn reads format {FORMAT}: use the stpn that wrote it");
+            let remedy = format!("this stpn reads formats {OLDEST} to {FORMAT}: use the stpn that wrote it");
             for said in [manifest.to_str().unwrap(), &found, &remedy] {
                 assert!(error.contains(said), "no `{said}` in: {error}");
             }
