@@ -3,6 +3,7 @@
 mod backpropamine;
 mod clamp;
 mod fast_weights;
+mod gru;
 mod hebbff;
 mod layer_norm;
 mod lstm;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use backpropamine::{Backpropamine, BackpropamineConfig, Bound, Modulation};
 pub(crate) use backpropamine::{LIMIT, RETROACTIVE_SOFT_LIMIT};
 pub use fast_weights::{FastWeights, FastWeightsConfig};
+pub use gru::{Gru, GruConfig};
 pub use hebbff::{HebbFf, HebbFfConfig};
 pub use layer_norm::LayerNorm;
 pub use lstm::{Lstm, LstmConfig};
@@ -41,6 +43,8 @@ pub enum CellConfig {
     Rnn(RnnConfig),
     /// Long short-term memory.
     Lstm(LstmConfig),
+    /// Gated recurrent unit.
+    Gru(GruConfig),
     /// Backpropamine, and by `modulation` differentiable plasticity and the retroactive form.
     Backpropamine(BackpropamineConfig),
     /// A layer without memory.
@@ -59,6 +63,7 @@ impl CellConfig {
             Self::FastWeights(config) => Box::new(FastWeights::new(config, input, hidden, kernel, init)?),
             Self::Rnn(config) => Box::new(Rnn::new(config, input, hidden, kernel, init)?),
             Self::Lstm(config) => Box::new(Lstm::new(config, input, hidden, kernel, init)?),
+            Self::Gru(GruConfig {}) => Box::new(Gru::new(input, hidden, kernel, init)?),
             Self::Backpropamine(config) => Box::new(Backpropamine::new(config, input, hidden, kernel, init)?),
             Self::Mlp(config) => Box::new(Mlp::new(config, input, hidden, kernel, init)?),
         })
@@ -77,6 +82,7 @@ impl CellConfig {
             Self::FastWeights(_) => "fast-weights",
             Self::Rnn(_) => "rnn",
             Self::Lstm(_) => "lstm",
+            Self::Gru(_) => "gru",
             Self::Backpropamine(config) => match config.modulation {
                 Modulation::Constant => "differentiable-plasticity",
                 Modulation::Network => "backpropamine",

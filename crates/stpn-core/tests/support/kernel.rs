@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use stpn_core::CellConfig;
-use stpn_core::cells::{HebbFfConfig, LstmConfig, MlpConfig, RnnConfig};
+use stpn_core::cells::{GruConfig, HebbFfConfig, LstmConfig, MlpConfig, RnnConfig};
 use stpn_core::kernels::attentive::{AttentiveKernel, AttentiveSpec};
 use stpn_core::kernels::gated::{GatedKernel, GatedKind, GatedSpec};
 use stpn_core::kernels::modulated::{ModulatedKernel, ModulatedSpec};
@@ -21,6 +21,7 @@ pub fn kernel(config: &CellConfig, input: usize, hidden: usize, instructions: In
         CellConfig::Lstm(LstmConfig { split, layer_norm }) => {
             gated(GatedKind::Lstm { split: *split, layer_norm: *layer_norm })
         }
+        CellConfig::Gru(GruConfig {}) => gated(GatedKind::Gru),
         CellConfig::Mlp(MlpConfig { activation }) => gated(GatedKind::Mlp(*activation)),
         CellConfig::FastWeights(config) => {
             let spec = AttentiveSpec { config: config.clone(), input, hidden };
