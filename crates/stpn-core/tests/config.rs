@@ -28,6 +28,7 @@ fn impossible_values_are_refused_by_their_key() {
         (json!({"kind": "stpn", "clamp": 0.0}), "cell.clamp"),
         (json!({"kind": "stpn", "clamp": -1.0}), "cell.clamp"),
         (json!({"kind": "stpn", "recurrent": false, "plastic": "recurrent"}), "cell.plastic"),
+        (json!({"kind": "stpn", "normalize_state": "none", "norm_of": "F"}), "cell.norm_of"),
         (json!({"kind": "stpn", "bias": false, "plastic_bias": true}), "cell.plastic_bias"),
         (json!({"kind": "fast-weights", "inner_steps": 0}), "cell.inner_steps"),
         (json!({"kind": "fast-weights", "decay": 1.5}), "cell.decay"),

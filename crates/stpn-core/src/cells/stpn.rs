@@ -29,6 +29,9 @@ const NORM_EPSILON: f64 = 1e-16;
 /// ```
 /// Parameters: `weight` `[H, D]`, `bias` `[H]`, `lambda` and `gamma` (`[H, P]`, `[P]` or `[1]`), `bias_lambda` and
 /// `bias_gamma` (`[H]` or `[1]`), `layer_norm.*` `[H]`. State: `h` `[H]` (STPN only), `F` `[H, P]`, `bias_F` `[H]`.
+///
+/// Oja's rule, and a state divided by ‖F‖ in place of ‖W + F‖, have no experiment behind them: they run on the composed
+/// path alone, which is many times slower.
 #[derive(Debug)]
 pub struct Stpn {
     parts: CellParts,
@@ -41,7 +44,7 @@ pub struct Stpn {
     gamma: Var,
     plastic_bias: Option<PlasticBias>,
     layer_norm: Option<LayerNorm>,
-    fused: Arc<PlasticKernel>,
+    fused: Option<Arc<PlasticKernel>>,
 }
 
 /// The plasticity of the bias.
@@ -108,7 +111,7 @@ impl Stpn {
         if config.plastic_bias {
             parts.add_state("bias_F", [hidden]);
         }
-        let fused = Arc::new(PlasticKernel::new(PlasticSpec::stpn(config, input, hidden)));
+        let fused = PlasticSpec::stpn(config, input, hidden).map(|spec| Arc::new(PlasticKernel::new(spec)));
         Ok(Self {
             parts,
             config: config.clone(),
@@ -227,7 +230,7 @@ impl Cell for Stpn {
     }
 
     fn fused(&self) -> Option<Arc<dyn FusedKernel>> {
-        Some(Arc::clone(&self.fused) as Arc<dyn FusedKernel>)
+        self.fused.clone().map(|kernel| kernel as Arc<dyn FusedKernel>)
     }
 
     fn energy_per_unit(&self, x: &Tensor, state: &State, input_mask: Option<&Tensor>) -> Result<Tensor> {

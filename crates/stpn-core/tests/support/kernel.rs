@@ -10,7 +10,7 @@ use stpn_core::kernels::modulated::{ModulatedKernel, ModulatedSpec};
 use stpn_core::kernels::plastic::{PlasticKernel, PlasticSpec};
 use stpn_core::kernels::{FusedKernel, Instructions};
 
-/// The kernel of a cell of that configuration and size.
+/// The kernel of a cell of that configuration and size, which must have one.
 pub fn kernel(config: &CellConfig, input: usize, hidden: usize, instructions: Instructions) -> Arc<dyn FusedKernel> {
     let gated = |kind| -> Arc<dyn FusedKernel> {
         Arc::new(GatedKernel::with_instructions(GatedSpec { kind, input, hidden }, instructions))
@@ -31,7 +31,7 @@ pub fn kernel(config: &CellConfig, input: usize, hidden: usize, instructions: In
             let spec = ModulatedSpec { config: config.clone(), input, hidden };
             Arc::new(ModulatedKernel::with_instructions(spec, instructions))
         }
-        CellConfig::Stpn(config) => plastic(PlasticSpec::stpn(config, input, hidden)),
+        CellConfig::Stpn(config) => plastic(PlasticSpec::stpn(config, input, hidden).unwrap()),
         CellConfig::Hebbff(HebbFfConfig {}) => plastic(PlasticSpec::hebbff(input, hidden)),
     }
 }

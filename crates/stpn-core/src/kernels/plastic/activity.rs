@@ -18,16 +18,7 @@ fn inverse_norm<L: Lanes>(lanes: L, square: L::Vector) -> L::Vector {
 
 /// The scale s of Φ where the state is normalised after the update, from the sums of the pass that wrote Φ.
 #[inline(always)]
-pub fn scale_after<L: Lanes>(
-    lanes: L,
-    of_fast: bool,
-    square_w: L::Vector,
-    w_phi: L::Vector,
-    phi: L::Vector,
-) -> L::Vector {
-    if of_fast {
-        return inverse_norm(lanes, phi);
-    }
+pub fn scale_after<L: Lanes>(lanes: L, square_w: L::Vector, w_phi: L::Vector, phi: L::Vector) -> L::Vector {
     let both = lanes.add(lanes.add(w_phi, w_phi), phi);
     inverse_norm(lanes, lanes.add(square_w, both))
 }
@@ -43,13 +34,13 @@ pub fn activity<L: Lanes, const E: usize>(
 ) {
     let (lanes, spec) = (weights.lanes, &weights.spec);
     let one = lanes.splat(L::Real::ONE);
-    let (sums, of_fast, forward) = (spec.sums(), spec.of_fast(), spec.config.normalize_forward);
+    let (sums, forward) = (spec.sums(), spec.config.normalize_forward);
     for (block, rows) in rows.iter_mut().enumerate() {
         let square_w = weights.neuron(Neuron::Square, block);
         let bias = weights.neuron(Neuron::Bias, block);
         for e in 0..E {
             let [s0, s1, s2, s3] = [0, 1, 2, 3].map(|which| rows[ROW_SUM + which][e]);
-            let scale = if fresh || !spec.after() { one } else { scale_after(lanes, of_fast, square_w, s2, s3) };
+            let scale = if fresh || !spec.after() { one } else { scale_after(lanes, square_w, s2, s3) };
             let (product, square) = match sums {
                 Sums::Dot => (s0, one),
                 Sums::Norm => (s0, s1),
@@ -60,14 +51,10 @@ pub fn activity<L: Lanes, const E: usize>(
             };
             let inverse = if forward { inverse_norm(lanes, square) } else { one };
             let product = if forward { lanes.mul(product, inverse) } else { product };
-            let ratio = if !spec.before() {
-                one
-            } else if of_fast {
-                inverse_norm(lanes, lanes.mul(lanes.mul(scale, scale), s3))
-            } else if forward {
-                inverse
-            } else {
-                inverse_norm(lanes, square)
+            let ratio = match (spec.before(), forward) {
+                (false, _) => one,
+                (true, true) => inverse,
+                (true, false) => inverse_norm(lanes, square),
             };
             let mut pre = lanes.add(product, bias);
             if spec.config.plastic_bias {

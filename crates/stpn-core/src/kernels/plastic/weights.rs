@@ -68,7 +68,7 @@ pub struct Weights<L: Lanes> {
 
 impl<L: Lanes> Weights<L> {
     /// Lays out packed parameters.
-    pub fn new(lanes: L, spec: &PlasticSpec, parameters: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
+    pub fn lay_out(lanes: L, spec: &PlasticSpec, parameters: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
         let ranges = spec.parameters();
         assert_eq!(parameters.len(), ranges.len, "packed parameters");
         let (blocks, width) = (spec.hidden.div_ceil(L::WIDTH), spec.width());
