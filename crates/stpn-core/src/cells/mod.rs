@@ -5,6 +5,7 @@ mod clamp;
 mod fast_weights;
 mod gru;
 mod hebbff;
+mod large;
 mod layer_norm;
 mod lstm;
 mod mlp;

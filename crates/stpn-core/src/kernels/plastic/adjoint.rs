@@ -30,6 +30,8 @@ pub struct AdjointForm {
     pub clamped: bool,
     /// The gradient of z is wanted.
     pub columns: bool,
+    /// A norm is so large that the square of its inverse underflows: weights are scaled before they are multiplied.
+    pub careful: bool,
 }
 
 impl AdjointForm {
@@ -42,6 +44,7 @@ impl AdjointForm {
             norm: spec.config.normalize_forward || spec.before() || spec.after(),
             clamped: spec.config.clamp.is_some(),
             columns,
+            careful: false,
         }
     }
 }
@@ -91,6 +94,7 @@ pub fn pass<L: Lanes, const E: usize>(
                         norm: $norm,
                         clamped: $clamped,
                         columns: $columns,
+                        careful: false,
                     } => {
                         let form = AdjointForm {
                             step: true,
@@ -98,6 +102,7 @@ pub fn pass<L: Lanes, const E: usize>(
                             norm: $norm,
                             clamped: $clamped,
                             columns: $columns,
+                            careful: false,
                         };
                         chunks::<L, E>(weights, form, gradients, operands);
                     })*
@@ -230,7 +235,11 @@ fn run_of_columns<L: Lanes, const E: usize>(
                 let mut m = x;
                 if after_update {
                     let after = phi_after[j][e];
-                    let through_norm = lanes.mul(c.norm_after[e], lanes.add(weight, after));
+                    let mut normed = lanes.add(weight, after);
+                    if form.careful {
+                        normed = lanes.mul(normed, c.unit_after[e]);
+                    }
+                    let through_norm = lanes.mul(c.norm_after[e], normed);
                     grad_weight = lanes.add(grad_weight, through_norm);
                     m = lanes.mul_add(c.scale_after[e], x, through_norm);
                     if form.clamped {
@@ -248,7 +257,8 @@ fn run_of_columns<L: Lanes, const E: usize>(
                 let effective = lanes.add(weight, fast);
                 let mut grad_effective = lanes.mul(c.product[e], presynaptic);
                 if form.norm {
-                    grad_effective = lanes.mul_add(c.norm[e], effective, grad_effective);
+                    let normed = if form.careful { lanes.mul(effective, c.unit[e]) } else { effective };
+                    grad_effective = lanes.mul_add(c.norm[e], normed, grad_effective);
                 }
                 grad_weight = lanes.add(grad_weight, grad_effective);
                 if form.columns {

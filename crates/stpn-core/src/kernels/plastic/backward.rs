@@ -7,7 +7,7 @@ use super::gradients::Gradients;
 use super::packing::{pack_fast, pack_units, unpack_fast, unpack_units};
 use super::plan::{CohortPlan, Plan};
 use super::segment::Segment;
-use super::sensitivity::{StepValues, after_update, sensitivity};
+use super::sensitivity::{StepValues, after_update, has_large_norm, sensitivity};
 use super::weights::Weights;
 use crate::kernels::Real;
 use crate::kernels::aligned::Lease;
@@ -130,7 +130,8 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
             *grad += *carried;
         }
         self.factors(gradients, t);
-        self.pass(form, adjoint, gradients, t);
+        let careful = has_large_norm(weights.lanes, &self.coefficients);
+        self.pass(AdjointForm { careful, ..form }, adjoint, gradients, t);
         if let Some(grad_x) = &mut adjoint.grad_x {
             self.give_input_gradient(&mut grad_x[t * batch * weights.spec.input..]);
         }

@@ -12,6 +12,8 @@ pub struct Coefficients<V, const E: usize> {
     pub scale_after: [V; E],
     /// Factor of W + Φ in the gradient of Φ after the step: the derivative of s.
     pub norm_after: [V; E],
+    /// What W + Φ is multiplied by before that: 1, or, where ‖W + Φ‖ is large, its inverse.
+    pub unit_after: [V; E],
     /// 1/n of the normalisation before the update, or 1.
     pub ratio: [V; E],
     /// Scale s of Φ before the step.
@@ -22,6 +24,8 @@ pub struct Coefficients<V, const E: usize> {
     pub product: [V; E],
     /// Factor of G in its own gradient: the derivative of ‖G‖.
     pub norm: [V; E],
+    /// What G is multiplied by before that: 1, or, where ‖G‖ is large, its inverse.
+    pub unit: [V; E],
 }
 
 /// Sums over the columns of a row, made by the pass of the step after.
@@ -39,8 +43,8 @@ pub struct RowSums<V, const E: usize> {
 impl<V: Copy, const E: usize> Coefficients<V, E> {
     /// All equal.
     pub fn splat(value: V) -> Self {
-        let [scale_after, norm_after, ratio, scale, hidden, product, norm] = [[value; E]; 7];
-        Self { scale_after, norm_after, ratio, scale, hidden, product, norm }
+        let [scale_after, norm_after, unit_after, ratio, scale, hidden, product, norm, unit] = [[value; E]; 9];
+        Self { scale_after, norm_after, unit_after, ratio, scale, hidden, product, norm, unit }
     }
 }
 

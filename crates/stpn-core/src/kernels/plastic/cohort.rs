@@ -3,7 +3,7 @@
 //! Between steps the update of the last one is pending: the pass that applies it is the one that also makes the next
 //! step's sums, which needs the next input. [`Cohort::settle`] applies it alone.
 
-use super::activity::{activity, scale_after};
+use super::activity::{activity, inverse_norm_of, overflowed, scale_after, with_care};
 use super::form::{ROW_BIAS, ROW_H, ROW_INVERSE, ROW_S, ROW_SUM, ROWS};
 use super::packing::{pack_fast, pack_units, unpack_fast, unpack_units};
 use super::presynaptic::Span;
@@ -150,17 +150,20 @@ impl<L: Lanes, const E: usize> Cohort<L, E> {
         let blocks = weights.blocks;
         let fresh = self.fresh;
         let rows = L::vectors_mut(&mut self.rows).as_chunks_mut::<E>().0.as_chunks_mut::<ROWS>().0;
+        let phi = L::vectors(&self.phi).as_chunks::<E>().0;
         let (layout, mut record) = record.unzip();
         weights.lanes.vectorize(
             #[inline(always)]
             || {
                 for (group, rows) in rows.chunks_exact_mut(blocks).enumerate() {
+                    let phi = &phi[group * blocks * weights.width..][..blocks * weights.width];
+                    let overflown = overflowed(weights, rows).then_some(phi);
                     let record = layout.zip(record.as_deref_mut()).map(|(layout, record)| {
                         let len = blocks * layout.len;
                         let record = L::vectors_mut(record).as_chunks_mut::<E>().0;
                         (layout, &mut record[group * len..(group + 1) * len])
                     });
-                    activity(weights, fresh, rows, record);
+                    activity(weights, fresh, overflown, rows, record);
                 }
             },
         );
@@ -186,11 +189,21 @@ impl<L: Lanes, const E: usize> Cohort<L, E> {
             lanes.vectorize(
                 #[inline(always)]
                 || {
+                    let overflown = overflowed(weights, rows);
                     for (index, (rows, phi)) in rows.iter_mut().zip(phi.chunks_exact_mut(weights.width)).enumerate() {
-                        let square = weights.neuron(Neuron::Square, index % weights.blocks);
+                        let block = index % weights.blocks;
+                        let square = weights.neuron(Neuron::Square, block);
                         for e in 0..E {
                             let (w_phi, phi_phi) = (rows[ROW_SUM + 2][e], rows[ROW_SUM + 3][e]);
                             rows[ROW_S][e] = scale_after(lanes, square, w_phi, phi_phi);
+                            if overflown {
+                                let (table, squares) = (weights.entries(block), lanes.add(lanes.abs(w_phi), phi_phi));
+                                rows[ROW_S][e] = with_care(lanes, squares, rows[ROW_S][e], || {
+                                    inverse_norm_of(lanes, table.len(), |column| {
+                                        lanes.add(table[column][0], phi[column][e])
+                                    })
+                                });
+                            }
                         }
                         for phi in phi {
                             for e in 0..E {

@@ -16,6 +16,30 @@ fn slope<L: Lanes>(lanes: L, inverse: L::Vector) -> L::Vector {
     lanes.select(lanes.less(inverse, limit), inverse, lanes.splat(L::Real::ZERO))
 }
 
+/// The factor of a row of weights in the derivative of its norm, −`square`/n in units of 1/n, and what those weights are
+/// multiplied by before: 1, or, where n is large, 1/n, which the factor is then without.
+#[inline(always)]
+fn norm_factor<L: Lanes>(lanes: L, square: L::Vector, inverse: L::Vector) -> [L::Vector; 2] {
+    let large = lanes.less(inverse, lanes.splat(L::Real::ONE / L::Real::LARGE_NORM));
+    let negative = lanes.sub(lanes.splat(L::Real::ZERO), square);
+    let one = lanes.splat(L::Real::ONE);
+    let factor = lanes.mul(negative, slope(lanes, inverse));
+    [lanes.select(large, negative, factor), lanes.select(large, inverse, one)]
+}
+
+/// True where a row of one of the groups has a large norm.
+#[inline(always)]
+pub fn has_large_norm<L: Lanes, const E: usize>(lanes: L, coefficients: &[Coefficients<L::Vector, E>]) -> bool {
+    let one = lanes.splat(L::Real::ONE);
+    let mut distance = lanes.splat(L::Real::ZERO);
+    for c in coefficients {
+        for unit in c.unit.iter().chain(&c.unit_after) {
+            distance = lanes.add(distance, lanes.abs(lanes.sub(one, *unit)));
+        }
+    }
+    lanes.sum(distance) != L::Real::ZERO
+}
+
 /// The factors that Φ after the step needs, for one group's `[blocks]`; `next` is the record of the step after, which
 /// has the scale of Φ after this one.
 #[inline(always)]
@@ -27,14 +51,17 @@ pub fn after_update<L: Lanes, const E: usize>(
     coefficients: &mut [Coefficients<L::Vector, E>],
 ) {
     let lanes = weights.lanes;
-    let Some(place) = layout.scale else { return };
+    let Some(place) = layout.scale else {
+        coefficients.iter_mut().for_each(|c| c.unit_after = [lanes.splat(L::Real::ONE); E]);
+        return;
+    };
     for (block, c) in coefficients.iter_mut().enumerate() {
         for e in 0..E {
             let scale = next[block * layout.len + place][e];
             // −(X·Φ)/n³, in an order in which nothing overflows where n is zero.
             let square = lanes.mul(lanes.mul(sums[block].along[e], scale), scale);
             c.scale_after[e] = scale;
-            c.norm_after[e] = lanes.mul(square, lanes.sub(lanes.splat(L::Real::ZERO), slope(lanes, scale)));
+            [c.norm_after[e], c.unit_after[e]] = norm_factor(lanes, square, scale);
         }
     }
 }
@@ -73,7 +100,10 @@ pub fn sensitivity<L: Lanes, const E: usize>(
             let h = hidden[block][e];
             // Σ_j γ·z·M.
             let through_rate = match spec.after() {
-                true => lanes.mul_add(c.norm_after[e], sums.rate_weights[e], lanes.mul(c.scale_after[e], sums.rate[e])),
+                true => {
+                    let through_norm = lanes.mul(sums.rate_weights[e], c.unit_after[e]);
+                    lanes.mul_add(c.norm_after[e], through_norm, lanes.mul(c.scale_after[e], sums.rate[e]))
+                }
                 false => sums.rate[e],
             };
             let mut grad = lanes.add(grad_hidden[block][e], through_rate);
@@ -116,9 +146,9 @@ pub fn sensitivity<L: Lanes, const E: usize>(
                 (true, true) => (lanes.add(forward, state), inverse),
                 (true, false) => (state, c.ratio[e]),
                 (false, true) => (forward, inverse),
-                (false, false) => (zero, zero),
+                (false, false) => (zero, one),
             };
-            c.norm[e] = lanes.mul(lanes.sub(zero, total), slope(lanes, inverse));
+            [c.norm[e], c.unit[e]] = norm_factor(lanes, total, inverse);
         }
     }
 }
