@@ -16,18 +16,21 @@ mod stpn;
 
 use serde::{Deserialize, Serialize};
 
-pub use backpropamine::{Backpropamine, BackpropamineConfig, Bound, Modulation};
-pub(crate) use backpropamine::{LIMIT, RETROACTIVE_SOFT_LIMIT};
-pub use fast_weights::{FastWeights, FastWeightsConfig};
+pub use backpropamine::Backpropamine;
+pub use fast_weights::FastWeights;
 pub use gru::{Gru, GruConfig};
 pub use hebbff::{HebbFf, HebbFfConfig};
 pub use layer_norm::LayerNorm;
 pub use lstm::{Lstm, LstmConfig};
-pub use mlp::{Activation, Mlp, MlpConfig};
+pub use mlp::{Mlp, MlpConfig};
 pub use name::CellName;
 pub use rnn::{Rnn, RnnConfig};
-pub use stpn::{Decay, Granularity, NormOf, NormalizeState, Plastic, Rule, Stpn, StpnConfig};
+pub use stpn::Stpn;
 
+pub use crate::options::{
+    Activation, BackpropamineConfig, Bound, Decay, FastWeightsConfig, Granularity, Modulation, NormOf, NormalizeState,
+    Plastic, Rule, StpnConfig,
+};
 use crate::{Cell, Initializer, Kernel, Result};
 
 /// Which cell (`kind`), with its options. Options left out take the published settings; unknown ones are refused.

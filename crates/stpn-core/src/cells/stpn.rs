@@ -2,19 +2,16 @@
 //!
 //! Source: Rodriguez, Guo, Moraitis, "Short-Term Plasticity Neurons Learning to Learn and Forget", ICML 2022.
 
-mod config;
-
 use std::sync::Arc;
 
 use candle_core::{D, Tensor, Var};
-
-pub use config::{Decay, Granularity, NormOf, NormalizeState, Plastic, Rule, StpnConfig};
 
 use super::clamp::clamp;
 use super::large::row_scale;
 use super::layer_norm::LayerNorm;
 use crate::kernels::FusedKernel;
 use crate::kernels::plastic::{PlasticKernel, PlasticSpec};
+use crate::options::{Decay, Granularity, NormOf, NormalizeState, Plastic, Rule, StpnConfig};
 use crate::parts::energy_inputs;
 use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
 

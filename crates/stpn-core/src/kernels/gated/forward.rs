@@ -4,12 +4,12 @@ use super::pointwise::{activate, gru, lstm};
 use super::spec::{GatedKind, Source};
 use super::state::{GatedState, GatedStepping};
 use super::weights::GatedLayer;
-use crate::cells::Activation;
 use crate::kernels::aligned::Lease;
 use crate::kernels::dense::{Normed, copy_rows, masked_squares, normalize};
 use crate::kernels::lanes::Lanes;
 use crate::kernels::layer::{Sequence, Step, resets_at};
 use crate::kernels::{Extent, Real};
+use crate::options::Activation;
 
 /// Bytes of pre-activations made by one product: they are still in the second-level cache when the recurrence
 /// comes to them.

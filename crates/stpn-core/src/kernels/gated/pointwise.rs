@@ -1,8 +1,8 @@
 //! The passes over the units of a block at one step, all rows padded to whole vectors.
 
-use crate::cells::Activation;
 use crate::kernels::Real;
 use crate::kernels::lanes::Lanes;
+use crate::options::Activation;
 
 /// The LSTM's units: pre-activations `[B, 4·gate]` become gates in place, memory and activity `[B, gate]` are
 /// replaced.

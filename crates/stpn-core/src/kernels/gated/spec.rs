@@ -2,10 +2,7 @@
 
 use std::ops::Range;
 
-use super::weights::GatedLayer;
-use crate::cells::Activation;
-use crate::kernels::lanes::Lanes;
-use crate::kernels::layer::LayerSpec;
+use crate::options::Activation;
 
 /// The layers of this kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,13 +150,5 @@ impl GatedSpec {
         let biases = [Source::Input, Source::Units].into_iter().take(biases).map(|source| (source, next())).collect();
         let normed = matches!(self.kind, GatedKind::Lstm { layer_norm: true, .. });
         Places { input: input_place, recurrent, biases, gain: normed.then(&mut next), offset: normed.then(&mut next) }
-    }
-}
-
-impl LayerSpec for GatedSpec {
-    type Layer<L: Lanes> = GatedLayer<L>;
-
-    fn hidden(&self) -> usize {
-        self.hidden
     }
 }

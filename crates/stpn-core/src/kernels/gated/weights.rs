@@ -3,14 +3,11 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use super::forward::GatedTape;
 use super::spec::{GatedSpec, Place, Places, Source};
-use super::state::{GatedState, GatedStepping};
 use crate::kernels::Real;
 use crate::kernels::aligned::{Aligned, Pool};
 use crate::kernels::dense::{Panels, magnitude};
 use crate::kernels::lanes::Lanes;
-use crate::kernels::layer::{Adjoint, Layer, Sequence, Step};
 
 /// A gated layer with its parameters in place.
 #[derive(Debug)]
@@ -48,7 +45,8 @@ pub struct Magnitudes<T> {
 }
 
 impl<L: Lanes> GatedLayer<L> {
-    pub fn prepare(lanes: L, spec: &GatedSpec, packed: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
+    /// Lays out packed parameters.
+    pub fn lay_out(lanes: L, spec: &GatedSpec, packed: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
         let (gates, gate, places) = (spec.gates(), spec.hidden.next_multiple_of(L::WIDTH), spec.places());
         let frames = [Source::Input, Source::Units].map(|source| Frame::new(spec, source, gate, L::WIDTH));
         let [frame, of_units] = &frames;
@@ -189,46 +187,5 @@ impl Frame {
             let row = self.rows[lane].filter(|_| column < columns);
             row.map_or(T::ZERO, |row| packed[place.at(row, column)])
         })
-    }
-}
-
-impl<L: Lanes> Layer<L> for GatedLayer<L> {
-    type Spec = GatedSpec;
-    type Tape = GatedTape<L::Real>;
-    type State = GatedStepping<L::Real>;
-
-    fn new(lanes: L, spec: &GatedSpec, parameters: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
-        Self::prepare(lanes, spec, parameters, pool)
-    }
-
-    fn spec(&self) -> &GatedSpec {
-        &self.spec
-    }
-
-    fn forward(&self, sequence: Sequence<'_, L::Real>, tape: bool) -> Option<Self::Tape> {
-        self.run(sequence, tape)
-    }
-
-    fn backward(&self, tape: &Self::Tape, adjoint: Adjoint<'_, L::Real>, grad_parameters: &mut [L::Real]) {
-        self.run_back(tape, adjoint, grad_parameters);
-    }
-
-    fn zero_state(&self, batch: usize) -> Self::State {
-        let work = self.pool.zeros(batch * self.width);
-        GatedStepping { state: GatedState::new(self, batch), work, squares: Vec::new() }
-    }
-
-    fn load(&self, state: &mut Self::State, packed: &[L::Real]) {
-        state.state.load(packed);
-    }
-
-    fn settle(&self, _: &mut Self::State) {}
-
-    fn store(&self, state: &Self::State, packed: &mut [L::Real]) {
-        state.state.store(packed);
-    }
-
-    fn step(&self, state: &mut Self::State, step: Step<'_, L::Real>) {
-        self.infer(state, step);
     }
 }

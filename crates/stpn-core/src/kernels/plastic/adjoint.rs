@@ -10,9 +10,9 @@ use super::gradients::Gradients;
 use super::recompute::Steps;
 use super::update::UpdateForm;
 use super::weights::{ENTRY, Weights};
-use crate::cells::NormalizeState;
 use crate::kernels::Real;
 use crate::kernels::lanes::Lanes;
+use crate::options::NormalizeState;
 
 /// Columns in a chunk: what its runs need stays in the first- and second-level caches from block to block.
 pub const CHUNK: usize = 64;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::cells::{Decay, Granularity, NormOf, NormalizeState, Plastic, Rule, StpnConfig};
+use crate::options::{Decay, Granularity, NormOf, NormalizeState, Plastic, Rule, StpnConfig};
 
 /// A layer of the STPN family. HebbFF is the STPNf with the options of [`PlasticSpec::hebbff`].
 #[derive(Clone, Debug, PartialEq)]

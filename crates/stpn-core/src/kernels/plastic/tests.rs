@@ -9,10 +9,10 @@ use super::forward::forward;
 use super::plan::Plan;
 use super::spec::PlasticSpec;
 use super::weights::Weights;
-use crate::cells::{NormalizeState, StpnConfig};
 use crate::kernels::Extent;
 use crate::kernels::lanes::{Lanes, Portable};
 use crate::kernels::layer::{Adjoint, Sequence};
+use crate::options::{NormalizeState, StpnConfig};
 
 type Portable32 = Portable<f32>;
 

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::spec::{ParameterRanges, PlasticSpec};
-use crate::cells::Granularity;
 use crate::kernels::Real;
 use crate::kernels::aligned::{Aligned, Pool};
 use crate::kernels::lanes::Lanes;
+use crate::options::Granularity;
 
 /// Vectors of a table entry.
 pub const ENTRY: usize = 3;

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// Options of [`super::Stpn`]; the default is the paper's recurrent cell (Rodriguez, Guo, Moraitis 2022, eqs. 1–4).
+/// Options of [`crate::cells::Stpn`]; the default is the paper's recurrent cell (Rodriguez, Guo, Moraitis 2022, eqs. 1–4).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StpnConfig {
