@@ -436,6 +436,18 @@ mod tests {
         }
     }
 
+    /// The paper has no GRU: its size is the one closest in parameters, in every preset that compares an LSTM.
+    #[test]
+    fn a_gru_is_matched_in_parameters() {
+        for (name, size) in [("maze", 54), ("art", 11), ("familiarity", 27)] {
+            let (table, preset) = load(name).unwrap();
+            let (config, preset) = (RunConfig::from_table(table).unwrap(), preset.unwrap());
+            let (sizes, cell) = (Sizes::new(&config).unwrap(), preset.cell(CellName::Gru));
+            assert_eq!(preset.published_size(CellName::Gru), None, "{name}");
+            assert_eq!(sizes.matched(&cell, sizes.configured().unwrap()).unwrap(), size, "{name}");
+        }
+    }
+
     #[test]
     fn presets_are_added_by_name_once_and_if_they_are_possible() {
         let text = PRESETS[0].text;
