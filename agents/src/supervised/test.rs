@@ -91,12 +91,7 @@ impl TestScores {
 /// # Errors
 /// Fails where the checkpoint does not fit its configuration, and with [`Error::Stopped`](crate::Error::Stopped) where
 /// `stop` says so.
-pub fn test(
-    config: &SupervisedConfig,
-    checkpoint: &Checkpoint,
-    seed: Option<u64>,
-    stop: &Stop,
-) -> Result<TestReport> {
+pub fn test(config: &SupervisedConfig, checkpoint: &Checkpoint, seed: Option<u64>, stop: &Stop) -> Result<TestReport> {
     let seed = seed.unwrap_or(config.seed);
     let network = config.network()?;
     let layout = FlatLayout::new(network.parameters());

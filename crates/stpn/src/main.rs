@@ -28,10 +28,8 @@ fn main() -> ExitCode {
     exit::decently_where_printing_fails();
     let cli = cli::Cli::parse();
     tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(|| say::Notes)
         .with_ansi(terminal::colours(&std::io::stderr()))
-        // Else it panics where stderr cannot be written.
-        .log_internal_errors(false)
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("STPN_LOG")
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),

@@ -93,8 +93,7 @@ fn supervised(config: &SupervisedConfig, checkpoint: &Checkpoint, arguments: &Ev
 pub fn test_text(report: &TestReport) -> String {
     let TestScores { accuracy, loss, energy_per_step, true_positive_rate, false_positive_rate } = &report.scores;
     let sequences = thousands(report.sequences as u64);
-    let mut text =
-        format!("test accuracy {accuracy:.4} (after epoch {}, sequences: {sequences})\n", report.update);
+    let mut text = format!("test accuracy {accuracy:.4} (after epoch {}, sequences: {sequences})\n", report.update);
     // Here and below: writing to a string cannot fail.
     let _ = writeln!(text, "test loss     {loss:.5}");
     if let Some(energy) = energy_per_step {

@@ -57,7 +57,9 @@ pub fn resume(
     }
     if run.reseeded() {
         let ranks = ranks.size();
-        say::note(format!("this run is now on {ranks} rank(s), another number than before: its environments begin anew"));
+        say::note(format!(
+            "this run is now on {ranks} rank(s), another number than before: its environments begin anew"
+        ));
     }
     train(run, ranks.as_ref(), stop)
 }

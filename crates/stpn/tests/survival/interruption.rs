@@ -84,7 +84,7 @@ fn a_second_signal_within_moments_was_taken_for_impatience() {
     // Signals the process and then its group.
     let directory = tempfile::tempdir().unwrap();
     let run = directory.path().join("run");
-    let child = shell("exec timeout 5 STPN", ENDLESS, &run).spawn().unwrap();
+    let child = shell("exec timeout 8 STPN", ENDLESS, &run).spawn().unwrap();
     assert_saved(child, &run, "timeout");
     assert!(logged(&run) > 0, "it never began");
 }
@@ -110,10 +110,11 @@ fn a_reader_that_went_away_cost_the_checkpoint() {
     let done = shell("exec STPN >/dev/full 2>&1", &short, &run).status().unwrap();
     assert!(done.success(), "a run to its end: {done}");
     // A command whose output is its work fails where it cannot give it.
-    let evaluated = finished(Command::new("sh").args(["-c", "exec \"$0\" eval \"$1\" --episodes 1 >/dev/full"]).args([
-        Path::new(env!("CARGO_BIN_EXE_stpn")),
-        &run,
-    ]));
+    let evaluated = finished(
+        Command::new("sh")
+            .args(["-c", "exec \"$0\" eval \"$1\" --episodes 1 >/dev/full"])
+            .args([Path::new(env!("CARGO_BIN_EXE_stpn")), &run]),
+    );
     assert_eq!(evaluated.status.code(), Some(1), "{}", evaluated.error);
     assert!(evaluated.error.contains("No space left") && !evaluated.error.contains("panicked"), "{}", evaluated.error);
 }
