@@ -144,13 +144,13 @@ pub(crate) fn check_agent(config: &AgentConfig, make: &MakeEnv<'_>) -> Result<()
         AlgorithmConfig::Ppo(_) => 1.0,
     };
     let mut need = Need::default();
+    let most = if rollout.steps > rollout.environments { "rollout.steps" } else { "rollout.environments" };
     // Values twice, two moments of Adam, and all of it again as it was before the update.
-    need.bytes("policy.hidden", NUMBER * parameters * (7.0 + blocks));
+    need.bytes("policy.hidden", NUMBER * parameters * 7.0);
     // Present, final and saved state, and one before every training sequence.
-    need.bytes("rollout.environments", NUMBER * environments * state * (3.0 + segments));
+    need.bytes(most, NUMBER * (parameters * blocks + environments * state * (3.0 + segments)));
     let numbers = policy.distribution().len() + policy.distribution().action_len() + 5;
     let step = element * observations.len() as f64 + NUMBER * numbers as f64;
-    let most = if rollout.steps > rollout.environments { "rollout.steps" } else { "rollout.environments" };
     need.bytes(most, environments * steps * step);
     need.check()
 }

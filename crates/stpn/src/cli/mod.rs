@@ -34,10 +34,8 @@ pub fn main() -> ExitCode {
 pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode {
     exit::decently_where_printing_fails();
     tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(|| say::Notes)
         .with_ansi(terminal::colours(&std::io::stderr()))
-        // Else it panics where stderr cannot be written.
-        .log_internal_errors(false)
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("STPN_LOG")
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),

@@ -44,8 +44,9 @@ fn run_on(arguments: &TrainArguments, ranks: &Arc<dyn Collective>) -> Result<Exi
         }
         start(&config, &directory, ranks, &stop)
     });
-    if let (Err(_), None, true) = (&result, &arguments.run_dir, ranks.is_root()) {
-        // A new folder in which nothing was begun is of no use. One that holds a run is not empty, and stays.
+    let unused = arguments.run_dir.is_none() && ranks.is_root() && !holds_run(&directory);
+    if result.is_err() && unused {
+        // Best effort: a new folder in which nothing was begun is of no use.
         let _ = std::fs::remove_file(directory.join(LOCK));
         let _ = std::fs::remove_dir(&directory);
     }

@@ -84,7 +84,7 @@ fn a_second_signal_within_moments_was_taken_for_impatience() {
     // Signals the process and then its group.
     let directory = tempfile::tempdir().unwrap();
     let run = directory.path().join("run");
-    let child = shell("exec timeout 5 STPN", ENDLESS, &run).spawn().unwrap();
+    let child = shell("exec timeout 8 STPN", ENDLESS, &run).spawn().unwrap();
     assert_saved(child, &run, "timeout");
     assert!(logged(&run) > 0, "it never began");
 }
