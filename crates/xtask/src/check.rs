@@ -55,7 +55,7 @@ fn cargo(arguments: &[&str]) -> Result<()> {
 }
 
 /// The programs that the tests have built, and Python programs that read what a run writes: a checkpoint by the lines of
-/// its documentation, the logs by the real TensorBoard and on its web page, and the report in a browser.
+/// its documentation and by an example in numpy, the logs by the real TensorBoard and on its web page, and the report in a browser.
 fn programs(python: &Path) -> Result<()> {
     // The binary with everything inside finds its files.
     execute(Command::new(root().join("target/debug/stpn")).arg("doctor"))?;
@@ -69,6 +69,7 @@ fn programs(python: &Path) -> Result<()> {
     check("check_checkpoint.py", &["target/debug/stpn", "checkpoints/README.md"])?;
     check("check_tensorboard.py", &["target/debug/stpn"])?;
     check("check_report.py", &["target/debug/stpn"])?;
+    check("check_numpy_policy.py", &["target/debug/stpn"])?;
     // What the README quotes is what the results say.
     execute(Command::new(python).args(["scripts/results.py", "--check"]))
 }
