@@ -50,7 +50,8 @@ def table():
 def numpy_policy(agent, episodes):
     """Mean return by the example."""
     command = [sys.executable, ROOT / "examples/numpy_policy.py", agent, "--episodes", str(episodes)]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    with tempfile.TemporaryDirectory() as folder:  # MuJoCo leaves a log where it runs
+        printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=folder).stdout
     return float(re.search(r"return (\S+),", printed).group(1))
 
 
