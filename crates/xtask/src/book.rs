@@ -24,7 +24,7 @@ const BUILT: &str = "target/book";
 pub fn build(python: &Path) -> Result<()> {
     let mdbook = program(python)?;
     let pages = stage(&root(), &root().join(SOURCE))?;
-    run(Command::new(mdbook).args(["--log-level", "warn", "build"]))?;
+    run(Command::new(mdbook).arg("build"))?;
     let broken = broken_links(&root().join(BUILT))?;
     ensure!(broken.is_empty(), "broken links in the built book:\n{}", broken.join("\n"));
     println!("book: {pages} pages are sound, {BUILT}/index.html is the first");
@@ -194,7 +194,10 @@ mod tests {
         let (repository, source) = (directory.path().join("repository"), directory.path().join("source"));
         let file = |path: &str, text: &str| write(&repository.join(path), text).unwrap();
         file("docs/SUMMARY.md", "[Home](../README.md)\n- [A](a/a.md)\n");
-        file("docs/a/a.md", "[home](../../README.md#x) ![p](../../pictures/p.svg) [agent](../../agent) [web](https://x.y)");
+        file(
+            "docs/a/a.md",
+            "[home](../../README.md#x) ![p](../../pictures/p.svg) [agent](../../agent) [web](https://x.y)",
+        );
         file("README.md", "[a](docs/a/a.md)");
         file("pictures/p.svg", "<svg/>");
         file("agent/config.toml", "seed = 1");
