@@ -135,11 +135,7 @@ impl<N: Trainable> Learner<N> {
     /// [`Error::NotFinite`] where the gradient or the step it leads to is not finite; parameters and optimiser are then
     /// of no use, and the caller goes back to saved ones.
     pub fn step(&mut self, mut gradient: Gradient, learning_rate: f64, update: u64) -> Result<f64> {
-        let not_finite = |what: &str| Error::NotFinite {
-            what: what.to_string(),
-            update,
-            remedy: LOWER_RATE.into(),
-        };
+        let not_finite = |what: &str| Error::NotFinite { what: what.to_string(), update, remedy: LOWER_RATE.into() };
         let size = clip_norm(&mut gradient.0, self.config.max_grad_norm);
         if !size.is_finite() {
             return Err(not_finite("the gradient's norm"));

@@ -59,7 +59,8 @@ fn logging_lost_what_happened_between_entries() {
     let updates = train(&mut run, u64::MAX);
     let lines = lines(&path);
     let number = |line: &Map<String, Value>, key: &str| line.get(key).and_then(Value::as_f64);
-    let of: Vec<_> = lines.iter().map(|line| (line["update"].as_u64().unwrap(), line["updates"].as_u64().unwrap())).collect();
+    let of: Vec<_> =
+        lines.iter().map(|line| (line["update"].as_u64().unwrap(), line["updates"].as_u64().unwrap())).collect();
     // Entries of four updates, evaluations by themselves, and what was left over.
     assert_eq!(of, [(3, 0), (4, 4), (6, 0), (8, 4), (9, 0), (10, 2)]);
     assert_eq!(lines.last().unwrap()["tail"], true);
@@ -76,7 +77,10 @@ fn logging_lost_what_happened_between_entries() {
         assert_eq!(number(line, "charts/episodes"), Some(episodes));
         let weighted = |m: &Metrics| Some(m.get("charts/episodic_return")? * m.get("charts/episodes")?);
         let expected = part.iter().filter_map(weighted).sum::<f64>() / episodes;
-        assert!((number(line, "charts/episodic_return").unwrap() - expected).abs() < 1e-9, "every episode weighs as much");
+        assert!(
+            (number(line, "charts/episodic_return").unwrap() - expected).abs() < 1e-9,
+            "every episode weighs as much"
+        );
         let loss = part.iter().filter_map(|m| m.get("losses/value_loss")).sum::<f64>() / part.len() as f64;
         assert!((number(line, "losses/value_loss").unwrap() - loss).abs() < 1e-9 * loss.abs().max(1.0));
         assert_eq!(number(line, "charts/learning_rate"), part.last().unwrap().get("charts/learning_rate"));
@@ -159,7 +163,10 @@ fn a_schedule_ended_long_before_or_after_its_run() {
     for updates in [4, 10] {
         let text = TEXT.replace("updates = 10", &format!("updates = {updates}"));
         let path = directory.path().join(updates.to_string());
-        assert_close(&rates(&train(&mut Run::start(&config(&text), &path, "").unwrap(), u64::MAX)), &line(updates, 0..updates));
+        assert_close(
+            &rates(&train(&mut Run::start(&config(&text), &path, "").unwrap(), u64::MAX)),
+            &line(updates, 0..updates),
+        );
     }
     // More updates on resume: from there on as in a run of that length.
     let (mut run, _) = Run::resume(&directory.path().join("4"), |config| config.training_mut().updates = 8).unwrap();
@@ -202,7 +209,8 @@ impl Collective for Twins {
 
 #[test]
 fn several_ranks_reached_the_end_of_a_schedule_sooner() {
-    let RunConfig::Agent(config) = config(&TEXT.replace("name = 'ppo', epochs = 2, minibatch_size = 11", "name = 'a2c'"))
+    let RunConfig::Agent(config) =
+        config(&TEXT.replace("name = 'ppo', epochs = 2, minibatch_size = 11", "name = 'a2c'"))
     else {
         panic!("an agent's")
     };

@@ -67,10 +67,9 @@ impl AlgorithmConfig {
     pub(crate) fn schedules(&self) -> Vec<(&'static str, Schedule)> {
         match self {
             Self::A2c(config) => vec![("algorithm.entropy_coefficient", config.entropy_coefficient)],
-            Self::Ppo(config) => vec![
-                ("algorithm.clip", config.clip),
-                ("algorithm.entropy_coefficient", config.entropy_coefficient),
-            ],
+            Self::Ppo(config) => {
+                vec![("algorithm.clip", config.clip), ("algorithm.entropy_coefficient", config.entropy_coefficient)]
+            }
         }
     }
 

@@ -40,7 +40,8 @@ mod tests {
 
     #[test]
     fn updates_of_format_2_get_the_episodes_that_the_run_had_on_average() {
-        let old = br#"{"update": 10, "env_steps": 100, "episodes": 35, "recent_returns": [1.5, 2.0], "best_return": 2.0}"#;
+        let old =
+            br#"{"update": 10, "env_steps": 100, "episodes": 35, "recent_returns": [1.5, 2.0], "best_return": 2.0}"#;
         let progress = progress(old).unwrap();
         assert_eq!(progress.recent.iter().map(|e| (e.episodes, e.returns)).collect::<Vec<_>>(), [(3, 4.5), (3, 6.0)]);
         assert_eq!(progress.recent_return(), Some(1.75));

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::manifest::Manifest;
-use super::{migrate, shard_name};
 use super::tensors::TensorReader;
+use super::{migrate, shard_name};
 use crate::config::RunConfig;
 use crate::logging::LogState;
 use crate::optimizer::{Adam, FlatLayout};

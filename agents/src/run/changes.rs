@@ -86,7 +86,8 @@ fn reason(key: &str) -> Option<&'static str> {
 /// # Errors
 /// [`Error::Config`] where a value has no TOML form.
 pub fn between(old: &RunConfig, new: &RunConfig) -> Result<Vec<Change>> {
-    let (old, new): (BTreeMap<_, _>, BTreeMap<_, _>) = (old.keys()?.into_iter().collect(), new.keys()?.into_iter().collect());
+    let (old, new): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        (old.keys()?.into_iter().collect(), new.keys()?.into_iter().collect());
     let mut keys: Vec<&String> = old.keys().chain(new.keys()).collect();
     keys.sort_unstable();
     keys.dedup();
@@ -126,7 +127,8 @@ pub(super) fn unlike_evaluations(changes: &[Change]) -> bool {
 /// [`Error::RunDirectory`] where the record is damaged, [`Error::Config`] where its configuration is not sound.
 pub(super) fn recorded(directory: &Path, update: u64) -> Result<Option<RunConfig>> {
     let path = directory.join(CHANGES);
-    let damaged = |problem: String| Error::RunDirectory { path: path.clone(), problem: format!("is damaged: {problem}") };
+    let damaged =
+        |problem: String| Error::RunDirectory { path: path.clone(), problem: format!("is damaged: {problem}") };
     let mut last = None;
     for line in read(&path)?.lines() {
         let record: Record = serde_json::from_str(line).map_err(|error| damaged(error.to_string()))?;
@@ -201,7 +203,9 @@ mod tests {
 
     #[test]
     fn keys_may_change_or_not_by_the_longest_prefix() {
-        for free in ["optimizer.learning_rate.initial", "training.updates", "log.every", "rollout.steps", "policy.kernel"] {
+        for free in
+            ["optimizer.learning_rate.initial", "training.updates", "log.every", "rollout.steps", "policy.kernel"]
+        {
             assert_eq!(reason(free), None, "{free}");
         }
         for fixed in ["seed", "env.size", "policy.cell.kind", "policy.hidden", "algorithm.kl_penalty.coefficient"] {

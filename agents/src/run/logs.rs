@@ -4,12 +4,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use crate::Result;
 use crate::config::RunConfig;
 use crate::logging::jsonl::Entry;
 use crate::logging::{EventLog, LogState, MetricsLog};
 use crate::metrics::{Metrics, Over};
 use crate::training::Training;
-use crate::Result;
 
 /// A run's logs. Only the first rank writes them.
 pub(super) struct Logs {

@@ -143,11 +143,7 @@ impl Context<'_> {
 
 /// An error for a loss that is not finite.
 pub(super) fn not_finite(update: u64) -> Error {
-    Error::NotFinite {
-        what: "the training loss".into(),
-        update,
-        remedy: LOWER_RATE.into(),
-    }
+    Error::NotFinite { what: "the training loss".into(), update, remedy: LOWER_RATE.into() }
 }
 
 #[cfg(test)]

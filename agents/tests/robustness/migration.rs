@@ -38,9 +38,11 @@ fn a_run_of_format_2_goes_on() {
     let mut config = small::config();
     config.training_mut().updates = 4;
     let mut run = Run::start(&config, &path, "").unwrap();
-    run.train(|training, _| {
-        if training.progress().update == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })
+    run.train(
+        |training, _| {
+            if training.progress().update == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        },
+    )
     .unwrap();
     drop(run);
     let old = path.join("checkpoints/update-00000002");

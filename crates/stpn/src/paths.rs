@@ -8,8 +8,11 @@ use toml::{Table, Value};
 
 use crate::exit::UsageError;
 
+/// Tells whether a key's value is a path.
+type IsPath = fn(&str) -> bool;
+
 /// The keys of `env` that hold paths, and when.
-const PATHS: [(&str, fn(&str) -> bool); 2] = [("xml_file", |_| true), ("game", |game| game.ends_with(".bin"))];
+const PATHS: [(&str, IsPath); 2] = [("xml_file", |_| true), ("game", |game| game.ends_with(".bin"))];
 
 /// Makes the paths in a configuration absolute: those from `~` by the home directory, others from `folder`.
 pub fn make_absolute(table: &mut Table, folder: &Path) -> Result<()> {

@@ -11,13 +11,13 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use stpn_core::cells::CellName;
 
+use crate::cell;
 use crate::cli::{Paper, ReproduceArguments};
 use crate::comparison::children::children;
 use crate::comparison::generalization::GENERALIZATION_TABLE;
 use crate::comparison::jobs::{self, Jobs};
 use crate::comparison::plan::Request;
 use crate::comparison::{Comparison, GeneralizationCurves, Plan};
-use crate::cell;
 use crate::exit::UsageError;
 use crate::machine::Provenance;
 use crate::presets::{self, PRESETS};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use stpn_agents::collective::{Collective, agree};
 use stpn_agents::config::RolloutConfig;
 use stpn_agents::lock::LOCK;
