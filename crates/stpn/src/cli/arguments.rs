@@ -242,12 +242,13 @@ pub struct PlayArguments {
 
 /// Arguments of `stpn report`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Runs in one environment are drawn together; those that differ in nothing but the seed are averaged, and others
-are lines of their own, named by what differs. A run without a checkpoint that can be used is drawn from its metrics.
+#[command(after_help = "Runs in one environment are drawn together; those that differ in nothing but the seed are \
+averaged, others are lines of their own, named by what differs. A run without a checkpoint that can be used is drawn \
+from its metrics.
+
+Examples:
   stpn report runs/maze-small-*
-  stpn report runs/maze-small-stpn-seed1 --out maze.html --plots figures"
-)]
+  stpn report runs/maze-small-stpn-seed1 --out maze.html --plots figures")]
 pub struct ReportArguments {
     /// Directories of runs.
     #[arg(value_name = "RUN", required = true)]
