@@ -27,12 +27,12 @@ pub fn run(arguments: &TrainArguments) -> Result<ExitCode> {
     let config = configure(arguments)?;
     let ranks = ranks::join()?;
     let stop = shutdown::stop_training(&arguments.ending, ranks.as_ref())?;
+    let pool = threads::pool_on_ranks(config.training().threads, ranks.as_ref())?;
     let directory = match &arguments.run_dir {
         Some(directory) => directory.clone(),
         None => default_directory(&arguments.experiment, &config, ranks.as_ref())?,
     };
-    let threads = config.training().threads;
-    let result = threads::pool_on_ranks(threads, ranks.as_ref())?.install(|| {
+    let result = pool.install(|| {
         // As the first rank sees it: it may begin a run while another looks.
         if arguments.or_resume && ranks.gather_bytes(&[u8::from(holds_run(&directory))])[0] == [1] {
             let change = refuse_unlike(&config, &directory)?;
