@@ -72,8 +72,8 @@ pub(crate) fn check_sizes(sizes: &[(&str, usize)]) -> Result<()> {
     }
 }
 
-/// Refuses a network of more units than there is memory for. `extents` makes one of so many and returns its parameters and
-/// the scalars of its recurrent state.
+/// Refuses a network of more units than there is memory for. `extents` makes one of so many and returns its parameters
+/// and the scalars of its recurrent state.
 ///
 /// # Errors
 /// [`Error::Config`], and where a small network of the kind cannot be made.

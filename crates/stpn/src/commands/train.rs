@@ -137,7 +137,7 @@ fn refuse_unlike(config: &RunConfig, directory: &Path) -> Result<impl FnOnce(&mu
         return Ok(change);
     }
     let problem = format!(
-        "holds a run with other settings ({}): resume that one with `stpn resume`, or start this one in another directory",
+        "holds a run with other settings ({}): resume that one with `stpn resume`, or start this one elsewhere",
         differing.join(", ")
     );
     Err(Error::RunDirectory { path: directory.to_path_buf(), problem }.into())
