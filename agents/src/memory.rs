@@ -47,10 +47,8 @@ impl Need {
         match largest {
             Some((key, most)) if total > machine => {
                 let [total, most, machine] = [total, *most, machine].map(gibibytes);
-                let problem = format!(
-                    "needs at least {most} of memory ({total} with everything else), where this process may have {machine}: \
-                     lower it"
-                );
+                let rest = if total == most { String::new() } else { format!(" ({total} with everything else)") };
+                let problem = format!("needs at least {most} of memory{rest}, where this process may have {machine}");
                 Err(Error::config(*key, problem))
             }
             _ => Ok(()),
@@ -74,8 +72,8 @@ pub(crate) fn check_sizes(sizes: &[(&str, usize)]) -> Result<()> {
     }
 }
 
-/// Refuses a network of more units than there is memory for. `extents` makes one of so many and returns its parameters and
-/// the scalars of its recurrent state.
+/// Refuses a network of more units than there is memory for. `extents` makes one of so many and returns its parameters
+/// and the scalars of its recurrent state.
 ///
 /// # Errors
 /// [`Error::Config`], and where a small network of the kind cannot be made.

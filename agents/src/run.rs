@@ -319,7 +319,8 @@ impl Run {
     }
 
     /// Trains until nothing is left to do or `observe`, called after each update, breaks, or a [`Stop`] asks to. In any
-    /// case the last state is checkpointed; of an update that is given up the one before it, to which training goes back.
+    /// case the last state is checkpointed; of an update that is given up the one before it, to which training goes
+    /// back.
     ///
     /// # Errors
     /// Fails where an environment does, numbers stop being finite or files cannot be written; the state before the

@@ -73,8 +73,8 @@ impl Ears {
     }
 }
 
-/// Calls `react` from a thread of its own with every request to end from now on, repetitions left out. `with_parent`: the
-/// end of stdin is one, since it means that the process which wanted this one's work is gone.
+/// Calls `react` from a thread of its own with every request to end from now on, repetitions left out. `with_parent`:
+/// the end of stdin is one, since it means that the process which wanted this one's work is gone.
 ///
 /// # Errors
 /// Fails where signals cannot be caught.

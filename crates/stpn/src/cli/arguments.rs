@@ -108,7 +108,8 @@ pub struct TrainArguments {
     /// `auto` (fused kernels where there are any) or `composed` (candle operations, slow, for comparison).
     #[arg(long, value_name = "KERNEL")]
     pub kernel: Option<String>,
-    /// Where the run is written; must not hold one yet, unless --or-resume is given [default: a new folder below `runs`].
+    /// Where the run is written; must not hold one yet, unless --or-resume is given [default: a new folder below
+    /// `runs`].
     #[arg(long, value_name = "DIR")]
     pub run_dir: Option<PathBuf>,
     /// Resume the run in --run-dir where there is one, to the length asked for, and start it otherwise: what a batch

@@ -31,12 +31,12 @@ pub fn run(arguments: &TrainArguments) -> Result<ExitCode> {
 fn run_on(arguments: &TrainArguments, ranks: &Arc<dyn Collective>) -> Result<ExitCode> {
     let config = configure(arguments, ranks.size())?;
     let stop = shutdown::stop_training(&arguments.ending, ranks.as_ref())?;
+    let pool = threads::pool_on_ranks(config.training().threads, ranks.as_ref())?;
     let directory = match &arguments.run_dir {
         Some(directory) => directory.clone(),
         None => default_directory(&arguments.experiment, &config, ranks.as_ref())?,
     };
-    let threads = config.training().threads;
-    let result = threads::pool_on_ranks(threads, ranks.as_ref())?.install(|| {
+    let result = pool.install(|| {
         // As the first rank sees it: it may begin a run while another looks.
         if arguments.or_resume && ranks.gather_bytes(&[u8::from(holds_run(&directory))])[0] == [1] {
             let change = refuse_unlike(&config, &directory)?;
@@ -146,7 +146,7 @@ fn refuse_unlike(config: &RunConfig, directory: &Path) -> Result<impl FnOnce(&mu
         return Ok(change);
     }
     let problem = format!(
-        "holds a run with other settings ({}): resume that one with `stpn resume`, or start this one in another directory",
+        "holds a run with other settings ({}): resume that one with `stpn resume`, or start this one elsewhere",
         differing.join(", ")
     );
     Err(Error::RunDirectory { path: directory.to_path_buf(), problem }.into())
