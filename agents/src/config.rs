@@ -191,8 +191,8 @@ impl Default for CheckpointConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
-    /// Updates between entries of `metrics.jsonl` and TensorBoard: each is of all updates since the last one, with every
-    /// episode of the same weight. Evaluations are written when they are made.
+    /// Updates between entries of `metrics.jsonl` and TensorBoard: each is of all updates since the last one, with
+    /// every episode of the same weight. Evaluations are written when they are made.
     pub every: u64,
     /// Updates between histograms of parameters and fast weights.
     pub histograms_every: u64,

@@ -51,7 +51,8 @@ pub enum Error {
 
     /// A checkpoint of a format version that this stpn does not read.
     #[error(
-        "checkpoint {path}: has format {found}{}; this stpn reads formats {oldest} to {newest}: use the stpn that wrote it",
+        "checkpoint {path}: has format {found}{}; this stpn reads formats {oldest} to {newest}: use the stpn that wrote \
+         it",
         written_by(.stpn)
     )]
     Format {

@@ -120,7 +120,8 @@ impl Run {
     /// number of updates: [`Run::changes`] tells what it did.
     ///
     /// # Errors
-    /// [`Error::Config`] where it alters what a run cannot change, [`Error::Checkpoint`] where there are checkpoints and none can be used, [`Error::RunDirectory`] where another
+    /// [`Error::Config`] where it alters what a run cannot change, [`Error::Checkpoint`] where there are
+    /// checkpoints and none can be used, [`Error::RunDirectory`] where another
     /// process has the run or there is none.
     pub fn resume(directory: &Path, change: impl FnOnce(&mut RunConfig)) -> Result<(Self, Vec<Error>)> {
         Self::resume_on_ranks(directory, change, &(Arc::new(Local) as _))

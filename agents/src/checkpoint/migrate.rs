@@ -9,8 +9,8 @@ use crate::config::RunConfig;
 use crate::trainer::Progress;
 use crate::{Result, keys, unused};
 
-/// The progress of a checkpoint of format 2. How many episodes ended in an update is not known: each of the last updates
-/// is given as many as the run had on average.
+/// The progress of a checkpoint of format 2. How many episodes ended in an update is not known: each of the last
+/// updates is given as many as the run had on average.
 pub fn progress(contents: &[u8]) -> serde_json::Result<Progress> {
     let mut progress: Value = serde_json::from_slice(contents)?;
     let count = |key: &str| progress.get(key).and_then(Value::as_u64).unwrap_or(0);

@@ -2,9 +2,9 @@
 //!
 //! `checkpoints/update-00000100/` holds `manifest.json` (format version, sizes and SHA-256 of every other file),
 //! `config.toml`, `progress.json`, `parameters.safetensors`, `optimizer.safetensors`, `log.json` (what the logs carry
-//! on) and `workers-00000.safetensors` (environments, random streams, recurrent states; one such file for every rank that
-//! trained together). It is written aside, synced and renamed; the pointer files `latest` and `best` move last. An
-//! exported agent has no optimiser, no log and no workers.
+//! on) and `workers-00000.safetensors` (environments, random streams, recurrent states; one such file for every rank
+//! that trained together). It is written aside, synced and renamed; the pointer files `latest` and `best` move last.
+//! An exported agent has no optimiser, no log and no workers.
 
 pub mod export;
 pub mod manifest;

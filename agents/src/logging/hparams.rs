@@ -1,8 +1,8 @@
 //! What TensorBoard's page of hyperparameters reads: a run's settings where it starts, and that it has ended.
 //!
-//! Both are bytes of the plugin's own messages (`tensorboard/plugins/hparams/plugin_data.proto`), for which there are no
-//! Rust types. There is no list of all settings and metrics of an experiment: without one TensorBoard gathers it from the
-//! runs that it shows, whatever these are.
+//! Both are bytes of the plugin's own messages (`tensorboard/plugins/hparams/plugin_data.proto`), for which there are
+//! no Rust types. There is no list of all settings and metrics of an experiment: without one TensorBoard gathers it
+//! from the runs that it shows, whatever these are.
 
 use protobuf::{CodedOutputStream, ProtobufResult};
 use tensorboard_proto::summary::{Summary_Value, SummaryMetadata, SummaryMetadata_PluginData};

@@ -1,7 +1,7 @@
 //! Changes of a run's configuration on resuming: which there are, which can be made, and their record.
 //!
-//! `changes.jsonl` has a line for every resumption that changed something. The last line of a checkpoint's update or later
-//! tells with what the run goes on from there: a run that is killed before its next checkpoint loses no change.
+//! `changes.jsonl` has a line for every resumption that changed something. The last line of a checkpoint's update or
+//! later tells with what the run goes on from there: a run that is killed before its next checkpoint loses no change.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -161,8 +161,8 @@ fn read(path: &Path) -> Result<String> {
     }
 }
 
-/// Reports a `config.toml` that is not the configuration with which the run goes on, and keeps it aside: it is no way to
-/// change a run, but somebody's work.
+/// Reports a `config.toml` that is not the configuration with which the run goes on, and keeps it aside: it is no way
+/// to change a run, but somebody's work.
 ///
 /// # Errors
 /// [`Error::Io`] where it cannot be kept.

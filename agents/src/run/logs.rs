@@ -32,8 +32,8 @@ struct Files {
 }
 
 impl Logs {
-    /// Logs in `directory` that go on from `state` after an update and, in TensorBoard, a `step`; from the beginning where
-    /// `None`. Without files where this rank does not write.
+    /// Logs in `directory` that go on from `state` after an update and, in TensorBoard, a `step`; from the beginning
+    /// where `None`. Without files where this rank does not write.
     pub fn open(directory: &Path, state: LogState, update: u64, step: Option<u64>, writes: bool) -> Result<Self> {
         let open = || -> Result<Files> {
             let metrics = MetricsLog::open(&directory.join("metrics.jsonl"), update)?;

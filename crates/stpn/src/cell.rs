@@ -13,8 +13,8 @@ pub fn parse(name: &str) -> Result<CellName> {
     name.parse().map_err(|error: stpn_core::Error| UsageError(format!("--cell {name}: {error}")).into())
 }
 
-/// Makes `name` the cell of an experiment: in the version of a preset; in that of a file with its own options, where its
-/// cell is of the same kind. Returns the file's options that are dropped since the kind is another one.
+/// Makes `name` the cell of an experiment: in the version of a preset; in that of a file with its own options, where
+/// its cell is of the same kind. Returns the file's options that are dropped since the kind is another one.
 pub fn replace(table: &mut Table, name: CellName, preset: Option<&Preset>) -> Result<Vec<String>> {
     let config = preset.map_or_else(|| name.config(), |preset| preset.cell(name));
     let named = Table::try_from(config).context("the cell's options")?;

@@ -159,8 +159,8 @@ pub struct ResumeArguments {
     /// not depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Changes one key from here on: rates, coefficients, lengths, evaluation, checkpoints, logging. What the checkpoint
-    /// was made with (environment, network, seed, …) stays.
+    /// Changes one key from here on: rates, coefficients, lengths, evaluation, checkpoints, logging. What the
+    /// checkpoint was made with (environment, network, seed, …) stays.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub overrides: Vec<String>,
 }

@@ -191,8 +191,8 @@ fn results(experiment: &Experiment<'_>) -> Result<Section> {
     Ok(Section::Table {
         title: "Results".into(),
         caption: format!(
-            "Means over the last {FINAL} logged values and over seeds {METHOD}. Where seeds have come unequally far, all \
-             are taken where the last one is."
+            "Means over the last {FINAL} updates (of returns: over their episodes) and over seeds {METHOD}. Where \
+             seeds have come unequally far, all are taken where the last one is."
         ),
         header,
         rows,

@@ -276,6 +276,8 @@ fn trial(arguments: &[String], threads: usize) -> Result<f64> {
         let mut command = Command::new(program);
         command.args(without_updates(arguments)).arg("--run-dir").arg(&directory);
         command.args(["--updates", &TRIAL_UPDATES.to_string(), "--threads", &threads.to_string(), "--with-parent"]);
+        // Every update, whatever the experiment says: the first and the last are looked at.
+        command.args(["--set", "log.every=1"]);
         let output = children()?.output(&mut command)?;
         if !output.status.success() {
             bail!("the trial failed: {}", String::from_utf8_lossy(&output.stderr).trim());

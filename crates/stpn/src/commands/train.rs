@@ -152,7 +152,8 @@ fn refuse_unlike(config: &RunConfig, directory: &Path) -> Result<impl FnOnce(&mu
     Err(Error::RunDirectory { path: directory.to_path_buf(), problem }.into())
 }
 
-/// The resolved configuration of a run on so many ranks: preset or file, then `--cell`, then `--set`, then the other flags.
+/// The resolved configuration of a run on so many ranks: preset or file, then `--cell`, then `--set`, then the other
+/// flags.
 pub fn configure(arguments: &TrainArguments, ranks: usize) -> Result<RunConfig> {
     let (mut table, preset) = presets::load(&arguments.experiment)?;
     if let Some(game) = &arguments.game {

@@ -93,9 +93,9 @@ pub fn energy(experiment: &Experiment<'_>) -> Result<Option<Figure>> {
         id: format!("{}-energy", experiment.id),
         title: format!("Energy against performance: {}", experiment.title),
         caption: format!(
-            "Means over the last {FINAL} updates (of returns: over their episodes) and over seeds, with their 95 % intervals. Energy is Σ|G|z² as in \
-             the paper, the mean of a unit at a step in agents, the sum over units of a symbol in supervised tasks. Up \
-             and to the left is better."
+            "Means over the last {FINAL} updates (of returns: over their episodes) and over seeds, with their 95 % \
+             intervals. Energy is Σ|G|z² as in the paper, the mean of a unit at a step in agents, the sum over units \
+             of a symbol in supervised tasks. Up and to the left is better."
         ),
         series: dots.into_iter().map(|dot| dot.name).collect(),
         svg: chart.svg()?,

@@ -189,8 +189,8 @@ impl RunData {
         if self.is_supervised() { "update" } else { "env_steps" }
     }
 
-    /// Mean of a metric over the last `updates` updates up to the place `end` on the x-axis: over their episodes, where it
-    /// is one of episodes. Where none of them has it, its last value.
+    /// Mean of a metric over the last `updates` updates up to the place `end` on the x-axis: over their episodes,
+    /// where it is one of episodes. Where none of them has it, its last value.
     pub fn last(&self, key: &str, updates: u64, end: f64) -> Option<f64> {
         let number = |line: &Map<String, Value>, key: &str| line.get(key).and_then(Value::as_f64);
         let before_end = |line: &&Map<String, Value>| number(line, self.x_key()).is_some_and(|x| x <= end);
@@ -219,4 +219,31 @@ fn read_lines(path: &Path) -> Result<Vec<Map<String, Value>>> {
         .enumerate()
         .map(|(i, line)| serde_json::from_str(line).with_context(|| format!("{} line {}", path.display(), i + 1)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_fifty_updates_were_fifty_logged_values() {
+        let config = "[env]\nname = 'cartpole'\n[policy]\nhidden = 5\n[policy.cell]\nkind = 'rnn'";
+        // Ten updates an entry; of the last entries one has a single episode.
+        let line = |entry: u64| {
+            let (update, episodes) = (10 * entry, if entry == 20 { 1 } else { 9 });
+            let (mean, loss) = (if entry == 20 { 100.0 } else { entry as f64 }, entry as f64);
+            let line = serde_json::json!({
+                "update": update, "updates": 10, "env_steps": 100 * update, "charts/episodes": episodes,
+                "charts/episodic_return": mean, "losses/total_loss": loss,
+            });
+            line.as_object().unwrap().clone()
+        };
+        let lines = (1..=20).map(line).collect();
+        let run = RunData::of_metrics("run", config.parse().unwrap(), lines).unwrap();
+        let expected = (9.0 * (16.0 + 17.0 + 18.0 + 19.0) + 100.0) / 37.0;
+        assert!((run.last("charts/episodic_return", 50, f64::INFINITY).unwrap() - expected).abs() < 1e-9);
+        assert_eq!(run.last("losses/total_loss", 50, f64::INFINITY), Some(18.0));
+        assert_eq!(run.last("losses/total_loss", 50, 10_000.0), Some(8.0), "up to a place");
+        assert_eq!(run.last("charts/energy", 50, f64::INFINITY), None);
+    }
 }
