@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Dtype, Error, Result, Space};
+use crate::{Dtype, Error, Result, Screen, Space};
 
 /// An action, borrowed from the caller.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -224,6 +224,11 @@ pub trait Env: Send {
     fn render(&self) -> Option<String> {
         None
     }
+
+    /// What a person would see of the present state, where the environment has a screen: whatever its observations are.
+    fn screen(&self) -> Option<Screen> {
+        None
+    }
 }
 
 /// A boxed environment is one itself, so that wrappers take either.
@@ -266,5 +271,9 @@ impl<E: Env + ?Sized> Env for Box<E> {
 
     fn render(&self) -> Option<String> {
         (**self).render()
+    }
+
+    fn screen(&self) -> Option<Screen> {
+        (**self).screen()
     }
 }

@@ -15,7 +15,7 @@ use super::data::{Answers, Sequences};
 use super::evaluation::Scores;
 use super::loss::Loss;
 use super::network::Network;
-use crate::learner::{Gradient, Learner};
+use crate::learner::{Gradient, LOWER_RATE, Learner};
 use crate::{Error, Result};
 
 /// Sequences of a block for a fused kernel.
@@ -146,7 +146,7 @@ pub(super) fn not_finite(update: u64) -> Error {
     Error::NotFinite {
         what: "the training loss".into(),
         update,
-        remedy: "lower optimizer.learning_rate or optimizer.max_grad_norm and resume from the checkpoint".into(),
+        remedy: LOWER_RATE.into(),
     }
 }
 

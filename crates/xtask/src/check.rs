@@ -60,12 +60,32 @@ fn cargo(arguments: &[&str]) -> Result<()> {
     execute(Command::new("cargo").args(arguments))
 }
 
+/// The examples of the library; one of them is a program of its own with the whole command line.
+fn examples() -> Result<()> {
+    let example = |name: &str| Command::new(root().join("target/debug/examples").join(name));
+    execute(&mut example("agent"))?;
+    execute(&mut example("plastic_layer"))?;
+    let runs = root().join("target/check-runs");
+    if runs.exists() {
+        std::fs::remove_dir_all(&runs)?;
+    }
+    let commands: [&[&str]; 6] = [
+        &["train", "echo", "--updates", "300", "--run-dir", "target/check-runs/echo"],
+        &["resume", "target/check-runs/echo", "--updates", "600"],
+        &["eval", "target/check-runs/echo"],
+        &["play", "target/check-runs/echo"],
+        &["report", "target/check-runs/echo", "--out", "target/check-runs/echo.html"],
+        &["check-env", "echo"],
+    ];
+    commands.iter().try_for_each(|arguments| execute(example("own_environment").args(*arguments)))
+}
+
 /// The programs that the tests have built, and Python programs that read what a run writes: a checkpoint by the lines of
 /// its documentation and by an example in numpy, the logs by the real TensorBoard and on its web page, and the report in a browser.
 fn programs(python: &Path) -> Result<()> {
     // The binary with everything inside finds its files.
     execute(Command::new(root().join("target/debug/stpn")).arg("doctor"))?;
-    execute(&mut Command::new(root().join("target/debug/examples/own_environment")))?;
+    examples()?;
     if !(Path::new("/usr/bin/chromium").exists() && Path::new("/usr/bin/chromedriver").exists()) {
         install_debian(&["chromium", "chromium-driver"])?;
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Dtype, Env, Error, ObservationMut, Result, Space, Step, state};
+use crate::{Action, Dtype, Env, Error, ObservationMut, Result, Screen, Space, Step, state};
 
 /// Shows the last n observations, oldest first, joined along the first axis: `[1, 84, 84]` becomes `[n, 84, 84]`.
 /// At the start of an episode all n are the first observation.
@@ -169,5 +169,9 @@ impl<E: Env> Env for FrameStack<E> {
 
     fn render(&self) -> Option<String> {
         self.env.render()
+    }
+
+    fn screen(&self) -> Option<Screen> {
+        self.env.screen()
     }
 }

@@ -1,6 +1,6 @@
 //! Observations with elements left out.
 
-use crate::{Action, Dtype, Env, Error, ObservationMut, Result, Space, Step};
+use crate::{Action, Dtype, Env, Error, ObservationMut, Result, Screen, Space, Step};
 
 /// Shows only some elements of a float observation: what is hidden has to be remembered or inferred.
 #[derive(Debug)]
@@ -83,5 +83,9 @@ impl<E: Env> Env for Mask<E> {
 
     fn render(&self) -> Option<String> {
         self.env.render()
+    }
+
+    fn screen(&self) -> Option<Screen> {
+        self.env.screen()
     }
 }

@@ -1,6 +1,6 @@
 //! Return and length of whole episodes.
 
-use crate::{Action, Env, Episode, ObservationMut, Result, Space, Step, state};
+use crate::{Action, Env, Episode, ObservationMut, Result, Screen, Space, Step, state};
 
 /// Adds up rewards and steps as the environment inside gives them, and sets [`Step::episode`] where an episode ends.
 ///
@@ -80,5 +80,9 @@ impl<E: Env> Env for RecordEpisodeStatistics<E> {
 
     fn render(&self) -> Option<String> {
         self.env.render()
+    }
+
+    fn screen(&self) -> Option<Screen> {
+        self.env.screen()
     }
 }

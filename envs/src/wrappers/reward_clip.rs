@@ -1,6 +1,6 @@
 //! Rewards brought into a range.
 
-use crate::{Action, Env, Error, ObservationMut, Result, Space, Step};
+use crate::{Action, Env, Error, ObservationMut, Result, Screen, Space, Step};
 
 /// Clips rewards, for learning only: put [`super::RecordEpisodeStatistics`] inside to report the raw ones.
 #[derive(Debug)]
@@ -81,5 +81,9 @@ impl<E: Env> Env for RewardClip<E> {
 
     fn render(&self) -> Option<String> {
         self.env.render()
+    }
+
+    fn screen(&self) -> Option<Screen> {
+        self.env.screen()
     }
 }

@@ -1,6 +1,6 @@
 //! A limit on the steps of an episode.
 
-use crate::{Action, Env, Error, ObservationMut, Result, Space, Step, state};
+use crate::{Action, Env, Error, ObservationMut, Result, Screen, Space, Step, state};
 
 /// Truncates every episode after a number of steps, as `gymnasium.wrappers.TimeLimit` does.
 ///
@@ -90,5 +90,9 @@ impl<E: Env> Env for TimeLimit<E> {
 
     fn render(&self) -> Option<String> {
         self.env.render()
+    }
+
+    fn screen(&self) -> Option<Screen> {
+        self.env.screen()
     }
 }
