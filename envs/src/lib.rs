@@ -90,15 +90,19 @@ pub mod classic;
 pub mod custom;
 pub mod env;
 pub mod error;
-#[cfg(feature = "gymnasium-rs")]
+#[cfg(unix)]
 pub mod gymnasium;
+#[cfg(feature = "gymnasium-rs")]
+pub mod gymnasium_rs;
 pub mod maze;
 #[cfg(feature = "mujoco")]
 pub mod mujoco;
 pub mod native;
 mod panic;
+mod picture;
 pub mod pixels;
 pub mod registry;
+mod sample;
 pub mod space;
 pub mod state;
 pub mod throughput;
@@ -107,6 +111,8 @@ pub mod wrappers;
 
 pub use env::{Action, Env, Episode, ObservationMut, Step};
 pub use error::{Error, Result};
+pub use picture::Picture;
 pub use registry::EnvConfig;
+pub use sample::Sample;
 pub use space::{Dtype, Space};
 pub use vector::{EnvGroup, Transition, VectorEnv};

@@ -38,6 +38,8 @@ pub enum Scene {
     MountainCar,
     /// From the observation (cos θ₁, sin θ₁, cos θ₂, sin θ₂, velocities): two links.
     Acrobot,
+    /// What the environment draws of itself.
+    Drawn,
     /// The observation itself: the newest of its gray pictures `[C, H, W]`.
     Pixels {
         /// Rows H.
@@ -57,6 +59,8 @@ impl Scene {
             EnvConfig::Pendulum(_) => Some(Self::Pendulum),
             EnvConfig::MountainCar(_) | EnvConfig::MountainCarContinuous(_) => Some(Self::MountainCar),
             EnvConfig::Acrobot(_) => Some(Self::Acrobot),
+            #[cfg(unix)]
+            EnvConfig::Gymnasium(_) => Some(Self::Drawn),
             _ => match (observations.dtype(), observations.shape()) {
                 (Dtype::U8, &[_, height, width]) => Some(Self::Pixels { height, width }),
                 _ => None,
@@ -70,6 +74,11 @@ impl Scene {
             ObservationRef::U8(pixels) => (&[], pixels),
         };
         match *self {
+            Self::Drawn => moment.env.picture().and_then(std::result::Result::ok).map(|drawn| Picture {
+                width: drawn.width as u16,
+                height: drawn.height as u16,
+                rgb: drawn.rgb,
+            }),
             Self::Cells => moment.env.render().map(|text| cells(&text)),
             Self::CartPole { angle } => classic::cart_pole(observation[0], observation[angle]),
             Self::Pendulum => classic::pendulum(observation[0], observation[1]),

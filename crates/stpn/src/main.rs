@@ -32,6 +32,7 @@ fn main() -> ExitCode {
         .with_target(false)
         .without_time()
         .init();
+    environments_of_python(&cli);
     let result = match cli.command {
         cli::Command::Train(arguments) => commands::train::run(&arguments),
         cli::Command::Resume(arguments) => commands::resume::run(&arguments),
@@ -48,3 +49,21 @@ fn main() -> ExitCode {
     };
     result.unwrap_or_else(|error| exit::report(&error))
 }
+
+/// Which Python runs environments, and whether code that a configuration names may be run: what a command reads from a
+/// checkpoint may be a stranger's, what the user names or writes to train is the user's own.
+#[cfg(unix)]
+fn environments_of_python(cli: &cli::Cli) {
+    use stpn_envs::gymnasium::{trust_environment_code, use_python};
+
+    if let Some(python) = &cli.python {
+        use_python(python);
+    }
+    let own = matches!(cli.command, cli::Command::Train(_) | cli::Command::Compare(_) | cli::Command::CheckEnv(_));
+    if own || cli.trust_env_code {
+        trust_environment_code();
+    }
+}
+
+#[cfg(not(unix))]
+fn environments_of_python(_: &cli::Cli) {}

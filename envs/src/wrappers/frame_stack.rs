@@ -1,8 +1,10 @@
 //! The last few observations as one.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Dtype, Env, Error, ObservationMut, Result, Space, Step, state};
+use crate::{Action, Dtype, Env, Error, ObservationMut, Picture, Result, Space, Step, state};
 
 /// Shows the last n observations, oldest first, joined along the first axis: `[1, 84, 84]` becomes `[n, 84, 84]`.
 /// At the start of an episode all n are the first observation.
@@ -140,6 +142,18 @@ impl<E: Env> Env for FrameStack<E> {
         self.frames.push(self.frame);
         self.frames.write(self.frame, observation)?;
         Ok(step)
+    }
+
+    fn begin_step(&mut self, action: Action<'_>) -> Result<()> {
+        self.env.begin_step(action)
+    }
+
+    fn limit_calls(&mut self, limit: Option<Duration>) -> bool {
+        self.env.limit_calls(limit)
+    }
+
+    fn picture(&self) -> Option<Result<Picture>> {
+        self.env.picture()
     }
 
     fn save_state(&self, bytes: &mut Vec<u8>) -> Result<()> {

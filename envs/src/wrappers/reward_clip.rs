@@ -1,6 +1,8 @@
 //! Rewards brought into a range.
 
-use crate::{Action, Env, Error, ObservationMut, Result, Space, Step};
+use std::time::Duration;
+
+use crate::{Action, Env, Error, ObservationMut, Picture, Result, Space, Step};
 
 /// Clips rewards, for learning only: put [`super::RecordEpisodeStatistics`] inside to report the raw ones.
 #[derive(Debug)]
@@ -65,6 +67,18 @@ impl<E: Env> Env for RewardClip<E> {
             Clip::Range(low, high) => step.reward.clamp(low, high),
         };
         Ok(step)
+    }
+
+    fn begin_step(&mut self, action: Action<'_>) -> Result<()> {
+        self.env.begin_step(action)
+    }
+
+    fn limit_calls(&mut self, limit: Option<Duration>) -> bool {
+        self.env.limit_calls(limit)
+    }
+
+    fn picture(&self) -> Option<Result<Picture>> {
+        self.env.picture()
     }
 
     fn save_state(&self, bytes: &mut Vec<u8>) -> Result<()> {

@@ -22,7 +22,8 @@ pub fn run(arguments: &PlayArguments) -> Result<ExitCode> {
     let config = checkpoint.config.agent()?;
     let policy = super::eval::policy(config, &checkpoint)?;
     let subject = Subject { policy: &policy.prepare()?, normalization: &checkpoint.progress.normalization };
-    let mut env = config.env.make().map_err(stpn_agents::Error::from)?;
+    let env = config.env.drawing(arguments.gif.is_some());
+    let mut env = env.make().map_err(stpn_agents::Error::from)?;
     match &arguments.gif {
         Some(path) => {
             let film = film(arguments, &config.env, &subject, &mut env)?;
@@ -70,6 +71,7 @@ fn show(text: &str, terminal: bool, delay: u64) -> Result<()> {
 fn frame<E: Env>(moment: &Moment<'_, E>, total: f64, fast: Option<(f64, f64)>) -> String {
     let action = match moment.action {
         Action::Discrete(choice) => choice.to_string(),
+        Action::Choices(choices) => format!("{choices:?}"),
         Action::Continuous(values) => format!("{values:.3?}"),
     };
     let mut text = moment.env.render().unwrap_or_default();

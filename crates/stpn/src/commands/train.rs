@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
-use stpn_agents::RunConfig;
 use stpn_agents::collective::Collective;
 use stpn_agents::config::RolloutConfig;
 use stpn_agents::run::{Outcome, Run};
+use stpn_agents::{AgentConfig, RunConfig};
 use stpn_core::cells::CellName;
+use stpn_envs::EnvConfig;
 use toml::{Table, Value};
 
 use crate::cli::TrainArguments;
@@ -26,7 +27,7 @@ pub fn run(arguments: &TrainArguments) -> Result<ExitCode> {
     let ranks = ranks::join()?;
     let directory = match &arguments.run_dir {
         Some(directory) => directory.clone(),
-        None => default_directory(&arguments.experiment, &config, ranks.as_ref()),
+        None => default_directory(&arguments.named(), &config, ranks.as_ref()),
     };
     let command_line = std::env::args().collect::<Vec<_>>().join(" ");
     let result = super::thread_pool(config.training().threads)?.install(|| {
@@ -113,10 +114,22 @@ pub fn train(mut run: Run, ranks: &dyn Collective) -> Result<ExitCode> {
 pub fn configure(arguments: &TrainArguments) -> Result<RunConfig> {
     let (mut table, preset) = presets::load(&arguments.experiment)?;
     if let Some(game) = &arguments.game {
-        if arguments.experiment != "atari" {
-            return Err(UsageError(format!("`{game}`: only the preset `atari` takes a game")).into());
-        }
-        section(&mut table, "env").insert("game".into(), Value::String(game.clone()));
+        let key = match arguments.experiment.as_str() {
+            "atari" => "game",
+            "gym" => "id",
+            _ => {
+                let problem = "only the preset `atari` takes a game, and `gym` an environment";
+                return Err(UsageError(format!("`{game}`: {problem}")).into());
+            }
+        };
+        section(&mut table, "env").insert(key.into(), Value::String(game.clone()));
+    }
+    if let Some(json) = &arguments.env_kwargs {
+        let usage = |problem: &dyn std::fmt::Display| UsageError(format!("--env-kwargs {json}: {problem}"));
+        let kwargs: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(json).map_err(|error| usage(&error))?;
+        let kwargs = Value::try_from(kwargs).map_err(|error| usage(&error))?;
+        section(&mut table, "env").insert("kwargs".into(), kwargs);
     }
     let reference = table.clone();
     if let Some(name) = &arguments.algo {
@@ -140,6 +153,10 @@ pub fn configure(arguments: &TrainArguments) -> Result<RunConfig> {
         section(&mut table, "policy").insert("kernel".into(), Value::String(kernel.clone()));
     }
     let mut config = RunConfig::from_table(table)?;
+    #[cfg(unix)]
+    if let RunConfig::Agent(AgentConfig { env: EnvConfig::Gymnasium(env), .. }) = &mut config {
+        env.settle().map_err(stpn_agents::Error::from)?;
+    }
     if let Some(hidden) = arguments.hidden {
         config.policy_mut().hidden = hidden;
     } else if let (Some(name), false) = (cell, sets_hidden(arguments)) {
