@@ -73,7 +73,7 @@ def measure(options, task):
         threads += train(options, task, 1)[0]
     total = [line["time/rollout_seconds"] + line["time/learn_seconds"] for line in ranks]
     exchange = [line["time/exchange_seconds"] for line in ranks]
-    speed = [statistics.median(line["charts/env_steps_per_second"] for line in lines) for lines in (ranks, threads)]
+    speed = [statistics.median(line["charts/SPS"] for line in lines) for lines in (ranks, threads)]
     return {
         "parameters": count,
         "update": statistics.median(total),

@@ -14,6 +14,7 @@ import pathlib
 import platform
 import statistics
 import subprocess
+import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COLORS = ["#d1495b", "#00798c", "#edae49", "#30638e", "#6a994e", "#8d5a97"]
@@ -37,6 +38,23 @@ def train(preset, cell, seed, updates):
 
 def metrics(run):
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def settings(run):
+    """What makes a run another experiment, rather than another seed."""
+    config = tomllib.loads((run / "config.toml").read_text())
+    for section in ["seed", "checkpoint", "evaluation", "log"]:
+        config.pop(section, None)
+    config["training"].pop("threads", None)
+    return config
+
+
+def refuse_unlike(runs):
+    """Finished runs are kept: they may be of other settings or another length than asked for now."""
+    first = runs[0]
+    for run in runs[1:]:
+        if settings(run) != settings(first) or metrics(run)[-1]["update"] != metrics(first)[-1]["update"]:
+            raise SystemExit(f"{run} differs from {first} in more than the seed: remove one of them and run this again")
 
 
 def smoothed(values, window):
@@ -110,10 +128,12 @@ def main():
     commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout.strip()
     curves, rows, random_return = {}, [], None
     for cell in o.cells:
-        curves[cell], recents, evaluations, seconds = [], [], [], []
+        curves[cell], recents, evaluations, seconds, runs = [], [], [], [], []
         for seed in o.seeds:
             print(f"{o.preset} {cell} seed {seed} …", flush=True)
             run = train(o.preset, cell, seed, o.updates)
+            runs.append(run)
+            refuse_unlike(runs)
             lines = metrics(run)
             seconds.append(sum(line["time/rollout_seconds"] + line["time/learn_seconds"] for line in lines))
             returns = smoothed([line["charts/episodic_return"] for line in lines], 20)

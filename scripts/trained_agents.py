@@ -40,7 +40,7 @@ def row(name, episodes):
     where += f" {env['size']}×{env['size']}" if "size" in env else ""
     return [f"[{name}]({name})", f"{where}, {config['algorithm']['name'].upper()}", f"{kind}, {config['policy']['hidden']}",
             str(config["seed"]), f"{progress['env_steps']:,}", str(episodes), f"{result['mean_return']:.2f}",
-            f"{result['std_return']:.2f}", f"{chance['mean_return']:.2f}"]
+            "-" if result["std_return"] is None else f"{result['std_return']:.2f}", f"{chance['mean_return']:.2f}"]
 
 
 def main():

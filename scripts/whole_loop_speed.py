@@ -55,7 +55,7 @@ def ours(task, cell, updates, algorithm="ppo"):
             command += ["--set", f"{key}={value}"]
         subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
         lines = (run / "metrics.jsonl").read_text().splitlines()[SKIPPED:]
-        return statistics.median(json.loads(line)["charts/env_steps_per_second"] for line in lines)
+        return statistics.median(json.loads(line)["charts/SPS"] for line in lines)
 
 
 def theirs(task, kind, updates):

@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use stpn_envs::EnvConfig;
 use stpn_envs::registry::missing_feature;
 
 use crate::algorithms::AlgorithmConfig;
+use crate::memory::check_sizes;
 use crate::optimizer::AdamConfig;
 use crate::policy::PolicyConfig;
 use crate::rollout::NormalizationConfig;
 use crate::supervised::SupervisedConfig;
 use crate::trainer::Progress;
-use crate::{Error, Result};
+use crate::{Error, Result, keys, unused};
 
 /// Everything that determines a run's result, and how it is logged and saved.
 ///
@@ -96,7 +96,7 @@ pub struct RolloutConfig {
     #[serde(default)]
     pub env_failure: EnvFailure,
     /// With `env_failure = "replace"`: environments replaced over the whole run, beyond which it stops after all.
-    #[serde(default = "hundred")]
+    #[serde(default = "max_replacements")]
     pub max_replacements: u64,
     /// Seconds that one call into an environment may take. One that takes longer hangs: the run then ends with a
     /// checkpoint of its last good state, whatever `env_failure` says, since a thread cannot be stopped. 0 = no limit.
@@ -120,6 +120,9 @@ pub enum EnvFailure {
 }
 
 impl RolloutConfig {
+    /// Replacements of environments where nothing else is said.
+    pub(crate) const MAX_REPLACEMENTS: u64 = 100;
+
     /// The longest that one call into an environment may take.
     pub fn step_timeout(&self) -> Option<Duration> {
         (self.step_timeout > 0.0).then(|| Duration::from_secs_f64(self.step_timeout))
@@ -188,7 +191,8 @@ impl Default for CheckpointConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
-    /// Updates between entries of `metrics.jsonl` and TensorBoard.
+    /// Updates between entries of `metrics.jsonl` and TensorBoard: each is of all updates since the last one, with every
+    /// episode of the same weight. Evaluations are written when they are made.
     pub every: u64,
     /// Updates between histograms of parameters and fast weights.
     pub histograms_every: u64,
@@ -292,26 +296,49 @@ impl RunConfig {
         toml::to_string_pretty(self).map_err(|error| Error::config("(whole)", error.to_string()))
     }
 
+    /// Every key with its value, dotted.
+    ///
+    /// # Errors
+    /// As [`RunConfig::to_toml`].
+    pub fn keys(&self) -> Result<Vec<(String, toml::Value)>> {
+        let table = toml::Table::try_from(self).map_err(|error| Error::config("(whole)", error.to_string()))?;
+        Ok(keys::flat(&table))
+    }
+
+    /// The schedules that end where the run is planned to end.
+    pub fn schedules_of_its_length(&self) -> Vec<&'static str> {
+        let mut schedules = vec![("optimizer.learning_rate", self.optimizer().learning_rate)];
+        if let Self::Agent(config) = self {
+            schedules.extend(config.algorithm.schedules());
+        }
+        schedules.into_iter().filter(|(_, schedule)| schedule.ends_with_the_run()).map(|(key, _)| key).collect()
+    }
+
     /// Reads a configuration from TOML.
     ///
     /// # Errors
     /// [`Error::Config`] naming the key, with the allowed values.
     pub fn from_table(table: toml::Table) -> Result<Self> {
-        let config = match (table.contains_key("task"), table.contains_key("env")) {
-            (true, false) => Self::Supervised(read(table)?),
+        let config = Self::parse(table)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// [`RunConfig::from_table`] without a look at the values.
+    pub(crate) fn parse(table: toml::Table) -> Result<Self> {
+        Ok(match (table.contains_key("task"), table.contains_key("env")) {
+            (true, false) => Self::Supervised(keys::read(table)?),
             (false, true) => {
                 // Asked first: to the reader, what this build leaves out does not exist.
                 let name = table.get("env").and_then(|env| env.get("name")).and_then(toml::Value::as_str);
                 if let Some((name, feature)) = name.and_then(|name| Some((name, missing_feature(name)?))) {
                     return Err(stpn_envs::Error::NotBuilt { name: name.into(), feature }.into());
                 }
-                Self::Agent(read(table)?)
+                Self::Agent(keys::read(table)?)
             }
             (true, true) => return Err(Error::config("task", "excludes `env`: a run has one of the two")),
             (false, false) => return Err(Error::config("env", "is missing (or `task`, for a supervised task)")),
-        };
-        config.check()?;
-        Ok(config)
+        })
     }
 }
 
@@ -327,6 +354,11 @@ impl AgentConfig {
             ("rollout.sequence_length", self.rollout.sequence_length.unwrap_or(1) as u64),
             ("evaluation.episodes", self.evaluation.episodes as u64),
         ])?;
+        check_sizes(&[
+            ("rollout.environments", self.rollout.environments),
+            ("rollout.steps", self.rollout.steps),
+            ("evaluation.episodes", self.evaluation.episodes),
+        ])?;
         self.policy.check()?;
         self.normalization.check()?;
         check_sections(&self.training, &self.policy, &self.checkpoint, &self.log)?;
@@ -335,7 +367,8 @@ impl AgentConfig {
         }
         self.env.validate()?;
         self.algorithm.check(&self.rollout)?;
-        self.optimizer.check()
+        self.optimizer.check()?;
+        unused::check_agent(self)
     }
 }
 
@@ -364,21 +397,12 @@ pub(crate) fn at_least_one(values: &[(&str, u64)]) -> Result<()> {
     }
 }
 
-/// A table as a value of type T; errors name the key.
-fn read<T: DeserializeOwned>(table: toml::Table) -> Result<T> {
-    serde_path_to_error::deserialize(table).map_err(|error| {
-        let key = error.path().to_string();
-        let problem = error.into_inner().to_string().trim().to_string();
-        Error::config(if key == "." { "(top level)".to_string() } else { key }, problem)
-    })
-}
-
 pub(crate) fn one() -> u64 {
     1
 }
 
-fn hundred() -> u64 {
-    100
+fn max_replacements() -> u64 {
+    RolloutConfig::MAX_REPLACEMENTS
 }
 
 fn five_minutes() -> f64 {

@@ -51,7 +51,7 @@ pub enum Error {
 
     /// A checkpoint of a format version that this stpn does not read.
     #[error(
-        "checkpoint {path}: has format {found}{}; this stpn reads format {read}: use the stpn that wrote it",
+        "checkpoint {path}: has format {found}{}; this stpn reads formats {oldest} to {newest}: use the stpn that wrote it",
         written_by(.stpn)
     )]
     Format {
@@ -61,8 +61,10 @@ pub enum Error {
         found: u32,
         /// Version of the stpn that wrote it; empty where it does not say.
         stpn: String,
-        /// The format version that is read.
-        read: u32,
+        /// The oldest format version that is read.
+        oldest: u32,
+        /// The newest.
+        newest: u32,
     },
 
     /// A loss, gradient or parameter stopped being finite.
@@ -75,6 +77,10 @@ pub enum Error {
         /// What to try.
         remedy: String,
     },
+
+    /// The update under way was given up, as was asked by a [`Stop`](crate::Stop).
+    #[error("the update under way was given up, as asked")]
+    Stopped,
 
     /// The run directory cannot be used as asked.
     #[error("run directory {path}: {problem}")]
@@ -139,7 +145,7 @@ impl Error {
     }
 
     /// A refused configuration key.
-    pub(crate) fn config(key: impl Into<String>, problem: impl Into<String>) -> Self {
+    pub fn config(key: impl Into<String>, problem: impl Into<String>) -> Self {
         Self::Config { key: key.into(), problem: problem.into() }
     }
 }

@@ -1,14 +1,18 @@
 //! Measuring a policy on fresh episodes.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
+use stpn_envs::EnvGroup;
 use stpn_envs::vector::MakeEnv;
 use stpn_envs::vector::Transition;
-use stpn_envs::{EnvGroup, ObservationMut};
 use stpn_random::{Purpose, Stream};
 
+use crate::actor::{Actor, Subject};
+use crate::memory::Need;
 use crate::policy::distribution::{Distribution, GaussianConfig};
-use crate::policy::inference::PreparedPolicy;
-use crate::rollout::{Normalization, Observations};
+use crate::rollout::Observations;
+use crate::stop::Stop;
 use crate::{Error, Result};
 
 /// Environments stepped together in evaluation.
@@ -25,6 +29,13 @@ pub struct EvaluationOptions {
     pub deterministic: bool,
     /// Inputs left out of the energy.
     pub energy_skip_inputs: Vec<usize>,
+}
+
+impl EvaluationOptions {
+    /// `episodes` episodes with sampled actions, seed 0, every input counted in the energy.
+    pub fn new(episodes: usize) -> Self {
+        Self { episodes, seed: 0, deterministic: false, energy_skip_inputs: Vec::new() }
+    }
 }
 
 /// What the episodes gave.
@@ -46,17 +57,11 @@ impl Evaluation {
         self.returns.iter().sum::<f64>() / self.returns.len() as f64
     }
 
-    /// Sample standard deviation of the return; 0 for a single episode.
-    pub fn std_return(&self) -> f64 {
+    /// Sample standard deviation of the return; none of a single episode, which tells nothing of the spread.
+    pub fn std_return(&self) -> Option<f64> {
         let (mean, n) = (self.mean_return(), self.returns.len());
         let squares: f64 = self.returns.iter().map(|r| (r - mean).powi(2)).sum();
-        if n > 1 { (squares / (n - 1) as f64).sqrt() } else { 0.0 }
-    }
-
-    /// 95 % confidence interval of the mean return by the normal approximation: mean ± 1.96·s/√n.
-    pub fn ci95(&self) -> [f64; 2] {
-        let half = 1.959_964 * self.std_return() / (self.returns.len() as f64).sqrt();
-        [self.mean_return() - half, self.mean_return() + half]
+        (n > 1).then(|| (squares / (n - 1) as f64).sqrt())
     }
 
     /// Mean steps of an episode.
@@ -70,30 +75,38 @@ impl Evaluation {
     }
 }
 
-/// Who is measured.
-#[derive(Clone, Copy)]
-pub struct Subject<'a> {
-    /// The policy.
-    pub policy: &'a PreparedPolicy<'a>,
-    /// Statistics by which it sees observations normalised, as training left them.
-    pub normalization: &'a Normalization,
-}
-
 /// Runs `options.episodes` episodes of `subject` (the uniformly random policy where `None`).
 ///
 /// # Errors
 /// Fails where an environment does.
 pub fn evaluate(make: &MakeEnv<'_>, subject: Option<&Subject<'_>>, options: &EvaluationOptions) -> Result<Evaluation> {
+    evaluate_until(make, subject, options, &Stop::default())
+}
+
+/// [`evaluate`], given up where `stop` says so.
+///
+/// # Errors
+/// Fails where an environment does, and with [`Error::Stopped`].
+pub fn evaluate_until(
+    make: &MakeEnv<'_>,
+    subject: Option<&Subject<'_>>,
+    options: &EvaluationOptions,
+    stop: &Stop,
+) -> Result<Evaluation> {
     if options.episodes == 0 {
         return Err(Error::config("episodes", "must be at least 1"));
     }
+    // A return and a length of each.
+    let mut need = Need::default();
+    need.bytes("episodes", 16.0 * options.episodes as f64);
+    need.check()?;
     let first = make(0)?;
     // Only one environment at a time can tell whose an episode is that it recorded itself.
     let group = if first.records_episodes() { 1 } else { GROUP };
     let starts: Vec<usize> = (0..options.episodes).step_by(group).collect();
     let groups = starts
         .par_iter()
-        .map(|&first| evaluate_group(make, subject, options, first, group.min(options.episodes - first)))
+        .map(|&first| evaluate_group(make, subject, options, first..options.episodes.min(first + group), stop))
         .collect::<Result<Vec<_>>>()?;
     let steps: u64 = groups.iter().flat_map(|g| &g.lengths).sum();
     let energy: f64 = groups.iter().map(|g| g.energy).sum();
@@ -117,9 +130,11 @@ fn evaluate_group(
     make: &MakeEnv<'_>,
     subject: Option<&Subject<'_>>,
     options: &EvaluationOptions,
-    first: usize,
-    count: usize,
+    episodes: Range<usize>,
+    stop: &Stop,
 ) -> Result<GroupResult> {
+    stop.go_on()?;
+    let (first, count) = (episodes.start, episodes.len());
     let seed = Stream::new(options.seed, Purpose::Evaluation, 0).next_u64();
     let mut group = EnvGroup::new(make, first, count, seed)?;
     let recorded = group.environments().any(|env| env.records_episodes());
@@ -133,30 +148,27 @@ fn evaluate_group(
         Some(subject) => energy_mask(&options.energy_skip_inputs, subject.policy.policy().cell().input_size())?,
         None => None,
     };
-    let mut session = subject.map(|subject| subject.policy.session(count)).transpose()?;
+    let mut actor = subject.map(|subject| Actor::new(*subject, count)).transpose()?;
 
     let space = group.observation_space();
     let mut observations = Observations::zeros(space.dtype(), count * space.len());
     let mut final_observations = observations.clone();
     group.reset(observations.all_mut())?;
-    let (mut actions, mut environment_actions, mut scratch) = (distribution.buffer(count), Vec::new(), Vec::new());
+    let (mut actions, mut environment_actions) = (distribution.buffer(count), Vec::new());
     let mut starts = vec![1u8; count];
     let (mut rewards, mut terminated, mut truncated) = (vec![0f32; count], vec![false; count], vec![false; count]);
     let mut running = vec![true; count];
     let mut result = GroupResult { returns: vec![0.0; count], lengths: vec![0; count], energy: 0.0 };
     while running.contains(&true) {
-        match (&mut session, subject) {
-            (Some(session), Some(subject)) => {
-                if let ObservationMut::F32(raw) = observations.all_mut() {
-                    subject.normalization.apply(raw);
-                }
-                session.step_with_energy(observations.all(), &starts, mask.as_deref())?;
+        stop.go_on()?;
+        match &mut actor {
+            Some(actor) => {
+                actor.observe_with_energy(observations.all_mut(), &starts, mask.as_deref())?;
                 for (i, stream) in streams.iter_mut().enumerate() {
-                    let stream = (!options.deterministic).then_some(stream);
-                    distribution.act(session.distribution(i), stream, &mut actions, i, &mut scratch);
+                    actor.choose(i, (!options.deterministic).then_some(stream), &mut actions, i);
                 }
             }
-            _ => {
+            None => {
                 for (i, stream) in streams.iter_mut().enumerate() {
                     distribution.act_uniformly(stream, &mut actions, i);
                 }
@@ -174,9 +186,10 @@ fn evaluate_group(
         for i in (0..count).filter(|&i| running[i]).collect::<Vec<_>>() {
             result.returns[i] += f64::from(rewards[i]);
             result.lengths[i] += 1;
-            if let Some(session) = &session {
-                let units = session.energy().len() / count;
-                let energies = &session.energy()[i * units..(i + 1) * units];
+            if let Some(actor) = &actor {
+                let energies = actor.session().energy();
+                let units = energies.len() / count;
+                let energies = &energies[i * units..(i + 1) * units];
                 result.energy += energies.iter().map(|&e| f64::from(e)).sum::<f64>() / units.max(1) as f64;
             }
             running[i] = recorded || !(terminated[i] || truncated[i]);
@@ -208,4 +221,21 @@ pub(crate) fn energy_mask(skipped: &[usize], inputs: usize) -> Result<Option<Vec
         })? = 0.0;
     }
     Ok(Some(mask))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_episode_had_a_spread_of_zero() {
+        let of = |returns: &[f64]| Evaluation {
+            returns: returns.to_vec(),
+            lengths: vec![1; returns.len()],
+            energy_per_unit_step: None,
+            oracle_return: None,
+        };
+        assert_eq!(of(&[3.0]).std_return(), None);
+        assert_eq!(of(&[1.0, 3.0]).std_return(), Some(2f64.sqrt()));
+    }
 }

@@ -8,12 +8,14 @@ use stpn_envs::vector::Maker;
 use stpn_random::{Purpose, Stream};
 
 use crate::Result;
+use crate::actor::Subject;
 use crate::config::AgentConfig;
-use crate::evaluation::{EvaluationOptions, Subject, evaluate};
-use crate::metrics::Metrics;
+use crate::evaluation::{EvaluationOptions, evaluate_until};
+use crate::metrics::{Metrics, Over};
 use crate::optimizer::FlatLayout;
 use crate::policy::ActorCritic;
 use crate::rollout::Normalization;
+use crate::stop::Stop;
 use crate::trainer::SavedTrainer;
 
 /// Measures copies of a policy on episodes of its own: the same ones every time, of other streams than training's.
@@ -24,6 +26,7 @@ pub struct Evaluator {
     normalization: Normalization,
     options: EvaluationOptions,
     make: Maker,
+    stop: Stop,
 }
 
 impl Evaluator {
@@ -44,7 +47,12 @@ impl Evaluator {
         };
         let layout = FlatLayout::new(policy.parameters());
         let (values, normalization) = (layout.values()?, Normalization::default());
-        Ok(Self { policy, layout, values, normalization, options, make })
+        Ok(Self { policy, layout, values, normalization, options, make, stop: Stop::default() })
+    }
+
+    /// From now on evaluations ask `stop` whether to go on.
+    pub fn set_stop(&mut self, stop: Stop) {
+        self.stop = stop;
     }
 
     /// Takes a copy of the policy in `saved`, with the statistics by which it sees observations.
@@ -60,17 +68,19 @@ impl Evaluator {
     /// Measures the copy: `eval/…`.
     ///
     /// # Errors
-    /// Fails where an environment does.
+    /// Fails where an environment does, and with [`Error::Stopped`](crate::Error::Stopped) where it is to be given up.
     pub fn evaluate(&self) -> Result<Metrics> {
         let start = Instant::now();
         let policy = self.policy.prepare_from(&self.values)?;
         let subject = Subject { policy: &policy, normalization: &self.normalization };
-        let result = evaluate(self.make.as_ref(), Some(&subject), &self.options)?;
+        let result = evaluate_until(self.make.as_ref(), Some(&subject), &self.options, &self.stop)?;
         let mut metrics = Metrics::default();
-        metrics.set(MEAN_RETURN, result.mean_return());
-        metrics.set("eval/episodic_return_std", result.std_return());
-        metrics.set("eval/episodic_length", result.mean_length());
-        metrics.set("time/evaluation_seconds", start.elapsed().as_secs_f64());
+        metrics.set_over(MEAN_RETURN, result.mean_return(), Over::Event);
+        if let Some(deviation) = result.std_return() {
+            metrics.set_over("eval/episodic_return_std", deviation, Over::Event);
+        }
+        metrics.set_over("eval/episodic_length", result.mean_length(), Over::Event);
+        metrics.set_over("time/evaluation_seconds", start.elapsed().as_secs_f64(), Over::Event);
         Ok(metrics)
     }
 }

@@ -10,6 +10,11 @@ use crate::policy::ActorCritic;
 use crate::policy::inference::PreparedPolicy;
 use crate::{Error, Result};
 
+/// What to do where numbers stop being finite.
+pub(crate) const LOWER_RATE: &str = "go on from the last good state with a lower rate, `stpn resume RUN --set \
+     optimizer.learning_rate=…`, or a lower optimizer.max_grad_norm; where that fails at once, remove the newest of \
+     RUN/checkpoints and go on from the one before";
+
 /// A gradient of all parameters, flat, in their fixed order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gradient(pub Vec<f32>);
@@ -62,7 +67,7 @@ impl Learner {
     ///
     /// # Errors
     /// Fails where candle cannot copy parameters out.
-    pub fn prepare(&self) -> Result<PreparedPolicy<'_>> {
+    pub fn prepare(&self) -> Result<PreparedPolicy> {
         self.network.prepare_from(&self.values)
     }
 }
@@ -130,14 +135,14 @@ impl<N: Trainable> Learner<N> {
     /// [`Error::NotFinite`] where the gradient or the step it leads to is not finite; parameters and optimiser are then
     /// of no use, and the caller goes back to saved ones.
     pub fn step(&mut self, mut gradient: Gradient, learning_rate: f64, update: u64) -> Result<f64> {
-        let not_finite = |what: &str| Error::NotFinite {
-            what: what.to_string(),
-            update,
-            remedy: "lower optimizer.learning_rate or optimizer.max_grad_norm and resume from the checkpoint".into(),
-        };
+        let not_finite = |what: &str| Error::NotFinite { what: what.to_string(), update, remedy: LOWER_RATE.into() };
         let size = clip_norm(&mut gradient.0, self.config.max_grad_norm);
         if !size.is_finite() {
             return Err(not_finite("the gradient's norm"));
+        }
+        // A squared gradient that overflows would stand still its parameter for ever, every number of it finite.
+        if size.min(self.config.max_grad_norm.unwrap_or(size)).powi(2) > f64::from(f32::MAX) {
+            return Err(not_finite("the square of the gradient's norm"));
         }
         self.adam.step(&self.config, learning_rate, &mut self.values, &gradient.0);
         if !norm(&self.values).is_finite() {
@@ -151,6 +156,25 @@ impl<N: Trainable> Learner<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_gradient_whose_square_overflowed_stopped_its_parameter_for_good() {
+        let mut parameters = Parameters::default();
+        parameters.add("p", &Tensor::new(&[1f32], &candle_core::Device::Cpu).unwrap()).unwrap();
+        struct Network(Parameters);
+        impl Trainable for Network {
+            fn parameters(&self) -> &Parameters {
+                &self.0
+            }
+        }
+        let step = |max_grad_norm| {
+            let config = AdamConfig { max_grad_norm, ..AdamConfig::default() };
+            Learner::new(Network(parameters.clone()), &config).unwrap().step(Gradient(vec![1e25]), 1e-3, 7)
+        };
+        assert!(step(Some(0.5)).is_ok());
+        let error = step(None).unwrap_err().to_string();
+        assert!(error.contains("square of the gradient's norm") && error.contains("update 7"), "{error}");
+    }
 
     #[test]
     fn the_sum_of_blocks_is_their_sum() {

@@ -7,7 +7,9 @@
 
 #![forbid(unsafe_code)]
 
+pub mod actor;
 pub mod advantage;
+pub mod agent;
 pub mod algorithms;
 pub mod checkpoint;
 pub mod collective;
@@ -18,22 +20,28 @@ pub mod evaluation;
 pub mod evaluator;
 #[doc(hidden)]
 pub mod hostile;
+pub mod keys;
 pub mod learner;
 pub mod lock;
 pub mod logging;
+mod memory;
 pub mod metrics;
 pub mod optimizer;
 pub mod policy;
 pub mod rollout;
 pub mod run;
 pub mod statistics;
+pub mod stop;
 pub mod supervised;
 pub mod trainer;
 pub mod training;
+mod unused;
 
+pub use agent::{Agent, Memory};
 pub use config::{AgentConfig, RunConfig};
 pub use error::{Error, Result};
 pub use metrics::Metrics;
 pub use policy::ActorCritic;
+pub use stop::Stop;
 pub use trainer::Trainer;
 pub use training::Training;

@@ -1,29 +1,33 @@
 //! A run directory: a training with its metrics, TensorBoard events and checkpoints.
 
+pub mod changes;
 mod directory;
+mod logs;
 
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
 use stpn_random::{Purpose, Stream};
 
-pub use directory::saved_config;
+pub use changes::Change;
+pub use directory::{Saved, holds_run, saved, saved_config};
 
 use crate::checkpoint::{self, staging};
 use crate::collective::{Collective, Local, agree, any};
 use crate::config::RunConfig;
 use crate::lock::{Owner, RunLock};
-use crate::logging::{EventLog, MetricsLog};
+use crate::logging::LogState;
 use crate::metrics::Metrics;
+use crate::stop::Stop;
 use crate::supervised::test::Generalization;
 use crate::supervised::{self, TestReport};
 use crate::trainer::SavedTrainer;
 use crate::training::{Best, Training, training_on};
 use crate::{Error, Result};
 use directory::{lock_run, newest, not_saved, read_config, refuse_used, same_checkpoint};
+use logs::Logs;
 
 /// A run in progress.
 pub struct Run {
@@ -32,18 +36,13 @@ pub struct Run {
     training: Box<dyn Training>,
     ranks: Arc<dyn Collective>,
     /// On the first rank alone.
-    files: Option<Files>,
+    lock: Option<RunLock>,
+    logs: Logs,
     checkpointed: Option<u64>,
     test_report: Option<TestReport>,
-    started: Instant,
     reseeded: bool,
-}
-
-/// What one process of a run holds open.
-struct Files {
-    metrics: MetricsLog,
-    events: EventLog,
-    lock: RunLock,
+    changes: Vec<Change>,
+    stop: Stop,
 }
 
 /// The run directory's file with the resolved configuration.
@@ -54,12 +53,13 @@ const CONFIG: &str = "config.toml";
 pub enum Outcome {
     /// All updates are done.
     Finished,
-    /// The observer asked to stop.
+    /// The observer or a [`Stop`] asked to stop.
     Interrupted,
 }
 
 impl Run {
-    /// Starts a run in `directory`, which must be empty or absent. `command_line` is logged as text.
+    /// Starts a run in `directory`, which must not hold one; files that are none of a run's may be there.
+    /// `command_line` is logged as text.
     ///
     /// # Errors
     /// [`Error::RunDirectory`] where the directory is in use, [`Error::Config`] on an impossible configuration.
@@ -117,10 +117,10 @@ impl Run {
 
     /// Continues the run in `directory` from its newest sound checkpoint, or begins it again from its configuration
     /// where it has none yet; returns what was passed over as damaged. `change` may alter the configuration, e.g. the
-    /// number of updates.
+    /// number of updates: [`Run::changes`] tells what it did.
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] where there are checkpoints and none can be used, [`Error::RunDirectory`] where another
+    /// [`Error::Config`] where it alters what a run cannot change, [`Error::Checkpoint`] where there are checkpoints and none can be used, [`Error::RunDirectory`] where another
     /// process has the run or there is none.
     pub fn resume(directory: &Path, change: impl FnOnce(&mut RunConfig)) -> Result<(Self, Vec<Error>)> {
         Self::resume_on_ranks(directory, change, &(Arc::new(Local) as _))
@@ -170,9 +170,14 @@ impl Run {
             let said = "stpn resume (no checkpoint yet)";
             return Ok((Self::begin(directory, config, training, lock, said, ranks)?, Vec::new()));
         };
-        let mut config = saved.config.clone();
+        let update = saved.progress.update;
+        let recorded = agree(ranks.as_ref(), changes::recorded(directory, update))?;
+        let before = recorded.unwrap_or_else(|| saved.config.clone());
+        let mut config = before.clone();
         change(&mut config);
         config.check()?;
+        let (made, all) = (changes::between(&before, &config)?, changes::between(&saved.config, &config)?);
+        changes::check(&all)?;
         let reseeded = saved.shards() != ranks.size();
         let mut fresh = config.clone();
         if reseeded {
@@ -185,17 +190,32 @@ impl Run {
             if reseeded {
                 state.workers.clear();
             }
+            if changes::unlike_evaluations(&all) {
+                state.progress.best_return = None;
+            }
+            let log = std::mem::take(&mut state.log);
             training.restore(state)?;
-            Ok(training)
+            Ok((training, log))
         });
-        let training = agree(ranks.as_ref(), training)?;
-        let text = config.to_toml()?;
-        let written = ranks.is_root().then(|| staging::replace(&directory.join(CONFIG), text.as_bytes())).transpose();
-        agree(ranks.as_ref(), written)?;
+        let (training, log) = agree(ranks.as_ref(), training)?;
+        let write = || {
+            changes::keep_edited(directory, &before)?;
+            if !made.is_empty() {
+                changes::record(directory, update, &made, &config)?;
+            }
+            staging::replace(&directory.join(CONFIG), config.to_toml()?.as_bytes())
+        };
+        agree(ranks.as_ref(), ranks.is_root().then(write).transpose())?;
         let [_, (_, step)] = training.counters();
-        let mut run = Self::open(directory, config, training, lock, Some(step), ranks)?;
-        run.checkpointed = Some(saved.progress.update);
+        let mut run = Self::open(directory, config, training, lock, (log, Some(step)), ranks)?;
+        // All since the checkpoint: what was logged after it has gone.
+        let told: Vec<String> = all.iter().filter(|c| c.key != "training.threads").map(ToString::to_string).collect();
+        if !told.is_empty() {
+            run.logs.text(step, "changes", &format!("after update {update}:\n{}", told.join("\n")));
+        }
+        run.checkpointed = Some(update);
         run.reseeded = reseeded;
+        run.changes = all;
         Ok((run, damaged))
     }
 
@@ -211,11 +231,10 @@ impl Run {
         let text = config.to_toml()?;
         let written = lock.is_some().then(|| staging::replace(&directory.join(CONFIG), text.as_bytes())).transpose();
         agree(ranks.as_ref(), written)?;
-        let mut run = Self::open(directory, config, training, lock, None, ranks)?;
-        if let Some(files) = &mut run.files {
-            files.events.text(0, "command_line", &format!("    {command_line}"));
-            files.events.text(0, "config", &indented(&text));
-        }
+        let mut run = Self::open(directory, config, training, lock, (LogState::default(), None), ranks)?;
+        run.logs.text(0, "command_line", command_line);
+        run.logs.text(0, "config", &text);
+        run.logs.hyperparameters(&run.config)?;
         Ok(run)
     }
 
@@ -224,30 +243,34 @@ impl Run {
         config: RunConfig,
         training: Box<dyn Training>,
         lock: Option<RunLock>,
-        step: Option<u64>,
+        (log, step): (LogState, Option<u64>),
         ranks: Arc<dyn Collective>,
     ) -> Result<Self> {
         let [(_, update), _] = training.counters();
-        let files = lock.map(|lock| {
-            let metrics = MetricsLog::open(&directory.join("metrics.jsonl"), update)?;
-            Ok(Files { metrics, events: EventLog::open(directory, step)?, lock })
-        });
+        let logs = Logs::open(directory, log, update, step, lock.is_some());
         Ok(Self {
             directory: directory.to_path_buf(),
-            files: agree(ranks.as_ref(), files.transpose())?,
+            lock,
+            logs: agree(ranks.as_ref(), logs)?,
             config,
             training,
             ranks,
             checkpointed: None,
             test_report: None,
-            started: Instant::now(),
             reseeded: false,
+            changes: Vec::new(),
+            stop: Stop::default(),
         })
     }
 
     /// True where the environments began anew, since the run is resumed by another number of ranks.
     pub fn reseeded(&self) -> bool {
         self.reseeded
+    }
+
+    /// In what a resumed run's configuration differs from its checkpoint's.
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
     }
 
     /// What to do where an environment hangs: its thread cannot be stopped, so `end`, called from another thread
@@ -257,19 +280,27 @@ impl Run {
         let layout = self.training.layout().clone();
         // The other ranks cannot take part in a checkpoint: they wait for this one in the middle of an update.
         let alone = self.ranks.size() == 1;
+        let log = self.logs.shared_state();
         self.training.on_hang(Arc::new(move |saved: &SavedTrainer, error: Error| {
             let checkpoints = directory.join("checkpoints");
             let there = !alone || checkpoints.join(checkpoint::directory_name(saved.progress.update)).exists();
-            if !there && let Err(error) = checkpoint::write(&checkpoints, &config, &layout, saved, false) {
+            let saved = SavedTrainer { log: log(), ..saved.clone() };
+            if !there && let Err(error) = checkpoint::write(&checkpoints, &config, &layout, &saved, false) {
                 tracing::warn!("{}", not_saved(&directory, saved.progress.update, error));
             }
             end(error);
         }));
     }
 
+    /// From now on `stop` ends [`Run::train`]: after the update under way, or in its middle where it is to be given up.
+    pub fn stop_by(&mut self, stop: &Stop) {
+        self.training.set_stop(stop);
+        self.stop = stop.clone();
+    }
+
     /// The process that had the run before and was killed, or crashed.
     pub fn killed(&self) -> Option<&Owner> {
-        self.files.as_ref()?.lock.stale()
+        self.lock.as_ref()?.stale()
     }
 
     /// The run's directory.
@@ -287,27 +318,39 @@ impl Run {
         self.training.as_ref()
     }
 
-    /// Trains until nothing is left to do or `observe`, called after each update, breaks. Either way the last state is
-    /// checkpointed.
+    /// Trains until nothing is left to do or `observe`, called after each update, breaks, or a [`Stop`] asks to. In any
+    /// case the last state is checkpointed; of an update that is given up the one before it, to which training goes back.
     ///
     /// # Errors
     /// Fails where an environment does, numbers stop being finite or files cannot be written; the state before the
     /// failing update is then checkpointed, where that is possible.
     pub fn train(&mut self, mut observe: impl FnMut(&dyn Training, &Metrics) -> ControlFlow<()>) -> Result<Outcome> {
+        // Before the first update too: it may take long.
+        let mut stop = self.stop.asked();
         let mut outcome = Outcome::Finished;
         while !self.training.finished() {
+            if any(self.ranks.as_ref(), stop) {
+                outcome = Outcome::Interrupted;
+                break;
+            }
             let mut metrics = match self.training.update() {
                 Ok(metrics) => metrics,
+                Err(Error::Stopped) => {
+                    self.keep_last_good(false)?;
+                    self.training.restore(self.training.last_good())?;
+                    self.logs.end(self.training.as_ref(), false);
+                    return Ok(Outcome::Interrupted);
+                }
                 Err(error) => {
                     // The failure that matters is the update's.
                     if let Err(error) = self.keep_last_good(false) {
                         tracing::warn!("{error}");
                     }
+                    self.logs.end(self.training.as_ref(), false);
                     return Err(error);
                 }
             };
-            metrics.set("time/elapsed_seconds", self.started.elapsed().as_secs_f64());
-            self.log(&metrics);
+            self.logs.update(self.training.as_ref(), &self.config, &mut metrics);
             let due = self.training.progress().update.is_multiple_of(self.config.checkpoint().every);
             let best = self.training.note_best(due);
             if best == Some(Best::Before) {
@@ -316,19 +359,19 @@ impl Run {
             if due || best == Some(Best::Present) {
                 self.checkpoint(best == Some(Best::Present))?;
             }
-            let stop = observe(self.training.as_ref(), &metrics).is_break();
-            if any(self.ranks.as_ref(), stop) {
-                outcome = Outcome::Interrupted;
-                break;
-            }
+            stop = observe(self.training.as_ref(), &metrics).is_break() || self.stop.asked();
         }
         if self.checkpointed != Some(self.training.progress().update) {
             self.checkpoint(false)?;
         }
-        if outcome == Outcome::Finished {
-            self.test()?;
+        self.logs.end(self.training.as_ref(), outcome == Outcome::Finished);
+        match outcome {
+            Outcome::Finished => match self.test() {
+                Err(Error::Stopped) => Ok(Outcome::Interrupted),
+                tested => tested.map(|()| outcome),
+            },
+            Outcome::Interrupted => Ok(outcome),
         }
-        Ok(outcome)
     }
 
     /// What the best checkpoint of a finished run on a supervised task (the last one, where none was validated) gives on
@@ -345,41 +388,23 @@ impl Run {
             // It ended before its first validation.
             None => checkpoint::newest(&checkpoints)?.0,
         };
-        let report = supervised::test(config, &tested, None)?;
+        let report = supervised::test(config, &tested, None, &self.stop)?;
         let path = self.directory.join("test.json");
         let text = serde_json::to_string_pretty(&report)
             .map_err(|error| Error::RunDirectory { path: path.clone(), problem: error.to_string() })?;
         staging::replace(&path, (text + "\n").as_bytes())?;
         let [_, (_, step)] = self.training.counters();
-        if let Some(Files { events, .. }) = &mut self.files {
-            events.epilogue(step);
-            events.scalars(step, &report.scores.metrics("test"));
-            for Generalization { interval, scores } in &report.generalization {
-                events.scalars(*interval as u64, &scores.metrics("generalization"));
-            }
+        self.logs.scalars(step, &report.scores.metrics("test"));
+        for Generalization { interval, scores } in &report.generalization {
+            self.logs.scalars(*interval as u64, &scores.metrics("generalization"));
         }
         self.test_report = Some(report);
         Ok(())
     }
 
-    /// Writes an update's metrics, and histograms where they are due.
-    fn log(&mut self, metrics: &Metrics) {
-        let counters = self.training.counters();
-        let [(_, update), (_, step)] = counters;
-        let config = self.config.log();
-        let Some(files) = &mut self.files else { return };
-        if update.is_multiple_of(config.every) {
-            files.metrics.write(&counters, metrics);
-            files.events.scalars(step, metrics);
-        }
-        if update.is_multiple_of(config.histograms_every) || update == 1 {
-            files.events.histograms(step, &self.training.histograms());
-        }
-    }
-
     fn checkpoint(&mut self, best: bool) -> Result<()> {
         let saved = self.training.save()?;
-        self.write(&saved, best)
+        self.write(saved, best)
     }
 
     /// Checkpoints the state before the last update, or the one that failed, where that has not been done.
@@ -387,7 +412,7 @@ impl Run {
         let saved = self.training.last_good();
         let update = saved.progress.update;
         match self.checkpointed == Some(update) {
-            false => self.write(&saved, best),
+            false => self.write(saved, best),
             true if best => {
                 checkpoint::point_best(&self.directory.join("checkpoints"), &self.config, update, self.ranks.as_ref())
                     .map_err(|error| not_saved(&self.directory, update, error))
@@ -396,22 +421,15 @@ impl Run {
         }
     }
 
-    fn write(&mut self, saved: &SavedTrainer, best: bool) -> Result<()> {
+    fn write(&mut self, mut saved: SavedTrainer, best: bool) -> Result<()> {
         // The logs first: a checkpoint ahead of them would leave a gap.
-        if let Some(files) = &mut self.files {
-            files.metrics.sync();
-            files.events.sync();
-        }
+        self.logs.sync();
         let (checkpoints, update) = (self.directory.join("checkpoints"), saved.progress.update);
+        saved.log = self.logs.state_after(update);
         let (layout, ranks) = (self.training.layout(), self.ranks.as_ref());
-        checkpoint::write_on_ranks(&checkpoints, &self.config, layout, saved, best, ranks)
+        checkpoint::write_on_ranks(&checkpoints, &self.config, layout, &saved, best, ranks)
             .map_err(|error| not_saved(&self.directory, update, error))?;
         self.checkpointed = Some(update);
         Ok(())
     }
-}
-
-/// Markdown that shows `text` as it is.
-fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("    {line}\n")).collect()
 }

@@ -16,17 +16,19 @@ use crate::collective::{Collective, Exchange, Local, agree};
 use crate::config::AgentConfig;
 use crate::evaluation::energy_mask;
 use crate::evaluator::{Evaluator, MEAN_RETURN};
-use crate::learner::Learner;
-use crate::metrics::Metrics;
-use crate::optimizer::Adam;
+use crate::learner::{LOWER_RATE, Learner};
+use crate::logging::LogState;
+use crate::metrics::{Metrics, Over};
+use crate::optimizer::{Adam, Clock};
 use crate::policy::ActorCritic;
 use crate::rollout::worker::{EnergySampling, SavedWorker};
-use crate::rollout::{FailureWatch, Fragment, Normalization, Worker};
+use crate::rollout::{FailureWatch, Fragment, GrowthWatch, Normalization, Worker};
 use crate::statistics::Moments;
+use crate::stop::Stop;
 use crate::training::{Best, OnHang};
-use crate::{Error, Result};
+use crate::{Error, Result, memory, unused};
 
-/// Updates whose mean returns make up `charts/episodic_return_recent`.
+/// Updates whose episodes make up `charts/episodic_return_recent`.
 const RECENT_UPDATES: usize = 50;
 
 /// Steps whose advantages one thread computes at least.
@@ -38,6 +40,7 @@ pub struct Trainer {
     learner: Learner,
     workers: Vec<Worker>,
     failures: FailureWatch,
+    growth: GrowthWatch,
     progress: Progress,
     /// Where there are evaluations.
     evaluator: Option<Evaluator>,
@@ -58,9 +61,10 @@ pub struct Progress {
     pub env_steps: u64,
     /// Episodes finished.
     pub episodes: u64,
-    /// Mean returns of the last updates in which an episode ended.
-    pub recent_returns: VecDeque<f64>,
-    /// Best mean return so far: of evaluations where there are any, else of `recent_returns` at checkpoints.
+    /// What ended in each of the last 50 updates.
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    pub recent: VecDeque<Ended>,
+    /// Best mean return so far: of evaluations where there are any, else of `recent` at checkpoints.
     pub best_return: Option<f64>,
     /// Statistics for normalising observations and rewards.
     #[serde(default, skip_serializing_if = "Normalization::is_off")]
@@ -73,6 +77,15 @@ pub struct Progress {
     pub best_validation: Option<Validation>,
 }
 
+/// Episodes that ended in one update.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ended {
+    /// How many.
+    pub episodes: u64,
+    /// Sum of their returns.
+    pub returns: f64,
+}
+
 /// A validation of a supervised task.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Validation {
@@ -83,10 +96,10 @@ pub struct Validation {
 }
 
 impl Progress {
-    /// Mean return of the last 50 updates in which an episode ended.
+    /// Mean return of the episodes that ended in the last 50 updates, each with the same weight.
     pub fn recent_return(&self) -> Option<f64> {
-        let n = self.recent_returns.len();
-        (n > 0).then(|| self.recent_returns.iter().sum::<f64>() / n as f64)
+        let episodes: u64 = self.recent.iter().map(|ended| ended.episodes).sum();
+        (episodes > 0).then(|| self.recent.iter().map(|ended| ended.returns).sum::<f64>() / episodes as f64)
     }
 }
 
@@ -101,6 +114,8 @@ pub struct SavedTrainer {
     pub adam: Adam,
     /// Environments, random streams and recurrent states, one entry per worker.
     pub workers: Vec<SavedWorker>,
+    /// What the run's logs carry on.
+    pub log: LogState,
 }
 
 impl Trainer {
@@ -139,6 +154,7 @@ impl Trainer {
         collective: Arc<dyn Collective>,
     ) -> Result<Self> {
         config.check()?;
+        memory::check_agent(config, &make)?;
         // Blocks run side by side, so products inside one run on one thread and never depend on how many there are.
         gemm::set_threading_threshold(usize::MAX);
         let AgentConfig { rollout, seed, .. } = config;
@@ -152,6 +168,7 @@ impl Trainer {
         let (observations, actions) = (envs.observation_space().clone(), envs.action_space().clone());
         let policy = ActorCritic::new(&config.policy, &observations, &actions, *seed, DType::F32, &Device::Cpu)?;
         config.algorithm.check_distribution(policy.distribution())?;
+        unused::check_spaces(config, &observations, &actions)?;
         let input_mask = energy_mask(&config.log.energy_skip_inputs, policy.cell().input_size())?;
         let failures = FailureWatch::new(rollout, envs.groups());
         let make: Maker = Arc::new(make);
@@ -183,6 +200,7 @@ impl Trainer {
             evaluated: None,
             exchange: Exchange::new(collective, rollout.canonical_sums),
             failures,
+            growth: GrowthWatch::default(),
             config: config.clone(),
         };
         // One worker measures energy for all: the mean over its environments estimates the mean over every one.
@@ -216,8 +234,8 @@ impl Trainer {
     /// the policy before this update, which collects the rollout.
     ///
     /// # Errors
-    /// Fails where an environment does or numbers stop being finite; [`Trainer::last_good`] is then the state before
-    /// this update.
+    /// Fails where an environment does or numbers stop being finite, and with [`Error::Stopped`] where the update is to
+    /// be given up; [`Trainer::last_good`] is then the state before it.
     pub fn update(&mut self) -> Result<Metrics> {
         self.remember()?;
         let due = self.config.evaluation.is_due(self.progress.update + 1);
@@ -244,12 +262,13 @@ impl Trainer {
         drop(policy);
         agree(self.exchange.collective(), lived.and_then(|()| self.check_finite()))?;
         let collected = Instant::now();
+        self.growth.look(&self.workers, self.progress.update + 1);
 
-        let at = Moment { update: self.progress.update + 1, env_steps: self.progress.env_steps };
-        let learning_rate = self.config.optimizer.learning_rate.at(at.env_steps);
+        let at = Moment { update: self.progress.update + 1, clock: self.clock() };
+        let learning_rate = self.config.optimizer.learning_rate.at(at.clock);
         let mut metrics = self.rollout_metrics();
         agree(self.exchange.collective(), self.failures.note(&mut self.workers, &mut metrics))?;
-        metrics.set("charts/learning_rate", learning_rate);
+        metrics.set_over("charts/learning_rate", learning_rate, Over::Last);
         if self.progress.normalization.returns.is_some() {
             let gamma = self.config.algorithm.gamma();
             let moments: Vec<Moments> =
@@ -271,7 +290,8 @@ impl Trainer {
 
         let (rollout, total) = ((collected - start).as_secs_f64(), (learned - start).as_secs_f64());
         let steps = self.steps_per_update() as f64;
-        metrics.set("charts/env_steps_per_second", steps / total);
+        // Weighed by time: of several updates it is all their steps through all their time.
+        metrics.set_over("charts/SPS", steps / total, Over::Mean(total));
         metrics.set("time/rollout_seconds", rollout);
         metrics.set("time/learn_seconds", total - rollout);
         if self.exchange.size() > 1 {
@@ -320,6 +340,13 @@ impl Trainer {
         self.workers.par_iter_mut().zip(&mut before.workers).try_for_each(|(worker, saved)| worker.save(saved))
     }
 
+    /// How far the run has come and how far it goes, in environment steps over all ranks.
+    fn clock(&self) -> Clock {
+        let left = self.config.training.updates.saturating_sub(self.progress.update);
+        let now = self.progress.env_steps;
+        Clock { now, end: now.saturating_add(left.saturating_mul(self.steps_per_update())) }
+    }
+
     /// Environment steps of an update, over all ranks.
     fn steps_per_update(&self) -> u64 {
         (self.exchange.size() * self.config.rollout.environments * self.config.rollout.steps) as u64
@@ -333,7 +360,7 @@ impl Trainer {
                 return Err(Error::NotFinite {
                     what: format!("the value estimate at rollout step {}", n / fragment.shape.batch),
                     update: self.progress.update + 1,
-                    remedy: "the recurrent state or a parameter overflowed: lower optimizer.learning_rate".into(),
+                    remedy: format!("the recurrent state or a parameter overflowed. {LOWER_RATE}"),
                 });
             }
         }
@@ -360,12 +387,12 @@ impl Trainer {
         let [episodes, returns, lengths, energy, samples] = sums;
         let mut metrics = Metrics::default();
         if episodes > 0.0 {
-            metrics.set("charts/episodic_return", returns / episodes);
-            metrics.set("charts/episodic_length", lengths / episodes);
+            metrics.set_over("charts/episodic_return", returns / episodes, Over::Mean(episodes));
+            metrics.set_over("charts/episodic_length", lengths / episodes, Over::Mean(episodes));
         }
-        metrics.set("charts/episodes", episodes);
+        metrics.set_over("charts/episodes", episodes, Over::Sum);
         if samples > 0.0 {
-            metrics.set("charts/energy", energy / samples);
+            metrics.set_over("charts/energy", energy / samples, Over::Mean(samples));
         }
         metrics
     }
@@ -376,15 +403,15 @@ impl Trainer {
         let progress = &mut self.progress;
         progress.update += 1;
         progress.env_steps += steps;
-        progress.episodes += metrics.get("charts/episodes").unwrap_or(0.0) as u64;
-        if let Some(mean) = metrics.get("charts/episodic_return") {
-            progress.recent_returns.push_back(mean);
-            if progress.recent_returns.len() > RECENT_UPDATES {
-                progress.recent_returns.pop_front();
-            }
+        let episodes = metrics.get("charts/episodes").unwrap_or(0.0);
+        let returns = metrics.get("charts/episodic_return").unwrap_or(0.0) * episodes;
+        progress.episodes += episodes as u64;
+        progress.recent.push_back(Ended { episodes: episodes as u64, returns });
+        if progress.recent.len() > RECENT_UPDATES {
+            progress.recent.pop_front();
         }
         if let Some(recent) = progress.recent_return() {
-            metrics.set("charts/episodic_return_recent", recent);
+            metrics.set_over("charts/episodic_return_recent", recent, Over::Last);
         }
     }
 
@@ -412,12 +439,20 @@ impl Trainer {
             parameters: self.learner.values().to_vec(),
             adam: self.learner.adam().clone(),
             workers,
+            log: LogState::default(),
         })
     }
 
     /// Everything needed to continue from before the update that failed.
     pub fn last_good(&self) -> SavedTrainer {
         self.before.clone()
+    }
+
+    /// From now on whatever takes long asks `stop` whether to go on.
+    pub fn set_stop(&mut self, stop: &Stop) {
+        self.workers.iter_mut().for_each(|worker| worker.set_stop(stop.clone()));
+        self.evaluator.iter_mut().for_each(|evaluator| evaluator.set_stop(stop.clone()));
+        self.exchange.set_stop(stop.clone());
     }
 
     /// Whom to call where an environment hangs.

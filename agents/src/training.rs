@@ -6,6 +6,7 @@ use crate::collective::{Collective, Local};
 use crate::logging::Histogram;
 use crate::metrics::Metrics;
 use crate::optimizer::FlatLayout;
+use crate::stop::Stop;
 use crate::trainer::{Progress, SavedTrainer, Trainer};
 use crate::{Error, Result, RunConfig};
 
@@ -35,8 +36,8 @@ pub trait Training: Send {
     /// One update.
     ///
     /// # Errors
-    /// Fails where an environment does or numbers stop being finite; [`Training::last_good`] is then the state before
-    /// this update.
+    /// Fails where an environment does or numbers stop being finite, and with [`Error::Stopped`] where the update is to
+    /// be given up; [`Training::last_good`] is then the state before it.
     fn update(&mut self) -> Result<Metrics>;
 
     /// Which state, if any, proved in the last update to be the best so far, to be checkpointed as such; it is
@@ -63,6 +64,9 @@ pub trait Training: Send {
 
     /// Whom to call where an environment hangs; nobody where there is none.
     fn on_hang(&mut self, _on_hang: OnHang) {}
+
+    /// Whom an update asks whether to go on; one that asks nobody is always finished.
+    fn set_stop(&mut self, _stop: &Stop) {}
 
     /// Histograms of parameters and states, by name.
     fn histograms(&self) -> Vec<(String, Histogram)>;
@@ -139,6 +143,10 @@ impl Training for Trainer {
 
     fn on_hang(&mut self, on_hang: OnHang) {
         Self::on_hang(self, on_hang);
+    }
+
+    fn set_stop(&mut self, stop: &Stop) {
+        Self::set_stop(self, stop);
     }
 
     /// Of every parameter, and of the recurrent state of the first environments.

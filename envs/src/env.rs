@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Dtype, Error, Picture, Result, Space};
+use crate::{Dtype, Error, Result, Screen, Space};
 
 /// An action, borrowed from the caller.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -271,8 +271,8 @@ pub trait Env: Send {
         None
     }
 
-    /// A picture of the present state, where the environment draws any by itself.
-    fn picture(&self) -> Option<Result<Picture>> {
+    /// What a person would see of the present state, where the environment has a screen: whatever its observations are.
+    fn screen(&self) -> Option<Screen> {
         None
     }
 }
@@ -319,15 +319,15 @@ impl<E: Env + ?Sized> Env for Box<E> {
         (**self).render()
     }
 
-    fn picture(&self) -> Option<Result<Picture>> {
-        (**self).picture()
-    }
-
     fn begin_step(&mut self, action: Action<'_>) -> Result<()> {
         (**self).begin_step(action)
     }
 
     fn limit_calls(&mut self, limit: Option<Duration>) -> bool {
         (**self).limit_calls(limit)
+    }
+
+    fn screen(&self) -> Option<Screen> {
+        (**self).screen()
     }
 }

@@ -52,7 +52,7 @@ impl EnvConfig {
         Err(Error::UnknownEnvironment { name: name.into(), known: known.collect::<Vec<_>>().join(", ") })
     }
 
-    /// The same environment, so made that it draws pictures ([`crate::Env::picture`]) where it can and they are wanted.
+    /// The same environment, so made that it has a screen ([`crate::Env::screen`]) where it can and pictures are wanted.
     pub fn drawing(&self, pictures: bool) -> Self {
         match self {
             #[cfg(unix)]

@@ -90,6 +90,25 @@ fn observations_have_the_shapes_of_their_preprocessing() {
 }
 
 #[test]
+fn pictures_of_a_game_were_gray() {
+    let rgb = AtariConfig { preprocessing: Preprocessing::Rgb, frame_skip: 4, ..game("seaquest") };
+    let mut shown = Player::new(&rgb, 3);
+    (0..60).for_each(|_| drop(shown.step(1)));
+    let screen = shown.env.screen().unwrap();
+    assert_eq!((screen.width, screen.height), (160, 210));
+    let planes: Vec<&[u8]> = shown.seen.chunks_exact(160 * 210).collect();
+    let colours: Vec<[u8; 3]> = (0..160 * 210).map(|at| [planes[0][at], planes[1][at], planes[2][at]]).collect();
+    assert!(colours.iter().any(|[r, g, b]| r != g || g != b), "a game without a colour");
+    assert_eq!(screen.rgb, colours.concat());
+    // Whatever the agent sees.
+    for preprocessing in [Preprocessing::Paper, Preprocessing::Deepmind, Preprocessing::Gray] {
+        let mut player = Player::new(&AtariConfig { preprocessing, frame_stack: 2, ..rgb.clone() }, 3);
+        (0..60).for_each(|_| drop(player.step(1)));
+        assert_eq!(player.env.screen(), Some(screen.clone()), "{preprocessing:?}");
+    }
+}
+
+#[test]
 fn pong_ends_at_21_points() {
     let mut player = Player::new(&AtariConfig { frame_skip: 4, ..AtariConfig::default() }, 1);
     let (total, length, step) = player.finish(&mut Stream::from_seed(1));

@@ -12,7 +12,7 @@ use crate::Result;
 use crate::collective::Exchange;
 use crate::learner::Learner;
 use crate::metrics::Metrics;
-use crate::optimizer::Schedule;
+use crate::optimizer::{Clock, Schedule};
 use crate::policy::distribution::Terms;
 use crate::statistics::Moments;
 
@@ -36,7 +36,8 @@ pub struct A2cConfig {
     pub gae_lambda: f64,
     /// Factor of the squared error (R − V)². The textbook's ½(R − V)² with coefficient c is c/2 here.
     pub value_coefficient: f64,
-    /// Factor of the entropy bonus: a number, or `{ initial, last, horizon }` in environment steps.
+    /// Factor of the entropy bonus: a number, or `{ initial, last }`, which ends with the run unless it has a
+    /// `horizon` in environment steps.
     pub entropy_coefficient: Schedule,
     /// Factor of the concentration penalty Σ_a π(a)², discrete actions only.
     pub concentration_coefficient: f64,
@@ -106,7 +107,7 @@ pub fn update(
         true => Some(exchange.total(&advantage_moments(advantages))),
         false => None,
     };
-    let objective = A2cObjective::new(config, at.env_steps, moments);
+    let objective = A2cObjective::new(config, at.clock, moments);
     let scale = match config.reduction {
         Reduction::Mean => 1.0 / (exchange.size() * experience.steps()) as f64,
         Reduction::Sum => 1.0,
@@ -134,11 +135,11 @@ pub(crate) struct A2cObjective {
 }
 
 impl A2cObjective {
-    /// The objective after `env_steps` steps; standardises advantages of these moments.
-    pub(crate) fn new(config: &A2cConfig, env_steps: u64, advantages: Option<Moments>) -> Self {
+    /// The objective at a time of the run; standardises advantages of these moments.
+    pub(crate) fn new(config: &A2cConfig, clock: Clock, advantages: Option<Moments>) -> Self {
         Self {
             value: config.value_coefficient,
-            entropy: config.entropy_coefficient.at(env_steps),
+            entropy: config.entropy_coefficient.at(clock),
             concentration: config.concentration_coefficient,
             standard: super::standard(advantages),
         }

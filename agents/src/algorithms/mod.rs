@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::advantage::Advantages;
 use crate::collective::Exchange;
 use crate::config::RolloutConfig;
+use crate::optimizer::{Clock, Schedule};
 use crate::policy::distribution::Distribution;
 use crate::rollout::Fragment;
 use crate::statistics::Moments;
@@ -62,6 +63,16 @@ impl AlgorithmConfig {
         }
     }
 
+    /// What may change over a run, by key.
+    pub(crate) fn schedules(&self) -> Vec<(&'static str, Schedule)> {
+        match self {
+            Self::A2c(config) => vec![("algorithm.entropy_coefficient", config.entropy_coefficient)],
+            Self::Ppo(config) => {
+                vec![("algorithm.clip", config.clip), ("algorithm.entropy_coefficient", config.entropy_coefficient)]
+            }
+        }
+    }
+
     /// Refuses impossible values.
     ///
     /// # Errors
@@ -101,8 +112,8 @@ impl AlgorithmConfig {
 pub struct Moment {
     /// The update's number, counted from 1.
     pub update: u64,
-    /// Environment steps before it.
-    pub env_steps: u64,
+    /// How far the run had come before it.
+    pub clock: Clock,
 }
 
 /// A rollout with its advantages.

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::batch::SequenceBatch;
 use crate::Result;
-use crate::collective::Exchange;
+use crate::collective::{Exchange, agree};
 use crate::learner::Gradient;
 use crate::metrics::Metrics;
 use crate::policy::distribution::Terms;
@@ -61,7 +61,9 @@ pub struct Losses {
     pub concentration: f64,
     /// KL divergence from the distributions that acted, where it was needed.
     pub kl: f64,
-    /// (r − 1) − ln r of the probability ratios r, an estimate of that divergence (Schulman 2020).
+    /// −ln r of the probability ratios r, the plain estimate of that divergence.
+    pub old_approx_kl: f64,
+    /// (r − 1) − ln r, an estimate of less variance (Schulman 2020).
     pub approx_kl: f64,
     /// Steps whose ratio lies outside the clip range.
     pub clipped: f64,
@@ -69,16 +71,16 @@ pub struct Losses {
 
 impl Losses {
     /// The sums, in a fixed order: what processes exchange.
-    fn sums(&mut self) -> [&mut f64; 9] {
-        let Self { steps, total, policy, value, entropy, concentration, kl, approx_kl, clipped } = self;
-        [steps, total, policy, value, entropy, concentration, kl, approx_kl, clipped]
+    fn sums(&mut self) -> [&mut f64; 10] {
+        let Self { steps, total, policy, value, entropy, concentration, kl, old_approx_kl, approx_kl, clipped } = self;
+        [steps, total, policy, value, entropy, concentration, kl, old_approx_kl, approx_kl, clipped]
     }
 
-    fn rows(mut self) -> [f64; 9] {
+    fn rows(mut self) -> [f64; 10] {
         self.sums().map(|sum| *sum)
     }
 
-    fn add_row(&mut self, other: &[f64; 9]) {
+    fn add_row(&mut self, other: &[f64; 10]) {
         self.sums().into_iter().zip(other).for_each(|(sum, other)| *sum += other);
     }
 
@@ -104,7 +106,7 @@ impl Losses {
 /// Fails where the network does.
 pub fn block_gradient<T: Element>(
     objective: &dyn Objective,
-    policy: &PreparedPolicy<'_, T>,
+    policy: &PreparedPolicy<T>,
     batch: &SequenceBatch,
     scale: f64,
     gradient: &mut [T],
@@ -140,10 +142,10 @@ pub fn block_gradient<T: Element>(
 /// names the rank of every block, in their common order; `blocks` are this rank's.
 ///
 /// # Errors
-/// Fails where the network does.
+/// Fails, on all ranks, where the network does or the update is to be given up.
 pub fn gradient<B: Send + Sync>(
     objective: &dyn Objective,
-    policy: &PreparedPolicy<'_>,
+    policy: &PreparedPolicy,
     blocks: &[B],
     (exchange, owners): (&Exchange, &[usize]),
     gather: impl Fn(&B) -> SequenceBatch + Sync,
@@ -151,16 +153,18 @@ pub fn gradient<B: Send + Sync>(
 ) -> Result<(Gradient, Losses)> {
     let len = policy.policy().parameters().count();
     let one = |block: &B| -> Result<(Gradient, Losses)> {
+        exchange.stop().go_on()?;
         let mut gradient = vec![0.0; len];
         let losses = block_gradient(objective, policy, &gather(block), scale, &mut gradient)?;
         Ok((Gradient(gradient), losses))
     };
     // A single block is not worth waking another thread for.
     let parts = match blocks {
-        [block] => vec![one(block)?],
-        blocks => blocks.par_iter().map(one).collect::<Result<Vec<_>>>()?,
+        [block] => one(block).map(|part| vec![part]),
+        blocks => blocks.par_iter().map(one).collect::<Result<Vec<_>>>(),
     };
-    let (gradients, own): (Vec<Gradient>, Vec<[f64; 9]>) =
+    let parts = agree(exchange.collective(), parts)?;
+    let (gradients, own): (Vec<Gradient>, Vec<[f64; 10]>) =
         parts.into_iter().map(|(gradient, losses)| (gradient, losses.rows())).unzip();
     let mut losses = Losses::default();
     exchange.rows(&own, owners).iter().for_each(|part| losses.add_row(part));

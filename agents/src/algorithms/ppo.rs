@@ -17,9 +17,9 @@ use super::objective::{Losses, gradient};
 use super::{Experience, Moment, advantage_moments, explained_variance};
 use crate::Result;
 use crate::advantage::Advantages;
-use crate::collective::Exchange;
+use crate::collective::{Exchange, agree};
 use crate::learner::Learner;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Over};
 use crate::rollout::{Fragment, Worker};
 use crate::statistics::Moments;
 
@@ -60,7 +60,8 @@ pub fn update(
     for epoch in 0..config.epochs {
         if epoch > 0 && config.recompute_states {
             let policy = learner.prepare()?;
-            workers.par_iter_mut().try_for_each(|worker| worker.recompute_states(&policy))?;
+            let recomputed = workers.par_iter_mut().try_for_each(|worker| worker.recompute_states(&policy));
+            agree(exchange.collective(), recomputed)?;
         }
         let fragments: Vec<&Fragment> = workers.iter().map(Worker::fragment).collect();
         let mut order = all_sequences(&fragments, exchange);
@@ -72,7 +73,7 @@ pub fn update(
                 NormalizeAdvantages::Batch => Some(whole),
                 NormalizeAdvantages::Minibatch => Some(moments(minibatch, &fragments, advantages, exchange)),
             };
-            let objective = PpoObjective::new(config, at.env_steps, state.kl_coefficient, moments);
+            let objective = PpoObjective::new(config, at.clock, state.kl_coefficient, moments);
             let count: usize =
                 minibatch.iter().map(|(_, id)| fragments[id.worker].shape.segment_steps(id.segment)).sum();
             let size = if exchange.canonical() { 1 } else { block_size(minibatch.len()) };
@@ -97,11 +98,12 @@ pub fn update(
     let n = losses.steps;
     let mut metrics = losses.metrics();
     metrics.set("losses/total_loss", losses.total / n);
+    metrics.set("losses/old_approx_kl", losses.old_approx_kl / n);
     metrics.set("losses/approx_kl", losses.approx_kl / n);
     metrics.set("losses/clipfrac", losses.clipped / n);
     if let Some(penalty) = &config.kl_penalty {
         metrics.set("losses/kl", losses.kl / n);
-        metrics.set("losses/kl_coefficient", state.kl_coefficient);
+        metrics.set_over("losses/kl_coefficient", state.kl_coefficient, Over::Last);
         state.kl_coefficient = penalty.adapted(state.kl_coefficient, losses.kl / n);
     }
     metrics.set("losses/epochs", epochs);

@@ -4,6 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::read::Checkpoint;
 use super::staging::Staging;
+use super::write;
+use crate::config::RunConfig;
+use crate::optimizer::FlatLayout;
+use crate::trainer::Progress;
 use crate::{Error, Result};
 
 /// Writes a checkpoint's configuration, progress and parameters, without optimiser and environments, as a checkpoint
@@ -12,20 +16,48 @@ use crate::{Error, Result};
 /// # Errors
 /// [`Error::Io`] or [`Error::Checkpoint`]; [`Error::RunDirectory`] where `directory` holds a checkpoint already.
 pub fn export(checkpoint: &Checkpoint, directory: &Path) -> Result<PathBuf> {
+    let staging = begin(&checkpoint.progress, directory)?;
+    commit(staging, &checkpoint.config, &checkpoint.progress, checkpoint.parameter_file())
+}
+
+/// Writes an agent's folder, which [`find`](super::find) takes: its `config.toml`, and a checkpoint below `checkpoints`
+/// with the `values` of all parameters. Returns the checkpoint's path.
+///
+/// # Errors
+/// As [`export()`].
+pub fn save(
+    config: &RunConfig,
+    progress: &Progress,
+    layout: &FlatLayout,
+    values: &[f32],
+    directory: &Path,
+) -> Result<PathBuf> {
+    let staging = begin(progress, &directory.join("checkpoints"))?;
+    let parameters = write::parameters(staging.path(), layout, values)?;
+    let path = commit(staging, config, progress, &parameters)?;
+    super::staging::replace(&directory.join("config.toml"), config.to_toml()?.as_bytes())?;
+    Ok(path)
+}
+
+fn begin(progress: &Progress, directory: &Path) -> Result<Staging> {
     let held = if directory.exists() { super::read::directory_names(directory)? } else { Vec::new() };
-    if let Some(name) = held.first() {
-        let problem = format!("holds {name} already: export into another directory or remove it");
-        return Err(Error::RunDirectory { path: directory.to_path_buf(), problem });
+    match held.first() {
+        Some(name) => {
+            let problem = format!("holds {name} already: export into another directory or remove it");
+            Err(Error::RunDirectory { path: directory.to_path_buf(), problem })
+        }
+        None => Staging::create(directory, progress.update),
     }
-    let update = checkpoint.progress.update;
-    let staging = Staging::create(directory, update)?;
+}
+
+fn commit(staging: Staging, config: &RunConfig, progress: &Progress, parameters: &[u8]) -> Result<PathBuf> {
     let path = staging.path().join("progress.json");
-    let progress = serde_json::to_vec_pretty(&checkpoint.progress)
-        .map_err(|error| Error::Checkpoint { path, problem: error.to_string() })?;
+    let progress =
+        serde_json::to_vec_pretty(progress).map_err(|error| Error::Checkpoint { path, problem: error.to_string() })?;
     let entries = vec![
-        staging.add("config.toml", checkpoint.config.to_toml()?.as_bytes())?,
+        staging.add("config.toml", config.to_toml()?.as_bytes())?,
         staging.add("progress.json", &progress)?,
-        staging.add("parameters.safetensors", checkpoint.parameter_file())?,
+        staging.add("parameters.safetensors", parameters)?,
     ];
     staging.commit(entries)
 }

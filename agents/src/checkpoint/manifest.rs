@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::FORMAT;
+use super::{FORMAT, OLDEST};
 use crate::{Error, Result};
 
 /// The manifest's file name.
@@ -24,7 +24,7 @@ const MAX_FILE_BYTES: u64 = 64 << 30;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// Format version, [`FORMAT`].
+    /// Format version, [`OLDEST`] to [`FORMAT`].
     pub format: u32,
     /// Version of stpn that wrote it.
     pub stpn: String,
@@ -109,9 +109,9 @@ impl Manifest {
         let refuse = |problem: String| Error::Checkpoint { path: path.to_path_buf(), problem };
         let version: Version =
             serde_json::from_slice(contents).map_err(|error| refuse(format!("is damaged: {error}")))?;
-        if version.format != FORMAT {
+        if !(OLDEST..=FORMAT).contains(&version.format) {
             let (found, stpn) = (version.format, version.stpn);
-            return Err(Error::Format { path: path.to_path_buf(), found, stpn, read: FORMAT });
+            return Err(Error::Format { path: path.to_path_buf(), found, stpn, oldest: OLDEST, newest: FORMAT });
         }
         let manifest: Self =
             serde_json::from_slice(contents).map_err(|error| refuse(format!("is damaged: {error}")))?;

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::manifest::Manifest;
-use super::shard_name;
 use super::tensors::TensorReader;
+use super::{migrate, shard_name};
 use crate::config::RunConfig;
+use crate::logging::LogState;
 use crate::optimizer::{Adam, FlatLayout};
 use crate::rollout::worker::SavedWorker;
 use crate::trainer::{Progress, SavedTrainer};
@@ -16,6 +17,8 @@ use crate::{Error, Result};
 const FILES: [&str; 3] = ["config.toml", "progress.json", "parameters.safetensors"];
 /// The file that only training needs, beside the ranks' environments.
 const OPTIMIZER: &str = "optimizer.safetensors";
+/// The file with what the logs carry on; from format 3 on.
+pub(super) const LOG: &str = "log.json";
 
 /// A verified checkpoint in memory.
 #[derive(Clone, Debug)]
@@ -37,6 +40,7 @@ pub struct Checkpoint {
 struct TrainingFiles {
     optimizer: Vec<u8>,
     workers: Vec<u8>,
+    log: LogState,
 }
 
 /// Reads and verifies the checkpoint at `path`.
@@ -64,13 +68,14 @@ pub fn read_shard(path: &Path, shard: usize) -> Result<Checkpoint> {
     let refuse = |name: &str, problem: String| Error::Checkpoint { path: path.join(name), problem };
     let config = String::from_utf8(config).map_err(|_| refuse("config.toml", "is not UTF-8".into()))?;
     let table = config.parse().map_err(|error: toml::de::Error| refuse("config.toml", error.to_string()))?;
-    let progress: Progress =
-        serde_json::from_slice(&progress).map_err(|error| refuse("progress.json", error.to_string()))?;
+    let migrated = manifest.format < 3;
+    let read = if migrated { migrate::progress(&progress) } else { serde_json::from_slice(&progress) };
+    let progress = read.map_err(|error| refuse("progress.json", error.to_string()))?;
     if progress.update != manifest.update {
         let problem = format!("is of update {}, the manifest of {}", progress.update, manifest.update);
         return Err(refuse("progress.json", problem));
     }
-    let config = RunConfig::from_table(table)?;
+    let config = if migrated { migrate::config(table) } else { RunConfig::from_table(table) }?;
     Ok(Checkpoint { path: path.to_path_buf(), config, progress, parameters, training, shard, shards })
 }
 
@@ -84,7 +89,13 @@ fn training_files(manifest: &Manifest, path: &Path, shard: usize, shards: usize)
             workers = contents;
         }
     }
-    Ok(TrainingFiles { optimizer, workers })
+    let log = if manifest.format < 3 && manifest.files.iter().all(|entry| entry.name != LOG) {
+        LogState::default()
+    } else {
+        let refuse = |error: serde_json::Error| Error::Checkpoint { path: path.join(LOG), problem: error.to_string() };
+        serde_json::from_slice(&manifest.file(path, LOG)?).map_err(refuse)?
+    };
+    Ok(TrainingFiles { optimizer, workers, log })
 }
 
 /// The update in a checkpoint directory's name.
@@ -111,8 +122,9 @@ pub fn directory_names(directory: &Path) -> Result<Vec<String>> {
 /// The newest sound checkpoint in `directory`, and why newer ones were passed over.
 ///
 /// # Errors
-/// [`Error::Checkpoint`] where there is no sound one, [`Error::Format`] where one that would be used is of another
-/// format version: it may be perfectly sound, and going back behind it would lose what it holds.
+/// [`Error::Checkpoint`] where there is no sound one. What is whole and cannot be used here is no damage, and going back
+/// behind it would lose what it holds: [`Error::Format`] where it is of another format version,
+/// [`Error::Environment`] where its environment is not in this build, [`Error::Config`] where its settings are refused.
 pub fn newest(directory: &Path) -> Result<(Checkpoint, Vec<Error>)> {
     let mut damaged = Vec::new();
     let mut names = directory_names(directory)?;
@@ -120,10 +132,10 @@ pub fn newest(directory: &Path) -> Result<(Checkpoint, Vec<Error>)> {
         let path = directory.join(name);
         match read(&path) {
             Ok(checkpoint) => return Ok((checkpoint, damaged)),
-            Err(error @ Error::Format { .. }) => return Err(error),
             // Its run went on since the directory was listed, and has newer ones.
             Err(_) if !path.exists() => (names, damaged) = (directory_names(directory)?, Vec::new()),
-            Err(error) => damaged.push(error),
+            Err(error @ Error::Checkpoint { .. }) => damaged.push(error),
+            Err(error) => return Err(error),
         }
     }
     let problem = match damaged.first() {
@@ -131,6 +143,26 @@ pub fn newest(directory: &Path) -> Result<(Checkpoint, Vec<Error>)> {
         None => "holds no checkpoint".to_string(),
     };
     Err(Error::Checkpoint { path: directory.to_path_buf(), problem })
+}
+
+/// The newest checkpoint of a run (of a supervised task the best one), or the checkpoint itself. A damaged one is
+/// refused: a measurement must be of what was asked for.
+///
+/// # Errors
+/// [`Error::Checkpoint`] where there is none, or it is damaged.
+pub fn find(path: &Path) -> Result<Checkpoint> {
+    let checkpoints = path.join("checkpoints");
+    if !checkpoints.is_dir() {
+        return read(path);
+    }
+    let (checkpoint, damaged) = newest(&checkpoints)?;
+    if let (RunConfig::Supervised(_), Some(best)) = (&checkpoint.config, best(&checkpoints)?) {
+        return Ok(best);
+    }
+    match damaged.into_iter().next() {
+        Some(error) => Err(error),
+        None => Ok(checkpoint),
+    }
 }
 
 /// The checkpoint in `directory` that the pointer file `best` names; none without that file.
@@ -173,7 +205,7 @@ impl Checkpoint {
     /// # Errors
     /// [`Error::Checkpoint`] where something is missing or does not fit the configuration.
     pub fn trainer(&self, layout: &FlatLayout) -> Result<SavedTrainer> {
-        let Some(TrainingFiles { optimizer, workers: environments }) = &self.training else {
+        let Some(TrainingFiles { optimizer, workers: environments, log }) = &self.training else {
             let problem = "is an exported agent, without optimiser and environments: evaluate it, or resume its run";
             return Err(Error::Checkpoint { path: self.path.clone(), problem: problem.into() });
         };
@@ -187,7 +219,7 @@ impl Checkpoint {
         };
         let parameters = self.parameters(layout)?;
         let workers = workers(&self.path.join(shard_name(self.shard)), environments)?;
-        Ok(SavedTrainer { progress: self.progress.clone(), parameters, adam, workers })
+        Ok(SavedTrainer { progress: self.progress.clone(), parameters, adam, workers, log: log.clone() })
     }
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::manifest::FileEntry;
+use super::read::LOG;
 use super::staging::{self, Staging};
 use super::tensors::TensorWriter;
 use super::{directory_name, shard_name};
@@ -99,13 +100,18 @@ fn write_files(
     let shard = shard_name(ranks.rank());
     let workers = || staging.add(&shard, &workers(&directory.join(&shard), saved)?);
     let shared = || {
-        let progress = serde_json::to_vec_pretty(&saved.progress)
-            .map_err(|error| Error::Checkpoint { path: directory.join("progress.json"), problem: error.to_string() })?;
+        let failed = |name: &str, error: serde_json::Error| Error::Checkpoint {
+            path: directory.join(name),
+            problem: error.to_string(),
+        };
+        let progress = serde_json::to_vec_pretty(&saved.progress).map_err(|error| failed("progress.json", error))?;
+        let log = serde_json::to_vec_pretty(&saved.log).map_err(|error| failed(LOG, error))?;
         Ok(vec![
             staging.add("config.toml", config.to_toml()?.as_bytes())?,
             staging.add("progress.json", &progress)?,
-            staging.add("parameters.safetensors", &parameters(directory, layout, saved)?)?,
+            staging.add("parameters.safetensors", &parameters(directory, layout, &saved.parameters)?)?,
             staging.add("optimizer.safetensors", &optimizer(directory, layout, saved)?)?,
+            staging.add(LOG, &log)?,
             workers()?,
         ])
     };
@@ -122,10 +128,10 @@ fn write_files(
     Ok(entries)
 }
 
-fn parameters(directory: &Path, layout: &FlatLayout, saved: &SavedTrainer) -> Result<Vec<u8>> {
+pub(super) fn parameters(directory: &Path, layout: &FlatLayout, values: &[f32]) -> Result<Vec<u8>> {
     let mut tensors = TensorWriter::default();
     for (name, shape, range) in layout.entries() {
-        tensors.f32(name, shape, &saved.parameters[range]);
+        tensors.f32(name, shape, &values[range]);
     }
     tensors.finish(&directory.join("parameters.safetensors"))
 }

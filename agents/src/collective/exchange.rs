@@ -5,12 +5,14 @@ use std::sync::Arc;
 use super::{Collective, Local};
 use crate::learner::Gradient;
 use crate::statistics::Moments;
+use crate::stop::Stop;
 
 /// How many processes learn together, and how their parts become one.
 #[derive(Clone, Debug)]
 pub struct Exchange {
     collective: Arc<dyn Collective>,
     canonical: bool,
+    stop: Stop,
 }
 
 impl Default for Exchange {
@@ -24,7 +26,17 @@ impl Exchange {
     /// Exchange over `collective`. `canonical`: gradients are summed block by block in an order that does not depend
     /// on how the blocks are spread over ranks, which moves every block's gradient to every rank.
     pub fn new(collective: Arc<dyn Collective>, canonical: bool) -> Self {
-        Self { collective, canonical }
+        Self { collective, canonical, stop: Stop::default() }
+    }
+
+    /// From now on what learns here asks `stop` whether to go on.
+    pub fn set_stop(&mut self, stop: Stop) {
+        self.stop = stop;
+    }
+
+    /// The wish to stop of this process.
+    pub fn stop(&self) -> &Stop {
+        &self.stop
     }
 
     /// The processes.

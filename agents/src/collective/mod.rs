@@ -62,21 +62,36 @@ pub fn any(collective: &dyn Collective, flag: bool) -> bool {
 }
 
 /// Fails on every rank where `result` is an error on any: on those that are well with the message of the first that is
-/// not. So no rank goes on alone and waits.
+/// not, and with [`Error::Stopped`] where nothing failed and one was only asked to stop. So no rank goes on alone and
+/// waits.
 ///
 /// # Errors
-/// [`Error::OtherRank`], or this rank's own error.
+/// [`Error::OtherRank`], [`Error::Stopped`], or this rank's own error.
 pub fn agree<T>(collective: &dyn Collective, result: Result<T>) -> Result<T> {
-    let message = result.as_ref().err().map(ToString::to_string).unwrap_or_default();
-    if !any(collective, !message.is_empty()) {
-        return result;
+    let failed = !matches!(result, Ok(_) | Err(Error::Stopped));
+    let mut counts = [f64::from(u8::from(failed)), f64::from(u8::from(result.is_err()))];
+    collective.sum_f64(&mut counts);
+    match counts {
+        [0.0, 0.0] => return result,
+        [0.0, _] => return Err(Error::Stopped),
+        _ => {}
     }
+    let message = result.as_ref().err().filter(|_| failed).map(ToString::to_string).unwrap_or_default();
     let messages = collective.gather_bytes(message.as_bytes());
     let first = messages.iter().enumerate().find(|(_, message)| !message.is_empty());
     match (result, first) {
-        (Ok(_), Some((rank, message))) => {
+        (Ok(_) | Err(Error::Stopped), Some((rank, message))) => {
             Err(Error::OtherRank { rank, message: String::from_utf8_lossy(message).into_owned() })
         }
         (result, _) => result,
     }
+}
+
+/// How many ranks share the cores that this one may use, itself included: those of this host with the same affinity. A
+/// launcher that gives every rank cores of its own leaves each with all of them.
+pub fn sharers(collective: &dyn Collective) -> usize {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let cores = status.lines().find(|line| line.starts_with("Cpus_allowed_list")).unwrap_or_default();
+    let here = [gethostname::gethostname().as_encoded_bytes(), b" ", cores.as_bytes()].concat();
+    collective.gather_bytes(&here).iter().filter(|there| **there == here).count().max(1)
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use protobuf::wire_format::WireType;
-use protobuf::{CodedInputStream, Message, RepeatedField};
+use protobuf::{CodedInputStream, Message, ProtobufResult, RepeatedField};
 use tensorboard_proto::event::{Event, SessionLog, SessionLog_SessionStatus};
 use tensorboard_proto::summary::{Summary, Summary_Value, SummaryMetadata, SummaryMetadata_PluginData};
 use tensorboard_proto::tensor::TensorProto;
@@ -14,7 +14,7 @@ use tensorboard_proto::types::DataType;
 use tensorboard_rs::record_writer::RecordWriter;
 
 use super::append::AppendFile;
-use super::{Histogram, record};
+use super::{Histogram, hparams, record};
 use crate::metrics::Metrics;
 use crate::{Error, Result};
 
@@ -100,6 +100,16 @@ impl EventLog {
         self.summary(env_steps, vec![entry]);
     }
 
+    /// Tells the settings of a run that starts, for TensorBoard's page of hyperparameters.
+    pub fn hyperparameters(&mut self, settings: &[(String, toml::Value)]) {
+        self.encoded(0, hparams::session_start(settings, since_epoch().as_secs_f64()));
+    }
+
+    /// Tells the same page that the run came to its end.
+    pub fn finished(&mut self, env_steps: u64) {
+        self.encoded(env_steps, hparams::session_end(since_epoch().as_secs_f64()));
+    }
+
     /// Marks that what follows is not of an update, and goes when the run is resumed at `env_steps`.
     pub fn epilogue(&mut self, env_steps: u64) {
         let mut session = SessionLog::new();
@@ -112,6 +122,13 @@ impl EventLog {
     /// Makes the events so far survive a power cut: a checkpoint must not be ahead of them.
     pub fn sync(&mut self) {
         self.file.sync();
+    }
+
+    fn encoded(&mut self, env_steps: u64, value: ProtobufResult<Summary_Value>) {
+        match value {
+            Ok(value) => self.summary(env_steps, vec![value]),
+            Err(error) => tracing::warn!("an event could not be encoded and is lost: {error}"),
+        }
     }
 
     fn summary(&mut self, env_steps: u64, values: Vec<Summary_Value>) {

@@ -16,14 +16,26 @@ pub struct MetricsLog {
     file: AppendFile,
 }
 
-/// The one field a resumed log looks at.
+/// The fields a resumed log looks at.
 #[derive(Deserialize)]
 struct Line {
     update: u64,
+    /// True of what was left over where a process ended: a resumed run goes on adding to it.
+    #[serde(default)]
+    tail: bool,
+}
+
+/// How an entry came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// It was due, and is of so many updates; 0 for a measurement by itself.
+    Due(u64),
+    /// So many updates were left over where the process ended.
+    Tail(u64),
 }
 
 impl MetricsLog {
-    /// Opens `path` to continue after `update`: complete lines up to it stay, all others go.
+    /// Opens `path` to continue after `update`: complete lines up to it stay, all others and a tail go.
     ///
     /// # Errors
     /// [`Error::Io`] where the file cannot be opened or cut.
@@ -36,11 +48,16 @@ impl MetricsLog {
         Ok(Self { file: AppendFile::open(path, kept).map_err(Error::io("cannot write", path))? })
     }
 
-    /// Appends one update's line, which begins with `counters`; one of them must be `update`.
-    pub fn write(&mut self, counters: &[(&str, u64)], metrics: &Metrics) {
+    /// Appends one entry's line, which begins with `counters`; one of them must be `update`.
+    pub fn write(&mut self, counters: &[(&str, u64)], entry: Entry, metrics: &Metrics) {
         let mut object = serde_json::Map::new();
         for (name, value) in counters {
             object.insert((*name).into(), (*value).into());
+        }
+        let (Entry::Due(updates) | Entry::Tail(updates)) = entry;
+        object.insert("updates".into(), updates.into());
+        if matches!(entry, Entry::Tail(_)) {
+            object.insert("tail".into(), true.into());
         }
         for (name, value) in metrics.iter() {
             object.insert(name.into(), value.into());
@@ -54,7 +71,7 @@ impl MetricsLog {
     }
 }
 
-/// Bytes of the complete lines whose update is at most `update`.
+/// Bytes of the complete lines whose update is at most `update`, without a tail.
 pub fn kept_bytes(reader: &mut impl BufRead, update: u64) -> std::io::Result<u64> {
     let (mut kept, mut line) = (0u64, Vec::new());
     loop {
@@ -62,7 +79,7 @@ pub fn kept_bytes(reader: &mut impl BufRead, update: u64) -> std::io::Result<u64
         let read = reader.read_until(b'\n', &mut line)?;
         let complete = line.last() == Some(&b'\n');
         match serde_json::from_slice::<Line>(&line) {
-            Ok(parsed) if complete && parsed.update <= update => kept += read as u64,
+            Ok(parsed) if complete && parsed.update <= update && !parsed.tail => kept += read as u64,
             _ => return Ok(kept),
         }
     }
@@ -75,7 +92,7 @@ mod tests {
     fn write(log: &mut MetricsLog, update: u64) {
         let mut metrics = Metrics::default();
         metrics.set("charts/episodic_return", 0.1 + update as f64);
-        log.write(&[("update", update)], &metrics);
+        log.write(&[("update", update)], Entry::Due(1), &metrics);
     }
 
     #[test]
@@ -91,5 +108,17 @@ mod tests {
         let updates: Vec<u64> = text.lines().map(|line| serde_json::from_str::<Line>(line).unwrap().update).collect();
         assert_eq!(updates, [1, 2, 3, 4, 5, 6]);
         assert!(text.contains("\"charts/episodic_return\":3.1"));
+    }
+
+    #[test]
+    fn a_tail_goes_when_the_log_goes_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("metrics.jsonl");
+        let mut log = MetricsLog::open(&path, 0).unwrap();
+        write(&mut log, 5);
+        log.write(&[("update", 7)], Entry::Tail(2), &Metrics::default());
+        let kept = std::fs::read_to_string(&path).unwrap().lines().next().unwrap().to_string() + "\n";
+        MetricsLog::open(&path, 7).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), kept);
     }
 }

@@ -6,9 +6,12 @@
 mod append;
 pub mod events;
 pub mod histogram;
+mod hparams;
 pub mod jsonl;
 pub mod record;
+pub mod state;
 
 pub use events::EventLog;
 pub use histogram::Histogram;
 pub use jsonl::MetricsLog;
+pub use state::LogState;

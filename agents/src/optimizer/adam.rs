@@ -12,7 +12,7 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdamConfig {
-    /// Learning rate: a number, or `{ initial, last, horizon }` in environment steps.
+    /// Learning rate: a number, or `{ initial, last }`, which ends with the run unless it has a `horizon`.
     pub learning_rate: Schedule,
     /// Decay of the first moment.
     pub beta1: f64,

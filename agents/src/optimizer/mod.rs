@@ -6,4 +6,4 @@ pub mod schedule;
 
 pub use adam::{Adam, AdamConfig};
 pub use flat::FlatLayout;
-pub use schedule::Schedule;
+pub use schedule::{Clock, Schedule};

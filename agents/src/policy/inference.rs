@@ -9,10 +9,10 @@ use super::trunk::{PreparedTrunk, TrunkStepper, values};
 use crate::Result;
 
 /// A policy's present parameters, laid out for work on slices and shared by all threads.
-pub struct PreparedPolicy<'p, T: Element = f32> {
-    pub(super) policy: &'p ActorCritic,
-    pub(super) actor: PreparedTrunk<'p, T>,
-    pub(super) critic: Option<PreparedTrunk<'p, T>>,
+pub struct PreparedPolicy<T: Element = f32> {
+    pub(super) policy: ActorCritic,
+    pub(super) actor: PreparedTrunk<T>,
+    pub(super) critic: Option<PreparedTrunk<T>>,
     pub(super) policy_head: LinearLayer<T>,
     /// Parameters of the distribution that no head puts out.
     pub(super) free: Vec<T>,
@@ -24,7 +24,7 @@ impl ActorCritic {
     ///
     /// # Errors
     /// Fails where candle cannot copy the parameters out.
-    pub fn prepare<T: Element>(&self) -> Result<PreparedPolicy<'_, T>> {
+    pub fn prepare<T: Element>(&self) -> Result<PreparedPolicy<T>> {
         self.prepare_from(&values(&self.parameters)?)
     }
 
@@ -33,10 +33,10 @@ impl ActorCritic {
     ///
     /// # Errors
     /// Fails where candle cannot copy parameters out.
-    pub fn prepare_from<T: Element>(&self, packed: &[T]) -> Result<PreparedPolicy<'_, T>> {
+    pub fn prepare_from<T: Element>(&self, packed: &[T]) -> Result<PreparedPolicy<T>> {
         let sections = &self.sections;
         Ok(PreparedPolicy {
-            policy: self,
+            policy: self.clone(),
             actor: self.actor.prepare(&packed[sections.actor.clone()]),
             critic: self.critic.as_ref().map(|critic| critic.prepare(&packed[sections.critic.clone()])),
             policy_head: LinearLayer::new(&packed[sections.policy_head.clone()], self.distribution.head_len()),
@@ -46,10 +46,10 @@ impl ActorCritic {
     }
 }
 
-impl<T: Element> PreparedPolicy<'_, T> {
+impl<T: Element> PreparedPolicy<T> {
     /// The policy behind it.
     pub fn policy(&self) -> &ActorCritic {
-        self.policy
+        &self.policy
     }
 
     /// Parameters of the action distributions `[N, P]` from activities `[N, H]`.
@@ -64,7 +64,7 @@ impl<T: Element> PreparedPolicy<'_, T> {
     }
 }
 
-impl PreparedPolicy<'_> {
+impl PreparedPolicy {
     /// A session for `batch` environments, its recurrent state zero.
     ///
     /// # Errors
@@ -83,7 +83,7 @@ impl PreparedPolicy<'_> {
 
 /// A group's recurrent state under a prepared policy.
 pub struct Session<'p> {
-    prepared: &'p PreparedPolicy<'p>,
+    prepared: &'p PreparedPolicy,
     actor: TrunkStepper<'p>,
     critic: Option<TrunkStepper<'p>>,
     distributions: Vec<f32>,
@@ -97,7 +97,7 @@ impl Session<'_> {
     /// # Errors
     /// Fails on a length that does not fit.
     pub fn load(&mut self, state: &[f32]) -> Result<()> {
-        let (policy, (actor, critic)) = (self.prepared.policy, self.prepared.policy.state_columns());
+        let (policy, (actor, critic)) = (&self.prepared.policy, self.prepared.policy.state_columns());
         self.actor.load(state, policy.state_len(), &actor)?;
         match &mut self.critic {
             Some(stepper) => stepper.load(state, policy.state_len(), &critic),
@@ -110,7 +110,7 @@ impl Session<'_> {
     /// # Errors
     /// Fails on a length that does not fit.
     pub fn store(&mut self, state: &mut [f32]) -> Result<()> {
-        let (policy, (actor, critic)) = (self.prepared.policy, self.prepared.policy.state_columns());
+        let (policy, (actor, critic)) = (&self.prepared.policy, self.prepared.policy.state_columns());
         self.actor.store(state, policy.state_len(), &actor)?;
         match &mut self.critic {
             Some(stepper) => stepper.store(state, policy.state_len(), &critic),
@@ -126,7 +126,7 @@ impl Session<'_> {
         self.advance(observations, episode_starts, None)
     }
 
-    /// [`Session::step`] that also measures the energy of every unit of the policy's trunk at this step; `input_mask`
+    /// [`Session::step`] that also measures the energy of every neuron of the policy's trunk at this step; `input_mask`
     /// `[O]` leaves inputs out of it where it is 0.
     ///
     /// # Errors
@@ -170,7 +170,7 @@ impl Session<'_> {
         &self.values
     }
 
-    /// Energy of every unit at the last [`Session::step_with_energy`], `[B, U]`.
+    /// Energy of every neuron at the last [`Session::step_with_energy`], `[B, H]`.
     pub fn energy(&self) -> &[f32] {
         &self.energy
     }

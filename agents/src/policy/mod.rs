@@ -10,6 +10,7 @@ pub mod training;
 mod trunk;
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -17,7 +18,7 @@ use stpn_core::{Cell, CellConfig, Initializer, Kernel, Parameters};
 use stpn_envs::Space;
 use stpn_random::{Purpose, Stream};
 
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 use distribution::{Distribution, GaussianConfig};
 use encoder::{EncoderConfig, ObservationRef};
 use linear::Linear;
@@ -95,10 +96,12 @@ fn one() -> f64 {
 }
 
 /// A recurrent policy with a value head.
-#[derive(Debug)]
+///
+/// A clone shares its parameters.
+#[derive(Clone, Debug)]
 pub struct ActorCritic {
-    actor: Trunk,
-    critic: Option<Trunk>,
+    actor: Arc<Trunk>,
+    critic: Option<Arc<Trunk>>,
     policy_head: Linear,
     value_head: Linear,
     distribution: Distribution,
@@ -153,10 +156,11 @@ impl ActorCritic {
         device: &Device,
     ) -> Result<Self> {
         config.check()?;
+        memory::check_policy(config, observation_space, action_space)?;
         let distribution = Distribution::for_space(action_space, &config.gaussian)?;
         let mut stream = Stream::new(seed, Purpose::Parameters, 0);
         let mut init = Initializer::new(&mut stream, dtype, device);
-        let actor = Trunk::new(config, observation_space, &mut init)?;
+        let actor = Arc::new(Trunk::new(config, observation_space, &mut init)?);
         let policy_head = Linear::scaled(config.hidden, distribution.head_len(), config.policy_gain, &mut init)?;
         let value_head = Linear::new(config.hidden, 1, &mut init)?;
         if let Distribution::Gaussian(gaussian) = &distribution {
@@ -164,7 +168,7 @@ impl ActorCritic {
         }
         let critic = match config.critic {
             Critic::Shared => None,
-            Critic::Separate => Some(Trunk::new(config, observation_space, &mut init)?),
+            Critic::Separate => Some(Arc::new(Trunk::new(config, observation_space, &mut init)?)),
         };
         let free_len = distribution.len() - distribution.head_len();
         let mut free = Parameters::default();
@@ -208,7 +212,7 @@ impl ActorCritic {
 
     /// Scalars of recurrent state per environment: the policy's, then the critic's own.
     pub fn state_len(&self) -> usize {
-        self.actor.state_len() + self.critic.as_ref().map_or(0, Trunk::state_len)
+        self.actor.state_len() + self.critic.as_ref().map_or(0, |critic| critic.state_len())
     }
 
     /// Columns of the packed state that are the policy's, and those that are the critic's own.

@@ -17,7 +17,7 @@ pub struct Heads<T> {
     pub values: Vec<T>,
 }
 
-impl<T: Element> PreparedPolicy<'_, T> {
+impl<T: Element> PreparedPolicy<T> {
     /// Runs sequences from packed states `[B, S]` and writes the gradient of a loss in all parameters, packed.
     ///
     /// `loss` reads the outputs and fills in its gradient in them, which comes in as zeros.
@@ -32,7 +32,7 @@ impl<T: Element> PreparedPolicy<'_, T> {
         loss: impl FnOnce(&Heads<T>, &mut Heads<T>) -> R,
     ) -> Result<R> {
         let n = inputs.steps * inputs.batch;
-        let (policy, sections) = (self.policy, &self.policy.sections);
+        let (policy, sections) = (&self.policy, &self.policy.sections);
         let (actor_columns, critic_columns) = policy.state_columns();
         let actor = self.actor.pass(inputs, &columns(state, policy.state_len(), &actor_columns))?;
         let critic = match &self.critic {

@@ -90,7 +90,7 @@ impl Trunk {
     }
 
     /// Lays out parameter values (packed in the parameters' order) for work on slices.
-    pub fn prepare<T: Element>(&self, values: &[T]) -> PreparedTrunk<'_, T> {
+    pub fn prepare<T: Element>(self: &Arc<Self>, values: &[T]) -> PreparedTrunk<T> {
         let (of_encoder, of_cell) = values.split_at(self.encoder.parameters().count());
         let cell = || match self.cell.fused() {
             Some(kernel) if self.cell.kernel() == Kernel::Auto => Some(T::kernel(kernel).prepare(of_cell)),
@@ -101,25 +101,25 @@ impl Trunk {
             true => (encoder(), cell()),
             false => rayon::join(encoder, cell),
         };
-        PreparedTrunk { trunk: self, encoder, cell }
+        PreparedTrunk { trunk: Arc::clone(self), encoder, cell }
     }
 }
 
 /// A trunk with its parameters in place.
-pub struct PreparedTrunk<'p, T: Element> {
-    trunk: &'p Trunk,
+pub struct PreparedTrunk<T: Element> {
+    trunk: Arc<Trunk>,
     encoder: PreparedEncoder<T>,
     /// Absent where the cell has no kernel: it then runs in candle, on its variables' values.
     cell: Option<Arc<dyn Prepared<T>>>,
 }
 
-impl PreparedTrunk<'_, f32> {
+impl PreparedTrunk<f32> {
     /// A stepper of `batch` environments.
     ///
     /// # Errors
     /// Fails where candle cannot allocate.
     pub fn stepper(&self, batch: usize) -> Result<TrunkStepper<'_>> {
-        let (trunk, cell) = (self.trunk, self.trunk.cell());
+        let (trunk, cell) = (&self.trunk, self.trunk.cell());
         Ok(TrunkStepper {
             encoder: &self.encoder,
             cell: match &self.cell {
@@ -133,7 +133,7 @@ impl PreparedTrunk<'_, f32> {
     }
 }
 
-impl<T: Element> PreparedTrunk<'_, T> {
+impl<T: Element> PreparedTrunk<T> {
     /// Activities of sequences from states `[B, S]`, with what their gradient needs.
     ///
     /// # Errors
@@ -265,7 +265,7 @@ impl TrunkStepper<'_> {
         Ok(())
     }
 
-    /// One step from observations `[B, O]`, measuring the energy of every unit where asked to.
+    /// One step from observations `[B, O]`, measuring the energy of every neuron where asked to.
     pub fn step(
         &mut self,
         observations: ObservationRef<'_>,
@@ -277,7 +277,7 @@ impl TrunkStepper<'_> {
             CellStepper::Fused(stepper) => {
                 let energy = energy.map(|(energy, mask)| {
                     stepper.mask_energy(mask);
-                    energy.resize(episode_starts.len() * stepper.units(), 0.0);
+                    energy.resize(self.hidden.len(), 0.0);
                     &mut energy[..]
                 });
                 stepper.step(&self.features, Some(episode_starts), &mut self.hidden, energy);

@@ -8,7 +8,7 @@ use stpn_envs::vector::{Heartbeat, Maker, OnFailure};
 use super::{Watchdog, Worker};
 use crate::Result;
 use crate::config::{EnvFailure, RolloutConfig};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Over};
 use crate::trainer::SavedTrainer;
 use crate::training::OnHang;
 
@@ -67,7 +67,7 @@ impl FailureWatch {
             last = Some(failure);
         }
         let replaced: u64 = workers.iter().map(|worker| worker.group().replacements()).sum();
-        metrics.set("charts/env_replacements", replaced as f64);
+        metrics.set_over("charts/env_replacements", replaced as f64, Over::Last);
         match last {
             Some(mut failure) if replaced > self.max_replacements => {
                 if let stpn_envs::Error::Worker { problem, .. } = &mut failure {

@@ -25,6 +25,15 @@ macro_rules! either {
     };
 }
 
+impl From<ObservationRef<'_>> for Observations {
+    fn from(observations: ObservationRef<'_>) -> Self {
+        match observations {
+            ObservationRef::F32(values) => Self::F32(values.to_vec()),
+            ObservationRef::U8(bytes) => Self::U8(bytes.to_vec()),
+        }
+    }
+}
+
 impl Observations {
     /// `len` zeros.
     pub fn zeros(dtype: Dtype, len: usize) -> Self {

@@ -6,9 +6,11 @@ use stpn_random::{Purpose, Stream};
 
 use super::normalization::{Normalization, discounted_returns};
 use super::{Fragment, Observations};
+use crate::actor::{Actor, Subject};
 use crate::policy::encoder::ObservationRef;
 use crate::policy::inference::PreparedPolicy;
 use crate::statistics::Moments;
+use crate::stop::Stop;
 use crate::{Error, Result};
 
 /// How often energy is measured in a rollout: sampling keeps it far below 5 % of an update.
@@ -32,9 +34,8 @@ pub struct Worker {
     observation_moments: Vec<Moments>,
     final_observations: Observations,
     final_state: Vec<f32>,
-    environment_actions: Vec<f32>,
-    scratch: Vec<f64>,
     energy: Option<EnergySampling>,
+    stop: Stop,
 }
 
 /// What a worker measures of the network's energy.
@@ -64,16 +65,20 @@ impl Worker {
             observation_moments: Vec::new(),
             final_observations: Observations::zeros(fragment.observations.dtype(), row),
             final_state: vec![0.0; batch * shape.state],
-            environment_actions: Vec::new(),
-            scratch: Vec::new(),
             fragment,
             energy: None,
+            stop: Stop::default(),
         })
     }
 
     /// Turns energy measurement on or off.
     pub fn set_energy(&mut self, energy: Option<EnergySampling>) {
         self.energy = energy;
+    }
+
+    /// From now on every step asks `stop` whether to go on.
+    pub fn set_stop(&mut self, stop: Stop) {
+        self.stop = stop;
     }
 
     /// The environments.
@@ -104,9 +109,9 @@ impl Worker {
     /// Lives one fragment under `policy` and leaves it in [`Worker::fragment`].
     ///
     /// # Errors
-    /// Fails where an environment does.
-    pub fn collect(&mut self, policy: &PreparedPolicy<'_>, normalization: &Normalization) -> Result<()> {
-        let distribution = policy.policy().distribution();
+    /// Fails where an environment does, and with [`Error::Stopped`] where the update is to be given up.
+    pub fn collect(&mut self, policy: &PreparedPolicy, normalization: &Normalization) -> Result<()> {
+        let subject = Subject { policy, normalization };
         let shape = self.fragment.shape;
         let batch = shape.batch;
         let (row, state_row, distribution_row) =
@@ -118,40 +123,40 @@ impl Worker {
         self.observation_moments.clear();
         self.observation_moments.resize(normalization.observations.len(), Moments::default());
 
-        let mut session = policy.session(batch)?;
-        session.load(&self.state)?;
+        let mut actor = Actor::new(subject, batch)?;
+        actor.session_mut().load(&self.state)?;
         for t in 0..shape.steps {
+            self.stop.go_on()?;
             if t % shape.sequence_length == 0 {
                 let start = t / shape.sequence_length * state_row;
-                session.store(&mut fragment.sequence_states[start..start + state_row])?;
+                actor.session_mut().store(&mut fragment.sequence_states[start..start + state_row])?;
             }
             let now = t * batch..(t + 1) * batch;
             fragment.episode_starts[now.clone()].copy_from_slice(&self.episode_starts);
-            let here = t * row..(t + 1) * row;
-            if let ObservationMut::F32(raw) = fragment.observations.range_mut(here.clone()) {
+            let mut observations = fragment.observations.range_mut(t * row..(t + 1) * row);
+            if let ObservationMut::F32(raw) = &observations {
                 take_in(&mut self.observation_moments, raw);
-                normalization.apply(raw);
             }
-            let observations = fragment.observations.range(here);
 
             match &self.energy {
                 Some(energy) if t % ENERGY_EVERY == 0 => {
-                    session.step_with_energy(observations, &self.episode_starts, energy.input_mask.as_deref())?;
-                    if !session.energy().is_empty() {
-                        let sum: f64 = session.energy().iter().map(|&e| f64::from(e)).sum();
-                        fragment.energy.0 += sum / (session.energy().len() / batch) as f64;
+                    let mask = energy.input_mask.as_deref();
+                    actor.observe_with_energy(observations.reborrow(), &self.episode_starts, mask)?;
+                    let energy = actor.session().energy();
+                    if !energy.is_empty() {
+                        let sum: f64 = energy.iter().map(|&e| f64::from(e)).sum();
+                        fragment.energy.0 += sum / (energy.len() / batch) as f64;
                         fragment.energy.1 += batch as u64;
                     }
                 }
-                _ => session.step(observations, &self.episode_starts)?,
+                _ => actor.observe(observations.reborrow(), &self.episode_starts)?,
             }
-            fragment.values[now.clone()].copy_from_slice(session.values());
+            fragment.values[now.clone()].copy_from_slice(actor.session().values());
             fragment.distributions[t * distribution_row..(t + 1) * distribution_row]
-                .copy_from_slice(session.distributions());
+                .copy_from_slice(actor.session().distributions());
             for (i, stream) in self.streams.iter_mut().enumerate() {
-                let (parameters, at) = (session.distribution(i), now.start + i);
-                fragment.log_probs[at] =
-                    distribution.act(parameters, Some(stream), &mut fragment.actions, at, &mut self.scratch);
+                let at = now.start + i;
+                fragment.log_probs[at] = actor.choose(i, Some(stream), &mut fragment.actions, at);
             }
 
             let mut transition = Transition {
@@ -161,16 +166,14 @@ impl Worker {
                 terminated: &mut fragment.terminated[now.clone()],
                 truncated: &mut fragment.truncated[now.clone()],
             };
-            let actions =
-                distribution.for_environment(&fragment.actions, now.start, batch, &mut self.environment_actions);
+            let actions = actor.for_environment(&fragment.actions, now.start, batch);
             self.group.step(actions, &mut transition)?;
 
             fragment.final_values[now.clone()].fill(0.0);
             let truncated = |i: usize| fragment.truncated[now.start + i] && !fragment.terminated[now.start + i];
             if (0..batch).any(truncated) {
-                session.store(&mut self.final_state)?;
-                let values =
-                    peek(policy, normalization, &self.final_state, self.final_observations.all(), &vec![0; batch])?;
+                actor.session_mut().store(&mut self.final_state)?;
+                let values = peek(subject, &self.final_state, self.final_observations.all(), &vec![0; batch])?;
                 for i in (0..batch).filter(|&i| truncated(i)).collect::<Vec<_>>() {
                     fragment.final_values[now.start + i] = values[i];
                 }
@@ -179,9 +182,9 @@ impl Worker {
                 *start = u8::from(fragment.terminated[now.start + i] || fragment.truncated[now.start + i]);
             }
         }
-        session.store(&mut self.state)?;
+        actor.session_mut().store(&mut self.state)?;
         let next = fragment.observations.range(shape.steps * row..(shape.steps + 1) * row);
-        let values = peek(policy, normalization, &self.state, next, &self.episode_starts)?;
+        let values = peek(subject, &self.state, next, &self.episode_starts)?;
         fragment.last_values.copy_from_slice(&values);
         fragment.episodes.extend(self.group.drain_episodes());
         Ok(())
@@ -196,14 +199,15 @@ impl Worker {
     /// first of them on.
     ///
     /// # Errors
-    /// Fails where a step of the network does.
-    pub fn recompute_states(&mut self, policy: &PreparedPolicy<'_>) -> Result<()> {
+    /// Fails where a step of the network does, and with [`Error::Stopped`] where the update is to be given up.
+    pub fn recompute_states(&mut self, policy: &PreparedPolicy) -> Result<()> {
         let shape = self.fragment.shape;
         let (batch, row, state_row) = (shape.batch, shape.batch * shape.observation, self.state.len());
         let fragment = &mut self.fragment;
         let mut session = policy.session(batch)?;
         session.load(&fragment.sequence_states[..state_row])?;
         for t in 0..(shape.segments() - 1) * shape.sequence_length {
+            self.stop.go_on()?;
             let starts = &fragment.episode_starts[t * batch..(t + 1) * batch];
             session.step(fragment.observations.range(t * row..(t + 1) * row), starts)?;
             if (t + 1) % shape.sequence_length == 0 {
@@ -294,25 +298,18 @@ impl Default for SavedWorker {
     }
 }
 
-/// Values of raw `observations` from recurrent states `state`, in a session of its own: the worker's never advances.
+/// Values of raw `observations` from recurrent states `state`, by an actor of its own: the worker's never advances.
 fn peek(
-    policy: &PreparedPolicy<'_>,
-    normalization: &Normalization,
+    subject: Subject<'_>,
     state: &[f32],
     observations: ObservationRef<'_>,
     episode_starts: &[u8],
 ) -> Result<Vec<f32>> {
-    let mut session = policy.session(episode_starts.len())?;
-    session.load(state)?;
-    match observations {
-        ObservationRef::F32(raw) if !normalization.observations.is_empty() => {
-            let mut normalized = raw.to_vec();
-            normalization.apply(&mut normalized);
-            session.step(ObservationRef::F32(&normalized), episode_starts)?;
-        }
-        observations => session.step(observations, episode_starts)?,
-    }
-    Ok(session.values().to_vec())
+    let mut actor = Actor::new(subject, episode_starts.len())?;
+    actor.session_mut().load(state)?;
+    // A copy, since what an actor observes is normalised in place.
+    actor.observe(Observations::from(observations).all_mut(), episode_starts)?;
+    Ok(actor.session().values().to_vec())
 }
 
 /// Adds raw observations `[B, O]` to moments `[O]`; none where they are not normalised.

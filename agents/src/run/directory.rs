@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use super::CONFIG;
+use super::{CONFIG, changes};
 use crate::checkpoint::{self, Checkpoint, staging};
 use crate::collective::Collective;
 use crate::config::RunConfig;
-use crate::lock::{LOCK, RunLock};
+use crate::lock::RunLock;
 use crate::{Error, Result};
 
 /// The error of a checkpoint that could not be written, with what the run still has.
@@ -20,26 +20,37 @@ pub(super) fn not_saved(directory: &Path, update: u64, reason: Error) -> Error {
     Error::NotSaved { run: directory.to_path_buf(), update, left, reason: Box::new(reason) }
 }
 
-/// Refuses a directory that holds anything but what a run leaves that ended before it began.
+/// Refuses a directory with anything in it that a run would write. The lock of a run that ended before it began is no
+/// such thing, and files of others, a log that the shell redirects there for one, are not touched.
 pub(super) fn refuse_used(directory: &Path) -> Result<()> {
-    let harmless = [LOCK.to_string(), format!(".{CONFIG}.partial")];
     for entry in fs::read_dir(directory).map_err(Error::io("cannot list", directory))? {
         let name = entry.map_err(Error::io("cannot list", directory))?.file_name();
-        if !harmless.iter().any(|known| name == known.as_str()) {
-            return Err(Error::RunDirectory {
-                path: directory.to_path_buf(),
-                problem: "is not empty: give another with --run-dir, or continue this run with `stpn resume`".into(),
-            });
+        let name = name.to_string_lossy();
+        if OURS.contains(&name.as_ref()) || name.contains("tfevents") {
+            let problem = format!(
+                "holds a run already ({name}): give another with --run-dir, or continue this one with `stpn resume`"
+            );
+            return Err(Error::RunDirectory { path: directory.to_path_buf(), problem });
         }
     }
     Ok(())
 }
 
+/// What a run writes into its directory, beside its lock and event files.
+const OURS: [&str; 4] = [CONFIG, "checkpoints", "metrics.jsonl", "test.json"];
+
+/// Whether there is a run in `directory` that can be resumed, from a checkpoint or from its beginning.
+pub fn holds_run(directory: &Path) -> bool {
+    directory.join("checkpoints").is_dir() || directory.join(CONFIG).is_file()
+}
+
 fn refuse_no_run(directory: &Path) -> Result<()> {
-    if directory.join("checkpoints").is_dir() || directory.join(CONFIG).is_file() {
+    if holds_run(directory) {
         return Ok(());
     }
-    let problem = "holds no run: it has neither checkpoints nor a config.toml".into();
+    let problem = "holds no run: it has neither checkpoints nor a config.toml; one can be started there with `stpn \
+                   train … --run-dir`"
+        .into();
     Err(Error::RunDirectory { path: directory.to_path_buf(), problem })
 }
 
@@ -78,18 +89,38 @@ fn has_checkpoints(directory: &Path) -> Result<bool> {
     Ok(directory.is_dir() && !checkpoint::read::directory_names(directory)?.is_empty())
 }
 
-/// The configuration with which the run in `directory` goes on, unless it is changed.
+/// Where a run is, and how it goes on unless its configuration is changed.
+#[derive(Clone, Debug)]
+pub struct Saved {
+    /// The configuration.
+    pub config: RunConfig,
+    /// Updates done at its newest sound checkpoint; 0 where it has none.
+    pub update: u64,
+}
+
+/// What is saved of the run in `directory`.
 ///
 /// # Errors
 /// [`Error::RunDirectory`] where there is no run, [`Error::Checkpoint`] where its checkpoints cannot be used,
 /// [`Error::Config`] where it has none and its `config.toml` is not sound.
-pub fn saved_config(directory: &Path) -> Result<RunConfig> {
+pub fn saved(directory: &Path) -> Result<Saved> {
     refuse_no_run(directory)?;
     let checkpoints = directory.join("checkpoints");
     if has_checkpoints(&checkpoints)? {
-        return Ok(checkpoint::newest(&checkpoints)?.0.config);
+        let checkpoint = checkpoint::newest(&checkpoints)?.0;
+        let update = checkpoint.progress.update;
+        let config = changes::recorded(directory, update)?.unwrap_or(checkpoint.config);
+        return Ok(Saved { config, update });
     }
-    read_config(&directory.join(CONFIG))
+    Ok(Saved { config: read_config(&directory.join(CONFIG))?, update: 0 })
+}
+
+/// The configuration with which the run in `directory` goes on, unless it is changed.
+///
+/// # Errors
+/// As [`saved`].
+pub fn saved_config(directory: &Path) -> Result<RunConfig> {
+    saved(directory).map(|saved| saved.config)
 }
 
 pub(super) fn read_config(path: &Path) -> Result<RunConfig> {

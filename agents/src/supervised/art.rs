@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::data::{Sequences, Split};
 use crate::Result;
 use crate::config::at_least_one;
+use crate::memory::check_sizes;
 
 /// Symbols: 26 letters, 10 digits, `?`.
 pub const SYMBOLS: usize = LETTERS + DIGITS + 1;
@@ -57,6 +58,11 @@ impl ArtConfig {
             ("task.validation_sequences", self.validation_sequences as u64),
             ("task.test_sequences", self.test_sequences as u64),
             ("task.batch_size", self.batch_size as u64),
+        ])?;
+        check_sizes(&[
+            ("task.training_sequences", self.training_sequences),
+            ("task.validation_sequences", self.validation_sequences),
+            ("task.test_sequences", self.test_sequences),
         ])?;
         if self.training_sequences < self.batch_size {
             let problem = format!("must be at least task.batch_size, {}", self.batch_size);

@@ -5,10 +5,11 @@ use serde::{Deserialize, Serialize};
 use super::art::{self, ArtConfig};
 use super::familiarity::FamiliarityConfig;
 use crate::config::{CheckpointConfig, LogConfig, TrainingConfig, at_least_one, check_sections, one};
+use crate::memory::Need;
 use crate::optimizer::AdamConfig;
 use crate::policy::PolicyConfig;
 use crate::trainer::Progress;
-use crate::{Error, Result};
+use crate::{Error, Result, unused};
 
 /// A network on a supervised task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +63,26 @@ impl TaskConfig {
         }
     }
 
+    /// The memory of its data.
+    fn need(&self) -> Need {
+        let mut need = Need::default();
+        match self {
+            Self::Art(config) => {
+                let sequence = (art::STEPS + 1) as f64;
+                // Of the training data also the order in which an epoch goes through them.
+                need.bytes("task.training_sequences", config.training_sequences as f64 * (sequence + 4.0));
+                need.bytes("task.validation_sequences", config.validation_sequences as f64 * sequence);
+                need.bytes("task.test_sequences", config.test_sequences as f64 * sequence);
+            }
+            Self::Familiarity(config) => {
+                // Training and validation.
+                let most = if config.dimension > config.steps { "task.dimension" } else { "task.steps" };
+                need.bytes(most, 2.0 * config.steps as f64 * (4.0 * config.dimension as f64 + 1.0));
+            }
+        }
+        need
+    }
+
     /// Size of the network's input and number of its outputs.
     pub fn sizes(&self) -> (usize, usize) {
         match self {
@@ -95,6 +116,8 @@ impl SupervisedConfig {
             TaskConfig::Art(config) => config.check()?,
             TaskConfig::Familiarity(config) => config.check()?,
         }
-        self.optimizer.check()
+        self.task.need().check()?;
+        self.optimizer.check()?;
+        unused::check_supervised(self)
     }
 }

@@ -15,6 +15,7 @@ use super::network::Network;
 use crate::Result;
 use crate::learner::Trainable;
 use crate::optimizer::FlatLayout;
+use crate::stop::Stop;
 
 /// Sequences that are measured together.
 const BLOCK: usize = 16;
@@ -110,12 +111,13 @@ impl EnergySampling<'_> {
 /// Answers of `network` to all of `data`.
 ///
 /// # Errors
-/// Fails where candle does.
+/// Fails where candle does, and with [`Error::Stopped`](crate::Error::Stopped) where `stop` says so.
 pub fn evaluate(
     network: &Network,
     objective: Objective,
     data: &dyn Sequences,
     energy: EnergySampling<'_>,
+    stop: &Stop,
 ) -> Result<Scores> {
     let values = FlatLayout::new(network.parameters()).values()?;
     let cell = network.cell().parameters().count();
@@ -125,6 +127,7 @@ pub fn evaluate(
     let parts: Vec<Scores> = indices
         .par_chunks(BLOCK)
         .map(|indices| {
+            stop.go_on()?;
             let batch = indices.len();
             let mut x = vec![0.0; data.steps() * batch * data.input()];
             let mut targets = vec![0; objective.answers.count(data.steps()) * batch];
@@ -167,7 +170,7 @@ fn step(
     let row = extent.batch * network.cell().hidden_size();
     let mut stepper = prepared.stepper(extent.batch);
     stepper.mask_energy(sampling.input_mask);
-    let mut energy = vec![0.0; extent.batch * stepper.units()];
+    let mut energy = vec![0.0; row];
     let mut hidden = vec![0.0; extent.steps * row];
     let mut scores = Scores::default();
     for (t, x) in x.chunks_exact(extent.batch * network.cell().input_size()).enumerate() {
@@ -243,7 +246,7 @@ mod tests {
                 let config = PolicyConfig { kernel, ..PolicyConfig::new(cell.config(), 7) };
                 Network::new(&config, SYMBOLS, SYMBOLS, 1, DType::F32).unwrap()
             };
-            let run = |kernel, energy| evaluate(&network(kernel), objective, &data, energy).unwrap();
+            let run = |kernel, energy| evaluate(&network(kernel), objective, &data, energy, &Stop::default()).unwrap();
             let [auto, composed] = [Kernel::Auto, Kernel::Composed].map(|kernel| run(kernel, EnergySampling::full()));
             assert_eq!((auto.answers, auto.energy_samples), (40, 360));
             assert_eq!((auto.answers, auto.right), (composed.answers, composed.right), "{cell}");

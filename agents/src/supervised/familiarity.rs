@@ -5,6 +5,7 @@ use stpn_random::Stream;
 
 use super::data::{Sequences, Split};
 use crate::config::at_least_one;
+use crate::memory::check_sizes;
 use crate::{Error, Result};
 
 /// Settings of the task; the defaults are the published ones.
@@ -66,6 +67,7 @@ impl FamiliarityConfig {
             ("task.interval", self.interval as u64),
             ("task.validate_every", self.validate_every),
         ])?;
+        check_sizes(&[("task.dimension", self.dimension), ("task.steps", self.steps)])?;
         if !(self.repeat_probability > 0.0 && self.repeat_probability <= 1.0) {
             let problem = format!("must lie in (0, 1], got {}", self.repeat_probability);
             return Err(Error::config("task.repeat_probability", problem));

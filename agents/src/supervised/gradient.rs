@@ -15,7 +15,7 @@ use super::data::{Answers, Sequences};
 use super::evaluation::Scores;
 use super::loss::Loss;
 use super::network::Network;
-use crate::learner::{Gradient, Learner};
+use crate::learner::{Gradient, LOWER_RATE, Learner};
 use crate::{Error, Result};
 
 /// Sequences of a block for a fused kernel.
@@ -143,11 +143,7 @@ impl Context<'_> {
 
 /// An error for a loss that is not finite.
 pub(super) fn not_finite(update: u64) -> Error {
-    Error::NotFinite {
-        what: "the training loss".into(),
-        update,
-        remedy: "lower optimizer.learning_rate or optimizer.max_grad_norm and resume from the checkpoint".into(),
-    }
+    Error::NotFinite { what: "the training loss".into(), update, remedy: LOWER_RATE.into() }
 }
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use stpn_core::{Cell, Initializer, Kernel, Parameters, StateField};
 use stpn_random::{Purpose, Stream};
 
 use super::data::Answers;
-use crate::Result;
 use crate::learner::Trainable;
 use crate::policy::PolicyConfig;
 use crate::policy::linear::Linear;
+use crate::{Result, memory};
 
 /// A cell and the linear layer that reads its activity.
 #[derive(Debug)]
@@ -29,6 +29,10 @@ impl Network {
     /// # Errors
     /// Fails on an impossible configuration.
     pub fn new(config: &PolicyConfig, input: usize, outputs: usize, seed: u64, dtype: DType) -> Result<Self> {
+        memory::check_network(config.hidden, |hidden| {
+            let small = Self::new(&PolicyConfig { hidden, ..config.clone() }, input, outputs, seed, dtype)?;
+            Ok([small.parameters.count(), small.state_len()])
+        })?;
         let device = Device::Cpu;
         let mut stream = Stream::new(seed, Purpose::Parameters, 0);
         let mut init = Initializer::new(&mut stream, dtype, &device);

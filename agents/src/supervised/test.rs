@@ -12,6 +12,7 @@ use crate::evaluation::energy_mask;
 use crate::learner::Trainable;
 use crate::metrics::Metrics;
 use crate::optimizer::FlatLayout;
+use crate::stop::Stop;
 
 /// What a checkpoint gives on test data.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -88,8 +89,9 @@ impl TestScores {
 /// Measures a checkpoint on the test data of its configuration; `seed` makes others in place of the run's own.
 ///
 /// # Errors
-/// Fails where the checkpoint does not fit its configuration.
-pub fn test(config: &SupervisedConfig, checkpoint: &Checkpoint, seed: Option<u64>) -> Result<TestReport> {
+/// Fails where the checkpoint does not fit its configuration, and with [`Error::Stopped`](crate::Error::Stopped) where
+/// `stop` says so.
+pub fn test(config: &SupervisedConfig, checkpoint: &Checkpoint, seed: Option<u64>, stop: &Stop) -> Result<TestReport> {
     let seed = seed.unwrap_or(config.seed);
     let network = config.network()?;
     let layout = FlatLayout::new(network.parameters());
@@ -97,13 +99,13 @@ pub fn test(config: &SupervisedConfig, checkpoint: &Checkpoint, seed: Option<u64
     let mask = energy_mask(&config.log.energy_skip_inputs, config.task.sizes().0)?;
     let energy = EnergySampling { input_mask: mask.as_deref(), ..EnergySampling::full() };
     let (objective, data) = (config.task.objective(), config.task.test(seed));
-    let scores = evaluate(&network, objective, data.as_ref(), energy)?;
+    let scores = evaluate(&network, objective, data.as_ref(), energy, stop)?;
     let (binary, generalization) = match &config.task {
         TaskConfig::Art(_) => (false, Vec::new()),
         TaskConfig::Familiarity(task) => {
             let at = |&interval: &usize| {
                 let data = task.sequence(seed, Split::Test, interval as u64, interval);
-                let scores = TestScores::new(&evaluate(&network, objective, &data, energy)?, true);
+                let scores = TestScores::new(&evaluate(&network, objective, &data, energy, stop)?, true);
                 Ok(Generalization { interval, scores })
             };
             (true, task.test_intervals.par_iter().map(at).collect::<Result<_>>()?)

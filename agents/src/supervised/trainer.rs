@@ -14,8 +14,9 @@ use crate::Result;
 use crate::evaluation::energy_mask;
 use crate::learner::Learner;
 use crate::logging::Histogram;
-use crate::metrics::Metrics;
-use crate::optimizer::{Adam, FlatLayout};
+use crate::metrics::{Metrics, Over};
+use crate::optimizer::{Adam, Clock, FlatLayout};
+use crate::stop::Stop;
 use crate::trainer::{Progress, SavedTrainer, Validation};
 use crate::training::{Best, Training, parameter_histograms};
 
@@ -34,6 +35,7 @@ pub struct SupervisedTrainer {
     validated: Option<f64>,
     progress: Progress,
     before: Before,
+    stop: Stop,
 }
 
 /// The state before the epoch that runs or ran last.
@@ -76,6 +78,7 @@ impl SupervisedTrainer {
             learner,
             validated: None,
             progress: Progress::default(),
+            stop: Stop::default(),
             config: config.clone(),
         })
     }
@@ -101,6 +104,7 @@ impl SupervisedTrainer {
         let batches = order.chunks_exact(self.config.task.batch_size());
         let (count, mut norms, mut scores) = (batches.len(), 0.0, Vec::new());
         for indices in batches {
+            self.stop.go_on()?;
             let (gradient, part) = gradient(&self.learner, objective, self.training.as_ref(), indices)?;
             if !part.loss.is_finite() {
                 return Err(not_finite(update));
@@ -122,7 +126,8 @@ impl SupervisedTrainer {
             every: self.validation.steps().div_ceil(ENERGY_STEPS),
             input_mask: self.energy_mask.as_deref(),
         };
-        evaluate(self.learner.network(), self.config.task.objective(), self.validation.as_ref(), energy)
+        let (network, objective) = (self.learner.network(), self.config.task.objective());
+        evaluate(network, objective, self.validation.as_ref(), energy, &self.stop)
     }
 
     fn saved(progress: &Progress, parameters: &[f32], adam: &Adam) -> SavedTrainer {
@@ -130,7 +135,7 @@ impl SupervisedTrainer {
             progress: progress.clone(),
             parameters: parameters.to_vec(),
             adam: adam.clone(),
-            workers: Vec::new(),
+            ..SavedTrainer::default()
         }
     }
 }
@@ -154,25 +159,26 @@ impl Training for SupervisedTrainer {
         self.before.adam.clone_from(self.learner.adam());
         let start = Instant::now();
         let update = self.progress.update + 1;
-        let learning_rate = self.config.optimizer.learning_rate.at(self.progress.update);
+        let clock = Clock { now: self.progress.update, end: self.config.training.updates };
+        let learning_rate = self.config.optimizer.learning_rate.at(clock);
         let (learned, norm) = self.epoch(update, learning_rate)?;
         let trained = start.elapsed().as_secs_f64();
 
         let mut metrics = Metrics::default();
-        metrics.set("charts/learning_rate", learning_rate);
+        metrics.set_over("charts/learning_rate", learning_rate, Over::Last);
         metrics.set("charts/training_accuracy", learned.accuracy());
         metrics.set("losses/training_loss", learned.mean_loss());
         metrics.set("losses/grad_norm", norm);
         if self.validation_due(update) {
             let scores = self.validate()?;
             self.validated = Some(scores.accuracy());
-            metrics.set("charts/validation_accuracy", scores.accuracy());
-            metrics.set("losses/validation_loss", scores.mean_loss());
+            metrics.set_over("charts/validation_accuracy", scores.accuracy(), Over::Event);
+            metrics.set_over("losses/validation_loss", scores.mean_loss(), Over::Event);
             if let Some(energy) = scores.energy_per_step() {
-                metrics.set("charts/energy", energy);
+                metrics.set_over("charts/energy", energy, Over::Event);
             }
         }
-        metrics.set("charts/sequences_per_second", self.training.len() as f64 / trained);
+        metrics.set_over("charts/sequences_per_second", self.training.len() as f64 / trained, Over::Mean(trained));
         metrics.set("time/learn_seconds", trained);
         metrics.set("time/validation_seconds", start.elapsed().as_secs_f64() - trained);
         self.progress.update = update;
@@ -203,6 +209,10 @@ impl Training for SupervisedTrainer {
         self.learner.restore(saved.parameters, saved.adam)?;
         self.progress = saved.progress;
         Ok(())
+    }
+
+    fn set_stop(&mut self, stop: &Stop) {
+        self.stop = stop.clone();
     }
 
     fn histograms(&self) -> Vec<(String, Histogram)> {

@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::path::Path;
 
 use stpn_agents::Error;
-use stpn_agents::checkpoint::manifest::{MANIFEST, Manifest};
+use stpn_agents::checkpoint::manifest::{FileEntry, MANIFEST, Manifest};
 use stpn_agents::checkpoint::{self, Checkpoint, FORMAT, directory_name};
 
 use crate::small;
@@ -160,5 +160,23 @@ fn without_a_sound_checkpoint_the_reason_is_the_newest_ones() {
         }
         let error = checkpoint::newest(checkpoints).unwrap_err().to_string();
         assert!(error.contains("no sound checkpoint") && error.contains("30 bytes long"), "{error}");
+    });
+}
+
+#[test]
+fn a_whole_checkpoint_that_this_program_cannot_use_was_called_damaged() {
+    each(|checkpoints| {
+        let newest = checkpoints.join(directory_name(3));
+        let mut config: toml::Table = fs::read_to_string(newest.join("config.toml")).unwrap().parse().unwrap();
+        config.insert("env".into(), "name = 'custom'\nid = 'elsewhere'".parse::<toml::Table>().unwrap().into());
+        let config = toml::to_string(&config).unwrap();
+        fs::write(newest.join("config.toml"), &config).unwrap();
+        let mut manifest = Manifest::read(&newest).unwrap();
+        let entry = manifest.files.iter_mut().find(|entry| entry.name == "config.toml").unwrap();
+        *entry = FileEntry::of("config.toml", config.as_bytes());
+        fs::write(newest.join(MANIFEST), serde_json::to_string(&manifest).unwrap()).unwrap();
+        let error = checkpoint::newest(checkpoints).unwrap_err();
+        assert!(matches!(error, Error::Environment(_)), "{error}");
+        assert!(error.to_string().contains("custom::register"), "{error}");
     });
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
 mod damage;
+mod migration;
 mod random_damage;
 mod sick;
 mod small;

@@ -126,7 +126,10 @@ fn config(failure: EnvFailure, max_replacements: u64) -> RunConfig {
     let RunConfig::Agent(agent) = &mut config else { panic!("an agent's") };
     agent.training.updates = 6;
     agent.checkpoint.every = 100;
-    (agent.rollout.env_failure, agent.rollout.max_replacements) = (failure, max_replacements);
+    agent.rollout.env_failure = failure;
+    if failure == EnvFailure::Replace {
+        agent.rollout.max_replacements = max_replacements;
+    }
     (agent.rollout.step_timeout, agent.rollout.environments) = (0.3, 24);
     config
 }
@@ -139,20 +142,22 @@ fn train(run: &mut Run) -> stpn_agents::Result<()> {
     run.train(|_, _| ControlFlow::Continue(())).map(|_| ())
 }
 
-/// Everything the newest checkpoint holds, apart from where.
-fn last(directory: &Path) -> String {
+/// Everything that training goes on from in the newest checkpoint, without what depends on the clock.
+fn last(directory: &Path) -> Vec<Vec<u8>> {
     let (checkpoint, _) = checkpoint::newest(&directory.join("checkpoints")).unwrap();
-    format!("{checkpoint:?}").replace(&format!("{:?}", checkpoint.path), "")
+    let shard = checkpoint::shard_name(0);
+    let names = ["config.toml", "progress.json", "parameters.safetensors", "optimizer.safetensors", &shard];
+    names.map(|name| std::fs::read(checkpoint.path.join(name)).unwrap()).to_vec()
 }
 
-fn undisturbed(directory: &Path) -> String {
+fn undisturbed(directory: &Path) -> Vec<Vec<u8>> {
     let run = directory.join("undisturbed");
     train(&mut start(&run, &config(EnvFailure::Stop, 0), Fault::None, 0)).unwrap();
     last(&run)
 }
 
 /// Continues the run in environments that are well.
-fn continue_healed(directory: &Path) -> String {
+fn continue_healed(directory: &Path) -> Vec<Vec<u8>> {
     let (mut run, damaged) = Run::resume_with(directory, |_| {}, sick(Fault::None, 0)).unwrap();
     assert!(damaged.is_empty());
     train(&mut run).unwrap();

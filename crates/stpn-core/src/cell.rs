@@ -6,25 +6,7 @@ use std::sync::Arc;
 use candle_core::{DType, Tensor};
 
 use crate::kernels::{self, FusedKernel, Kernel};
-use crate::{CellParts, Error, Parameters, Result, State, StateField};
-
-/// What one step returns.
-#[derive(Clone, Debug)]
-pub struct Step {
-    /// Activity after the step, `[B, H]`.
-    pub hidden: Tensor,
-    /// State after the step.
-    pub state: State,
-}
-
-/// What a sequence returns.
-#[derive(Clone, Debug)]
-pub struct Sequence {
-    /// Activity after every step, `[T, B, H]`.
-    pub hidden: Tensor,
-    /// State after the last step.
-    pub state: State,
-}
+use crate::{CellParts, Error, Parameters, Result, Sequence, State, StateField, Step};
 
 /// A (usually recurrent) layer with trainable parameters and a state per batch element.
 ///
@@ -40,8 +22,8 @@ pub trait Cell: Debug + Send + Sync {
     /// Fails on shapes that do not fit.
     fn step(&self, x: &Tensor, state: &State) -> Result<Step>;
 
-    /// Energy `Σ_j |G_ij|·z_j²` of each unit at a step from x `[B, I]` and the state before it (paper §5,
-    /// "Energy efficiency"): `[B, U]`, with U = H, or 4H for LSTM whose gates are counted one by one.
+    /// Energy `Σ_j |G_ij|·z_j²` of each neuron at a step from x `[B, I]` and the state before it (paper §5,
+    /// "Energy efficiency"): `[B, H]`. A neuron with gates is one unit with all of them: their sums are added up.
     ///
     /// `input_mask` `[I]`, where given, multiplies the input in this sum alone: 0 leaves an input out.
     ///

@@ -8,19 +8,17 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor, Var};
 use stpn_core::cells::{
-    Activation, BackpropamineConfig, Bound, FastWeightsConfig, LstmConfig, MlpConfig, Modulation, RnnConfig,
+    Activation, BackpropamineConfig, Bound, FastWeightsConfig, GruConfig, LstmConfig, MlpConfig, Modulation, RnnConfig,
 };
-use stpn_core::kernels::attentive::{AttentiveKernel, AttentiveSpec};
 use stpn_core::kernels::blocks::{self, Operands, Sizes};
-use stpn_core::kernels::gated::{GatedKernel, GatedKind, GatedSpec};
-use stpn_core::kernels::modulated::{ModulatedKernel, ModulatedSpec};
 use stpn_core::kernels::{Extent, FusedKernel, Instructions, Prepared, Real, SequenceKernel};
 use stpn_core::{Cell, CellConfig, Sequence, State};
+use support::kernel::kernel;
 use support::{build, close, normal, random_state, set_parameters, values};
 
 /// Every option of every baseline.
 fn configs() -> Vec<CellConfig> {
-    let mut configs = Vec::new();
+    let mut configs = vec![CellConfig::Gru(GruConfig {})];
     for split in [false, true] {
         configs.push(CellConfig::Rnn(RnnConfig { split }));
         for layer_norm in [false, true] {
@@ -40,29 +38,6 @@ fn configs() -> Vec<CellConfig> {
         configs.push(CellConfig::FastWeights(options));
     }
     configs
-}
-
-/// The cell's kernel with an instruction set of choice.
-fn kernel(config: &CellConfig, input: usize, hidden: usize, instructions: Instructions) -> Arc<dyn FusedKernel> {
-    let gated = |kind| -> Arc<dyn FusedKernel> {
-        Arc::new(GatedKernel::with_instructions(GatedSpec { kind, input, hidden }, instructions))
-    };
-    match config {
-        CellConfig::Rnn(RnnConfig { split }) => gated(GatedKind::Rnn { split: *split }),
-        CellConfig::Lstm(LstmConfig { split, layer_norm }) => {
-            gated(GatedKind::Lstm { split: *split, layer_norm: *layer_norm })
-        }
-        CellConfig::Mlp(MlpConfig { activation }) => gated(GatedKind::Mlp(*activation)),
-        CellConfig::FastWeights(config) => {
-            let spec = AttentiveSpec { config: config.clone(), input, hidden };
-            Arc::new(AttentiveKernel::with_instructions(spec, instructions))
-        }
-        CellConfig::Backpropamine(config) => {
-            let spec = ModulatedSpec { config: config.clone(), input, hidden };
-            Arc::new(ModulatedKernel::with_instructions(spec, instructions))
-        }
-        CellConfig::Stpn(_) | CellConfig::Hebbff(_) => unreachable!("not a baseline"),
-    }
 }
 
 /// T, B, I, H.
@@ -218,7 +193,7 @@ fn check_steppers<T: Real>(config: &CellConfig, shape: [usize; 4], kernel: &dyn 
             let mut stepper = Arc::clone(&block.prepared).stepper(size);
             stepper.load(&block.state[states.clone()]);
             let mut stored = vec![T::ZERO; states.len()];
-            let (mut out, mut energy) = (vec![T::ZERO; size * hidden], vec![T::ZERO; size * stepper.units()]);
+            let (mut out, mut energy) = (vec![T::ZERO; size * hidden], vec![T::ZERO; size * hidden]);
             for t in 0..steps {
                 let row = t * batch + first;
                 let x = &block.x[row * input..(row + size) * input];
@@ -314,7 +289,7 @@ fn energies_of_steppers_are_those_of_the_cell() {
         stepper.load(&block.state);
         let x: Vec<Tensor> = (0..3).map(|t| normal(&[3, batch, input], 1.0, 0, DType::F64).get(t).unwrap()).collect();
         let mut state = random_state(cell.as_ref(), batch);
-        let mut energy = vec![0.0; batch * stepper.units()];
+        let mut energy = vec![0.0; batch * hidden];
         for (t, x) in x.iter().enumerate() {
             let mask = (t > 0).then_some(&mask[..]);
             stepper.mask_energy(mask);

@@ -48,6 +48,20 @@ fn energy_without_a_golden_case_is_as_defined() {
     }
 }
 
+/// The mean over its gates was published as the mean over its neurons: a quarter.
+#[test]
+fn the_energy_of_an_lstm_was_divided_by_its_gates() {
+    let cell = build(&CellName::Lstm.config(), INPUT, UNITS, DType::F64);
+    let (x, state) = (normal(&[3, INPUT], 1.0, 0, DType::F64), random_state(cell.as_ref(), 3));
+    let z = Tensor::cat(&[&x, state.get("h").unwrap()], 1).unwrap();
+    let (z, weight): (Vec<Vec<f64>>, _) = (z.to_vec2().unwrap(), matrix(cell.as_ref(), "weight"));
+    let gate = |row: usize, z: &[f64]| weight[row].iter().zip(z).map(|(w, z)| w.abs() * z * z).sum::<f64>();
+    let neuron = |unit: usize, z: &[f64]| (0..4).map(|index| gate(index * UNITS + unit, z)).sum::<f64>();
+    let want: Vec<Vec<f64>> = z.iter().map(|z| (0..UNITS).map(|unit| neuron(unit, z)).collect()).collect();
+    let got = cell.energy_per_unit(&x, &state, None).unwrap();
+    close(&got, &Tensor::new(want, &Device::Cpu).unwrap(), 1e-12).unwrap();
+}
+
 #[test]
 fn a_masked_input_costs_nothing() {
     let mask = Tensor::new(&[1f64, 1.0, 0.0, 1.0, 1.0], &Device::Cpu).unwrap();
@@ -56,8 +70,7 @@ fn a_masked_input_costs_nothing() {
         let (x, state) = (normal(&[3, INPUT], 1.0, 0, DType::F64), random_state(cell.as_ref(), 3));
         let energy = |x: &Tensor, mask: Option<&Tensor>| cell.energy_per_unit(x, &state, mask).unwrap();
         let (full, masked) = (energy(&x, None), energy(&x, Some(&mask)));
-        let units = if name == CellName::Lstm { 4 * UNITS } else { UNITS };
-        assert_eq!(full.dims(), [3, units], "{name}");
+        assert_eq!(full.dims(), [3, UNITS], "{name}");
         let saved: Vec<f64> = (full - &masked).unwrap().flatten_all().unwrap().to_vec1().unwrap();
         assert!(saved.iter().all(|saved| *saved > 0.0), "{name}: {saved:?}");
         // The inner steps of the fast weights still see the input, so only the other cells' energy is that of x·mask.

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use crate::say;
+
 /// Text of the codes for `--help`.
 pub const HELP: &str = "Exit codes:
   0    done
@@ -9,7 +11,7 @@ pub const HELP: &str = "Exit codes:
   2    the command line or the configuration is wrong
   3    a run directory or checkpoint cannot be used
   4    a loss, gradient or parameter stopped being finite
-  130  interrupted (Ctrl-C): the update was finished and a checkpoint written";
+  130  interrupted (Ctrl-C, a signal): the update was finished or given up, and a checkpoint written";
 
 /// The run was interrupted and can be resumed.
 pub const INTERRUPTED: u8 = 130;
@@ -17,21 +19,30 @@ pub const INTERRUPTED: u8 = 130;
 /// What a shell calls the end of a program whose reader went away.
 const READER_GONE: i32 = 141;
 
-/// Ends quietly where whoever reads the output has gone away, as in `stpn list | head`: printing panics there.
-pub fn quietly_without_a_reader() {
+/// Ends without a panic's report where printing fails: quietly where whoever reads has gone away, as in
+/// `stpn list | head`, and with the reason where the disk is full.
+pub fn decently_where_printing_fails() {
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let text = panic.payload().downcast_ref::<String>();
-        if text.is_some_and(|text| text.starts_with("failed printing to") && text.contains("Broken pipe")) {
-            std::process::exit(READER_GONE);
+        match text.filter(|text| text.starts_with("failed printing to")) {
+            Some(text) if text.contains("Broken pipe") => std::process::exit(READER_GONE),
+            Some(text) => {
+                say::note(format!("error: {text}"));
+                say::flush();
+                std::process::exit(1)
+            }
+            None => default(panic),
         }
-        default(panic);
     }));
 }
 
-/// Prints an error to stderr and picks the exit code for it.
+/// Says an error on stderr and picks the exit code for it.
 pub fn report(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {}", message(error));
+    match error.downcast_ref::<Interrupted>() {
+        Some(interrupted) => say::note(interrupted.to_string()),
+        None => say::note(format!("error: {}", message(error))),
+    }
     ExitCode::from(code(error))
 }
 
@@ -64,6 +75,7 @@ pub fn code(error: &anyhow::Error) -> u8 {
         Some(Error::Checkpoint { .. } | Error::Format { .. } | Error::RunDirectory { .. }) => 3,
         Some(Error::NotFinite { .. }) => 4,
         _ if error.is::<UsageError>() => 2,
+        _ if error.is::<Interrupted>() => INTERRUPTED,
         _ => 1,
     }
 }
@@ -79,6 +91,18 @@ impl std::fmt::Display for UsageError {
 }
 
 impl std::error::Error for UsageError {}
+
+/// A command of several runs was asked to end.
+#[derive(Debug)]
+pub struct Interrupted;
+
+impl std::fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("interrupted; the same command continues")
+    }
+}
+
+impl std::error::Error for Interrupted {}
 
 #[cfg(test)]
 mod tests {

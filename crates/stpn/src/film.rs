@@ -2,14 +2,13 @@
 
 mod classic;
 
-use std::fs::File;
-use std::io::BufWriter;
-use std::path::Path;
+use std::io::Write;
 
 use anyhow::{Context, Result};
+use gif::{Encoder, Frame, Repeat};
 use stpn_agents::episode::Moment;
 use stpn_agents::policy::encoder::ObservationRef;
-use stpn_envs::{Dtype, Env, EnvConfig, Space};
+use stpn_envs::{Env, EnvConfig, Screen};
 
 /// Pixels of one picture, RGB.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,20 +37,13 @@ pub enum Scene {
     MountainCar,
     /// From the observation (cos θ₁, sin θ₁, cos θ₂, sin θ₂, velocities): two links.
     Acrobot,
-    /// What the environment draws of itself.
-    Drawn,
-    /// The observation itself: the newest of its gray pictures `[C, H, W]`.
-    Pixels {
-        /// Rows H.
-        height: usize,
-        /// Columns W.
-        width: usize,
-    },
+    /// The environment's own screen, in its colours: a game.
+    Screen,
 }
 
 impl Scene {
     /// The scene of an environment; none where it cannot be drawn.
-    pub fn of(config: &EnvConfig, observations: &Space) -> Option<Self> {
+    pub fn of(config: &EnvConfig, env: &dyn Env) -> Option<Self> {
         match config {
             EnvConfig::Maze(_) => Some(Self::Cells),
             EnvConfig::Cartpole(_) => Some(Self::CartPole { angle: 2 }),
@@ -59,68 +51,75 @@ impl Scene {
             EnvConfig::Pendulum(_) => Some(Self::Pendulum),
             EnvConfig::MountainCar(_) | EnvConfig::MountainCarContinuous(_) => Some(Self::MountainCar),
             EnvConfig::Acrobot(_) => Some(Self::Acrobot),
-            #[cfg(unix)]
-            EnvConfig::Gymnasium(_) => Some(Self::Drawn),
-            _ => match (observations.dtype(), observations.shape()) {
-                (Dtype::U8, &[_, height, width]) => Some(Self::Pixels { height, width }),
-                _ => None,
-            },
+            _ => env.screen().map(|_| Self::Screen),
         }
     }
 
     fn draw<E: Env>(&self, moment: &Moment<'_, E>) -> Option<Picture> {
-        let (observation, pixels): (&[f32], &[u8]) = match moment.observation.all() {
-            ObservationRef::F32(values) => (values, &[]),
-            ObservationRef::U8(pixels) => (&[], pixels),
+        let observation: &[f32] = match moment.observation.all() {
+            ObservationRef::F32(values) => values,
+            ObservationRef::U8(_) => &[],
         };
         match *self {
-            Self::Drawn => moment.env.picture().and_then(std::result::Result::ok).map(|drawn| Picture {
-                width: drawn.width as u16,
-                height: drawn.height as u16,
-                rgb: drawn.rgb,
-            }),
             Self::Cells => moment.env.render().map(|text| cells(&text)),
             Self::CartPole { angle } => classic::cart_pole(observation[0], observation[angle]),
             Self::Pendulum => classic::pendulum(observation[0], observation[1]),
             Self::MountainCar => classic::mountain_car(observation[0]),
-            Self::Pixels { height, width } => Some(enlarged(&pixels[pixels.len() - height * width..], width)),
+            Self::Screen => moment.env.screen().map(|screen| enlarged(&screen)),
             Self::Acrobot => classic::acrobot([observation[0], observation[1], observation[2], observation[3]]),
         }
     }
 }
 
-/// Pictures in a row.
-#[derive(Clone, Debug, Default)]
-pub struct Film {
-    pictures: Vec<Picture>,
+/// An animated GIF that repeats for ever. Every picture is written as it comes: an episode may have any length.
+pub struct Film<W: Write> {
+    /// Until the first picture, whose size is the film's.
+    sink: Option<W>,
+    encoder: Option<Encoder<W>>,
+    pictures: usize,
 }
 
 /// Hundredths of a second that a picture stays.
 const DELAY: u16 = 5;
 
-impl Film {
-    /// Adds the picture of a moment.
-    pub fn add<E: Env>(&mut self, scene: &Scene, moment: &Moment<'_, E>) {
-        self.pictures.extend(scene.draw(moment));
+impl<W: Write> Film<W> {
+    /// A film that is written to `sink`.
+    pub fn new(sink: W) -> Self {
+        Self { sink: Some(sink), encoder: None, pictures: 0 }
     }
 
-    /// Writes an animated GIF that repeats for ever; returns the number of pictures.
+    /// Adds the picture of a moment.
     ///
     /// # Errors
-    /// Fails where the file cannot be written.
-    pub fn save(&self, path: &Path) -> Result<usize> {
-        let first = self.pictures.first().context("the episode gave no picture")?;
-        let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
-        let context = || format!("cannot write {}", path.display());
-        let mut encoder =
-            gif::Encoder::new(BufWriter::new(file), first.width, first.height, &[]).with_context(context)?;
-        encoder.set_repeat(gif::Repeat::Infinite).with_context(context)?;
-        for picture in &self.pictures {
-            let mut frame = gif::Frame::from_rgb_speed(picture.width, picture.height, &picture.rgb, 10);
-            frame.delay = DELAY;
-            encoder.write_frame(&frame).with_context(context)?;
+    /// Fails where it cannot be written.
+    pub fn add<E: Env>(&mut self, scene: &Scene, moment: &Moment<'_, E>) -> Result<()> {
+        scene.draw(moment).map_or(Ok(()), |picture| self.show(&picture))
+    }
+
+    fn show(&mut self, picture: &Picture) -> Result<()> {
+        if let Some(sink) = self.sink.take() {
+            let mut encoder = Encoder::new(sink, picture.width, picture.height, &[])?;
+            encoder.set_repeat(Repeat::Infinite)?;
+            self.encoder = Some(encoder);
         }
-        Ok(self.pictures.len())
+        // Exact up to 256 colours in a picture, which a game does not reach.
+        let mut frame = Frame::from_rgb_speed(picture.width, picture.height, &picture.rgb, 10);
+        frame.delay = DELAY;
+        if let Some(encoder) = &mut self.encoder {
+            encoder.write_frame(&frame)?;
+            self.pictures += 1;
+        }
+        Ok(())
+    }
+
+    /// Ends the film; returns the number of its pictures.
+    ///
+    /// # Errors
+    /// Fails where there is none, or its end cannot be written.
+    pub fn finish(self) -> Result<usize> {
+        let encoder = self.encoder.context("the episode gave no picture")?;
+        encoder.into_inner()?.flush()?;
+        Ok(self.pictures)
     }
 }
 
@@ -146,20 +145,22 @@ fn cells(text: &str) -> Picture {
     Picture { width: (columns * SIDE) as u16, height: (rows.len() * SIDE) as u16, rgb }
 }
 
-/// A gray picture with every pixel four times as wide and high.
-fn enlarged(gray: &[u8], width: usize) -> Picture {
-    const SIDE: usize = 4;
-    let mut rgb = Vec::with_capacity(gray.len() * SIDE * SIDE * 3);
-    for row in gray.chunks_exact(width) {
+/// A screen with every pixel twice as wide and high.
+fn enlarged(screen: &Screen) -> Picture {
+    const SIDE: usize = 2;
+    let mut rgb = Vec::with_capacity(screen.rgb.len() * SIDE * SIDE);
+    for row in screen.rgb.chunks_exact(3 * screen.width.max(1)) {
         for _ in 0..SIDE {
-            row.iter().for_each(|&value| (0..SIDE).for_each(|_| rgb.extend([value; 3])));
+            row.chunks_exact(3).for_each(|pixel| (0..SIDE).for_each(|_| rgb.extend(pixel)));
         }
     }
-    Picture { width: (width * SIDE) as u16, height: (gray.len() / width * SIDE) as u16, rgb }
+    Picture { width: (screen.width * SIDE) as u16, height: (screen.height * SIDE) as u16, rgb }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[test]
@@ -171,20 +172,55 @@ mod tests {
     }
 
     #[test]
-    fn gray_pictures_are_enlarged() {
-        let picture = enlarged(&[1, 2, 3, 4, 5, 6], 3);
-        assert_eq!((picture.width, picture.height, picture.rgb.len()), (12, 8, 12 * 8 * 3));
-        assert_eq!(picture.rgb[11 * 3], 3);
+    fn screens_are_enlarged_in_their_colours() {
+        let screen = Screen { width: 2, height: 1, rgb: vec![255, 0, 0, 0, 0, 255] };
+        let picture = enlarged(&screen);
+        assert_eq!((picture.width, picture.height), (4, 2));
+        let row = [[255, 0, 0], [255, 0, 0], [0, 0, 255], [0, 0, 255]].concat();
+        assert_eq!(picture.rgb, [row.clone(), row].concat());
+    }
+
+    /// Counts what it is given.
+    struct Counter<'a>(&'a Cell<usize>);
+
+    impl Write for Counter<'_> {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.set(self.0.get() + bytes.len());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
     }
 
     #[test]
-    fn a_film_is_a_gif() {
-        let picture = cells("@@\n");
-        let film = Film { pictures: vec![picture.clone(), picture] };
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("film.gif");
-        assert_eq!(film.save(&path).unwrap(), 2);
-        assert_eq!(&std::fs::read(path).unwrap()[..6], b"GIF89a");
-        assert!(Film::default().save(&directory.path().join("empty.gif")).is_err());
+    fn a_film_was_held_in_memory_until_its_end() {
+        let written = Cell::new(0);
+        let mut film = Film::new(Counter(&written));
+        for number in 0..20 {
+            let before = written.get();
+            film.show(&cells(if number % 2 == 0 { "@@  \n" } else { "  @@\n" })).unwrap();
+            assert!(written.get() > before, "picture {number} was kept back");
+        }
+        assert_eq!(film.finish().unwrap(), 20);
+        assert!(Film::new(Vec::new()).finish().is_err(), "a film without a picture");
+    }
+
+    #[test]
+    fn colours_of_a_game_were_drawn_gray() {
+        // As many colours as the console has.
+        let colours: Vec<[u8; 3]> = (0..128).map(|i| [2 * i, 255 - i, i / 2]).collect();
+        let picture = enlarged(&Screen { width: 128, height: 1, rgb: colours.concat() });
+        let mut bytes = Vec::new();
+        let mut film = Film::new(&mut bytes);
+        film.show(&picture).unwrap();
+        film.finish().unwrap();
+        let mut options = gif::DecodeOptions::new();
+        options.set_color_output(gif::ColorOutput::RGBA);
+        let mut decoder = options.read_info(bytes.as_slice()).unwrap();
+        let shown = &decoder.read_next_frame().unwrap().unwrap().buffer;
+        let shown: Vec<u8> = shown.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
+        assert_eq!(shown, picture.rgb);
     }
 }

@@ -1,9 +1,12 @@
 //! `--set section.key=value`: overriding one key of a configuration table.
 
+use std::path::Path;
+
 use anyhow::Result;
 use toml::{Table, Value};
 
 use crate::exit::UsageError;
+use crate::paths;
 
 /// Applies one override; the value is read as TOML, or as a string where it is none, and `none` removes the key.
 pub fn apply(table: &mut Table, assignment: &str) -> Result<()> {
@@ -21,10 +24,33 @@ pub fn apply(table: &mut Table, assignment: &str) -> Result<()> {
             table.remove(last);
         }
         value => {
-            table.insert(last.to_string(), parse(value));
+            let value = parse(value);
+            if path.trim() == "evaluation.every" && value == Value::Integer(0) {
+                // Where evaluations are switched off, how to make them goes too: it would do nothing.
+                table.clear();
+            }
+            table.insert(last.to_string(), value);
         }
     }
     Ok(())
+}
+
+/// Applies all overrides of a command line, of which paths are read from the current folder.
+pub fn apply_all(table: &mut Table, assignments: &[String]) -> Result<()> {
+    for assignment in assignments {
+        apply(table, assignment)?;
+        paths::make_absolute(table, Path::new(""))?;
+    }
+    Ok(())
+}
+
+/// The table at `key`, made where there is none.
+pub fn section<'t>(table: &'t mut Table, key: &str) -> &'t mut Table {
+    let entry = table.entry(key).or_insert_with(|| Value::Table(Table::new()));
+    if !entry.is_table() {
+        *entry = Value::Table(Table::new());
+    }
+    entry.as_table_mut().expect("made a table just above")
 }
 
 fn parse(value: &str) -> Value {
@@ -44,6 +70,10 @@ mod tests {
         }
         let expected = "[env]\nname = 'cartpole'\nsize = 9\n[policy.cell]\n[algorithm]\ngamma = 0.5";
         assert_eq!(table, expected.parse().unwrap());
+        let mut table: Table = "[evaluation]\nevery = 5\nepisodes = 10".parse().unwrap();
+        apply(&mut table, "evaluation.every=0").unwrap();
+        assert_eq!(table, "[evaluation]\nevery = 0".parse().unwrap());
+        let mut table: Table = "[env]\nsize = 9".parse().unwrap();
         assert!(apply(&mut table, "env.size.rows=1").unwrap_err().to_string().contains("`size` is a value"));
         assert!(apply(&mut table, "gamma").is_err());
     }

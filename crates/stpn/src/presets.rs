@@ -1,5 +1,8 @@
 //! The experiments that ship: a TOML file each, and the cell sizes of their comparison.
 
+use std::path::Path;
+use std::sync::{PoisonError, RwLock};
+
 use anyhow::{Context, Result};
 use candle_core::{DType, Device};
 use stpn_agents::learner::Trainable;
@@ -10,8 +13,10 @@ use stpn_envs::Space;
 use toml::Table;
 
 use crate::exit::UsageError;
+use crate::paths;
 
-/// An experiment that ships with its settings.
+/// An experiment with its settings.
+#[derive(Debug)]
 pub struct Preset {
     /// Its name on the command line.
     pub name: &'static str,
@@ -70,8 +75,8 @@ const FAMILIARITY_SIZES: &[(CellName, usize)] = &[
     (CellName::Lstm, 21),
 ];
 
-/// Every preset, in the order in which they are listed.
-pub const PRESETS: &[Preset] = &[
+/// The presets that ship, in the order in which they are listed.
+pub static PRESETS: &[Preset] = &[
     Preset {
         name: "maze-small",
         summary: "9×9 maze, 64 in parallel, 100 steps: learns within minutes",
@@ -297,9 +302,41 @@ fn maze_cell(cell: &mut CellConfig) {
     }
 }
 
+/// Those that this program has added.
+static REGISTERED: RwLock<Vec<&'static Preset>> = RwLock::new(Vec::new());
+
+/// Every preset: those that ship, then those that this program has added.
+pub fn all() -> Vec<&'static Preset> {
+    let registered = REGISTERED.read().unwrap_or_else(PoisonError::into_inner);
+    PRESETS.iter().chain(registered.iter().copied()).collect()
+}
+
+/// The preset of that name.
+pub fn find(name: &str) -> Option<&'static Preset> {
+    all().into_iter().find(|preset| preset.name == name)
+}
+
+/// Adds a preset to this process, its environment registered before.
+///
+/// # Errors
+/// [`stpn_agents::Error::Config`] if the name is taken or the configuration is impossible.
+pub fn register(name: &str, summary: &str, text: &str) -> stpn_agents::Result<()> {
+    let refuse = |problem: String| stpn_agents::Error::config(format!("preset {name}"), problem);
+    if find(name).is_some() {
+        return Err(refuse("the name is taken by another preset".into()));
+    }
+    RunConfig::from_table(text.parse().map_err(|error: toml::de::Error| refuse(error.to_string()))?)?;
+    // Presets live as long as the process, as those that ship do.
+    let kept = |text: &str| -> &'static str { text.to_string().leak() };
+    let preset =
+        Preset { name: kept(name), summary: kept(summary), feature: None, text: kept(text), sizes: &[], adapt: |_| () };
+    REGISTERED.write().unwrap_or_else(PoisonError::into_inner).push(Box::leak(Box::new(preset)));
+    Ok(())
+}
+
 /// The preset or file that `name` names, as a table.
 pub fn load(name: &str) -> Result<(Table, Option<&'static Preset>)> {
-    if let Some(preset) = PRESETS.iter().find(|preset| preset.name == name) {
+    if let Some(preset) = find(name) {
         if let Some(feature) = preset.missing_feature() {
             let problem = format!(
                 "the preset `{name}` needs a program built with its environment: `cargo xtask setup`, then `cargo run \
@@ -310,12 +347,13 @@ pub fn load(name: &str) -> Result<(Table, Option<&'static Preset>)> {
         return Ok((preset.table()?, Some(preset)));
     }
     if !name.ends_with(".toml") {
-        let known: Vec<&str> = PRESETS.iter().map(|preset| preset.name).collect();
+        let known: Vec<&str> = all().iter().map(|preset| preset.name).collect();
         let problem = format!("no preset `{name}`; there are: {}; or give a file.toml", known.join(", "));
         return Err(UsageError(problem).into());
     }
     let text = std::fs::read_to_string(name).with_context(|| format!("cannot read {name}"))?;
-    let table = text.parse().map_err(|error: toml::de::Error| UsageError(format!("{name}: {error}")))?;
+    let mut table = text.parse().map_err(|error: toml::de::Error| UsageError(format!("{name}: {error}")))?;
+    paths::make_absolute(&mut table, paths::folder_of(Path::new(name)))?;
     Ok((table, None))
 }
 
@@ -428,6 +466,29 @@ mod tests {
             let count = Sizes::new(&config).unwrap().count(&preset.cell(cell), size).unwrap();
             assert_eq!(count, expected, "{name} {cell}");
         }
+    }
+
+    /// The paper has no GRU: its size is the one closest in parameters, in every preset that compares an LSTM.
+    #[test]
+    fn a_gru_is_matched_in_parameters() {
+        for (name, size) in [("maze", 54), ("art", 11), ("familiarity", 27)] {
+            let (table, preset) = load(name).unwrap();
+            let (config, preset) = (RunConfig::from_table(table).unwrap(), preset.unwrap());
+            let (sizes, cell) = (Sizes::new(&config).unwrap(), preset.cell(CellName::Gru));
+            assert_eq!(preset.published_size(CellName::Gru), None, "{name}");
+            assert_eq!(sizes.matched(&cell, sizes.configured().unwrap()).unwrap(), size, "{name}");
+        }
+    }
+
+    #[test]
+    fn presets_are_added_by_name_once_and_if_they_are_possible() {
+        let text = PRESETS[0].text;
+        register("of-my-own", "a copy", text).unwrap();
+        assert_eq!(load("of-my-own").unwrap().1.unwrap().summary, "a copy");
+        assert!(register("of-my-own", "", text).unwrap_err().to_string().contains("of-my-own: the name is taken"));
+        assert!(register("maze", "", text).unwrap_err().to_string().contains("taken"));
+        assert!(register("hopeless", "", "seed = 1").unwrap_err().to_string().contains("env"));
+        assert!(find("hopeless").is_none());
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Progress of a training: a bar on a terminal, plain lines elsewhere. Always on stderr.
 
-use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use stpn_agents::{Metrics, RunConfig, Training};
+
+use crate::{say, terminal};
 
 /// Seconds between plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -27,7 +28,7 @@ impl Display {
         let unit = if config.agent().is_ok() { "update" } else { "epoch" };
         let style = ProgressStyle::with_template(&format!("{{bar:32}} {{pos}}/{{len}} {unit}s  {{msg}}  {{eta}} left"))
             .unwrap_or_else(|_| ProgressStyle::default_bar());
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = terminal::draws(&std::io::stderr()).then(|| {
             let bar = ProgressBar::new(updates).with_style(style).with_position(done);
             bar.reset_eta();
             bar
@@ -50,7 +51,7 @@ impl Display {
             let done = (progress.update - self.first_update).max(1) as f64;
             let left = self.started.elapsed().as_secs_f64() / done * (self.updates - progress.update) as f64;
             let left = HumanDuration(Duration::from_secs_f64(left));
-            eprintln!("{} {}/{}  {message}  {left} left", self.unit, progress.update, self.updates);
+            say::note(format!("{} {}/{}  {message}  {left} left", self.unit, progress.update, self.updates));
         }
     }
 
@@ -64,7 +65,7 @@ impl Display {
 
 /// How well it goes and how fast.
 fn message(training: &dyn Training, metrics: &Metrics) -> String {
-    if let Some(rate) = metrics.get("charts/env_steps_per_second") {
+    if let Some(rate) = metrics.get("charts/SPS") {
         let mean = training.progress().recent_return().map_or("-".to_string(), |mean| format!("{mean:.2}"));
         return format!("return {mean}  {} steps/s", thousands(rate as u64));
     }

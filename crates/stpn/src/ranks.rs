@@ -6,8 +6,15 @@ use std::time::Duration;
 use anyhow::Result;
 use stpn_agents::collective::{Collective, Local};
 
-/// Variables by which launchers tell a process how many there are: Open MPI's, and PMI's (MPICH, Intel MPI, Slurm).
-const SIZES: [&str; 2] = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"];
+use crate::say;
+
+/// Variables by which launchers tell a process how many there are: Open MPI's, PMI's (MPICH, Intel MPI, Cray), and those
+/// of MVAPICH, Flux and Slurm's `srun`. A batch script by itself has only variables of the job, which are not here.
+const SIZES: [&str; 5] =
+    ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "FLUX_JOB_SIZE", "SLURM_STEP_NUM_TASKS"];
+
+/// Of a launcher that does not tell how many (PMIx without Open MPI or Slurm): this process' number among them.
+const RANK: &str = "PMIX_RANK";
 
 /// How long a rank waits to be ended by the one that failed.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -19,16 +26,42 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// # Errors
 /// A usage error where several processes were started and this program cannot train with them together.
 pub fn join() -> Result<Arc<dyn Collective>> {
-    let size = SIZES.iter().find_map(|name| std::env::var(name).ok()?.parse::<usize>().ok());
+    match started(|name| std::env::var(name).ok()) {
+        Started::Alone => Ok(Arc::new(Local)),
+        started => several(started),
+    }
+}
+
+/// How a launcher started this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Started {
+    /// Not at all.
+    Alone,
+    /// As one of so many.
+    Among(usize),
+    /// As one of a number that it does not tell.
+    AmongSome,
+}
+
+fn started(variable: impl Fn(&str) -> Option<String>) -> Started {
+    let size = SIZES.iter().find_map(|name| variable(name)?.parse::<usize>().ok());
     match size {
-        None | Some(0) => Ok(Arc::new(Local)),
-        Some(size) => several(size),
+        Some(size) if size > 0 => Started::Among(size),
+        _ if variable(RANK).is_some() => Started::AmongSome,
+        _ => Started::Alone,
     }
 }
 
 #[cfg(feature = "mpi")]
-fn several(_size: usize) -> Result<Arc<dyn Collective>> {
+fn several(started: Started) -> Result<Arc<dyn Collective>> {
     let ranks = Arc::new(stpn_agents::collective::Mpi::join()?);
+    if let (Started::Among(size @ 2..), 1) = (started, ranks.size()) {
+        let problem = format!(
+            "started as one of {size} processes, of which MPI sees one alone: start them with the `mpirun` of the MPI \
+             library that this program was built with, or with `srun --mpi=pmix` (`srun --mpi=list` shows what there is)"
+        );
+        return Err(crate::exit::UsageError(problem).into());
+    }
     if ranks.size() > 1 {
         // Weak, since MPI is finalised where the last of its holders goes.
         let (here, default) = (Arc::downgrade(&ranks), std::panic::take_hook());
@@ -36,7 +69,8 @@ fn several(_size: usize) -> Result<Arc<dyn Collective>> {
         std::panic::set_hook(Box::new(move |panic| {
             default(panic);
             if let Some(here) = here.upgrade() {
-                eprintln!("rank {rank} on {host} panicked: ending all ranks");
+                say::note(format!("rank {rank} on {host} panicked: ending all ranks"));
+                say::flush();
                 here.abort(1);
             }
         }));
@@ -45,13 +79,15 @@ fn several(_size: usize) -> Result<Arc<dyn Collective>> {
 }
 
 #[cfg(not(feature = "mpi"))]
-fn several(size: usize) -> Result<Arc<dyn Collective>> {
-    if size == 1 {
-        return Ok(Arc::new(Local));
-    }
+fn several(started: Started) -> Result<Arc<dyn Collective>> {
+    let among = match started {
+        Started::Among(1) | Started::Alone => return Ok(Arc::new(Local)),
+        Started::Among(size) => format!("{size} processes"),
+        Started::AmongSome => format!("several processes ({RANK} is set; unset it where this is the only one)"),
+    };
     let problem = format!(
-        "started as one of {size} processes, but this program was built for one: build it with `--features mpi` to \
-         train on all of them together"
+        "started as one of {among}, but this program was built for one, and each would train the same by itself: build it \
+         with `--features mpi` to train on all of them together"
     );
     Err(crate::exit::UsageError(problem).into())
 }
@@ -63,10 +99,29 @@ pub fn end<T>(ranks: &dyn Collective, result: Result<T>) -> Result<T> {
             match error.downcast_ref() {
                 // That one says why and ends all of them: if this one was quicker, it would be killed before it could.
                 Some(stpn_agents::Error::OtherRank { .. }) => std::thread::sleep(PATIENCE),
-                _ => eprintln!("error on rank {}: {error:#}", ranks.rank()),
+                _ => say::note(format!("error on rank {}: {error:#}", ranks.rank())),
             }
+            say::flush();
             ranks.abort(crate::exit::code(error).into())
         }
         _ => result,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_launcher_that_was_not_understood() {
+        let of = |set: &[(&str, &str)]| {
+            started(|name| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_string()))
+        };
+        assert_eq!(of(&[]), Started::Alone);
+        assert_eq!(of(&[("SLURM_NTASKS", "8"), ("SLURM_PROCID", "0")]), Started::Alone, "a batch script by itself");
+        assert_eq!(of(&[("SLURM_STEP_NUM_TASKS", "8"), ("PMIX_RANK", "3")]), Started::Among(8));
+        assert_eq!(of(&[("PMI_SIZE", "2"), ("PMI_RANK", "1")]), Started::Among(2));
+        assert_eq!(of(&[("PMIX_RANK", "0"), ("PMIX_NAMESPACE", "job")]), Started::AmongSome);
+        assert_eq!(of(&[("OMPI_COMM_WORLD_SIZE", "1"), ("PMIX_RANK", "0")]), Started::Among(1));
     }
 }

@@ -113,9 +113,65 @@ fn wrong_command_lines_name_the_key_and_what_is_allowed() {
 }
 
 #[test]
+fn a_hundred_million_units_aborted_in_the_allocator() {
+    let directory = tempfile::tempdir().unwrap();
+    for (line, key) in [
+        ("train maze-small --hidden 100000000", "policy.hidden"),
+        ("train art --hidden 100000000", "policy.hidden"),
+        ("train maze-small --hidden 99999999999999", "policy.hidden"),
+        ("train maze-small --threads 100000", "training.threads"),
+        ("train maze-small --set training.threads=100000", "training.threads"),
+        ("train maze-small --set rollout.environments=1000000000", "rollout.environments"),
+        ("train maze-small --set rollout.environments=9000000000000000000", "rollout.environments"),
+        ("train maze-small --set rollout.steps=2000000000", "rollout.steps"),
+        ("train cartpole --set rollout.steps=2000000000", "rollout.steps"),
+        ("train maze-small --set policy.encoder={name='mlp',sizes=[2000000,2000000]}", "policy.encoder.sizes"),
+        ("train maze-small --set evaluation.episodes=1000000000000", "evaluation.episodes"),
+        ("train art --set task.training_sequences=1000000000000", "task.training_sequences"),
+        ("train familiarity --set task.steps=2000000000", "task.steps"),
+        ("train familiarity --set task.dimension=2000000000", "task.dimension"),
+    ] {
+        let run = directory.path().join("refused").display().to_string();
+        let mut arguments: Vec<String> = line.split(' ').map(String::from).collect();
+        arguments.extend(["--run-dir".into(), run]);
+        let refused = stpn(&arguments);
+        assert_eq!(refused.status.code(), Some(2), "{line}: {}", refused.error);
+        assert!(refused.error.contains(key), "{line}: {}", refused.error);
+    }
+    for (line, text) in [
+        ("compare maze-small --jobs 100000", "100000"),
+        ("compare maze-small --threads 100000", "100000"),
+        ("compare maze-small --seeds 1000000000000", "10000"),
+        ("compare maze-small --cells rnn --set policy.hidden=100000000", "policy.hidden"),
+    ] {
+        let out = directory.path().join("comparison").display().to_string();
+        let refused = stpn(&line.split(' ').chain(["--out", &out]).map(String::from).collect::<Vec<_>>());
+        assert_eq!(refused.status.code(), Some(2), "{line}: {}", refused.error);
+        assert!(refused.error.contains(text), "{line}: {}", refused.error);
+    }
+}
+
+#[cfg(not(feature = "mpi"))]
+#[test]
+fn two_processes_of_a_launcher_trained_the_same_twice() {
+    let directory = tempfile::tempdir().unwrap();
+    let arguments = small("train maze-small --updates 1", &directory.path().join("run"));
+    for variable in ["PMI_SIZE=2", "SLURM_STEP_NUM_TASKS=4", "PMIX_RANK=0", "OMPI_COMM_WORLD_SIZE=2"] {
+        let (name, value) = variable.split_once('=').unwrap();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_stpn"));
+        let refused = binary::finished(command.args(&arguments).env(name, value));
+        assert_eq!(refused.status.code(), Some(2), "{variable}: {}", refused.error);
+        assert!(refused.error.contains("--features mpi"), "{variable}: {}", refused.error);
+    }
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_stpn"));
+    let alone = binary::finished(command.args(&arguments).env("SLURM_NTASKS", "64").env("SLURM_STEP_NUM_TASKS", "1"));
+    assert!(alone.status.success(), "{}", alone.error);
+}
+
+#[test]
 fn a_run_directory_in_use_is_not_overwritten() {
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("thesis.txt"), "precious").unwrap();
+    std::fs::write(directory.path().join("metrics.jsonl"), "precious").unwrap();
     let refused = stpn(&small("train maze-small --updates 1", directory.path()));
     assert_eq!(refused.status.code(), Some(3));
     assert!(refused.error.contains("stpn resume"), "{}", refused.error);

@@ -81,11 +81,33 @@ fn a_comparison_refuses_runs_of_other_settings_and_unknown_cells() {
     let other = compare("--cells rnn --seeds 1 --updates 1 --set optimizer.learning_rate=0.5", &out);
     assert_eq!(other.status.code(), Some(3));
     assert!(other.error.contains("other settings") && other.error.contains("--out"), "{}", other.error);
+    assert!(other.error.contains("optimizer.learning_rate"), "what differs is named: {}", other.error);
     let unknown = compare("--cells transformer", &out);
     assert_eq!(unknown.status.code(), Some(2));
     let failing = compare("--cells rnn --seeds 2 --updates 9 --set optimizer.learning_rate=1e38", directory.path());
     assert_eq!(failing.status.code(), Some(1));
     assert!(failing.error.contains("2 of 2 runs failed") && failing.error.contains("not finite"), "{}", failing.error);
+}
+
+#[test]
+fn a_finished_longer_run_was_put_beside_shorter_ones() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("art");
+    assert!(compare("--cells rnn --seeds 1 --updates 3", &out).status.success());
+    let mixed = compare("--cells rnn,stpn --seeds 1 --updates 2", &out);
+    assert_eq!(mixed.status.code(), Some(3), "{}", mixed.error);
+    for text in ["rnn-seed1", "3 updates in place of 2", "--updates 3", "--out"] {
+        assert!(mixed.error.contains(text), "{text} in {}", mixed.error);
+    }
+    // How a run logs and saves does not make it another one.
+    let quiet = compare("--cells rnn --seeds 1 --updates 3 --set log.every=2 --set checkpoint.every=7", &out);
+    assert!(quiet.status.success() && quiet.error.contains("1 finished"), "{}", quiet.error);
+    // The run of one seed in another's folder.
+    fs::create_dir(directory.path().join("seeds")).unwrap();
+    fs::rename(out.join("rnn-seed1"), directory.path().join("seeds/rnn-seed2")).unwrap();
+    let moved = compare("--cells rnn --seeds 2 --updates 3", &directory.path().join("seeds"));
+    assert_eq!(moved.status.code(), Some(3), "{}", moved.error);
+    assert!(moved.error.contains("seed 1, not 2"), "{}", moved.error);
 }
 
 #[test]
@@ -121,6 +143,15 @@ fn a_reproduction_under_a_budget_is_shortened_says_so_and_is_lengthened_by_a_lar
     assert!(out.join("familiarity-fresh-r6/curves.csv").exists());
     let again = run(&format!("{line} --budget 0.000001"));
     assert!(again.status.success() && again.error.contains("6 runs, 6 finished"), "{}", again.error);
+    // Without the runs, tables and pictures are made again from the results.
+    let pictures = ["learning-curves.svg", "energy.svg"].map(|name| out.join("familiarity-fresh-r6").join(name));
+    let drawn = pictures.each_ref().map(|picture| fs::read(picture).ok());
+    assert!(drawn[1].is_some(), "no picture");
+    pictures.iter().for_each(|picture| drop(fs::remove_file(picture)));
+    let redrawn = run(&format!("reproduce familiarity --redraw --out {}", out.display()));
+    assert!(redrawn.status.success(), "{}", redrawn.error);
+    assert_eq!(pictures.each_ref().map(|picture| fs::read(picture).ok()), drawn);
+    assert_eq!(fs::read_to_string(out.join("README.md")).unwrap(), report);
     let wrong = run(&format!("{line} --only familiarity"));
     assert_eq!(wrong.status.code(), Some(2), "{}", wrong.error);
     assert!(wrong.error.contains("familiarity-fresh-r3"), "{}", wrong.error);

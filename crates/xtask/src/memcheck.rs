@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::native;
 use crate::run::{install_debian, run as execute, succeeds};
 
 /// The tests of every check: kernels forward and back with every instruction set, a way back through two levels of
@@ -41,12 +42,12 @@ fn check(tests: &[&str]) -> Result<()> {
         install_debian(&["valgrind"])?;
     }
     let runner = format!("CARGO_TARGET_{}_RUNNER", host()?.to_uppercase().replace(['-', '.'], "_"));
-    let mut command = Command::new("cargo");
+    // The build of the other tests: a package by itself would be built with other features.
+    let mut command = native::cargo("test");
     command.env(&runner, "valgrind --quiet --error-exitcode=1 --leak-check=no");
     // One thread more than the test's own: valgrind runs one at a time anyway.
     command.env("RAYON_NUM_THREADS", "2");
-    // The whole workspace, although the tests are of one package, which by itself would be built with other features.
-    command.args(["test", "--workspace", "--lib", "--test", "fused", "--test", "baseline_kernels", "--"]);
+    command.args(["--lib", "--test", "fused", "--test", "baseline_kernels", "--"]);
     execute(command.args(tests).arg("--test-threads=1"))
 }
 

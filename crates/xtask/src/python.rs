@@ -22,6 +22,14 @@ const PACKAGES: [&str; 9] = [
 
 /// The environment's interpreter, with all packages installed.
 pub fn interpreter() -> Result<PathBuf> {
+    let python = environment()?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    run(Command::new(&python).args(pip).args(PACKAGES))?;
+    Ok(python)
+}
+
+/// The environment's interpreter, with whatever is installed so far.
+pub fn environment() -> Result<PathBuf> {
     let environment = root().join("target/check-python");
     let python = environment.join("bin/python");
     if !python.exists() {
@@ -30,7 +38,5 @@ pub fn interpreter() -> Result<PathBuf> {
         }
         run(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
     }
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    run(Command::new(&python).args(pip).args(PACKAGES))?;
     Ok(python)
 }

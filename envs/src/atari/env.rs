@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Picture, Play, game::NAME};
-use crate::{Action, Env, Episode, Error, ObservationMut, Result, Space, Step, state};
+use crate::{Action, Env, Episode, Error, ObservationMut, Result, Screen, Space, Step, state};
 
 /// A game played through its stages, seen as pictures.
 pub struct Atari<P> {
@@ -95,5 +95,16 @@ impl<P: Play> Env for Atari<P> {
 
     fn records_episodes(&self) -> bool {
         true
+    }
+
+    fn screen(&self) -> Option<Screen> {
+        let (view, [height, width], palette) = (self.play.view(), self.play.size(), self.play.palette());
+        let color = |index: &u8| palette.rgb[usize::from(*index)];
+        let mut rgb: Vec<u8> = view.latest.iter().flat_map(color).collect();
+        if let Some(before) = view.before {
+            // As in observations: what is drawn in every other frame alone would flicker.
+            rgb.iter_mut().zip(before.iter().flat_map(color)).for_each(|(now, before)| *now = before.max(*now));
+        }
+        Some(Screen { width, height, rgb })
     }
 }

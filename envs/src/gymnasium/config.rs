@@ -1,7 +1,5 @@
 //! Settings of an environment of Python's Gymnasium.
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -103,28 +101,6 @@ impl GymnasiumConfig {
         if self.max_episode_steps == Some(0) {
             return refuse("max_episode_steps", "0", "at least 1");
         }
-        Ok(())
-    }
-
-    /// The file that `make` names.
-    fn file(&self) -> Option<&Path> {
-        let (file, _) = self.make.rsplit_once(':')?;
-        file.ends_with(".py").then(|| Path::new(file))
-    }
-
-    /// Makes the path of a file absolute, so that it is found from any folder.
-    ///
-    /// # Errors
-    /// [`Error::Config`] where there is no such file.
-    pub fn settle(&mut self) -> Result<()> {
-        let Some(file) = self.file() else { return Ok(()) };
-        let absolute = file.canonicalize().map_err(|error| Error::Config {
-            key: "make",
-            value: self.make.clone(),
-            allowed: format!("there is no such file: {error}"),
-        })?;
-        let name = self.make.rsplit_once(':').map_or("", |(_, name)| name);
-        self.make = format!("{}:{name}", absolute.display());
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use super::process::Ready;
 use super::protocol::{
     Command, INCOMING, Layout, OUTGOING, RECORDED, Saving, TERMINATED, TRUNCATED, failed, read, word,
 };
-use crate::{Action, Dtype, Env, Episode, Error, ObservationMut, Picture, Result, Space, Step, state};
+use crate::{Action, Dtype, Env, Episode, Error, ObservationMut, Result, Screen, Space, Step, state};
 
 /// How long a call may take where nobody says anything else.
 const LIMIT: Duration = Duration::from_secs(300);
@@ -155,7 +155,7 @@ impl GymnasiumEnv {
     }
 
     /// The picture that Python draws.
-    fn drawn(&self) -> Result<Picture> {
+    fn drawn(&self) -> Result<Screen> {
         let bytes = self.exchange(Command::Render, &[])?;
         let Some((head, rgb)) = bytes.split_first_chunk::<8>() else { return Err(self.failed("its picture is empty")) };
         let [rows, columns] = [[head[0], head[1], head[2], head[3]], [head[4], head[5], head[6], head[7]]];
@@ -163,7 +163,7 @@ impl GymnasiumEnv {
         if rgb.len() != 3 * width * height {
             return Err(self.failed("its picture is cut off"));
         }
-        Ok(Picture { width, height, rgb: rgb.to_vec() })
+        Ok(Screen { width, height, rgb: rgb.to_vec() })
     }
 
     /// Waits for a step that was begun and is not wanted any more.
@@ -361,8 +361,12 @@ impl Env for GymnasiumEnv {
         self.spaces.records
     }
 
-    fn picture(&self) -> Option<Result<Picture>> {
-        self.pool.config.pictures.then(|| self.drawn())
+    fn screen(&self) -> Option<Screen> {
+        if !self.pool.config.pictures {
+            return None;
+        }
+        // What cannot be drawn has no screen.
+        self.drawn().ok()
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Action, Dtype, Env, Error, ObservationMut, Picture, Result, Space, Step, state};
+use crate::{Action, Dtype, Env, Error, ObservationMut, Result, Screen, Space, Step, state};
 
 /// Shows the last n observations, oldest first, joined along the first axis: `[1, 84, 84]` becomes `[n, 84, 84]`.
 /// At the start of an episode all n are the first observation.
@@ -152,10 +152,6 @@ impl<E: Env> Env for FrameStack<E> {
         self.env.limit_calls(limit)
     }
 
-    fn picture(&self) -> Option<Result<Picture>> {
-        self.env.picture()
-    }
-
     fn save_state(&self, bytes: &mut Vec<u8>) -> Result<()> {
         state::save(self.name(), &self.frames, bytes)?;
         self.env.save_state(bytes)
@@ -183,5 +179,9 @@ impl<E: Env> Env for FrameStack<E> {
 
     fn render(&self) -> Option<String> {
         self.env.render()
+    }
+
+    fn screen(&self) -> Option<Screen> {
+        self.env.screen()
     }
 }

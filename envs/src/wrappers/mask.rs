@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Action, Dtype, Env, Error, ObservationMut, Picture, Result, Space, Step};
+use crate::{Action, Dtype, Env, Error, ObservationMut, Result, Screen, Space, Step};
 
 /// Shows only some elements of a float observation: what is hidden has to be remembered or inferred.
 #[derive(Debug)]
@@ -79,10 +79,6 @@ impl<E: Env> Env for Mask<E> {
         self.env.limit_calls(limit)
     }
 
-    fn picture(&self) -> Option<Result<Picture>> {
-        self.env.picture()
-    }
-
     fn save_state(&self, bytes: &mut Vec<u8>) -> Result<()> {
         self.env.save_state(bytes)
     }
@@ -97,5 +93,9 @@ impl<E: Env> Env for Mask<E> {
 
     fn render(&self) -> Option<String> {
         self.env.render()
+    }
+
+    fn screen(&self) -> Option<Screen> {
+        self.env.screen()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Action, Env, Episode, ObservationMut, Picture, Result, Space, Step, state};
+use crate::{Action, Env, Episode, ObservationMut, Result, Screen, Space, Step, state};
 
 /// Adds up rewards and steps as the environment inside gives them, and sets [`Step::episode`] where an episode ends.
 ///
@@ -68,10 +68,6 @@ impl<E: Env> Env for RecordEpisodeStatistics<E> {
         self.env.limit_calls(limit)
     }
 
-    fn picture(&self) -> Option<Result<Picture>> {
-        self.env.picture()
-    }
-
     fn save_state(&self, bytes: &mut Vec<u8>) -> Result<()> {
         state::save(self.name(), &self.running, bytes)?;
         self.env.save_state(bytes)
@@ -94,5 +90,9 @@ impl<E: Env> Env for RecordEpisodeStatistics<E> {
 
     fn render(&self) -> Option<String> {
         self.env.render()
+    }
+
+    fn screen(&self) -> Option<Screen> {
+        self.env.screen()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Action, Env, Error, ObservationMut, Picture, Result, Space, Step};
+use crate::{Action, Env, Error, ObservationMut, Result, Screen, Space, Step};
 
 /// Clips rewards, for learning only: put [`super::RecordEpisodeStatistics`] inside to report the raw ones.
 #[derive(Debug)]
@@ -77,10 +77,6 @@ impl<E: Env> Env for RewardClip<E> {
         self.env.limit_calls(limit)
     }
 
-    fn picture(&self) -> Option<Result<Picture>> {
-        self.env.picture()
-    }
-
     fn save_state(&self, bytes: &mut Vec<u8>) -> Result<()> {
         self.env.save_state(bytes)
     }
@@ -95,5 +91,9 @@ impl<E: Env> Env for RewardClip<E> {
 
     fn render(&self) -> Option<String> {
         self.env.render()
+    }
+
+    fn screen(&self) -> Option<Screen> {
+        self.env.screen()
     }
 }

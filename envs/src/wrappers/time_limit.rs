@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{Action, Env, Error, ObservationMut, Picture, Result, Space, Step, state};
+use crate::{Action, Env, Error, ObservationMut, Result, Screen, Space, Step, state};
 
 /// Truncates every episode after a number of steps, as `gymnasium.wrappers.TimeLimit` does.
 ///
@@ -79,10 +79,6 @@ impl<E: Env> Env for TimeLimit<E> {
         self.env.limit_calls(limit)
     }
 
-    fn picture(&self) -> Option<Result<Picture>> {
-        self.env.picture()
-    }
-
     fn save_state(&self, bytes: &mut Vec<u8>) -> Result<()> {
         state::save(self.name(), &self.elapsed, bytes)?;
         self.env.save_state(bytes)
@@ -104,5 +100,9 @@ impl<E: Env> Env for TimeLimit<E> {
 
     fn render(&self) -> Option<String> {
         self.env.render()
+    }
+
+    fn screen(&self) -> Option<Screen> {
+        self.env.screen()
     }
 }

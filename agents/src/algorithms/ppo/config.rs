@@ -18,7 +18,8 @@ pub struct PpoConfig {
     pub epochs: usize,
     /// Steps in a minibatch, rounded to whole sequences of `rollout.sequence_length`.
     pub minibatch_size: usize,
-    /// ε of the clipped objective: a number, or `{ initial, last, horizon }` in environment steps.
+    /// ε of the clipped objective: a number, or `{ initial, last }`, which ends with the run unless it has a
+    /// `horizon` in environment steps.
     pub clip: Schedule,
     /// Factor of the squared error (R − V)². The textbook's ½(R − V)² with coefficient c is c/2 here.
     pub value_coefficient: f64,
@@ -27,7 +28,8 @@ pub struct PpoConfig {
     /// Clamp each squared error at this, which silences the value's gradient where the error is larger; absent = off.
     /// The published InvertedPendulum runs have 10, their framework's default.
     pub value_error_clamp: Option<f64>,
-    /// Factor of the entropy bonus: a number, or `{ initial, last, horizon }` in environment steps.
+    /// Factor of the entropy bonus: a number, or `{ initial, last }`, which ends with the run unless it has a
+    /// `horizon` in environment steps.
     pub entropy_coefficient: Schedule,
     /// Penalty on the KL divergence from the policy that acted, its coefficient adapted; absent = none.
     pub kl_penalty: Option<KlPenalty>,

@@ -3,6 +3,7 @@
 use super::PpoConfig;
 use crate::algorithms::objective::{Derivatives, Losses, Objective, Sample};
 use crate::algorithms::standard;
+use crate::optimizer::Clock;
 use crate::policy::distribution::Terms;
 use crate::statistics::Moments;
 
@@ -19,14 +20,14 @@ pub(crate) struct PpoObjective {
 }
 
 impl PpoObjective {
-    /// The objective after `env_steps` steps; standardises advantages of these moments.
-    pub(crate) fn new(config: &PpoConfig, env_steps: u64, kl_coefficient: f64, advantages: Option<Moments>) -> Self {
+    /// The objective at a time of the run; standardises advantages of these moments.
+    pub(crate) fn new(config: &PpoConfig, clock: Clock, kl_coefficient: f64, advantages: Option<Moments>) -> Self {
         Self {
-            clip: config.clip.at(env_steps),
+            clip: config.clip.at(clock),
             value: config.value_coefficient,
             value_clip: config.value_clip,
             value_error_clamp: config.value_error_clamp,
-            entropy: config.entropy_coefficient.at(env_steps),
+            entropy: config.entropy_coefficient.at(clock),
             kl: config.kl_penalty.map(|_| kl_coefficient),
             standard: standard(advantages),
         }
@@ -71,6 +72,7 @@ impl Objective for PpoObjective {
         losses.entropy += terms.entropy;
         losses.concentration += terms.concentration;
         losses.kl += terms.kl;
+        losses.old_approx_kl -= log_ratio;
         losses.approx_kl += (ratio - 1.0) - log_ratio;
         losses.clipped += f64::from(u8::from((ratio - 1.0).abs() > self.clip));
         losses.total += policy + self.value * error - self.entropy * terms.entropy + kl * terms.kl;

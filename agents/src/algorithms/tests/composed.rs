@@ -48,7 +48,7 @@ pub(super) fn a2c(config: &A2cConfig, case: &Case) -> Tensor {
     let loss = || {
         let policy = (terms.log_prob * advantages)?.neg()?;
         let value = ((returns - values)?.sqr()? * config.value_coefficient)?;
-        let mut loss = ((policy + value)? - (terms.entropy * config.entropy_coefficient.at(0))?)?;
+        let mut loss = ((policy + value)? - (terms.entropy * config.entropy_coefficient.at(super::START))?)?;
         if let Some(concentration) = terms.concentration {
             loss = (loss + (concentration * config.concentration_coefficient)?)?;
         }
@@ -60,7 +60,7 @@ pub(super) fn a2c(config: &A2cConfig, case: &Case) -> Tensor {
 pub(super) fn ppo(config: &PpoConfig, kl_coefficient: f64, case: &Case) -> Tensor {
     let Parts { terms, values, mask, advantages, returns, log_probs, old_values } = parts(case);
     let loss = || {
-        let clip = config.clip.at(0);
+        let clip = config.clip.at(super::START);
         let ratio = (terms.log_prob - log_probs)?.exp()?;
         let policy = (&ratio * &advantages)?.minimum(&(ratio.clamp(1.0 - clip, 1.0 + clip)? * advantages)?)?.neg()?;
         let mut value = (&returns - &values)?.sqr()?;
@@ -72,7 +72,7 @@ pub(super) fn ppo(config: &PpoConfig, kl_coefficient: f64, case: &Case) -> Tenso
             value = value.minimum(clamp)?;
         }
         let loss = ((policy + (value * config.value_coefficient)?)? + (terms.kl * kl_coefficient)?)?;
-        loss - (terms.entropy * config.entropy_coefficient.at(0))?
+        loss - (terms.entropy * config.entropy_coefficient.at(super::START))?
     };
     masked_sum(loss(), &mask)
 }

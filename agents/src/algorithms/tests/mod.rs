@@ -12,7 +12,7 @@ use super::a2c::{A2cConfig, A2cObjective};
 use super::batch::SequenceBatch;
 use super::objective::{Losses, Objective, block_gradient};
 use super::ppo::{KlPenalty, NormalizeAdvantages, PpoConfig, PpoObjective};
-use crate::optimizer::Schedule;
+use crate::optimizer::{Clock, Schedule};
 use crate::policy::distribution::ActionBuffer;
 use crate::policy::{ActorCritic, Critic, PolicyConfig};
 use crate::rollout::Observations;
@@ -99,13 +99,16 @@ fn ppo() -> PpoConfig {
     }
 }
 
+/// The first update of a run.
+const START: Clock = Clock { now: 0, end: 1 };
+
 fn objectives(discrete: bool) -> [(&'static str, Box<dyn Objective>); 2] {
     let a2c = match discrete {
         true => a2c(),
         false => A2cConfig { concentration_coefficient: 0.0, ..a2c() },
     };
-    let ppo = PpoObjective::new(&ppo(), 0, 0.2, None);
-    [("a2c", Box::new(A2cObjective::new(&a2c, 0, None))), ("ppo", Box::new(ppo))]
+    let ppo = PpoObjective::new(&ppo(), START, 0.2, None);
+    [("a2c", Box::new(A2cObjective::new(&a2c, START, None))), ("ppo", Box::new(ppo))]
 }
 
 #[test]

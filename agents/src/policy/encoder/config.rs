@@ -32,7 +32,7 @@ impl Default for EncoderConfig {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct IdentityConfig {
-    /// How bytes become numbers; without effect on observations that are numbers already. Default `unit`.
+    /// How bytes become numbers; refused where observations are numbers already. Default `unit`.
     pub bytes: ByteScaling,
 }
 
@@ -119,6 +119,16 @@ impl EncoderConfig {
             Self::Mlp(config) => config.bytes,
             Self::PaperCnn(config) => config.bytes,
             Self::NatureCnn(config) => config.bytes,
+        }
+    }
+
+    /// What [`EncoderConfig::bytes`] is where nothing is said.
+    pub(crate) fn default_bytes(&self) -> ByteScaling {
+        match self {
+            Self::Identity(_) => IdentityConfig::default().bytes,
+            Self::Mlp(_) => MlpConfig::default().bytes,
+            Self::PaperCnn(_) => PaperCnnConfig::default().bytes,
+            Self::NatureCnn(_) => NatureCnnConfig::default().bytes,
         }
     }
 }

@@ -14,7 +14,7 @@ use candle_core::{DType, Tensor};
 use stpn_core::kernels::Real;
 use stpn_core::kernels::convolution::{Filters, Pixels};
 use stpn_core::{Initializer, Parameters};
-use stpn_envs::Space;
+use stpn_envs::{ObservationMut, Space};
 
 pub use bytes::ByteScaling;
 use cnn::{Cnn, CnnTape, PreparedCnn, image_of_shape};
@@ -167,6 +167,15 @@ pub enum ObservationRef<'a> {
     F32(&'a [f32]),
     /// Bytes: pixels.
     U8(&'a [u8]),
+}
+
+impl<'a> From<ObservationMut<'a>> for ObservationRef<'a> {
+    fn from(observations: ObservationMut<'a>) -> Self {
+        match observations {
+            ObservationMut::F32(values) => Self::F32(values),
+            ObservationMut::U8(bytes) => Self::U8(bytes),
+        }
+    }
 }
 
 impl ObservationRef<'_> {

@@ -25,7 +25,7 @@ pub struct LstmConfig {
 /// `c' = σ(f)⊙c + σ(i)⊙tanh(g)`, `h' = σ(o)⊙tanh(c')`, the gates i, f, g, o being the four blocks of `W [x ; h] + b`.
 ///
 /// Parameters: `weight` `[4H, I+H]` and `bias` `[4H]`, or `weight_ih` `[4H, I]`, `weight_hh` `[4H, H]`, `bias_ih` and
-/// `bias_hh` `[4H]`; `layer_norm.*` `[4H]`. State: `h` and `c`, both `[H]`. Its energy is that of 4H units.
+/// `bias_hh` `[4H]`; `layer_norm.*` `[4H]`. State: `h` and `c`, both `[H]`.
 #[derive(Debug)]
 pub struct Lstm {
     parts: CellParts,
@@ -113,6 +113,7 @@ impl Cell for Lstm {
         Some(Arc::clone(&self.fused) as Arc<dyn FusedKernel>)
     }
 
+    /// A neuron is one unit with its four gates.
     fn energy_per_unit(&self, x: &Tensor, state: &State, input_mask: Option<&Tensor>) -> Result<Tensor> {
         self.parts.check_step(x, state)?;
         let squares = energy_inputs(x, Some(state.get("h")?), input_mask)?;
@@ -120,6 +121,7 @@ impl Cell for Lstm {
             Gates::Joined { weight, .. } => weight.as_tensor().clone(),
             Gates::Split { input, recurrent, .. } => Tensor::cat(&[input.as_tensor(), recurrent.as_tensor()], 1)?,
         };
-        Ok(squares.matmul(&weight.abs()?.t()?)?)
+        let magnitudes = weight.abs()?.reshape((4, self.parts.hidden, ()))?.sum(0)?;
+        Ok(squares.matmul(&magnitudes.t()?)?)
     }
 }

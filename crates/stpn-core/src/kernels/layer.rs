@@ -1,4 +1,4 @@
-//! The common frame of the baselines' kernels: instruction sets, tapes and steppers around a [`Layer`].
+//! The common frame of the kernels: instruction sets, tapes and steppers around a [`Layer`].
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -57,9 +57,6 @@ pub trait Layer<L: Lanes>: Sized + Debug + Send + Sync + 'static {
 
     /// See [`Stepper::step`].
     fn step(&self, state: &mut Self::State, step: Step<'_, L::Real>);
-
-    /// See [`Stepper::units`].
-    fn units(&self) -> usize;
 }
 
 /// Operands of a forward pass over a block.
@@ -243,10 +240,6 @@ impl<L: Lanes, Y: Layer<L>> Stepper<L::Real> for LayerStepper<L, Y> {
     fn step(&mut self, x: &[L::Real], resets: Option<&[u8]>, hidden: &mut [L::Real], energy: Option<&mut [L::Real]>) {
         let energy = energy.map(|energy| (energy, self.energy_mask.as_deref()));
         self.layer.step(&mut self.state, Step { x, resets, hidden, energy });
-    }
-
-    fn units(&self) -> usize {
-        self.layer.units()
     }
 
     fn mask_energy(&mut self, mask: Option<&[L::Real]>) {

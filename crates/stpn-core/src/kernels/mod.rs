@@ -50,6 +50,9 @@ pub trait Real: candle_core::WithDType + Debug + Default {
     const ZERO: Self;
     /// 1
     const ONE: Self;
+    /// Norms from here on are taken, and their derivatives made, of values scaled down: well before the square of one
+    /// overflows, and the square of its inverse loses bits.
+    const LARGE_NORM: Self;
 
     /// The nearest value.
     fn of(value: f64) -> Self;
@@ -72,10 +75,11 @@ pub trait Real: candle_core::WithDType + Debug + Default {
 }
 
 macro_rules! real {
-    ($type:ty, $simd:ident, $from_single:expr, $tanh_all:expr) => {
+    ($type:ty, $large_norm:expr, $simd:ident, $from_single:expr, $tanh_all:expr) => {
         impl Real for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
+            const LARGE_NORM: Self = $large_norm;
 
             fn of(value: f64) -> Self {
                 value as Self
@@ -117,10 +121,16 @@ macro_rules! real {
     };
 }
 
-real!(f32, Single, Cow::Borrowed, lanes::tanh_all);
-real!(f64, Double, |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect(), |values: &mut [f64]| {
-    values.iter_mut().for_each(|value| *value = value.tanh());
-});
+real!(f32, 1e17, Single, Cow::Borrowed, lanes::tanh_all);
+real!(
+    f64,
+    1e145,
+    Double,
+    |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect(),
+    |values: &mut [f64]| {
+        values.iter_mut().for_each(|value| *value = value.tanh());
+    }
+);
 
 /// Extents of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,11 +207,8 @@ pub trait Stepper<T: Real>: Debug + Send {
     fn store(&mut self, state: &mut [T]);
 
     /// One step from x `[B, I]`: zeroes the elements with `resets` = 1, then writes the activity `[B, H]` and,
-    /// where asked for, the energy of every unit `[B, U]`.
+    /// where asked for, the energy of every neuron `[B, H]`.
     fn step(&mut self, x: &[T], resets: Option<&[u8]>, hidden: &mut [T], energy: Option<&mut [T]>);
-
-    /// Number U of units whose energy is counted.
-    fn units(&self) -> usize;
 
     /// Multiplies the inputs by `mask` `[I]` in the energies to come, and in them alone: 0 leaves an input out.
     fn mask_energy(&mut self, mask: Option<&[T]>);

@@ -1,6 +1,8 @@
 //! What the integration tests of the cells share.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub mod kernel;
+
 use candle_core::{DType, Device, Tensor};
 use stpn_core::{Cell, CellConfig, Initializer, Kernel, State};
 use stpn_random::{Purpose, Stream};

@@ -6,18 +6,17 @@ use std::process::ExitCode;
 use anyhow::Result;
 use stpn_core::cells::CellName;
 
-use super::train::parse_cell;
 use crate::cli::CompareArguments;
+use crate::comparison::children::children;
 use crate::comparison::plan::Request;
-use crate::comparison::{Comparison, Plan, jobs};
-use crate::exit;
+use crate::comparison::{Comparison, GeneralizationCurves, Plan, jobs};
 use crate::exit::UsageError;
-use crate::presets;
 use crate::progress::thousands;
-use crate::table;
+use crate::{cell, presets, say, table};
 
 /// Runs the command.
 pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
+    children()?;
     let cells = cells(arguments)?;
     let directory = match &arguments.out {
         Some(directory) => directory.clone(),
@@ -32,22 +31,22 @@ pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
         directory: &directory,
     })?;
     describe(&plan);
-    let jobs = jobs::Jobs::new(arguments.jobs, arguments.threads);
-    if !jobs::train(&plan.runs, jobs)? {
-        eprintln!("interrupted; the same command continues");
-        return Ok(ExitCode::from(exit::INTERRUPTED));
-    }
+    jobs::train(&plan.runs, jobs::Jobs::new(arguments.jobs, arguments.threads)?)?;
     let comparison = Comparison::of(&plan, arguments.episodes)?;
-    comparison.write(&plan, &plan.directory)?;
-    comparison.print();
-    println!("written to {}: comparison.json, comparison.md, curves.csv, pictures", plan.directory.display());
+    comparison.write(&plan.directory)?;
+    if let Some(curves) = GeneralizationCurves::of(&plan)? {
+        curves.write(&plan.directory)?;
+    }
+    say::result(comparison.text());
+    let directory = plan.directory.display();
+    say::result(format!("written to {directory}: comparison.json, comparison.md, curves.csv, pictures"));
     Ok(ExitCode::SUCCESS)
 }
 
 /// The cells asked for, or all of the published comparison.
 fn cells(arguments: &CompareArguments) -> Result<Vec<CellName>> {
     if !arguments.cells.is_empty() {
-        return arguments.cells.iter().map(|name| parse_cell(name)).collect();
+        return arguments.cells.iter().map(|name| cell::parse(name)).collect();
     }
     match presets::load(&arguments.experiment)?.1 {
         Some(preset) => Ok(preset.published_cells().collect()),
@@ -55,7 +54,7 @@ fn cells(arguments: &CompareArguments) -> Result<Vec<CellName>> {
     }
 }
 
-/// Prints the matched sizes side by side.
+/// Says the matched sizes side by side.
 fn describe(plan: &Plan) {
     let rows: Vec<Vec<String>> = (plan.runs.iter().filter(|run| run.seed == 1))
         .map(|run| {
@@ -63,8 +62,7 @@ fn describe(plan: &Plan) {
             vec![run.cell.to_string(), units, thousands(run.parameters as u64)]
         })
         .collect();
-    table::print(&["cell", "units", "parameters"], &rows, &[1, 2]);
-    println!();
+    say::result(table::text(&["cell", "units", "parameters"], &rows, &[1, 2]));
 }
 
 fn default_directory(experiment: &str) -> PathBuf {

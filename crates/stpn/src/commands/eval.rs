@@ -1,74 +1,44 @@
 //! `stpn eval`.
 
-use std::path::Path;
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use candle_core::{DType, Device};
 use stpn_agents::checkpoint::{self, Checkpoint};
-use stpn_agents::evaluation::{Evaluation, EvaluationOptions, Subject, evaluate};
-use stpn_agents::optimizer::FlatLayout;
+use stpn_agents::evaluation::{Evaluation, EvaluationOptions, evaluate};
 use stpn_agents::supervised::test::{Generalization, TestScores};
 use stpn_agents::supervised::{self, SupervisedConfig, TestReport};
-use stpn_agents::{ActorCritic, AgentConfig, Error, RunConfig};
+use stpn_agents::{Agent, AgentConfig, RunConfig, Stop};
 
 use crate::cli::EvalArguments;
+use crate::comparison::statistics::{METHOD, Mean};
 use crate::exit::UsageError;
 use crate::progress::thousands;
-use crate::table;
+use crate::{table, threads};
 
 /// Runs the command.
 pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
-    let checkpoint = find(&arguments.run)?;
+    let checkpoint = checkpoint::find(&arguments.run)?;
     let config = match &checkpoint.config {
         RunConfig::Agent(config) => config,
         RunConfig::Supervised(config) => return supervised(config, &checkpoint, arguments),
     };
-    let policy = if arguments.random { None } else { Some(policy(config, &checkpoint)?) };
+    let agent = if arguments.random { None } else { Some(Agent::of_checkpoint(&checkpoint)?) };
     let options = EvaluationOptions {
         episodes: arguments.episodes,
         seed: arguments.seed.unwrap_or(0),
         deterministic: arguments.deterministic,
         energy_skip_inputs: config.log.energy_skip_inputs.clone(),
     };
-    let prepared = policy.as_ref().map(ActorCritic::prepare).transpose()?;
-    let normalization = &checkpoint.progress.normalization;
-    let subject = prepared.as_ref().map(|policy| Subject { policy, normalization });
-    let pool = super::thread_pool(arguments.threads)?;
+    let subject = agent.as_ref().map(Agent::subject);
+    let pool = threads::pool(arguments.threads)?;
     let evaluation = pool.install(|| evaluate(&|_| config.env.make(), subject.as_ref(), &options))?;
     if arguments.json {
-        println!("{}", json(&evaluation));
+        println!("{}", json(config, &evaluation));
     } else {
-        print(&checkpoint, arguments, &evaluation);
+        print(&checkpoint, config, arguments, &evaluation);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// The newest checkpoint of a run (of a supervised task the best one), or the checkpoint itself. A damaged one is
-/// refused: a measurement must be of what was asked for.
-pub fn find(run: &Path) -> Result<Checkpoint> {
-    let checkpoints = run.join("checkpoints");
-    if !checkpoints.is_dir() {
-        return Ok(checkpoint::read(run)?);
-    }
-    let (checkpoint, damaged) = checkpoint::newest(&checkpoints)?;
-    if let (RunConfig::Supervised(_), Some(best)) = (&checkpoint.config, checkpoint::best(&checkpoints)?) {
-        return Ok(best);
-    }
-    match damaged.into_iter().next() {
-        Some(error) => Err(error.into()),
-        None => Ok(checkpoint),
-    }
-}
-
-/// The policy of an agent's checkpoint.
-pub fn policy(config: &AgentConfig, checkpoint: &Checkpoint) -> Result<ActorCritic> {
-    let env = config.env.make().map_err(Error::from)?;
-    let (observations, actions) = (env.observation_space(), env.action_space());
-    let policy = ActorCritic::new(&config.policy, observations, actions, config.seed, DType::F32, &Device::Cpu)?;
-    let layout = FlatLayout::new(policy.parameters());
-    layout.assign(&checkpoint.parameters(&layout)?)?;
-    Ok(policy)
 }
 
 /// Measures a checkpoint of a supervised task on its test data.
@@ -77,34 +47,32 @@ fn supervised(config: &SupervisedConfig, checkpoint: &Checkpoint, arguments: &Ev
         let problem = "--random and --deterministic are for agents; this is a run on a supervised task";
         return Err(UsageError(problem.into()).into());
     }
-    let pool = super::thread_pool(arguments.threads)?;
-    let report = pool.install(|| supervised::test(config, checkpoint, arguments.seed))?;
+    let pool = threads::pool(arguments.threads)?;
+    let report = pool.install(|| supervised::test(config, checkpoint, arguments.seed, &Stop::default()))?;
     if arguments.json {
         println!("{}", serde_json::to_value(&report)?);
     } else {
         println!("network       {}", checkpoint.path.display());
-        print_test(&report);
+        print!("{}", test_text(&report));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Prints a result on test data.
-pub fn print_test(report: &TestReport) {
+/// A result on test data, in lines.
+pub fn test_text(report: &TestReport) -> String {
     let TestScores { accuracy, loss, energy_per_step, true_positive_rate, false_positive_rate } = &report.scores;
-    println!(
-        "test accuracy {accuracy:.4} (after epoch {}, sequences: {})",
-        report.update,
-        thousands(report.sequences as u64)
-    );
-    println!("test loss     {loss:.5}");
+    let sequences = thousands(report.sequences as u64);
+    let mut text = format!("test accuracy {accuracy:.4} (after epoch {}, sequences: {sequences})\n", report.update);
+    // Here and below: writing to a string cannot fail.
+    let _ = writeln!(text, "test loss     {loss:.5}");
     if let Some(energy) = energy_per_step {
-        println!("energy        {energy:.5} per step, summed over units");
+        let _ = writeln!(text, "energy        {energy:.5} per step, summed over units");
     }
     if let (Some(hits), Some(alarms)) = (true_positive_rate, false_positive_rate) {
-        println!("repeats       {:.1} % recognised, {:.1} % false alarms", 100.0 * hits, 100.0 * alarms);
+        let _ = writeln!(text, "repeats       {:.1} % recognised, {:.1} % false alarms", 100.0 * hits, 100.0 * alarms);
     }
     if report.generalization.is_empty() {
-        return;
+        return text;
     }
     let rate = |rate: Option<f64>| rate.map_or("-".to_string(), |rate| format!("{rate:.4}"));
     let rows: Vec<Vec<String>> = (report.generalization.iter())
@@ -113,15 +81,21 @@ pub fn print_test(report: &TestReport) {
             [vec![interval.to_string()], rates.to_vec()].concat()
         })
         .collect();
-    println!("\nAt other intervals");
-    table::print(&["R", "accuracy", "true positives", "false positives"], &rows, &[0, 1, 2, 3]);
+    let header = ["R", "accuracy", "true positives", "false positives"];
+    text + "\nAt other intervals\n" + &table::text(&header, &rows, &[0, 1, 2, 3])
 }
 
-fn json(evaluation: &Evaluation) -> serde_json::Value {
+/// The mean return with its interval: of few episodes too, and within what the environment can give.
+fn mean_return(config: &AgentConfig, evaluation: &Evaluation) -> Option<Mean> {
+    Mean::of(&evaluation.returns, &config.env.return_bounds())
+}
+
+fn json(config: &AgentConfig, evaluation: &Evaluation) -> serde_json::Value {
     serde_json::json!({
         "mean_return": evaluation.mean_return(),
         "std_return": evaluation.std_return(),
-        "ci95": evaluation.ci95(),
+        "ci95": mean_return(config, evaluation).and_then(|mean| mean.interval),
+        "statistics": format!("mean over episodes {METHOD}"),
         "episodes": evaluation.returns.len(),
         "mean_length": evaluation.mean_length(),
         "energy_per_unit_step": evaluation.energy_per_unit_step,
@@ -130,18 +104,26 @@ fn json(evaluation: &Evaluation) -> serde_json::Value {
     })
 }
 
-fn print(checkpoint: &Checkpoint, arguments: &EvalArguments, evaluation: &Evaluation) {
+fn print(checkpoint: &Checkpoint, config: &AgentConfig, arguments: &EvalArguments, evaluation: &Evaluation) {
     let who = if arguments.random { "the random policy".into() } else { checkpoint.path.display().to_string() };
-    let [low, high] = evaluation.ci95();
+    let sureness = match mean_return(config, evaluation).and_then(|mean| mean.interval) {
+        Some([low, high]) => format!("95 % interval {low:.3} to {high:.3}"),
+        None => "one episode: no interval".to_string(),
+    };
     println!("agent         {who}");
     println!("episodes      {}", evaluation.returns.len());
-    println!("mean return   {:.3} (95 % interval {low:.3} to {high:.3})", evaluation.mean_return());
-    println!("std return    {:.3}", evaluation.std_return());
+    println!("mean return   {:.3} ({sureness})", evaluation.mean_return());
+    if let Some(deviation) = evaluation.std_return() {
+        println!("std return    {deviation:.3}");
+    }
     println!("mean length   {:.1}", evaluation.mean_length());
     if let Some(energy) = evaluation.energy_per_unit_step {
         println!("energy        {energy:.5} per unit and step");
     }
     if let (Some(share), Some(oracle)) = (evaluation.oracle_share(), evaluation.oracle_return) {
         println!("oracle share  {:.1} % of {oracle:.2}", share * 100.0);
+    }
+    if evaluation.returns.len() > 1 {
+        println!("\nmean over episodes {METHOD}");
     }
 }

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use stpn_agents::{Error, checkpoint};
 
-use super::eval;
 use crate::cli::ExportArguments;
 
 /// What is passed on beside the checkpoint: how the agent came to be.
@@ -20,7 +19,7 @@ pub fn run(arguments: &ExportArguments) -> Result<ExitCode> {
         let missing = || Error::Checkpoint { path: checkpoints.join("best"), problem: problem() };
         checkpoint::best(&checkpoints)?.ok_or_else(missing)?
     } else {
-        eval::find(&arguments.run)?
+        checkpoint::find(&arguments.run)?
     };
     let path = checkpoint::export(&found, &arguments.out.join("checkpoints"))?;
     for name in FILES {

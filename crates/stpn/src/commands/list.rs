@@ -2,21 +2,21 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use stpn_agents::RunConfig;
 use stpn_core::cells::CellName;
 use stpn_envs::registry::ENVIRONMENTS;
 use toml::Value;
 
-use crate::presets::{PRESETS, Sizes};
+use crate::presets::{self, Sizes};
 use crate::progress::thousands;
 use crate::table;
 
 /// Runs the command.
 pub fn run() -> Result<ExitCode> {
     println!("Presets (stpn train PRESET)");
-    let rows: Vec<Vec<String>> = PRESETS
-        .iter()
+    let rows: Vec<Vec<String>> = presets::all()
+        .into_iter()
         .map(|preset| {
             // From the table alone: the environment may not be in this program.
             let table = preset.table()?;
@@ -53,7 +53,7 @@ pub fn run() -> Result<ExitCode> {
     table::print(&["name", "observation → action", ""], &rows, &[]);
 
     println!("\nCells (--cell CELL): units and parameters, heads included, matched for the mazes");
-    let maze = &PRESETS[1];
+    let maze = presets::find("maze").context("the preset `maze`")?;
     let config = RunConfig::from_table(maze.table()?)?;
     let sizes = Sizes::new(&config)?;
     let reference = sizes.configured()?;

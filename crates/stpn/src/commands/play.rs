@@ -1,12 +1,15 @@
 //! `stpn play`.
 
-use std::io::{IsTerminal, Write};
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use stpn_agents::Agent;
+use stpn_agents::actor::Subject;
 use stpn_agents::episode::{Moment, live};
-use stpn_agents::evaluation::Subject;
 use stpn_envs::{Action, Env, EnvConfig};
 
 use crate::cli::PlayArguments;
@@ -18,16 +21,12 @@ const BAR: usize = 40;
 
 /// Runs the command.
 pub fn run(arguments: &PlayArguments) -> Result<ExitCode> {
-    let checkpoint = super::eval::find(&arguments.run)?;
-    let config = checkpoint.config.agent()?;
-    let policy = super::eval::policy(config, &checkpoint)?;
-    let subject = Subject { policy: &policy.prepare()?, normalization: &checkpoint.progress.normalization };
-    let env = config.env.drawing(arguments.gif.is_some());
-    let mut env = env.make().map_err(stpn_agents::Error::from)?;
+    let agent = Agent::load(&arguments.run)?;
+    let (config, subject) = (agent.config(), agent.subject());
+    let mut env = config.env.drawing(arguments.gif.is_some()).make().map_err(stpn_agents::Error::from)?;
     match &arguments.gif {
         Some(path) => {
-            let film = film(arguments, &config.env, &subject, &mut env)?;
-            let frames = film.save(path)?;
+            let frames = film(arguments, &config.env, &subject, &mut env, path)?;
             println!("{}: {frames} frames", path.display());
         }
         None => watch(arguments, &subject, &mut env)?,
@@ -86,17 +85,25 @@ fn frame<E: Env>(moment: &Moment<'_, E>, total: f64, fast: Option<(f64, f64)>) -
     text
 }
 
-/// Records the episode as pictures.
-fn film(arguments: &PlayArguments, config: &EnvConfig, subject: &Subject<'_>, env: &mut Box<dyn Env>) -> Result<Film> {
-    let Some(scene) = Scene::of(config, env.observation_space()) else {
+/// Records the episode as pictures in a file; returns how many there are.
+fn film(
+    arguments: &PlayArguments,
+    config: &EnvConfig,
+    subject: &Subject<'_>,
+    env: &mut Box<dyn Env>,
+    path: &Path,
+) -> Result<usize> {
+    let Some(scene) = Scene::of(config, env.as_ref()) else {
         bail!("no pictures of `{}` can be drawn; leave --gif out to watch it in the terminal", env.name());
     };
-    let mut film = Film::default();
+    let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
+    let mut film = Film::new(BufWriter::new(file));
+    let mut written = Ok(());
     live(env, subject, arguments.episode_seed, arguments.deterministic, |moment| {
-        if moment.step as usize <= arguments.frames {
-            film.add(&scene, &moment);
+        if moment.step as usize <= arguments.frames && written.is_ok() {
+            written = film.add(&scene, &moment);
         }
         Ok(())
     })?;
-    Ok(film)
+    written.and_then(|()| film.finish()).with_context(|| format!("cannot write {}", path.display()))
 }

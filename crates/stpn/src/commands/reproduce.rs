@@ -5,21 +5,23 @@ use std::collections::btree_map::Entry;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use stpn_core::cells::CellName;
 
-use super::train::parse_cell;
+use crate::cell;
 use crate::cli::{Paper, ReproduceArguments};
+use crate::comparison::children::children;
+use crate::comparison::generalization::GENERALIZATION_TABLE;
 use crate::comparison::jobs::{self, Jobs};
 use crate::comparison::plan::Request;
 use crate::comparison::{Comparison, GeneralizationCurves, Plan};
-use crate::exit;
 use crate::exit::UsageError;
 use crate::machine::Provenance;
 use crate::presets::{self, PRESETS};
+use crate::say;
 
 /// One comparison of the paper.
 struct Experiment {
@@ -104,27 +106,31 @@ struct Length {
 
 /// Runs the command.
 pub fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
+    children()?;
     let chosen = chosen(arguments)?;
+    if arguments.redraw {
+        return redraw(arguments, &chosen);
+    }
     let available =
         |e: &&Experiment| PRESETS.iter().any(|preset| preset.name == e.preset && preset.missing_feature().is_none());
     let (available, missing): (Vec<&Experiment>, Vec<&Experiment>) = chosen.into_iter().partition(available);
     for experiment in &missing {
-        eprintln!("{}: not in this build; `stpn train {}` says how", experiment.title, experiment.preset);
+        say::note(format!("{}: not in this build; `stpn train {}` says how", experiment.title, experiment.preset));
     }
     if available.is_empty() {
         bail!("nothing to do in this build");
     }
-    let jobs = Jobs::new(arguments.jobs, arguments.threads);
+    let jobs = Jobs::new(arguments.jobs, arguments.threads)?;
     let share = arguments.budget.map(|minutes| minutes / available.len() as f64);
     for experiment in &available {
-        eprintln!("\n== {} ==", experiment.title);
-        if !reproduce(experiment, arguments, jobs, share)? {
-            eprintln!("interrupted; the same command continues");
-            return Ok(ExitCode::from(exit::INTERRUPTED));
-        }
+        say::note(format!("\n== {} ==", experiment.title));
+        reproduce(experiment, arguments, jobs, share)?;
     }
-    report(arguments, &missing)?;
-    println!("\nwritten to {}", arguments.out.display());
+    summary(&arguments.out, &missing)?;
+    let path = arguments.out.join("machine.json");
+    let machine = serde_json::to_string_pretty(&Provenance::here())? + "\n";
+    fs::write(&path, machine).with_context(|| format!("cannot write {}", path.display()))?;
+    say::result(format!("\nwritten to {}", arguments.out.display()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -139,11 +145,11 @@ fn chosen(arguments: &ReproduceArguments) -> Result<Vec<&'static Experiment>> {
     }
 }
 
-/// Runs one experiment to its end; false where it was interrupted.
-fn reproduce(experiment: &Experiment, arguments: &ReproduceArguments, jobs: Jobs, share: Option<f64>) -> Result<bool> {
+/// Runs one experiment to its end.
+fn reproduce(experiment: &Experiment, arguments: &ReproduceArguments, jobs: Jobs, share: Option<f64>) -> Result<()> {
     let preset = presets::load(experiment.preset)?.1.context("a preset of this name exists")?;
     let published_cells: Vec<CellName> = preset.published_cells().collect();
-    let asked = arguments.cells.iter().map(|name| parse_cell(name)).collect::<Result<Vec<_>>>()?;
+    let asked = arguments.cells.iter().map(|name| cell::parse(name)).collect::<Result<Vec<_>>>()?;
     let cells = if asked.is_empty() { published_cells.clone() } else { asked };
     let own = experiment.overrides.iter().map(|text| (*text).to_string());
     let overrides: Vec<String> = own.chain(arguments.overrides.iter().cloned()).collect();
@@ -157,38 +163,65 @@ fn reproduce(experiment: &Experiment, arguments: &ReproduceArguments, jobs: Jobs
     };
     let published = plan(experiment.updates)?;
     let length = length(&published, &results.join("plan.json"), arguments, jobs, share)?;
-    eprintln!("{} of {} published updates, for every cell", length.updates, length.published_updates);
+    say::note(format!("{} of {} published updates, for every cell", length.updates, length.published_updates));
     let plan = plan(Some(length.updates))?;
-    if !jobs::train(&plan.runs, jobs)? {
-        return Ok(false);
-    }
-    let comparison = Comparison::of(&plan, arguments.episodes)?;
-    comparison.write(&plan, &results)?;
-    comparison.print();
-    let mut statement = length.statement();
+    jobs::train(&plan.runs, jobs)?;
+    let mut note = length.statement();
     if !arguments.overrides.is_empty() {
         // Here and below: writing to a string cannot fail.
-        let _ = write!(statement, " **Changed**: {}.", arguments.overrides.join(", "));
+        let _ = write!(note, " **Changed**: {}.", arguments.overrides.join(", "));
     }
     let absent: Vec<&str> =
         published_cells.iter().filter(|cell| !cells.contains(cell)).map(|cell| cell.as_str()).collect();
     if !absent.is_empty() {
-        let _ = write!(statement, " **Not run**: {}.", absent.join(", "));
+        let _ = write!(note, " **Not run**: {}.", absent.join(", "));
     }
-    // Each experiment has its own: they may be run by several commands.
-    let _ = write!(statement, "\n\nSeeds 1 to {}; {}.", arguments.seeds, Provenance::here().line());
+    let comparison = Comparison { note, ..Comparison::of(&plan, arguments.episodes)? };
+    comparison.write(&results)?;
+    if let Some(curves) = GeneralizationCurves::of(&plan)? {
+        curves.write(&results)?;
+    }
+    say::result(comparison.text());
+    section(experiment, &comparison, &results)
+}
+
+/// Makes tables and pictures again from the results that lie in the folders of the chosen experiments.
+fn redraw(arguments: &ReproduceArguments, chosen: &[&Experiment]) -> Result<ExitCode> {
+    let there = |e: &&&Experiment| arguments.out.join(e.name).join("comparison.json").exists();
+    let there: Vec<&&Experiment> = chosen.iter().filter(there).collect();
+    if there.is_empty() {
+        bail!("{} holds no results: run `stpn reproduce` without --redraw first", arguments.out.display());
+    }
+    for experiment in there {
+        let results = arguments.out.join(experiment.name);
+        let comparison = Comparison::read(&results)?.tabulated_again();
+        comparison.write(&results)?;
+        section(experiment, &comparison, &results)?;
+        say::result(results.display().to_string());
+    }
+    summary(&arguments.out, &[])?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes an experiment's `section.md`.
+fn section(experiment: &Experiment, comparison: &Comparison, results: &Path) -> Result<()> {
+    let seeds = comparison.runs.iter().map(|run| run.seed).max().unwrap_or(0);
+    // Each experiment has its own provenance: they may be run by several commands.
+    let statement = format!("{}\n\nSeeds 1 to {seeds}; {}.", comparison.note, comparison.provenance);
     let picture = match results.join("learning-curves.svg").exists() {
         true => "![Learning curves](learning-curves.svg)".to_string(),
         false => String::new(),
     };
-    let others = GeneralizationCurves::of(&plan)?.map_or_else(String::new, |curves| {
-        let picture = "![Generalisation](generalization.svg)";
-        format!("### At other intervals than the trained one\n\n{}\n{picture}\n", curves.markdown())
-    });
+    let others = fs::read_to_string(results.join(GENERALIZATION_TABLE)).map_or_else(
+        |_| String::new(),
+        |table| {
+            let picture = "![Generalisation](generalization.svg)";
+            format!("### At other intervals than the trained one\n\n{table}\n{picture}\n")
+        },
+    );
     let (title, table) = (experiment.title, comparison.markdown());
     let text = format!("## {title}\n\n{statement}\n\n{table}\n{picture}\n\n{others}");
-    fs::write(results.join("section.md"), text).with_context(|| format!("cannot write to {}", results.display()))?;
-    Ok(true)
+    fs::write(results.join("section.md"), text).with_context(|| format!("cannot write to {}", results.display()))
 }
 
 /// How long the runs are: as published, as asked, or as many updates, equal for all cells, as take the share of the
@@ -242,8 +275,8 @@ fn trial(arguments: &[String], threads: usize) -> Result<f64> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let mut command = Command::new(program);
         command.args(without_updates(arguments)).arg("--run-dir").arg(&directory);
-        command.args(["--updates", &TRIAL_UPDATES.to_string(), "--threads", &threads.to_string()]);
-        let output = command.stdin(Stdio::null()).output().context("cannot start a trial")?;
+        command.args(["--updates", &TRIAL_UPDATES.to_string(), "--threads", &threads.to_string(), "--with-parent"]);
+        let output = children()?.output(&mut command)?;
         if !output.status.success() {
             bail!("the trial failed: {}", String::from_utf8_lossy(&output.stderr).trim());
         }
@@ -270,13 +303,12 @@ fn without_updates(arguments: &[String]) -> Vec<&String> {
 }
 
 /// Writes `README.md` of all sections there are.
-fn report(arguments: &ReproduceArguments, missing: &[&Experiment]) -> Result<()> {
-    let provenance = Provenance::here();
+fn summary(out: &Path, missing: &[&Experiment]) -> Result<()> {
     let mut text = String::from("# The paper's experiments\n\nRodriguez, Guo, Moraitis 2022. ");
     // Writing to a string cannot fail.
     text.push_str("Made by `stpn reproduce`.\n\n");
     for experiment in EXPERIMENTS {
-        if let Ok(section) = fs::read_to_string(arguments.out.join(experiment.name).join("section.md")) {
+        if let Ok(section) = fs::read_to_string(out.join(experiment.name).join("section.md")) {
             // Pictures lie beside the section.
             let _ = writeln!(text, "{}", section.replace("](", &format!("]({}/", experiment.name)));
         }
@@ -284,12 +316,8 @@ fn report(arguments: &ReproduceArguments, missing: &[&Experiment]) -> Result<()>
     for experiment in missing {
         let _ = writeln!(text, "## {}\n\nNot run: not in this build of stpn.\n", experiment.title);
     }
-    let files = [("README.md", text), ("machine.json", serde_json::to_string_pretty(&provenance)? + "\n")];
-    for (name, contents) in files {
-        let path = arguments.out.join(name);
-        fs::write(&path, contents).with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    Ok(())
+    let path = out.join("README.md");
+    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]

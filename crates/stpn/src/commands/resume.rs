@@ -1,50 +1,94 @@
 //! `stpn resume`.
 
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use anyhow::Result;
-use stpn_agents::RunConfig;
-use stpn_agents::run::{Run, saved_config};
+use anyhow::{Context, Result};
+use stpn_agents::collective::Collective;
+use stpn_agents::run::{Run, saved};
+use stpn_agents::{RunConfig, Stop};
+use toml::Table;
 
 use super::train::train;
 use crate::cli::ResumeArguments;
-use crate::ranks;
+use crate::{overrides, ranks, say, shutdown, threads};
 
 /// Runs the command.
 pub fn run(arguments: &ResumeArguments) -> Result<ExitCode> {
-    let threads = match arguments.threads {
-        Some(threads) => threads,
-        None => saved_config(&arguments.run)?.training().threads,
-    };
     let ranks = ranks::join()?;
-    let result = super::thread_pool(threads)?.install(|| {
-        let change = |config: &mut RunConfig| {
-            config.training_mut().threads = threads;
-            if let Some(updates) = arguments.updates {
-                config.training_mut().updates = updates;
-            }
-        };
-        let (run, damaged) = Run::resume_on_ranks(&arguments.run, change, &ranks)?;
-        if !ranks.is_root() {
-            return train(run, ranks.as_ref());
-        }
-        for error in damaged {
-            eprintln!("passed over a damaged checkpoint: {error}");
-        }
-        if let Some(owner) = run.killed() {
-            eprintln!("the process that had this run last (pid {} on {}) was killed", owner.pid, owner.host);
-        }
-        let (done, updates) = (run.training().progress().update, run.config().training().updates);
-        let from = if done == 0 { " (it has no checkpoint yet)" } else { "" };
-        eprintln!("resuming {} at update {done} of {updates}{from}", arguments.run.display());
-        if run.training().finished() {
-            eprintln!("nothing left to do: give more with --updates N");
-        }
-        if run.reseeded() {
-            let ranks = ranks.size();
-            eprintln!("this run is now on {ranks} rank(s), another number than before: its environments begin anew");
-        }
-        train(run, ranks.as_ref())
-    });
+    let result = run_on(arguments, &ranks);
     ranks::end(ranks.as_ref(), result)
+}
+
+/// The command on this rank.
+fn run_on(arguments: &ResumeArguments, ranks: &Arc<dyn Collective>) -> Result<ExitCode> {
+    let saved = saved(&arguments.run)?;
+    if let Some(updates) = arguments.updates.filter(|&updates| updates < saved.update) {
+        if ranks.is_root() {
+            let (run, done) = (arguments.run.display(), saved.update);
+            say::result(format!("{run} has done {done} updates, and {updates} are less: nothing is changed"));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let config = configure(arguments, &saved.config)?;
+    let stop = shutdown::stop_training(&arguments.ending, ranks.as_ref())?;
+    let pool = threads::pool_on_ranks(config.training().threads, ranks.as_ref())?;
+    pool.install(|| resume(&arguments.run, |resumed| *resumed = config, ranks, &stop))
+}
+
+/// The configuration with which the run goes on.
+fn configure(arguments: &ResumeArguments, saved: &RunConfig) -> Result<RunConfig> {
+    let mut config = saved.clone();
+    if !arguments.overrides.is_empty() {
+        let mut table = Table::try_from(saved).context("the run's configuration")?;
+        overrides::apply_all(&mut table, &arguments.overrides)?;
+        config = RunConfig::from_table(table)?;
+    }
+    if let Some(threads) = arguments.threads {
+        config.training_mut().threads = threads;
+    }
+    if let Some(updates) = arguments.updates {
+        config.training_mut().updates = updates;
+    }
+    Ok(config)
+}
+
+/// Continues the run in `directory`, its configuration changed by `change`.
+pub fn resume(
+    directory: &Path,
+    change: impl FnOnce(&mut RunConfig),
+    ranks: &Arc<dyn Collective>,
+    stop: &Stop,
+) -> Result<ExitCode> {
+    let (run, damaged) = Run::resume_on_ranks(directory, change, ranks)?;
+    if !ranks.is_root() {
+        return train(run, ranks.as_ref(), stop);
+    }
+    for error in damaged {
+        say::note(format!("passed over a damaged checkpoint: {error}"));
+    }
+    if let Some(owner) = run.killed() {
+        say::note(format!("the process that had this run last (pid {} on {}) was killed", owner.pid, owner.host));
+    }
+    let (done, updates) = (run.training().progress().update, run.config().training().updates);
+    let from = if done == 0 { " (it has no checkpoint of an update yet)" } else { "" };
+    say::note(format!("resuming {} at update {done} of {updates}{from}", directory.display()));
+    for change in run.changes() {
+        say::note(format!("from here on: {change}"));
+    }
+    let schedules = run.config().schedules_of_its_length();
+    if !schedules.is_empty() && run.changes().iter().any(|change| change.key == "training.updates") {
+        say::note(format!("with the run now ends: {}", schedules.join(", ")));
+    }
+    if run.training().finished() {
+        say::note("nothing left to do: give more with --updates N");
+    }
+    if run.reseeded() {
+        let ranks = ranks.size();
+        say::note(format!(
+            "this run is now on {ranks} rank(s), another number than before: its environments begin anew"
+        ));
+    }
+    train(run, ranks.as_ref(), stop)
 }

@@ -1,77 +1,93 @@
 //! `stpn train`.
 
+use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, Result};
-use stpn_agents::collective::Collective;
+use anyhow::Result;
+use stpn_agents::collective::{Collective, agree};
 use stpn_agents::config::RolloutConfig;
-use stpn_agents::run::{Outcome, Run};
-use stpn_agents::{AgentConfig, RunConfig};
-use stpn_core::cells::CellName;
-use stpn_envs::EnvConfig;
+use stpn_agents::lock::LOCK;
+use stpn_agents::run::{Outcome, Run, changes, holds_run, saved};
+use stpn_agents::{Error, RunConfig, Stop};
 use toml::{Table, Value};
 
 use crate::cli::TrainArguments;
 use crate::exit::{self, UsageError};
 use crate::presets::Sizes;
 use crate::progress::{Display, thousands};
-use crate::{algorithm, overrides, presets, ranks};
+use crate::{algorithm, cell, overrides, paths, presets, ranks, say, shutdown, threads};
 
 /// Runs the command.
 pub fn run(arguments: &TrainArguments) -> Result<ExitCode> {
-    let config = configure(arguments)?;
     let ranks = ranks::join()?;
+    let result = run_on(arguments, &ranks);
+    ranks::end(ranks.as_ref(), result)
+}
+
+/// The command on this rank.
+fn run_on(arguments: &TrainArguments, ranks: &Arc<dyn Collective>) -> Result<ExitCode> {
+    let config = configure(arguments, ranks.size())?;
+    let stop = shutdown::stop_training(&arguments.ending, ranks.as_ref())?;
     let directory = match &arguments.run_dir {
         Some(directory) => directory.clone(),
-        None => default_directory(&arguments.named(), &config, ranks.as_ref()),
+        None => default_directory(&arguments.named(), &config, ranks.as_ref())?,
     };
-    let command_line = std::env::args().collect::<Vec<_>>().join(" ");
-    let result = super::thread_pool(config.training().threads)?.install(|| {
-        let run = Run::start_on_ranks(&config, &directory, &command_line, &ranks)?;
-        if !ranks.is_root() {
-            return train(run, ranks.as_ref());
+    let threads = config.training().threads;
+    let result = threads::pool_on_ranks(threads, ranks.as_ref())?.install(|| {
+        // As the first rank sees it: it may begin a run while another looks.
+        if arguments.or_resume && ranks.gather_bytes(&[u8::from(holds_run(&directory))])[0] == [1] {
+            let change = refuse_unlike(&config, &directory)?;
+            return super::resume::resume(&directory, change, ranks, &stop);
         }
-        let update = match &config {
+        start(&config, &directory, ranks, &stop)
+    });
+    let unused = arguments.run_dir.is_none() && ranks.is_root() && !holds_run(&directory);
+    if result.is_err() && unused {
+        // Best effort: a new folder in which nothing was begun is of no use.
+        let _ = std::fs::remove_file(directory.join(LOCK));
+        let _ = std::fs::remove_dir(&directory);
+    }
+    result
+}
+
+/// Starts a run and trains it.
+fn start(config: &RunConfig, directory: &Path, ranks: &Arc<dyn Collective>, stop: &Stop) -> Result<ExitCode> {
+    let command_line: Vec<String> =
+        std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let run = Run::start_on_ranks(config, directory, &command_line.join(" "), ranks)?;
+    if ranks.is_root() {
+        let update = match config {
             RunConfig::Agent(config) => {
                 let RolloutConfig { environments, steps, .. } = config.rollout;
                 format!("{environments} environments × {steps} steps per update")
             }
             RunConfig::Supervised(_) => "one epoch per update".to_string(),
         };
-        eprintln!(
+        say::note(format!(
             "training {} on {}: {} parameters, {update}, seed {}\nrun directory: {}",
             config.policy().cell.label(),
             config.experiment(),
             thousands(run.training().layout().len() as u64),
             config.seed(),
             directory.display(),
-        );
-        train(run, ranks.as_ref())
-    });
-    ranks::end(ranks.as_ref(), result)
+        ));
+    }
+    train(run, ranks.as_ref(), stop)
 }
 
-/// Trains to the end or to Ctrl-C, and says what came of it.
-pub fn train(mut run: Run, ranks: &dyn Collective) -> Result<ExitCode> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::SeqCst) {
-            std::process::exit(i32::from(exit::INTERRUPTED));
-        }
-        eprintln!("\nfinishing this update, then writing a checkpoint (Ctrl-C again: stop at once)");
-    })
-    .context("cannot catch Ctrl-C")?;
+/// Trains to the end or until `stop`, and says what came of it.
+pub fn train(mut run: Run, ranks: &dyn Collective, stop: &Stop) -> Result<ExitCode> {
+    run.stop_by(stop);
     let hint = format!("continue with: stpn resume {}", run.directory().display());
     run.on_hang(move |error| {
         let error = error.into();
         let code = exit::code(&error);
         let message = exit::message(&error);
-        eprintln!("\nerror: {message}\nthe environment cannot be stopped, so this process ends; {hint}");
+        say::note(format!("\nerror: {message}\nthe environment cannot be stopped, so this process ends; {hint}"));
+        say::flush();
         std::process::exit(code.into());
     });
     let mut display = ranks.is_root().then(|| Display::new(run.config(), run.training().progress().update));
@@ -79,7 +95,7 @@ pub fn train(mut run: Run, ranks: &dyn Collective) -> Result<ExitCode> {
         if let Some(display) = &mut display {
             display.update(training, metrics);
         }
-        if stop.load(Ordering::SeqCst) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        ControlFlow::Continue(())
     });
     let Some(display) = display else {
         let interrupted = outcome? == Outcome::Interrupted;
@@ -88,30 +104,56 @@ pub fn train(mut run: Run, ranks: &dyn Collective) -> Result<ExitCode> {
     display.finish();
     let outcome = outcome?;
     let (progress, directory) = (run.training().progress(), run.directory().display());
-    println!("run           {directory}");
-    println!("updates       {}", thousands(progress.update));
+    say::result(format!("run           {directory}\nupdates       {}", thousands(progress.update)));
     if progress.env_steps > 0 {
-        println!("env steps     {}", thousands(progress.env_steps));
+        say::result(format!("env steps     {}", thousands(progress.env_steps)));
     }
     if let Some(mean) = progress.recent_return() {
-        println!("mean return   {mean:.3} (last {} updates)", progress.recent_returns.len());
+        say::result(format!("mean return   {mean:.3} (episodes of the last {} updates)", progress.recent.len()));
     }
     if let Some(best) = progress.best_validation {
-        println!("validation    {:.4} at best, after epoch {}", best.accuracy, best.update);
+        say::result(format!("validation    {:.4} at best, after epoch {}", best.accuracy, best.update));
     }
     if let Some(report) = run.test_report() {
-        super::eval::print_test(report);
+        say::result(super::eval::test_text(report).trim_end());
     }
     if outcome == Outcome::Interrupted {
-        eprintln!("interrupted; continue with: stpn resume {directory}");
+        say::note(format!("interrupted; continue with: stpn resume {directory}"));
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
-    eprintln!("evaluate with: stpn eval {directory}\nwatch with:    tensorboard --logdir {directory}");
+    say::note(format!("evaluate with: stpn eval {directory}\nwatch with:    tensorboard --logdir {directory}"));
     Ok(ExitCode::SUCCESS)
 }
 
-/// The resolved configuration: preset or file, then `--cell`, then `--set`, then the other flags.
-pub fn configure(arguments: &TrainArguments) -> Result<RunConfig> {
+/// Refuses to go on with the run in `directory` under other settings than its own; what may differ is returned as a
+/// change of it.
+fn refuse_unlike(config: &RunConfig, directory: &Path) -> Result<impl FnOnce(&mut RunConfig) + Send + use<>> {
+    let training = config.training();
+    let mut saved = saved(directory)?;
+    // Fewer updates than are done change nothing.
+    let updates = if training.updates < saved.update { saved.config.training().updates } else { training.updates };
+    let threads = training.threads;
+    let change = move |saved: &mut RunConfig| {
+        saved.training_mut().updates = updates;
+        saved.training_mut().threads = threads;
+    };
+    change(&mut saved.config);
+    let mut asked = config.clone();
+    asked.training_mut().updates = updates;
+    let differing: Vec<String> =
+        changes::between(&saved.config, &asked)?.into_iter().map(|change| change.key).collect();
+    if differing.is_empty() {
+        return Ok(change);
+    }
+    let problem = format!(
+        "holds a run with other settings ({}): resume that one with `stpn resume`, or start this one in another directory",
+        differing.join(", ")
+    );
+    Err(Error::RunDirectory { path: directory.to_path_buf(), problem }.into())
+}
+
+/// The resolved configuration of a run on so many ranks: preset or file, then `--cell`, then `--set`, then the other flags.
+pub fn configure(arguments: &TrainArguments, ranks: usize) -> Result<RunConfig> {
     let (mut table, preset) = presets::load(&arguments.experiment)?;
     if let Some(game) = &arguments.game {
         let key = match arguments.experiment.as_str() {
@@ -122,41 +164,37 @@ pub fn configure(arguments: &TrainArguments) -> Result<RunConfig> {
                 return Err(UsageError(format!("`{game}`: {problem}")).into());
             }
         };
-        section(&mut table, "env").insert(key.into(), Value::String(game.clone()));
+        overrides::section(&mut table, "env").insert(key.into(), Value::String(game.clone()));
     }
     if let Some(json) = &arguments.env_kwargs {
         let usage = |problem: &dyn std::fmt::Display| UsageError(format!("--env-kwargs {json}: {problem}"));
         let kwargs: serde_json::Map<String, serde_json::Value> =
             serde_json::from_str(json).map_err(|error| usage(&error))?;
         let kwargs = Value::try_from(kwargs).map_err(|error| usage(&error))?;
-        section(&mut table, "env").insert("kwargs".into(), kwargs);
+        overrides::section(&mut table, "env").insert("kwargs".into(), kwargs);
     }
     let reference = table.clone();
     if let Some(name) = &arguments.algo {
         algorithm::replace(&mut table, name)?;
     }
-    let cell = arguments.cell.as_deref().map(parse_cell).transpose()?;
+    let cell = arguments.cell.as_deref().map(cell::parse).transpose()?;
     if let Some(name) = cell {
-        let config = preset.map_or_else(|| name.config(), |preset| preset.cell(name));
-        let config = Value::try_from(config).context("the cell's options")?;
-        overrides::apply(&mut table, "policy.cell=none")?;
-        section(&mut table, "policy").insert("cell".into(), config);
+        let dropped = cell::replace(&mut table, name, preset)?;
+        if !dropped.is_empty() {
+            let (file, dropped) = (&arguments.experiment, dropped.join(", "));
+            tracing::warn!("--cell {name}: the cell of {file} is of another kind; its options are dropped: {dropped}");
+        }
     }
-    for assignment in &arguments.overrides {
-        overrides::apply(&mut table, assignment)?;
-    }
+    overrides::apply_all(&mut table, &arguments.overrides)?;
+    paths::make_absolute(&mut table, Path::new(""))?;
     if let Some(seed) = arguments.seed {
         let seed = i64::try_from(seed).map_err(|_| UsageError(format!("--seed {seed}: at most {}", i64::MAX)))?;
         table.insert("seed".into(), Value::Integer(seed));
     }
     if let Some(kernel) = &arguments.kernel {
-        section(&mut table, "policy").insert("kernel".into(), Value::String(kernel.clone()));
+        overrides::section(&mut table, "policy").insert("kernel".into(), Value::String(kernel.clone()));
     }
     let mut config = RunConfig::from_table(table)?;
-    #[cfg(unix)]
-    if let RunConfig::Agent(AgentConfig { env: EnvConfig::Gymnasium(env), .. }) = &mut config {
-        env.settle().map_err(stpn_agents::Error::from)?;
-    }
     if let Some(hidden) = arguments.hidden {
         config.policy_mut().hidden = hidden;
     } else if let (Some(name), false) = (cell, sets_hidden(arguments)) {
@@ -172,7 +210,7 @@ pub fn configure(arguments: &TrainArguments) -> Result<RunConfig> {
         let RunConfig::Agent(config) = &mut config else {
             return Err(UsageError("--steps counts environment steps; a supervised task takes --updates".into()).into());
         };
-        let per_update = (config.rollout.environments * config.rollout.steps) as u64;
+        let per_update = ranks as u64 * config.rollout.environments as u64 * config.rollout.steps as u64;
         config.training.updates = steps.div_ceil(per_update);
     }
     if let Some(threads) = arguments.threads {
@@ -193,28 +231,69 @@ fn sets_hidden(arguments: &TrainArguments) -> bool {
     arguments.overrides.iter().any(|assignment| assignment.trim_start().starts_with("policy.hidden"))
 }
 
-/// A cell by its name on the command line.
-pub fn parse_cell(name: &str) -> Result<CellName> {
-    name.parse().map_err(|error: stpn_core::Error| UsageError(format!("--cell {name}: {error}")).into())
-}
-
-/// The table at `key`, made where there is none.
-fn section<'t>(table: &'t mut Table, key: &str) -> &'t mut Table {
-    let entry = table.entry(key).or_insert_with(|| Value::Table(Table::new()));
-    if !entry.is_table() {
-        *entry = Value::Table(Table::new());
-    }
-    entry.as_table_mut().expect("made a table just above")
-}
-
-/// The first of `runs/NAME-CELL-seedN`, `…-2`, `…-3` that does not exist: for all ranks the one that the first finds.
-fn default_directory(experiment: &str, config: &RunConfig, ranks: &dyn Collective) -> PathBuf {
+/// Makes the first of `runs/NAME-CELL-seedN`, `…-2`, `…-3` that does not exist: for all ranks the one that the first
+/// makes. Making it is what claims it, so that runs that are started at once get one each.
+fn default_directory(experiment: &str, config: &RunConfig, ranks: &dyn Collective) -> Result<PathBuf> {
     let name = Path::new(experiment).file_stem().and_then(|stem| stem.to_str()).unwrap_or("run");
     let base = format!("{name}-{}-seed{}", config.policy().cell.label(), config.seed());
-    let runs = Path::new("runs");
-    let numbered = (2..).map(|n| runs.join(format!("{base}-{n}")));
-    let free = std::iter::once(runs.join(&base)).chain(numbered).find(|path| !path.exists());
-    let found = free.unwrap_or_else(|| runs.join(base)).to_string_lossy().into_owned();
-    let first = ranks.gather_bytes(found.as_bytes()).into_iter().next();
-    PathBuf::from(first.map_or(found, |first| String::from_utf8_lossy(&first).into_owned()))
+    let made = agree(ranks, ranks.is_root().then(|| claim(Path::new("runs"), &base)).transpose())?;
+    let made = made.unwrap_or_default();
+    let first = ranks.gather_bytes(made.as_bytes()).into_iter().next().unwrap_or_default();
+    Ok(Path::new("runs").join(String::from_utf8_lossy(&first).into_owned()))
+}
+
+/// Makes a new folder named `base`, or `base` with the first free number, in `parent`; its name.
+fn claim(parent: &Path, base: &str) -> Result<String, Error> {
+    let failed = |path: &Path, source| Error::Io { action: "cannot create", path: path.to_path_buf(), source };
+    std::fs::create_dir_all(parent).map_err(|error| failed(parent, error))?;
+    let mut name = base.to_string();
+    for number in 2.. {
+        let path = parent.join(&name);
+        match std::fs::create_dir(&path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => name = format!("{base}-{number}"),
+            made => return made.map(|()| name).map_err(|error| failed(&path, error)),
+        }
+    }
+    unreachable!("a folder has fewer entries than there are numbers")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn four_starts_at_once_were_refused_in_a_race() {
+        let directory = tempfile::tempdir().unwrap();
+        let claims = || claim(directory.path(), "maze-stpn-seed1").unwrap();
+        let mut names: Vec<String> = std::thread::scope(|scope| {
+            let starts: Vec<_> = (0..16).map(|_| scope.spawn(claims)).collect();
+            starts.into_iter().map(|start| start.join().unwrap()).collect()
+        });
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), 16);
+        assert_eq!(names[0], "maze-stpn-seed1");
+    }
+
+    fn arguments(experiment: &str, steps: u64) -> TrainArguments {
+        TrainArguments { experiment: experiment.into(), steps: Some(steps), ..TrainArguments::default() }
+    }
+
+    #[test]
+    fn steps_were_counted_for_each_rank() {
+        // 8 environments × 128 steps an update, on each rank.
+        for (ranks, updates) in [(1, 20), (2, 10), (3, 7)] {
+            let config = configure(&arguments("cartpole", 20_480), ranks).unwrap();
+            assert_eq!(config.training().updates, updates, "{ranks} ranks");
+        }
+    }
+
+    #[test]
+    fn presets_anneal_over_whatever_length_is_asked_for() {
+        for (experiment, scheduled) in [("cartpole", true), ("cartpole-masked", true), ("maze", false)] {
+            let config = configure(&arguments(experiment, 1_000_000), 1).unwrap();
+            let expected: &[&str] = if scheduled { &["optimizer.learning_rate"] } else { &[] };
+            assert_eq!(config.schedules_of_its_length(), expected, "{experiment}");
+        }
+    }
 }

@@ -8,9 +8,12 @@ use anyhow::{Context, Result};
 use serde::Deserialize;
 
 use super::Plan;
-use super::statistics::Mean;
+use super::statistics::{Mean, SHARE};
 use crate::report::chart::{Chart, Line};
 use crate::report::figure::color;
+
+/// The file with the table in Markdown.
+pub const GENERALIZATION_TABLE: &str = "generalization.md";
 
 /// The result of one run at one interval, as its `test.json` holds it.
 #[derive(Clone, Debug, Deserialize)]
@@ -63,20 +66,24 @@ impl GeneralizationCurves {
         Ok((!cells.is_empty()).then_some(Self { cells }))
     }
 
-    /// Writes `generalization.csv` and `generalization.svg`.
+    /// Writes `generalization.csv`, the same as a table in `generalization.md`, and `generalization.svg`.
     ///
     /// # Errors
     /// Fails where a file cannot be written.
     pub fn write(&self, directory: &Path) -> Result<()> {
-        let mut csv = String::from("cell,interval,accuracy,true_positive_rate,false_positive_rate,seeds\n");
+        let mut csv = String::from("cell,interval,accuracy,low,high,true_positive_rate,false_positive_rate,seeds\n");
         for (cell, points) in &self.cells {
             for Point { interval, accuracy, true_positives, false_positives } in points {
                 let (hits, alarms) = (true_positives.mean, false_positives.mean);
+                let ends = accuracy.interval.map_or(",".to_string(), |[low, high]| format!("{low},{high}"));
                 // Writing to a string cannot fail.
-                let _ = writeln!(csv, "{cell},{interval},{},{hits},{alarms},{}", accuracy.mean, accuracy.count);
+                let _ = writeln!(csv, "{cell},{interval},{},{ends},{hits},{alarms},{}", accuracy.mean, accuracy.count);
             }
         }
-        for (name, contents) in [("generalization.csv", csv), ("generalization.svg", self.chart().svg()?)] {
+        let (table, picture) = (self.markdown(), self.chart().svg()?);
+        for (name, contents) in
+            [("generalization.csv", csv), (GENERALIZATION_TABLE, table), ("generalization.svg", picture)]
+        {
             let path = directory.join(name);
             fs::write(&path, contents).with_context(|| format!("cannot write {}", path.display()))?;
         }
@@ -129,7 +136,7 @@ fn points(files: &[TestFile]) -> Vec<Point> {
     let Some(first) = files.first() else { return Vec::new() };
     let at = |interval| files.iter().filter_map(move |f| f.generalization.iter().find(|g| g.interval == interval));
     let point = |interval| {
-        let over = |value: fn(&AtInterval) -> f64| Mean::of(&at(interval).map(value).collect::<Vec<_>>());
+        let over = |value: fn(&AtInterval) -> f64| Mean::of(&at(interval).map(value).collect::<Vec<_>>(), &SHARE);
         Some(Point {
             interval,
             accuracy: over(|g| g.accuracy)?,

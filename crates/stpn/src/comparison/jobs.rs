@@ -1,18 +1,21 @@
 //! Training the runs of a comparison in child processes of this program.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, IsTerminal};
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::children::{Children, children};
 use super::{PlannedRun, RunState};
-use crate::exit;
+use crate::{exit, say, terminal, threads};
+
+/// Exit code of a child that ended as asked.
+const INTERRUPTED: i32 = exit::INTERRUPTED as i32;
 
 /// Lines of a failed child that are repeated.
 const LAST_LINES: usize = 5;
@@ -28,51 +31,25 @@ pub struct Jobs {
 
 impl Jobs {
     /// `jobs` runs at a time on `threads` threads together; 0 = all cores.
-    pub fn new(jobs: usize, threads: usize) -> Self {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
+    ///
+    /// # Errors
+    /// A usage error for more of them than this machine can use.
+    pub fn new(jobs: usize, threads: usize) -> Result<Self> {
         let jobs = jobs.max(1);
-        let threads = if threads == 0 { cores } else { threads };
-        Self { jobs, threads: (threads / jobs).max(1) }
+        threads::check(threads)?;
+        threads::check(jobs)?;
+        let threads = if threads == 0 { threads::cores() } else { threads };
+        Ok(Self { jobs, threads: (threads / jobs).max(1) })
     }
 }
 
-/// How often the user asked to stop, and whom to tell.
-#[derive(Default)]
-struct Interruptions {
-    asked: AtomicUsize,
-    children: Mutex<Vec<u32>>,
-}
-
-impl Interruptions {
-    fn children(&self) -> MutexGuard<'_, Vec<u32>> {
-        self.children.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn asked(&self) -> bool {
-        self.asked.load(Ordering::SeqCst) > 0
-    }
-}
-
-/// The interruptions of this process, caught from the first call on.
-fn interruptions() -> Result<&'static Interruptions> {
-    static INTERRUPTIONS: OnceLock<Interruptions> = OnceLock::new();
-    if let Some(interruptions) = INTERRUPTIONS.get() {
-        return Ok(interruptions);
-    }
-    let interruptions = INTERRUPTIONS.get_or_init(Interruptions::default);
-    ctrlc::set_handler(|| {
-        // A second Ctrl-C reaches the children too, which then stop at once.
-        if interruptions.asked.fetch_add(1, Ordering::SeqCst) == 0 {
-            eprintln!("\nthe runs finish their update and write a checkpoint (Ctrl-C again: stop at once)");
-        }
-        interruptions.children().iter().for_each(|&child| interrupt(child));
-    })
-    .context("cannot catch Ctrl-C")?;
-    Ok(interruptions)
-}
-
-/// Trains what is not finished. Returns false where it was interrupted; every child has then written a checkpoint.
-pub fn train(runs: &[PlannedRun], jobs: Jobs) -> Result<bool> {
+/// Trains what is not finished.
+///
+/// # Errors
+/// [`Interrupted`](crate::exit::Interrupted) where an end was asked for; every child has then written a checkpoint.
+/// Fails where a run does.
+pub fn train(runs: &[PlannedRun], jobs: Jobs) -> Result<()> {
+    let children = children()?;
     let mut queue = VecDeque::new();
     for run in runs {
         match run.state()? {
@@ -81,22 +58,22 @@ pub fn train(runs: &[PlannedRun], jobs: Jobs) -> Result<bool> {
         }
     }
     let (total, left) = (runs.len(), queue.len());
-    eprintln!("{total} runs, {} finished; {} at a time, threads each: {}", total - left, jobs.jobs, jobs.threads);
+    let Jobs { jobs: at_a_time, threads } = jobs;
+    say::note(format!("{total} runs, {} finished; {at_a_time} at a time, threads each: {threads}", total - left));
     if left == 0 {
-        return Ok(true);
+        return children.go_on();
     }
-    let interruptions = interruptions()?;
 
     let display = Display::new(total, total - left);
     let queue = Mutex::new(queue);
     let failures = Mutex::new(Vec::new());
     thread::scope(|scope| {
-        for _ in 0..jobs.jobs.min(left) {
+        for _ in 0..at_a_time.min(left) {
             scope.spawn(|| {
-                while !interruptions.asked() {
+                while !children.asked() {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                     let Some((run, state)) = next else { break };
-                    if let Err(error) = train_one(&run, state, jobs.threads, interruptions, &display) {
+                    if let Err(error) = train_one(&run, state, threads, children, &display) {
                         failures.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{error:#}"));
                     }
                 }
@@ -108,14 +85,14 @@ pub fn train(runs: &[PlannedRun], jobs: Jobs) -> Result<bool> {
     if let Some(first) = failures.first() {
         bail!("{} of {left} runs failed; the first: {first}", failures.len());
     }
-    Ok(!interruptions.asked())
+    children.go_on()
 }
 
 fn train_one(
     run: &PlannedRun,
     state: RunState,
     threads: usize,
-    interruptions: &Interruptions,
+    children: &'static Children,
     display: &Display,
 ) -> Result<()> {
     let name = run.name();
@@ -129,19 +106,8 @@ fn train_one(
             command.args(&run.arguments).arg("--run-dir").arg(&run.directory);
         }
     }
-    command.args(["--threads", &threads.to_string()]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    #[cfg(unix)]
-    {
-        // A group of its own: Ctrl-C reaches it through us, once.
-        use std::os::unix::process::CommandExt;
-        command.process_group(0);
-    }
-    let mut child: Child = command.spawn().context("cannot start a run")?;
-    interruptions.children().push(child.id());
-    if interruptions.asked() {
-        interrupt(child.id());
-    }
+    command.args(["--with-parent", "--threads", &threads.to_string()]);
+    let (mut child, _tie) = children.start(command.stdout(Stdio::null()).stderr(Stdio::piped()))?;
     let bar = display.begin(&name);
     let mut last = VecDeque::new();
     if let Some(stderr) = child.stderr.take() {
@@ -154,28 +120,14 @@ fn train_one(
         }
     }
     let status = child.wait().context("cannot wait for a run")?;
-    interruptions.children().retain(|&id| id != child.id());
     display.end(&bar, status.success());
-    let as_asked = status.code() == Some(i32::from(exit::INTERRUPTED)) && interruptions.asked();
+    // One that was asked before it listened is ended by the signal itself, and has done nothing yet.
+    let as_asked = matches!(status.code(), None | Some(INTERRUPTED)) && children.asked();
     if !(status.success() || as_asked) {
         bail!("{name}: {status}\n{}", Vec::from(last).join("\n"));
     }
     Ok(())
 }
-
-/// Asks a child to stop after its update.
-#[cfg(unix)]
-fn interrupt(child: u32) {
-    use rustix::process::{Pid, Signal, kill_process};
-    if let Some(pid) = i32::try_from(child).ok().and_then(Pid::from_raw) {
-        // It may have ended by itself just now.
-        let _ = kill_process(pid, Signal::INT);
-    }
-}
-
-/// The console has told the child already.
-#[cfg(not(unix))]
-fn interrupt(_child: u32) {}
 
 /// A bar for all runs and a line for each that runs; plain lines where there is no terminal.
 struct Display {
@@ -184,7 +136,7 @@ struct Display {
 
 impl Display {
     fn new(total: usize, done: usize) -> Self {
-        let all = std::io::stderr().is_terminal().then(|| {
+        let all = terminal::draws(&std::io::stderr()).then(|| {
             let bars = MultiProgress::new();
             let style = ProgressStyle::with_template("{bar:32} {pos}/{len} runs  {elapsed}");
             let bar = ProgressBar::new(total as u64).with_position(done as u64);
@@ -206,7 +158,7 @@ impl Display {
     fn line(&self, bar: &Option<ProgressBar>, name: &str, line: &str) {
         match bar {
             Some(bar) => bar.set_message(line.to_string()),
-            None => eprintln!("[{name}] {line}"),
+            None => say::note(format!("[{name}] {line}")),
         }
     }
 

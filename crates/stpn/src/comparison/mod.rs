@@ -1,7 +1,11 @@
 //! Comparing cells: matched networks over seeds, each a run of its own, and a table.
 
+pub mod children;
+pub mod figures;
+pub mod files;
 pub mod generalization;
 pub mod jobs;
+pub mod measure;
 pub mod plan;
 pub mod results;
 pub mod statistics;

@@ -10,6 +10,7 @@ use stpn_core::cells::CellName;
 use crate::cli::TrainArguments;
 use crate::commands::train;
 use crate::presets::Sizes;
+use crate::settings::Settings;
 
 /// The runs of a comparison.
 pub struct Plan {
@@ -80,14 +81,15 @@ impl Plan {
                 for assignment in request.overrides {
                     arguments.extend(["--set".into(), assignment.clone()]);
                 }
-                let config = train::configure(&TrainArguments {
+                let asked = TrainArguments {
                     experiment: request.experiment.to_string(),
                     cell: Some(cell.as_str().to_string()),
                     seed: Some(seed),
                     updates: request.updates,
                     overrides: request.overrides.to_vec(),
                     ..TrainArguments::default()
-                })?;
+                };
+                let config = train::configure(&asked, 1)?;
                 let count = match parameters {
                     Some(count) => count,
                     None => Sizes::new(&config)?.configured()?,
@@ -110,23 +112,43 @@ impl PlannedRun {
     /// How far it has come.
     ///
     /// # Errors
-    /// Fails where the directory holds a run of another configuration.
+    /// Fails where the directory holds a run that is not like this one: its row would be compared with unlike ones.
     pub fn state(&self) -> Result<RunState> {
         let checkpoints = self.directory.join("checkpoints");
         let begun = has_checkpoint(&checkpoints);
         if !begun && !self.directory.join("config.toml").exists() {
             return Ok(RunState::Absent);
         }
-        let mut saved = saved_config(&self.directory)?;
-        saved.training_mut().updates = self.config.training().updates;
-        saved.training_mut().threads = self.config.training().threads;
-        if saved != self.config {
-            let problem = "holds a run with other settings: compare into another directory with --out".into();
+        if let Some(problem) = self.unlike(&saved_config(&self.directory)?)? {
+            let problem = format!("{problem}; compare into another directory with --out, or remove this one");
             return Err(Error::RunDirectory { path: self.directory.clone(), problem }.into());
         }
         let tested = self.config.agent().is_ok() || self.directory.join("test.json").exists();
         let finished = begun && tested && self.config.finished(&checkpoint::newest(&checkpoints)?.0.progress);
         Ok(if finished { RunState::Finished } else { RunState::Interrupted })
+    }
+
+    /// Why a run of the configuration `saved` cannot be this one, or be continued to become it.
+    fn unlike(&self, saved: &RunConfig) -> Result<Option<String>> {
+        if saved.seed() != self.config.seed() {
+            return Ok(Some(format!("holds a run with seed {}, not {}", saved.seed(), self.config.seed())));
+        }
+        let length = ["training.updates"];
+        let [theirs, ours] = [saved, &self.config].map(Settings::of_config);
+        let (theirs, ours) = (theirs?.without(&length), ours?.without(&length));
+        if theirs != ours {
+            return Ok(Some(format!("holds a run with other settings, {}", theirs.in_place_of(&ours))));
+        }
+        let (there, asked) = (saved.training().updates, self.config.training().updates);
+        if there > asked {
+            let unlike = format!("holds a run of {there} updates in place of {asked}: compare at --updates {there}");
+            return Ok(Some(unlike));
+        }
+        if there < asked && ours.follows_length() {
+            let remedy = "a longer one would have another schedule from its start";
+            return Ok(Some(format!("holds a run of {there} updates in place of {asked}, and {remedy}")));
+        }
+        Ok(None)
     }
 }
 

@@ -7,6 +7,9 @@ use anyhow::{Result, anyhow};
 use plotters::prelude::*;
 use plotters::style::RGBColor;
 
+/// Letters of a name that a legend has room for.
+const NAME: usize = 40;
+
 /// Width and height of a chart in its own units; pages scale it.
 pub const SIZE: (u32, u32) = (640, 400);
 
@@ -35,8 +38,8 @@ pub struct Dot {
     pub color: (u8, u8, u8),
     /// x and y.
     pub at: (f64, f64),
-    /// Half-widths of the intervals in x and y; 0 for none.
-    pub half: (f64, f64),
+    /// The intervals in x and y, where there are some.
+    pub intervals: [Option<[f64; 2]>; 2],
 }
 
 /// A chart of lines and dots on linear axes.
@@ -105,14 +108,20 @@ impl Chart {
         }
         for line in &self.lines {
             let color = rgb(line.color);
+            if let [only] = line.points[..] {
+                // A line through one point would not show.
+                chart.draw_series([Circle::new(only, 4, color.filled())])?;
+            }
             chart
                 .draw_series(LineSeries::new(line.points.iter().copied(), color.stroke_width(2)))?
-                .label(line.name.clone())
+                .label(shortened(&line.name))
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(3)));
         }
         for dot in &self.dots {
-            let (color, (x, y), (half_x, half_y)) = (rgb(dot.color), dot.at, dot.half);
-            let bars = [[(x - half_x, y), (x + half_x, y)], [(x, y - half_y), (x, y + half_y)]];
+            let (color, (x, y), [in_x, in_y]) = (rgb(dot.color), dot.at, dot.intervals);
+            let across = in_x.map(|[low, high]| [(low, y), (high, y)]);
+            let upright = in_y.map(|[low, high]| [(x, low), (x, high)]);
+            let bars = across.into_iter().chain(upright);
             chart.draw_series(bars.map(|bar| PathElement::new(bar, color.mix(0.6).stroke_width(1))))?;
             chart.draw_series([Circle::new(dot.at, 6, color.filled())])?;
             let label = EmptyElement::at(dot.at) + Text::new(dot.name.clone(), (9, -8), FONT.into_font().color(&color));
@@ -121,7 +130,7 @@ impl Chart {
         if self.lines.len() > 1 {
             chart
                 .configure_series_labels()
-                .position(SeriesLabelPosition::UpperLeft)
+                .position(self.legend(&self.x_range(), &self.y_range()))
                 .background_style(WHITE.mix(0.8))
                 .label_font(FONT)
                 .draw()?;
@@ -130,9 +139,26 @@ impl Chart {
         Ok(())
     }
 
+    /// The corner in which a legend hides the fewest points.
+    fn legend(&self, x: &Range<f64>, y: &Range<f64>) -> SeriesLabelPosition {
+        use SeriesLabelPosition::{LowerLeft, LowerRight, UpperLeft, UpperRight};
+        let longest = self.lines.iter().map(|line| shortened(&line.name).chars().count()).max().unwrap_or(0);
+        // Shares of the plotting area, by the size of the font.
+        let width = (60.0 + 9.0 * longest as f64) / f64::from(SIZE.0 - 112);
+        let height = (16.0 + 25.0 * self.lines.len() as f64) / f64::from(SIZE.1 - 82);
+        let share = |value: f64, range: &Range<f64>| (value - range.start) / (range.end - range.start);
+        let points = || self.lines.iter().flat_map(|line| &line.points).map(|&(at, to)| (share(at, x), share(to, y)));
+        let hidden = |corner: &SeriesLabelPosition| {
+            let beside = |x: f64| if matches!(corner, UpperLeft | LowerLeft) { x < width } else { x > 1.0 - width };
+            let across = |y: f64| if matches!(corner, LowerLeft | LowerRight) { y < height } else { y > 1.0 - height };
+            points().filter(|&(x, y)| beside(x) && across(y)).count()
+        };
+        [UpperLeft, UpperRight, LowerRight, LowerLeft].into_iter().min_by_key(hidden).unwrap_or(UpperLeft)
+    }
+
     fn x_range(&self) -> Range<f64> {
         let lines = self.lines.iter().flat_map(|line| line.points.iter().map(|&(x, _)| x));
-        let dots = self.dots.iter().flat_map(|dot| [dot.at.0 - dot.half.0, dot.at.0 + dot.half.0]);
+        let dots = self.dots.iter().flat_map(|dot| dot.intervals[0].unwrap_or([dot.at.0; 2]));
         let range = span(lines.chain(dots));
         // Labels of dots stand to their right.
         if self.dots.is_empty() { range } else { padded(range.start..range.end + 0.15 * (range.end - range.start)) }
@@ -142,7 +168,7 @@ impl Chart {
         let lines = self.lines.iter().flat_map(|line| line.points.iter().map(|&(_, y)| y));
         let bands = self.lines.iter().flat_map(|line| line.band.iter().flat_map(|&(_, low, high)| [low, high]));
         let levels = self.levels.iter().map(|(_, level)| *level);
-        let dots = self.dots.iter().flat_map(|dot| [dot.at.1 - dot.half.1, dot.at.1 + dot.half.1]);
+        let dots = self.dots.iter().flat_map(|dot| dot.intervals[1].unwrap_or([dot.at.1; 2]));
         padded(span(lines.chain(bands).chain(levels).chain(dots)))
     }
 }
@@ -196,6 +222,15 @@ fn draw_bars<'a>(
     chart.draw_series(counts.iter().enumerate().map(bar))?;
     root.present()?;
     Ok(())
+}
+
+/// A name that fits a legend; the page has the whole of it.
+fn shortened(name: &str) -> String {
+    if name.chars().count() <= NAME {
+        name.to_string()
+    } else {
+        name.chars().take(NAME - 1).collect::<String>() + "…"
+    }
 }
 
 /// A colour for plotters.
@@ -267,6 +302,24 @@ mod tests {
         let svg = chart.svg().unwrap();
         assert_eq!(svg.matches("stroke=\"#010203\" stroke-width=\"2\"").count(), 2, "{svg}");
         assert!(svg.starts_with("<svg viewBox"), "{}", &svg[..60]);
+    }
+
+    #[test]
+    fn a_legend_hid_the_curves() {
+        let line = |name: &str, points: [(f64, f64); 3]| Line {
+            name: name.into(),
+            color: (1, 2, 3),
+            points: points.to_vec(),
+            band: Vec::new(),
+        };
+        let place = |points| {
+            let chart = Chart { lines: vec![line("a", points), line("b", points)], ..Chart::default() };
+            chart.legend(&chart.x_range(), &chart.y_range())
+        };
+        let rising = place([(0.0, 0.0), (0.5, 0.9), (1.0, 1.0)]);
+        assert!(matches!(rising, SeriesLabelPosition::UpperLeft));
+        let falling = place([(0.0, 1.0), (0.05, 0.9), (1.0, 0.0)]);
+        assert!(matches!(falling, SeriesLabelPosition::UpperRight));
     }
 
     #[test]

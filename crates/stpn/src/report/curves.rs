@@ -1,47 +1,20 @@
-//! Learning curves and energy against performance, over runs grouped by experiment and cell.
+//! Learning curves and energy against performance, over seeds.
+
+use std::ops::RangeInclusive;
 
 use anyhow::Result;
 
-use crate::comparison::statistics::Mean;
-
 use super::chart::{Chart, Dot, Line, number};
 use super::figure::{Figure, color};
-use super::runs::RunData;
+use super::grouping::{Experiment, Group};
+use super::runs::{ENERGY, RunData};
+use crate::comparison::statistics::{ANY, Mean};
 
 /// Points of a curve: more are not told apart.
 const POINTS: usize = 240;
 
-/// Updates whose mean is a run's final result.
-const FINAL: usize = 50;
-
-/// Runs of one cell in one experiment, one a seed.
-pub struct Group<'a> {
-    /// Its name in legends.
-    pub name: String,
-    /// The runs.
-    pub runs: Vec<&'a RunData>,
-}
-
-/// One experiment's runs by cell, in the order in which they were given; sizes are named where a cell has several.
-pub fn groups(runs: &[RunData]) -> Vec<(String, Vec<Group<'_>>)> {
-    let mut experiments: Vec<(String, Vec<Group<'_>>)> = Vec::new();
-    for run in runs {
-        let sizes = runs.iter().filter(|other| (&other.experiment, &other.cell) == (&run.experiment, &run.cell));
-        let one_size = sizes.clone().all(|other| other.hidden == run.hidden);
-        let name = if one_size { run.cell.clone() } else { format!("{} {}", run.cell, run.hidden) };
-        let place = experiments.iter().position(|(known, _)| *known == run.experiment);
-        let place = place.unwrap_or_else(|| {
-            experiments.push((run.experiment.clone(), Vec::new()));
-            experiments.len() - 1
-        });
-        let groups = &mut experiments[place].1;
-        match groups.iter_mut().find(|group| group.name == name) {
-            Some(group) => group.runs.push(run),
-            None => groups.push(Group { name, runs: vec![run] }),
-        }
-    }
-    experiments
-}
+/// Updates over which a run's final result is taken.
+pub const FINAL: u64 = 50;
 
 /// A group's final results.
 pub struct Outcome {
@@ -51,51 +24,64 @@ pub struct Outcome {
     pub energy: Option<Mean>,
 }
 
-impl Group<'_> {
-    /// What its runs came to.
-    pub fn outcome(&self) -> Outcome {
-        let over = |key: &str| Mean::of(&self.runs.iter().filter_map(|run| run.last(key, FINAL)).collect::<Vec<_>>());
-        let key = self.runs.first().map_or("", |run| run.result().0);
-        Outcome { result: over(key), energy: over("charts/energy") }
+impl Outcome {
+    /// What a group's runs came to: where some have come further than others, at the last place that all have reached.
+    pub fn of(group: &Group<'_>) -> Self {
+        let Some(first) = group.runs.first() else { return Self { result: None, energy: None } };
+        let key = first.result().0;
+        let ends = group.runs.iter().filter_map(|run| run.series(key).last().map(|(x, _)| *x));
+        let end = ends.fold(f64::INFINITY, f64::min);
+        let over = |key: &str| {
+            let values: Vec<f64> = group.runs.iter().filter_map(|run| run.last(key, FINAL, end)).collect();
+            Mean::of(&values, &first.possible(key))
+        };
+        Self { result: over(key), energy: over(ENERGY) }
     }
 }
 
-/// Result over training, a line per cell: the mean over seeds with its 95 % interval. `levels` are drawn across.
+/// Result over training, a line per series: the mean over seeds with its 95 % interval. `levels` are drawn across.
 ///
 /// # Errors
 /// Fails where the chart cannot be drawn.
-pub fn learning_curves(experiment: &str, groups: &[Group<'_>], levels: &[(String, f64)]) -> Result<Figure> {
+pub fn learning_curves(experiment: &Experiment<'_>, levels: &[(String, f64)]) -> Result<Figure> {
+    let groups = &experiment.groups;
     let first = groups.iter().find_map(|group| group.runs.first());
     let (key, y_label) = first.map_or(("", ""), |run| run.result());
     let lines: Vec<Line> = groups.iter().enumerate().map(|(i, group)| line(group, key, color(i))).collect();
-    let seeds: usize = groups.iter().map(|group| group.runs.len()).max().unwrap_or(0);
-    let band = if seeds > 1 { " Shaded: 95 % interval of the mean over seeds (Student's t)." } else { "" };
     let chart = Chart {
         x_label: first.map_or("", |run| run.x_label()).into(),
         y_label: y_label.into(),
-        lines,
+        lines: lines.clone(),
         levels: levels.to_vec(),
         dots: Vec::new(),
     };
     Ok(Figure {
-        id: format!("{experiment}-learning-curves"),
-        title: format!("Learning curves: {experiment}"),
-        caption: format!("Running mean over a twentieth of the run, averaged over seeds.{band}"),
+        id: format!("{}-learning-curves", experiment.id),
+        title: format!("Learning curves: {}", experiment.title),
+        caption: format!("Running mean over a twentieth of the run, averaged over seeds.{}", band(&lines)),
         series: groups.iter().map(|group| group.name.clone()).collect(),
         svg: chart.svg()?,
     })
 }
 
-/// Final energy and final result, a dot per cell; none where no run has an energy.
+/// What is said of the intervals around lines, where there are some.
+pub fn band(lines: &[Line]) -> &'static str {
+    match lines.iter().any(|line| !line.band.is_empty()) {
+        true => " Shaded: 95 % interval of the mean over seeds (Student's t, cut to the values that are possible).",
+        false => "",
+    }
+}
+
+/// Final energy and final result, a dot per series; none where no run has an energy.
 ///
 /// # Errors
 /// Fails where the chart cannot be drawn.
-pub fn energy(experiment: &str, groups: &[Group<'_>]) -> Result<Option<Figure>> {
+pub fn energy(experiment: &Experiment<'_>) -> Result<Option<Figure>> {
+    let groups = &experiment.groups;
     let mut dots = Vec::new();
     for (i, group) in groups.iter().enumerate() {
-        if let Outcome { result: Some(result), energy: Some(energy) } = group.outcome() {
-            let half = (half_width(&energy), half_width(&result));
-            dots.push(Dot { name: group.name.clone(), color: color(i), at: (energy.mean, result.mean), half });
+        if let Outcome { result: Some(result), energy: Some(energy) } = Outcome::of(group) {
+            dots.push(dot(&group.name, &energy, &result, color(i)));
         }
     }
     if dots.is_empty() {
@@ -104,43 +90,55 @@ pub fn energy(experiment: &str, groups: &[Group<'_>]) -> Result<Option<Figure>> 
     let y_label = groups.iter().find_map(|group| group.runs.first()).map_or("", |run| run.result().1);
     let chart = Chart { x_label: "energy".into(), y_label: y_label.into(), dots: dots.clone(), ..Chart::default() };
     Ok(Some(Figure {
-        id: format!("{experiment}-energy"),
-        title: format!("Energy against performance: {experiment}"),
+        id: format!("{}-energy", experiment.id),
+        title: format!("Energy against performance: {}", experiment.title),
         caption: format!(
-            "Means over the last {FINAL} updates and over seeds, with their 95 % intervals. Energy is Σ|G|z² as in the \
-             paper, the mean of a unit at a step in agents, the sum over units of a symbol in supervised tasks. Up and \
-             to the left is better."
+            "Means over the last {FINAL} updates (of returns: over their episodes) and over seeds, with their 95 % intervals. Energy is Σ|G|z² as in \
+             the paper, the mean of a unit at a step in agents, the sum over units of a symbol in supervised tasks. Up \
+             and to the left is better."
         ),
         series: dots.into_iter().map(|dot| dot.name).collect(),
         svg: chart.svg()?,
     }))
 }
 
-/// Mean over a group's runs with its interval, at common places along x.
+/// A dot at an energy and a result.
+pub fn dot(name: &str, energy: &Mean, result: &Mean, color: (u8, u8, u8)) -> Dot {
+    let (at, intervals) = ((energy.mean, result.mean), [energy.interval, result.interval]);
+    Dot { name: name.to_string(), color, at, intervals }
+}
+
+/// A group's line.
 fn line(group: &Group<'_>, key: &str, color: (u8, u8, u8)) -> Line {
-    let curves: Vec<Vec<(f64, f64)>> = group
-        .runs
-        .iter()
-        .map(|run| {
-            let series = run.series(key);
-            let values: Vec<f64> = series.iter().map(|(_, value)| *value).collect();
-            let smooth = smoothed(&values, values.len() / 20);
-            series.iter().map(|(x, _)| *x).zip(smooth).collect()
-        })
-        .filter(|curve: &Vec<(f64, f64)>| !curve.is_empty())
-        .collect();
+    let smooth = |run: &&RunData| {
+        let series = run.series(key);
+        let values: Vec<f64> = series.iter().map(|(_, value)| *value).collect();
+        let smooth = smoothed(&values, values.len() / 20);
+        series.iter().map(|(x, _)| *x).zip(smooth).collect::<Vec<_>>()
+    };
+    let curves: Vec<Vec<(f64, f64)>> = group.runs.iter().map(smooth).collect();
+    let possible = group.runs.first().map_or(ANY, |run| run.possible(key));
+    averaged(&group.name, &curves, &possible, color)
+}
+
+/// Mean over curves with its interval, at common places along x: from where the last one begins to where the first one
+/// ends.
+pub fn averaged(name: &str, curves: &[Vec<(f64, f64)>], possible: &RangeInclusive<f64>, color: (u8, u8, u8)) -> Line {
+    let curves: Vec<&Vec<(f64, f64)>> = curves.iter().filter(|curve| !curve.is_empty()).collect();
     let last = curves.iter().filter_map(|curve| curve.last()).map(|(x, _)| *x).fold(f64::INFINITY, f64::min);
     let first = curves.iter().filter_map(|curve| curve.first()).map(|(x, _)| *x).fold(0.0, f64::max);
+    let count = POINTS.min(curves.iter().map(|curve| curve.len()).max().unwrap_or(0));
     let (mut points, mut band) = (Vec::new(), Vec::new());
-    for i in 0..POINTS.min(curves.iter().map(Vec::len).max().unwrap_or(0)) {
-        let x = first + (last - first) * i as f64 / (POINTS - 1) as f64;
+    for i in 1..=count {
+        // The last point is at the last step, whatever the number of points.
+        let x = if i == count { last } else { first + (last - first) * (i - 1) as f64 / (count - 1) as f64 };
         let values: Vec<f64> = curves.iter().map(|curve| interpolated(curve, x)).collect();
-        if let Some(Mean { mean, interval, .. }) = Mean::of(&values) {
+        if let Some(Mean { mean, interval, .. }) = Mean::of(&values, possible) {
             points.push((x, mean));
             band.extend(interval.map(|[low, high]| (x, low, high)));
         }
     }
-    Line { name: group.name.clone(), color, points, band }
+    Line { name: name.to_string(), color, points, band }
 }
 
 /// A curve's value at x, linear between its points.
@@ -162,10 +160,6 @@ pub fn shown(mean: Option<Mean>) -> String {
             format!("{} [{}, {}]", number(mean), number(low), number(high))
         }
     }
-}
-
-fn half_width(mean: &Mean) -> f64 {
-    mean.interval.map_or(0.0, |[low, high]| (high - low) / 2.0)
 }
 
 /// Running mean over the last `window` values.
@@ -198,5 +192,46 @@ mod tests {
     fn curves_are_read_between_their_points() {
         let curve = [(0.0, 1.0), (2.0, 3.0)];
         assert_eq!([-1.0, 0.0, 1.0, 2.0, 5.0].map(|x| interpolated(&curve, x)), [1.0, 1.0, 2.0, 3.0, 3.0]);
+    }
+
+    #[test]
+    fn short_runs_were_drawn_to_a_part_of_their_length() {
+        for n in [1, 2, 100, 239, 240, 241, 1000] {
+            let curve = |seed: f64| (1..=n).map(|i| (2048.0 * f64::from(i), seed + f64::from(i))).collect::<Vec<_>>();
+            for curves in [vec![curve(0.0)], vec![curve(0.0), curve(1.0), curve(5.0)]] {
+                let line = averaged("stpn", &curves, &ANY, color(0));
+                let (x, y) = *line.points.last().unwrap();
+                let seeds: f64 = curves.iter().map(|curve| curve.last().unwrap().1).sum();
+                assert_eq!((x, y), (2048.0 * f64::from(n), seeds / curves.len() as f64), "{n} values");
+                assert_eq!(line.points[0].0, 2048.0, "{n} values");
+                assert_eq!(line.points.len(), POINTS.min(n as usize));
+                assert!(line.points.is_sorted_by(|(a, _), (b, _)| a < b), "{n} values");
+                let banded = if curves.len() > 1 { line.points.len() } else { 0 };
+                assert_eq!(line.band.len(), banded);
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_of_one_point_was_not_drawn() {
+        let line = averaged("stpn", &[vec![(5.0, 1.0)]], &ANY, (1, 2, 3));
+        let svg = Chart { lines: vec![line], ..Chart::default() }.svg().unwrap();
+        assert!(svg.contains("<circle"), "{svg}");
+    }
+
+    #[test]
+    fn a_run_that_has_come_further_than_its_fellows_was_compared_by_its_end() {
+        let table = crate::presets::load("maze-small").unwrap().0;
+        let run = |updates: u64| {
+            let line = |i: u64| {
+                let text = format!(r#"{{"env_steps": {}, "update": {i}, "charts/episodic_return": {i}}}"#, i * 10);
+                serde_json::from_str(&text).unwrap()
+            };
+            RunData::of_metrics("run", table.clone(), (1..=updates).map(line).collect()).unwrap()
+        };
+        let (short, long) = (run(60), run(600));
+        let group = Group { name: "stpn".into(), runs: vec![&short, &long] };
+        let result = Outcome::of(&group).result.unwrap();
+        assert_eq!((result.mean, result.count), (35.5, 2), "both over values 11 to 60");
     }
 }

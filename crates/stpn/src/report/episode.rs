@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use stpn_agents::ActorCritic;
+use stpn_agents::actor::Subject;
 use stpn_agents::episode::{Moment, live};
-use stpn_agents::evaluation::Subject;
 use stpn_envs::maze::Maze;
 use stpn_envs::{Env, EnvConfig};
 

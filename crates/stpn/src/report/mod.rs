@@ -7,6 +7,7 @@ pub mod chart;
 pub mod curves;
 pub mod episode;
 pub mod figure;
+pub mod grouping;
 pub mod heatmap;
 pub mod maze;
 pub mod page;

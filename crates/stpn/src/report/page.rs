@@ -79,7 +79,7 @@ fn figures_html(title: &str, figures: &[Figure]) -> String {
         format!(
             "<figure id=\"{}\" data-series=\"{}\">\n<h3>{}</h3>\n{svg}<figcaption>{}</figcaption>\n</figure>\n",
             escaped(id),
-            escaped(&series.join(",")),
+            escaped(&series.join(";")),
             escaped(title),
             escaped(caption)
         )

@@ -1,19 +1,31 @@
 //! Run directories as a report sees them.
 
+use std::fs;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
 use serde_json::{Map, Value};
-use stpn_agents::RunConfig;
 use stpn_agents::checkpoint::{self, Checkpoint};
 use stpn_agents::learner::Trainable;
 use stpn_agents::optimizer::FlatLayout;
+use stpn_agents::policy::PolicyConfig;
+use stpn_agents::{Agent, RunConfig};
+use toml::Table;
 
-use crate::commands::eval;
+use crate::comparison::statistics::{ANY, NOT_NEGATIVE, SHARE};
+use crate::settings::Settings;
+
+/// Mean return of the episodes that ended in an update.
+const RETURN: &str = "charts/episodic_return";
+
+/// Mean energy of an update.
+pub const ENERGY: &str = "charts/energy";
 
 /// Metrics that tell how well a run does, the first that a run has counts, with how a chart names them.
 const RESULTS: [(&str, &str); 4] = [
-    ("charts/episodic_return", "mean return per episode"),
+    (RETURN, "mean return per episode"),
     ("charts/validation_accuracy", "validation accuracy"),
     ("charts/accuracy", "accuracy"),
     ("losses/total_loss", "loss"),
@@ -30,13 +42,19 @@ pub struct RunData {
     /// Units of the recurrent layer.
     pub hidden: usize,
     /// Seed of the run.
-    pub seed: u64,
+    pub seed: i64,
+    /// What sets it apart from runs of other experiments.
+    pub settings: Settings,
     /// The resolved configuration.
-    pub config: String,
+    pub table: Table,
+    /// The same as this program takes it; none where it cannot, for lack of the environment.
+    pub config: Option<RunConfig>,
     /// The objects of `metrics.jsonl`, in order.
     pub lines: Vec<Map<String, Value>>,
     /// The newest sound checkpoint.
-    pub checkpoint: Checkpoint,
+    pub checkpoint: Option<Checkpoint>,
+    /// Why there is none, or it is not the newest one.
+    pub problem: Option<String>,
 }
 
 /// A trained parameter.
@@ -50,23 +68,59 @@ pub struct Parameter {
 }
 
 impl RunData {
-    /// Reads the run in `directory`.
+    /// Reads the run in `directory`: its metrics, and its newest checkpoint where that can be used.
     ///
     /// # Errors
-    /// Fails, naming the file, where there is no sound checkpoint or the metrics cannot be read.
+    /// Fails, naming the file, where there is no run or its metrics cannot be read.
     pub fn read(directory: &Path) -> Result<Self> {
-        let (checkpoint, _) = checkpoint::newest(&directory.join("checkpoints"))?;
-        let config = checkpoint.config.to_toml()?;
-        let policy = checkpoint.config.policy();
+        let (checkpoints, config) = (directory.join("checkpoints"), directory.join("config.toml"));
+        let (checkpoint, problem) = match checkpoint::newest(&checkpoints) {
+            Ok((checkpoint, damaged)) => (Some(checkpoint), damaged.first().map(ToString::to_string)),
+            Err(_) if !checkpoints.is_dir() => (None, Some("it has no checkpoint".to_string())),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        let text = match &checkpoint {
+            Some(checkpoint) => checkpoint.config.to_toml()?,
+            None if config.is_file() || checkpoints.is_dir() => {
+                fs::read_to_string(&config).with_context(|| format!("cannot read {}", config.display()))?
+            }
+            None => bail!("{} holds no run: it has neither checkpoints nor a config.toml", directory.display()),
+        };
+        let table = text.parse().with_context(|| format!("{} is damaged", config.display()))?;
+        let lines = read_lines(&directory.join("metrics.jsonl"))?;
+        let of_metrics = Self::of_metrics(&directory.display().to_string(), table, lines)?;
+        Ok(Self { directory: directory.to_path_buf(), checkpoint, problem, ..of_metrics })
+    }
+
+    /// A run of which there are metrics and configuration; `name` is for messages.
+    ///
+    /// # Errors
+    /// Fails where the configuration says neither what was learned nor by what network.
+    pub fn of_metrics(name: &str, table: Table, lines: Vec<Map<String, Value>>) -> Result<Self> {
+        let config = RunConfig::from_table(table.clone());
+        let problem = config.as_ref().err().map(ToString::to_string);
+        let config = config.ok();
+        // With every default, which an older program may have left out.
+        let resolved = config.as_ref().map(|config| config.to_toml()).transpose()?;
+        let table = resolved.map_or(Ok(table), |text| text.parse()).with_context(|| format!("{name}: config.toml"))?;
+        let text = |section: &str| Some(table.get(section)?.get("name")?.as_str()?.to_string());
+        let named = config.as_ref().map(|config| config.experiment().to_string());
+        let experiment = named.or_else(|| text("env")).or_else(|| text("task"));
+        let experiment = experiment.with_context(|| format!("{name}: config.toml names no environment and no task"))?;
+        let policy = table.get("policy").cloned().with_context(|| format!("{name}: config.toml has no `policy`"))?;
+        let policy = PolicyConfig::deserialize(policy).with_context(|| format!("{name}: config.toml: policy"))?;
         Ok(Self {
-            directory: directory.to_path_buf(),
-            experiment: checkpoint.config.experiment().to_string(),
+            directory: PathBuf::from(name),
+            experiment,
             cell: policy.cell.label().to_string(),
             hidden: policy.hidden,
-            seed: *checkpoint.config.seed(),
-            lines: read_lines(&directory.join("metrics.jsonl"))?,
+            seed: table.get("seed").and_then(toml::Value::as_integer).unwrap_or(1),
+            settings: Settings::of(&table),
+            table,
             config,
-            checkpoint,
+            lines,
+            checkpoint: None,
+            problem,
         })
     }
 
@@ -81,30 +135,43 @@ impl RunData {
         RESULTS.into_iter().find(|(key, _)| has(key)).unwrap_or(RESULTS[0])
     }
 
+    /// Between which values a metric can lie at all.
+    pub fn possible(&self, key: &str) -> RangeInclusive<f64> {
+        match (key, &self.config) {
+            (ENERGY, _) => NOT_NEGATIVE,
+            (RETURN, Some(RunConfig::Agent(config))) => config.env.return_bounds(),
+            (key, _) if key.ends_with("accuracy") => SHARE,
+            _ => ANY,
+        }
+    }
+
     /// A metric over the run: x (environment steps or epochs) and value.
     pub fn series(&self, key: &str) -> Vec<(f64, f64)> {
         let x = self.x_key();
         self.lines.iter().filter_map(|line| Some((line.get(x)?.as_f64()?, line.get(key)?.as_f64()?))).collect()
     }
 
-    /// What the x-axis counts.
-    pub fn x_label(&self) -> &'static str {
-        match self.checkpoint.config {
-            RunConfig::Agent(_) => "environment steps",
-            RunConfig::Supervised(_) => "epochs",
-        }
+    /// Updates done.
+    pub fn updates(&self) -> u64 {
+        self.lines.last().and_then(|line| line.get("update")?.as_u64()).unwrap_or(0)
     }
 
-    /// The trained parameters.
+    /// What the x-axis counts.
+    pub fn x_label(&self) -> &'static str {
+        if self.is_supervised() { "epochs" } else { "environment steps" }
+    }
+
+    /// The trained parameters; none without a checkpoint.
     ///
     /// # Errors
     /// Fails where they do not fit the configuration.
     pub fn parameters(&self) -> Result<Vec<Parameter>> {
-        let layout = match &self.checkpoint.config {
-            RunConfig::Agent(config) => FlatLayout::new(eval::policy(config, &self.checkpoint)?.parameters()),
+        let Some(checkpoint) = &self.checkpoint else { return Ok(Vec::new()) };
+        let layout = match &checkpoint.config {
+            RunConfig::Agent(_) => FlatLayout::new(Agent::of_checkpoint(checkpoint)?.policy().parameters()),
             RunConfig::Supervised(config) => FlatLayout::new(config.network()?.parameters()),
         };
-        let values = self.checkpoint.parameters(&layout)?;
+        let values = checkpoint.parameters(&layout)?;
         let entries = layout.entries();
         let parameter = |(name, shape, range): (&str, &[usize], std::ops::Range<usize>)| Parameter {
             name: name.to_string(),
@@ -114,23 +181,37 @@ impl RunData {
         Ok(entries.map(parameter).collect())
     }
 
-    fn x_key(&self) -> &'static str {
-        match self.checkpoint.config {
-            RunConfig::Agent(_) => "env_steps",
-            RunConfig::Supervised(_) => "update",
-        }
+    fn is_supervised(&self) -> bool {
+        self.table.contains_key("task")
     }
 
-    /// Mean of a metric's last `count` values.
-    pub fn last(&self, key: &str, count: usize) -> Option<f64> {
-        let series = self.series(key);
-        let last = &series[series.len().saturating_sub(count)..];
-        (!last.is_empty()).then(|| last.iter().map(|(_, value)| value).sum::<f64>() / last.len() as f64)
+    fn x_key(&self) -> &'static str {
+        if self.is_supervised() { "update" } else { "env_steps" }
+    }
+
+    /// Mean of a metric over the last `updates` updates up to the place `end` on the x-axis: over their episodes, where it
+    /// is one of episodes. Where none of them has it, its last value.
+    pub fn last(&self, key: &str, updates: u64, end: f64) -> Option<f64> {
+        let number = |line: &Map<String, Value>, key: &str| line.get(key).and_then(Value::as_f64);
+        let before_end = |line: &&Map<String, Value>| number(line, self.x_key()).is_some_and(|x| x <= end);
+        let lines: Vec<_> = self.lines.iter().filter(before_end).collect();
+        let first = number(lines.last()?, "update")? - updates as f64;
+        let (mut sum, mut weights) = (0.0, 0.0);
+        for line in lines.iter().filter(|line| number(line, "update").is_some_and(|update| update > first)) {
+            let counted = if key.starts_with("charts/episodic_") { "charts/episodes" } else { "updates" };
+            // A measurement by itself is of no updates.
+            let weight = number(line, counted).filter(|&weight| weight > 0.0).unwrap_or(1.0);
+            if let Some(value) = number(line, key) {
+                (sum, weights) = (sum + weight * value, weights + weight);
+            }
+        }
+        let last = || lines.iter().rev().find_map(|line| number(line, key));
+        if weights > 0.0 { Some(sum / weights) } else { last() }
     }
 }
 
 fn read_lines(path: &Path) -> Result<Vec<Map<String, Value>>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     // A running training may be in the middle of its last line.
     let complete = text.rfind('\n').map_or("", |end| &text[..end]);
     complete

@@ -38,10 +38,7 @@ pub fn small(line: &str, run: &Path) -> Vec<String> {
     arguments
 }
 
-/// Whether a metric is one of those that differ from run to run.
-pub fn depends_on_the_clock(name: &str) -> bool {
-    ["seconds", "per_second", "time"].iter().any(|word| name.contains(word))
-}
+pub use stpn_agents::metrics::depends_on_the_clock;
 
 /// The lines of `metrics.jsonl`, without what depends on the clock.
 pub fn metrics(run: &Path) -> Vec<serde_json::Map<String, serde_json::Value>> {

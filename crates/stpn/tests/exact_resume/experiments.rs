@@ -37,7 +37,8 @@ pub const MAZE: Experiment = Experiment {
     stops: &[&[1], &[4], &[2, 5]],
 };
 
-/// Normalisers, an adaptive penalty, evaluations, minibatches, and a schedule that ends in the middle.
+/// Normalisers, an adaptive penalty, evaluations between entries of the log, minibatches, and a schedule that ends in the
+/// middle.
 pub const CARTPOLE: Experiment = Experiment {
     name: "CartPole with PPO",
     text: "
@@ -69,6 +70,8 @@ pub const CARTPOLE: Experiment = Experiment {
         every = 2
         episodes = 3
         [checkpoint]
+        every = 3
+        [log]
         every = 3
     ",
     stops: &[&[1], &[4], &[2, 5]],

@@ -18,7 +18,7 @@ FIGURES = """
         const box = svg.getBoundingClientRect();
         return {
             id: figure.id,
-            series: figure.dataset.series.split(","),
+            series: figure.dataset.series.split(";"),
             lines: svg.querySelectorAll("polyline").length,
             marks: svg.querySelectorAll("polyline, polygon, circle, image, rect").length,
             texts: svg.textContent,

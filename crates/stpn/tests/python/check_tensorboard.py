@@ -18,12 +18,13 @@ import urllib.request
 
 from browser import chromium
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams import metadata as hparams
 
 SCALARS = {
     "charts/episodic_return",
     "charts/episodic_length",
     "charts/energy",
-    "charts/env_steps_per_second",
+    "charts/SPS",
     "charts/learning_rate",
     "losses/policy_loss",
     "losses/value_loss",
@@ -80,6 +81,25 @@ def check_events(run):
     return len(steps)
 
 
+def check_hyperparameters(run, ended):
+    """The page of hyperparameters finds the run's settings, typed, and whether it has come to its end."""
+    contents = load(run).summary_metadata
+    start = hparams.parse_session_start_info_plugin_data(
+        contents["_hparams_/session_start_info"].plugin_data.content)
+    values = {key: getattr(value, value.WhichOneof("kind")) for key, value in start.hparams.items()}
+    expected = {"env.name": "maze", "policy.hidden": 8.0, "policy.cell.bias": True, "optimizer.learning_rate": 1e-3,
+                "rollout.environments": 8.0}
+    found = {key: values.get(key) for key in expected}
+    assert found == expected, (found, values)
+    assert abs(start.start_time_secs - time.time()) < 3600, start.start_time_secs
+    if ended:
+        end = hparams.parse_session_end_info_plugin_data(contents["_hparams_/session_end_info"].plugin_data.content)
+        assert end.status == 1 and end.end_time_secs >= start.start_time_secs, end
+    else:
+        assert "_hparams_/session_end_info" not in contents, "a run that goes on has not ended"
+    return len(values)
+
+
 def check_against_metrics(run):
     """Every scalar that TensorBoard reads equals the line of metrics.jsonl at the same step."""
     lines = (run / "metrics.jsonl").read_text().splitlines()
@@ -115,6 +135,18 @@ def check_page(run):
             return browser.execute_script(PAGE_TEXT)
 
         wait_for("scalars on the page", 60, lambda: "/episodic_return" in text())
+        request = urllib.request.Request(f"{address}/data/plugin/hparams/session_groups",
+                                         data=b'{"experimentName": "", "allowedStatuses": ["STATUS_UNKNOWN", '
+                                              b'"STATUS_SUCCESS", "STATUS_FAILURE", "STATUS_RUNNING"], '
+                                              b'"colParams": [], "startIndex": 0, "sliceSize": 10}',
+                                         headers={"Content-Type": "application/json"})
+        groups = json.load(urllib.request.urlopen(request, timeout=30))["sessionGroups"]
+        assert [group["hparams"]["env.name"] for group in groups] == ["maze"], groups
+        browser.get("about:blank")
+        browser.get(f"{address}/#hparams")
+        wait_for("hyperparameters on the page", 60, lambda: "optimizer.learning_rate" in text())
+        browser.get("about:blank")
+        browser.get(f"{address}/#timeseries")
         browser.get("about:blank")
         browser.get(f"{address}/#histograms")
         wait_for("histograms on the page", 60, lambda: "parameters/cell.lambda" in text())
@@ -138,9 +170,10 @@ def main():
             wait_for("metrics", 120, lambda: metrics.exists() and len(metrics.read_text().splitlines()) >= 5)
             assert training.poll() is None, "the run ended by itself"
             alive = wait_for("events of the living run", 30, lambda: check_events(run))
+            settings = check_hyperparameters(run, ended=False)
             check_page(run)
             assert training.poll() is None, "the run ended by itself"
-            print(f"alive: {alive} updates read back")
+            print(f"alive: {alive} updates and {settings} settings read back")
         finally:
             os.kill(training.pid, signal.SIGKILL)
             training.wait()

@@ -103,6 +103,7 @@ fn a_log_that_cannot_grow_stops_no_training() {
     let done = shell(&format!("trap '' XFSZ; ulimit -f {limit}; exec stpn resume RUN --updates 8"), &run);
     assert!(done.status.success(), "{}", done.error);
     assert!(done.error.contains("metrics.jsonl") && done.error.contains("training goes on"), "{}", done.error);
+    assert!(!done.error.contains('\u{1b}'), "colours in a file: {}", done.error);
     assert_eq!(newest(&run), Some(8));
     let parameters = |run: &Path| fs::read(run.join("checkpoints/update-00000008/parameters.safetensors")).unwrap();
     assert!(parameters(&whole) == parameters(&run));

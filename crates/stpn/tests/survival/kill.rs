@@ -71,7 +71,9 @@ fn a_run_killed_twenty_times_ends_as_if_it_had_not_been() {
         assert_eq!(&events.scalars[tag], values, "{tag}");
     }
     assert_eq!(events.histograms, expected.histograms);
-    assert_eq!(events.texts, expected.texts);
+    // That its length was changed on resume is told beside them.
+    let texts = events.texts.iter().filter(|(tag, _)| !tag.starts_with("changes/"));
+    assert!(texts.eq(&expected.texts));
     let leftovers = fs::read_dir(killed.join("checkpoints")).unwrap().map(|entry| entry.unwrap().file_name());
     let leftovers: Vec<_> = leftovers.filter(|name| name.to_string_lossy().starts_with('.')).collect();
     assert!(leftovers.is_empty(), "{leftovers:?}");

@@ -56,7 +56,7 @@ impl<T: Real> GatedState<T> {
 #[derive(Debug)]
 pub struct GatedStepping<T: Real> {
     pub state: GatedState<T>,
-    /// Pre-activations `[B, width]`, and energies in the same layout.
+    /// Pre-activations `[B, width]`; energies `[B, gate]` before that.
     pub work: Lease<T>,
     /// Squares of inputs or activities.
     pub squares: Vec<T>,

@@ -78,7 +78,7 @@ fn on_threads(
     counts.dedup();
     let mut reports: Vec<Report> = Vec::new();
     for threads in counts {
-        let (forward, backward) = crate::commands::thread_pool(threads)?.install(measure)?;
+        let (forward, backward) = crate::threads::pool(threads)?.install(measure)?;
         let synapse_steps = (synapses > 0).then_some((synapses * case.env_steps()) as f64);
         let each = |seconds: f64| synapse_steps.map(|steps| 1e9 * seconds * threads as f64 / steps);
         let limit = limits.multiply_adds_per_second * threads as f64 / limits.threads as f64;

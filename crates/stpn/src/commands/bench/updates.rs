@@ -102,7 +102,7 @@ fn in_child(case: &Case, threads: usize, arguments: &BenchArguments) -> Result<R
 /// Measures a case in this process.
 pub fn measure(case: &'static Case, threads: usize, arguments: &BenchArguments) -> Result<Report> {
     let config = case.config()?;
-    let pool = crate::commands::thread_pool(threads)?;
+    let pool = crate::threads::pool(threads)?;
     let (mut seconds, mut rollouts) = (Vec::new(), Vec::new());
     pool.install(|| -> Result<()> {
         let mut trainer = match case.measure {

@@ -18,7 +18,7 @@ pub struct Cli {
     #[arg(long, global = true, value_name = "PATH")]
     pub python: Option<PathBuf>,
     /// Run the code of its own that a checkpoint's configuration names: `env.make`, `env.import`, `env.wrappers`. Only
-    /// where you trust whoever wrote it.
+    /// if you trust whoever wrote it.
     #[arg(long, global = true)]
     pub trust_env_code: bool,
     /// What to do.
@@ -87,7 +87,7 @@ pub struct CheckEnvArguments {
   stpn train maze-small --algo ppo
   stpn train maze --updates 2000 --set optimizer.learning_rate=3e-4
   stpn train gym Acrobot-v1 --steps 500000
-  stpn train gym CliffWalking-v1 --env-kwargs '{\"is_slippery\": true}'
+  stpn train gym FrozenLake-v1 --env-kwargs '{\"is_slippery\": false}'
   stpn train my-experiment.toml --run-dir runs/first")]
 pub struct TrainArguments {
     /// A preset (see `stpn list`) or the path of a TOML file like a run's `config.toml`.
@@ -115,18 +115,26 @@ pub struct TrainArguments {
     /// Updates to train for; on a supervised task epochs.
     #[arg(long, value_name = "N", conflicts_with = "steps")]
     pub updates: Option<u64>,
-    /// Environment steps to train for, rounded up to whole updates.
+    /// Environment steps to train for, over all ranks, rounded up to whole updates.
     #[arg(long, value_name = "N")]
     pub steps: Option<u64>,
-    /// Worker threads; 0 = one per core. The result does not depend on it.
+    /// Worker threads; 0 = one per core that this process may use, shared with other ranks on this host. The result does
+    /// not depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
     /// `auto` (fused kernels where there are any) or `composed` (candle operations, slow, for comparison).
     #[arg(long, value_name = "KERNEL")]
     pub kernel: Option<String>,
-    /// Where the run is written; must be empty or absent [default: a new folder below `runs`].
+    /// Where the run is written; must not hold one yet, unless --or-resume is given [default: a new folder below `runs`].
     #[arg(long, value_name = "DIR")]
     pub run_dir: Option<PathBuf>,
+    /// Resume the run in --run-dir where there is one, to the length asked for, and start it otherwise: what a batch
+    /// script needs. Other settings must be those of the run.
+    #[arg(long, requires = "run_dir")]
+    pub or_resume: bool,
+    /// How to end early.
+    #[command(flatten)]
+    pub ending: EndingArguments,
     /// Overrides one key of the configuration, e.g. `--set algorithm.gamma=0.95`; `none` removes an optional key.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub overrides: Vec<String>,
@@ -142,18 +150,45 @@ impl TrainArguments {
     }
 }
 
+/// How `train` and `resume` end where they are asked to.
+#[derive(Debug, Default, Args)]
+pub struct EndingArguments {
+    /// Seconds that the update under way may take once an end was asked for, before it is given up for the state before
+    /// it [default: 5; 0 on several ranks, since `mpirun` kills them after one; at least 30 after USR1, USR2 and XCPU].
+    #[arg(long, value_name = "SECONDS")]
+    pub grace: Option<f64>,
+    /// End, as if asked to, where stdin does.
+    #[arg(long, hide = true)]
+    pub with_parent: bool,
+}
+
 /// Arguments of `stpn resume`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  stpn resume runs/maze-small-stpn-seed1
+  stpn resume runs/maze-small-stpn-seed1 --updates 4000
+  stpn resume runs/maze-small-stpn-seed1 --set optimizer.learning_rate=1e-4
+
+A rate or coefficient that ends with the run, `{ initial, last }` without a `horizon`, ends later where there are more
+updates: from here on it is what it would be in a run of the new length.")]
 pub struct ResumeArguments {
     /// The run's directory.
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
-    /// Updates of the whole run, those already done included [default: as configured].
+    /// Updates of the whole run, those already done included; fewer than these change nothing [default: as configured].
     #[arg(long, value_name = "N")]
     pub updates: Option<u64>,
-    /// Worker threads; 0 = one per core. The result does not depend on it.
+    /// How to end early.
+    #[command(flatten)]
+    pub ending: EndingArguments,
+    /// Worker threads; 0 = one per core that this process may use, shared with other ranks on this host. The result does
+    /// not depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Changes one key from here on: rates, coefficients, lengths, evaluation, checkpoints, logging. What the checkpoint
+    /// was made with (environment, network, seed, …) stays.
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    pub overrides: Vec<String>,
 }
 
 /// Arguments of `stpn export`.
@@ -234,9 +269,12 @@ pub struct PlayArguments {
 
 /// Arguments of `stpn report`.
 #[derive(Debug, Args)]
-#[command(after_help = "Runs of one experiment are drawn together, and seeds of one cell averaged:
+#[command(
+    after_help = "Runs in one environment are drawn together; those that differ in nothing but the seed are averaged, and others
+are lines of their own, named by what differs. A run without a checkpoint that can be used is drawn from its metrics.
   stpn report runs/maze-small-*
-  stpn report runs/maze-small-stpn-seed1 --out maze.html --plots figures")]
+  stpn report runs/maze-small-stpn-seed1 --out maze.html --plots figures"
+)]
 pub struct ReportArguments {
     /// Directories of runs.
     #[arg(value_name = "RUN", required = true)]
@@ -269,7 +307,7 @@ pub struct CompareArguments {
     #[arg(long, value_name = "CELL,…", value_delimiter = ',')]
     pub cells: Vec<String>,
     /// Seeds 1 to N of every cell.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub seeds: u64,
     /// Runs at a time, which share the threads.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -338,7 +376,7 @@ pub struct ReproduceArguments {
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub overrides: Vec<String>,
     /// Seeds 1 to N of every cell.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub seeds: u64,
     /// Runs at a time, which share the threads.
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -355,6 +393,9 @@ pub struct ReproduceArguments {
     /// Where tables, curves and their provenance are written.
     #[arg(long, value_name = "DIR", default_value = "reproduction")]
     pub out: PathBuf,
+    /// Make tables and pictures again from the results in --out, without the runs; nothing is trained.
+    #[arg(long, conflicts_with_all = ["budget", "updates", "cells", "overrides"])]
+    pub redraw: bool,
 }
 
 /// Arguments of `stpn bench`.

@@ -1,0 +1,92 @@
+//! `--cell`: another recurrent layer in place of an experiment's own.
+
+use anyhow::{Context, Result};
+use stpn_core::cells::CellName;
+use toml::{Table, Value};
+
+use crate::exit::UsageError;
+use crate::overrides;
+use crate::presets::Preset;
+
+/// A cell by its name on the command line.
+pub fn parse(name: &str) -> Result<CellName> {
+    name.parse().map_err(|error: stpn_core::Error| UsageError(format!("--cell {name}: {error}")).into())
+}
+
+/// Makes `name` the cell of an experiment: in the version of a preset; in that of a file with its own options, where its
+/// cell is of the same kind. Returns the file's options that are dropped since the kind is another one.
+pub fn replace(table: &mut Table, name: CellName, preset: Option<&Preset>) -> Result<Vec<String>> {
+    let config = preset.map_or_else(|| name.config(), |preset| preset.cell(name));
+    let named = Table::try_from(config).context("the cell's options")?;
+    let own = table.get("policy").and_then(|policy| policy.get("cell")).and_then(Value::as_table);
+    let own = own.filter(|_| preset.is_none()).cloned().unwrap_or_default();
+    let (cell, dropped) = if own.get("kind") == named.get("kind") {
+        let mut cell = own;
+        for key in identity(&named)? {
+            match named.get(&key) {
+                Some(value) => cell.insert(key, value.clone()),
+                None => cell.remove(&key),
+            };
+        }
+        (cell, Vec::new())
+    } else {
+        (named, own.into_iter().map(|(key, _)| key).filter(|key| key != "kind").collect())
+    };
+    overrides::apply(table, "policy.cell=none")?;
+    overrides::section(table, "policy").insert("cell".into(), cell.into());
+    Ok(dropped)
+}
+
+/// The options by which cells of one kind have different names.
+fn identity(cell: &Table) -> Result<Vec<String>> {
+    let mut differing = Vec::new();
+    for name in CellName::ALL {
+        let other = Table::try_from(name.config()).context("the cell's options")?;
+        if other.get("kind") == cell.get("kind") {
+            // What distinguishes this name from the kind's first.
+            let first = CellName::ALL.map(CellName::config).into_iter().map(Table::try_from);
+            let first = first.filter_map(Result::ok).find(|first| first.get("kind") == cell.get("kind"));
+            let first = first.unwrap_or_default();
+            differing.extend(other.keys().filter(|key| first.get(*key) != other.get(*key)).cloned());
+        }
+    }
+    differing.sort_unstable();
+    differing.dedup();
+    Ok(differing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replaced(cell: &str, name: &str) -> (Value, Vec<String>) {
+        let mut table: Table = format!("[policy]\nhidden = 5\n[policy.cell]\n{cell}").parse().unwrap();
+        let dropped = replace(&mut table, parse(name).unwrap(), None).unwrap();
+        (table["policy"]["cell"].clone(), dropped)
+    }
+
+    #[test]
+    fn the_options_of_a_files_own_cell_were_dropped() {
+        let own = "kind = 'stpn'\nclamp = 0.5\nnormalize_state = 'after'\n";
+        for (name, recurrent, granularity) in
+            [("stpn", true, "synapse"), ("stpnf", false, "synapse"), ("stpn-scalar", true, "scalar")]
+        {
+            let (cell, dropped) = replaced(own, name);
+            let cell: stpn_core::CellConfig = cell.try_into().unwrap();
+            assert_eq!(cell.label(), name);
+            let stpn_core::CellConfig::Stpn(config) = cell else { panic!("an STPN") };
+            assert_eq!((config.clamp, config.recurrent), (Some(0.5), recurrent), "{granularity}");
+            assert_eq!(config.normalize_state, stpn_core::cells::NormalizeState::After);
+            assert!(dropped.is_empty());
+        }
+        let feed_forward = "kind = 'stpn'\nrecurrent = false\ngranularity = 'scalar'\nclamp = 0.5\n";
+        let cell: stpn_core::CellConfig = replaced(feed_forward, "stpn").0.try_into().unwrap();
+        assert_eq!(cell.label(), "stpn");
+        let (cell, dropped) = replaced(own, "lstm");
+        assert_eq!(cell["kind"].as_str(), Some("lstm"));
+        assert_eq!(dropped, ["clamp", "normalize_state"]);
+        let (cell, _) = replaced("kind = 'backpropamine'\nbound = 'hard-clamp'\n", "differentiable-plasticity");
+        let cell: stpn_core::CellConfig = cell.try_into().unwrap();
+        assert_eq!(cell.label(), "differentiable-plasticity");
+    }
+}

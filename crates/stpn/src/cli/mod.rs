@@ -1,0 +1,119 @@
+//! The command line: its arguments, and programs of one's own that have it.
+
+pub mod arguments;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use serde::de::DeserializeOwned;
+use stpn_agents::Result;
+use stpn_envs::{Env, custom};
+
+pub use arguments::*;
+
+use crate::{commands, exit, presets, say, terminal};
+
+/// The program `stpn`.
+pub fn main() -> ExitCode {
+    main_with(|_| Ok(()))
+}
+
+/// A program with the whole command line and, beside what ships, environments and presets of its own: `register` gets the
+/// registry to add them to.
+///
+/// ```no_run
+/// use stpn::envs::maze::{Maze, MazeConfig};
+///
+/// fn main() -> std::process::ExitCode {
+///     stpn::cli::main_with(|registry| {
+///         registry.register("tiny", |size: usize| Maze::new(MazeConfig { size, ..MazeConfig::default() }))?;
+///         registry.preset("tiny", "a maze of one room", include_str!("../../presets/maze-small.toml"))
+///     })
+/// }
+/// ```
+pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode {
+    exit::decently_where_printing_fails();
+    tracing_subscriber::fmt()
+        .with_writer(|| say::Notes)
+        .with_ansi(terminal::colours(&std::io::stderr()))
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("STPN_LOG")
+                .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
+        )
+        .with_target(false)
+        .without_time()
+        .init();
+    if let Err(error) = register(&mut Registry(())) {
+        return exit::report(&error.into());
+    }
+    // Only now: its help lists what was registered.
+    let cli = Cli::parse();
+    environments_of_python(&cli);
+    let result = match cli.command {
+        Command::Train(arguments) => commands::train::run(&arguments),
+        Command::Resume(arguments) => commands::resume::run(&arguments),
+        Command::Eval(arguments) => commands::eval::run(&arguments),
+        Command::Play(arguments) => commands::play::run(&arguments),
+        Command::Report(arguments) => commands::report::run(&arguments),
+        Command::Export(arguments) => commands::export::run(&arguments),
+        Command::Compare(arguments) => commands::compare::run(&arguments),
+        Command::Reproduce(arguments) => commands::reproduce::run(&arguments),
+        Command::List => commands::list::run(),
+        Command::Bench(arguments) => commands::bench::run(&arguments),
+        Command::CheckEnv(arguments) => commands::check_env::run(&arguments),
+        Command::Doctor => commands::doctor::run(),
+    };
+    let code = result.unwrap_or_else(|error| exit::report(&error));
+    say::flush();
+    code
+}
+
+/// Which Python runs environments, and whether code that a configuration names may be run: what a command reads from a
+/// checkpoint may be a stranger's, what is named to train or check is the user's own.
+#[cfg(unix)]
+fn environments_of_python(cli: &Cli) {
+    use stpn_envs::gymnasium::{trust_environment_code, use_python};
+
+    if let Some(python) = &cli.python {
+        use_python(python);
+    }
+    let own = matches!(cli.command, Command::Train(_) | Command::Compare(_) | Command::CheckEnv(_));
+    if own || cli.trust_env_code {
+        trust_environment_code();
+    }
+}
+
+#[cfg(not(unix))]
+fn environments_of_python(_: &Cli) {}
+
+/// What a program adds to the command line.
+#[derive(Debug)]
+pub struct Registry(());
+
+impl Registry {
+    /// Adds an environment: `env = { name = "custom", id = "ID", options = … }` in configurations. `make` takes the
+    /// options, any type that serde reads, and is called once for every copy of the environment, from several threads.
+    ///
+    /// # Errors
+    /// [`stpn_agents::Error::Environment`] if the name is taken.
+    pub fn register<C, E>(
+        &mut self,
+        id: &str,
+        make: impl Fn(C) -> stpn_envs::Result<E> + Send + Sync + 'static,
+    ) -> Result<()>
+    where
+        C: DeserializeOwned,
+        E: Env + 'static,
+    {
+        Ok(custom::register(id, make)?)
+    }
+
+    /// Adds an experiment by name, so that `train NAME` and `compare NAME` take it: a summary of one line, and its
+    /// configuration as TOML.
+    ///
+    /// # Errors
+    /// [`stpn_agents::Error::Config`] if the name is taken or the configuration is impossible.
+    pub fn preset(&mut self, name: &str, summary: &str, toml: &str) -> Result<()> {
+        presets::register(name, summary, toml)
+    }
+}

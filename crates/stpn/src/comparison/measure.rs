@@ -1,0 +1,92 @@
+//! What the runs of a comparison are measured by: their own test, or `stpn eval`.
+
+use std::fs;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use stpn_agents::RunConfig;
+use stpn_agents::run::saved_config;
+
+use super::PlannedRun;
+use super::children::children;
+use super::results::{CurvePoint, RunResult};
+
+/// What a finished run came to.
+pub fn result(run: &PlannedRun, episodes: usize) -> Result<RunResult> {
+    let (measured, keys, curve_name) = match &run.config {
+        RunConfig::Supervised(_) => {
+            let path = run.directory.join("test.json");
+            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            (text, ("accuracy", "energy_per_step"), "charts/validation_accuracy")
+        }
+        RunConfig::Agent(_) => {
+            let keys = ("mean_return", "energy_per_unit_step");
+            (evaluation(run, episodes)?, keys, "charts/episodic_return_recent")
+        }
+    };
+    let measured: serde_json::Value = serde_json::from_str(&measured).context("a run's result")?;
+    let name = run.name();
+    let value = measured[keys.0].as_f64().with_context(|| format!("{name}: its result has no `{}`", keys.0))?;
+
+    let path = run.directory.join("metrics.jsonl");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let (mut curve, mut seconds, mut updates) = (Vec::new(), 0.0, 0);
+    // Runs of earlier versions do not say of how many updates an entry is; each has its own setting.
+    let every = saved_config(&run.directory)?.log().every;
+    for line in text.lines() {
+        let entry: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(line).with_context(|| format!("{} is damaged", path.display()))?;
+        let number = |key: &str| entry.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
+        updates = number("update");
+        if let Some(value) = entry.get(curve_name).and_then(serde_json::Value::as_f64) {
+            curve.push(CurvePoint { update: updates, env_steps: number("env_steps"), value });
+        }
+        let parts = ["time/rollout_seconds", "time/learn_seconds", "time/validation_seconds"];
+        let of = entry.get("updates").and_then(serde_json::Value::as_u64).unwrap_or(every);
+        seconds += of as f64 * parts.iter().filter_map(|key| entry.get(*key)?.as_f64()).sum::<f64>();
+    }
+    Ok(RunResult {
+        cell: run.cell.to_string(),
+        seed: run.seed,
+        directory: name,
+        result: value,
+        energy: measured[keys.1].as_f64(),
+        updates,
+        seconds,
+        curve,
+    })
+}
+
+/// What `stpn eval --json` says of a run, kept in its `evaluation.json`.
+fn evaluation(run: &PlannedRun, episodes: usize) -> Result<String> {
+    let path = run.directory.join("evaluation.json");
+    let updates = run.config.training().updates;
+    if let Ok(text) = fs::read_to_string(&path) {
+        let kept: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+        if kept["episodes"] == episodes && kept["update"] == updates {
+            return Ok(text);
+        }
+    }
+    let mut measured = eval(run, &["--episodes", &episodes.to_string()])?;
+    measured["update"] = updates.into();
+    let text = serde_json::to_string_pretty(&measured)? + "\n";
+    fs::write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(text)
+}
+
+/// Returns of the random policy and of the oracle in a run's environment.
+pub fn bounds(run: &PlannedRun, episodes: usize) -> Result<[Option<f64>; 2]> {
+    let measured = eval(run, &["--random", "--episodes", &episodes.to_string()])?;
+    Ok([measured["mean_return"].as_f64(), measured["oracle_return"].as_f64()])
+}
+
+/// What `stpn eval --json` says of a run.
+fn eval(run: &PlannedRun, arguments: &[&str]) -> Result<serde_json::Value> {
+    let program = std::env::current_exe().context("cannot find this program")?;
+    let mut command = Command::new(program);
+    let output = children()?.output(command.arg("eval").arg(&run.directory).arg("--json").args(arguments))?;
+    if !output.status.success() {
+        bail!("{}: {}", run.name(), String::from_utf8_lossy(&output.stderr).trim());
+    }
+    serde_json::from_slice(&output.stdout).context("the evaluation's output")
+}

@@ -1,0 +1,86 @@
+//! Reinforcement learning with short-term plasticity neurons: the front door.
+//!
+//! Train a preset, load its agent, measure it, save it and let it act:
+//!
+//! ```
+//! use stpn::envs::{Env, ObservationMut};
+//! use stpn::{Agent, EvaluationOptions, ObservationRef, Run};
+//!
+//! # fn main() -> stpn::Result<()> {
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let (run, saved) = (folder.path().join("run"), folder.path().join("agent"));
+//! let mut config = stpn::preset("cartpole")?;
+//! config.training_mut().updates = 2;
+//! Run::start(&config, &run, "from a program")?.train(|_, _| std::ops::ControlFlow::Continue(()))?;
+//!
+//! let agent = Agent::load(&run)?;
+//! println!("mean return {}", agent.evaluate(&EvaluationOptions::new(10))?.mean_return());
+//! agent.save(&saved)?;
+//!
+//! let (agent, mut env) = (Agent::load(&saved)?, agent.config().env.make()?);
+//! let (mut memory, mut observation) = (agent.memory(1, 0), [0.0; 4]);
+//! env.reset(Some(7), ObservationMut::F32(&mut observation))?;
+//! let action = agent.act(ObservationRef::F32(&observation), &mut memory, true)?;
+//! let step = env.step(action, ObservationMut::F32(&mut observation))?;
+//! assert_eq!(step.reward, 1.0);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | to | look at |
+//! | --- | --- |
+//! | configure a run | [`RunConfig`], from [`preset`] or [`RunConfig::from_table`] |
+//! | train, resume | [`Run`]; without files [`Trainer`](agents::Trainer) |
+//! | use an agent | [`Agent`], [`Memory`] |
+//! | use a layer in a candle model of your own | [`cells`] |
+//! | write an environment | [`envs::Env`], and [`cli::main_with`] to have it under the command line |
+
+#![forbid(unsafe_code)]
+
+mod algorithm;
+mod cell;
+pub mod cli;
+mod commands;
+mod comparison;
+mod exit;
+mod film;
+mod machine;
+mod overrides;
+mod paths;
+mod presets;
+mod progress;
+mod ranks;
+mod report;
+mod say;
+mod settings;
+mod shutdown;
+mod table;
+mod terminal;
+mod threads;
+
+/// The learning algorithms, rollouts, checkpoints and logs behind [`Run`] and [`Agent`].
+pub use stpn_agents as agents;
+pub use stpn_agents::evaluation::{Evaluation, EvaluationOptions};
+pub use stpn_agents::policy::encoder::ObservationRef;
+pub use stpn_agents::run::Run;
+pub use stpn_agents::{Agent, AgentConfig, Error, Memory, Result, RunConfig};
+/// Plastic and other recurrent layers for candle.
+pub use stpn_core as cells;
+/// Environments, and the trait of one's own.
+pub use stpn_envs as envs;
+
+/// The configuration of a preset; `stpn list` names them.
+///
+/// # Errors
+/// [`Error::Config`] for a name that is none, or if this build lacks the preset's environment.
+pub fn preset(name: &str) -> Result<RunConfig> {
+    let refuse = |problem: String| Error::config("preset", problem);
+    let preset = presets::find(name).ok_or_else(|| {
+        let known: Vec<&str> = presets::all().iter().map(|preset| preset.name).collect();
+        refuse(format!("there is no `{name}`; there are: {}", known.join(", ")))
+    })?;
+    if let Some(feature) = preset.missing_feature() {
+        return Err(refuse(format!("`{name}` needs stpn built with the feature `{feature}`")));
+    }
+    RunConfig::from_table(preset.table().map_err(|error| refuse(format!("{error:#}")))?)
+}
