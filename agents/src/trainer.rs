@@ -177,6 +177,7 @@ impl Trainer {
             .into_iter()
             .map(|mut group| {
                 group.set_on_failure(failures.policy(&make));
+                group.set_call_limit(rollout.step_timeout());
                 let (steps, length) = (rollout.steps, rollout.sequence_length());
                 let fragment = Fragment::new(steps, group.len(), length, &observations, &policy);
                 Worker::new(group, fragment, *seed)

@@ -34,7 +34,7 @@ fn run_on(arguments: &TrainArguments, ranks: &Arc<dyn Collective>) -> Result<Exi
     let pool = threads::pool_on_ranks(config.training().threads, ranks.as_ref())?;
     let directory = match &arguments.run_dir {
         Some(directory) => directory.clone(),
-        None => default_directory(&arguments.experiment, &config, ranks.as_ref())?,
+        None => default_directory(&arguments.named(), &config, ranks.as_ref())?,
     };
     let result = pool.install(|| {
         // As the first rank sees it: it may begin a run while another looks.
@@ -157,10 +157,22 @@ fn refuse_unlike(config: &RunConfig, directory: &Path) -> Result<impl FnOnce(&mu
 pub fn configure(arguments: &TrainArguments, ranks: usize) -> Result<RunConfig> {
     let (mut table, preset) = presets::load(&arguments.experiment)?;
     if let Some(game) = &arguments.game {
-        if arguments.experiment != "atari" {
-            return Err(UsageError(format!("`{game}`: only the preset `atari` takes a game")).into());
-        }
-        overrides::section(&mut table, "env").insert("game".into(), Value::String(game.clone()));
+        let key = match arguments.experiment.as_str() {
+            "atari" => "game",
+            "gym" => "id",
+            _ => {
+                let problem = "only the preset `atari` takes a game, and `gym` an environment";
+                return Err(UsageError(format!("`{game}`: {problem}")).into());
+            }
+        };
+        overrides::section(&mut table, "env").insert(key.into(), Value::String(game.clone()));
+    }
+    if let Some(json) = &arguments.env_kwargs {
+        let usage = |problem: &dyn std::fmt::Display| UsageError(format!("--env-kwargs {json}: {problem}"));
+        let kwargs: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(json).map_err(|error| usage(&error))?;
+        let kwargs = Value::try_from(kwargs).map_err(|error| usage(&error))?;
+        overrides::section(&mut table, "env").insert("kwargs".into(), kwargs);
     }
     let reference = table.clone();
     if let Some(name) = &arguments.algo {
