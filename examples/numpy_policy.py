@@ -86,7 +86,7 @@ class Stpn:
         self.plastic = columns[options["plastic"]]
         self.h = np.zeros(hidden, np.float32)
         self.F = np.zeros_like(p["weight"][:, self.plastic])
-        self.B = np.zeros(hidden, np.float32)
+        self.bias_F = np.zeros(hidden, np.float32)
 
     def effective(self, F):
         G = self.p["weight"].copy()
@@ -100,7 +100,7 @@ class Stpn:
         pre = G @ z
         if o["normalize_forward"]:
             pre = pre / row_norms(G)[:, 0]
-        pre = pre + p.get("bias", 0) + self.B
+        pre = pre + p.get("bias", 0) + self.bias_F
         h = np.tanh(layer_norm(pre, p) if o["layer_norm"] else pre)
 
         F = self.F
@@ -116,7 +116,7 @@ class Stpn:
         if o["normalize_state"] == "after":
             F = F / row_norms(self.effective(F) if o["norm_of"] == "G" else F)
         if o["plastic_bias"]:
-            self.B = p["bias_lambda"] * self.B + p["bias_gamma"] * h
+            self.bias_F = p["bias_lambda"] * self.bias_F + p["bias_gamma"] * h
         self.h, self.F = h, F
         return h
 

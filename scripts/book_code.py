@@ -65,7 +65,8 @@ def run(name, page, environment):
                 (pathlib.Path(directory) / file).write_text(text)
                 continue
             command = {"sh": ["bash", "-euo", "pipefail", "-c", text], "python": [sys.executable, "-c", text]}[language]
-            done = subprocess.run(command, cwd=directory, env=environment, timeout=TIMEOUT, capture_output=True, text=True)
+            where = {"cwd": directory, "env": environment}
+            done = subprocess.run(command, **where, timeout=TIMEOUT, capture_output=True, text=True)
             if done.returncode != 0:
                 raise SystemExit(f"{name}: this fails\n\n{text}\n{done.stdout}{done.stderr}")
     return count

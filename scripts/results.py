@@ -4,10 +4,10 @@
     python3 scripts/results.py            # brings README.md and docs/ up to date
     python3 scripts/results.py --check    # fails if they are not
 
-What stands between `<!-- from PATH -->` and `<!-- /from -->` is the contents of that file of the repository: of Markdown
-without its title, with links made relative to the document; of anything else as a block of code. PATH#HEADING takes the
-section of that heading alone. The files are written by `stpn reproduce` and the other scripts in this folder. Needs
-Python 3 alone.
+What stands between `<!-- from PATH -->` and `<!-- /from -->` is the contents of that file of the repository. Markdown
+comes without its title, and with links made relative to the document; anything else comes as a block of code.
+PATH#HEADING takes the section of that heading alone. The files are written by `stpn reproduce` and the other scripts in
+this folder. Needs Python 3 alone.
 """
 
 import pathlib

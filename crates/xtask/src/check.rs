@@ -80,8 +80,9 @@ fn examples() -> Result<()> {
     commands.iter().try_for_each(|arguments| execute(example("own_environment").args(*arguments)))
 }
 
-/// The programs that the tests have built, and Python programs that read what a run writes: a checkpoint by the lines of
-/// its documentation and by an example in numpy, the logs by the real TensorBoard and on its web page, and the report in a browser.
+/// The programs that the tests have built, and Python programs that read what a run writes: a checkpoint by the lines
+/// of its documentation and by an example in numpy, the logs by the real TensorBoard and on its web page, and the report
+/// in a browser.
 fn programs(python: &Path) -> Result<()> {
     // The binary with everything inside finds its files.
     execute(Command::new(root().join("target/debug/stpn")).arg("doctor"))?;
