@@ -142,7 +142,9 @@ impl EnvGroup {
     /// How long a call into an environment may take. Environments that can end a longer one, with an error, do so
     /// themselves and need not be watched.
     pub fn set_call_limit(&mut self, limit: Option<Duration>) {
-        let limited = self.slots.iter_mut().fold(true, |all, slot| slot.env.limit_calls(limit) && all);
+        // Every one is told, whatever the others say.
+        let unlimited = self.slots.iter_mut().filter_map(|slot| (!slot.env.limit_calls(limit)).then_some(())).count();
+        let limited = unlimited == 0;
         self.call_limit = limited.then_some(limit);
     }
 
