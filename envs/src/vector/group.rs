@@ -142,9 +142,11 @@ impl EnvGroup {
     /// How long a call into an environment may take. Environments that can end a longer one, with an error, do so
     /// themselves and need not be watched.
     pub fn set_call_limit(&mut self, limit: Option<Duration>) {
-        // Every one is told, whatever the others say.
-        let unlimited = self.slots.iter_mut().filter_map(|slot| (!slot.env.limit_calls(limit)).then_some(())).count();
-        let limited = unlimited == 0;
+        let mut limited = true;
+        for slot in &mut self.slots {
+            // Every one is told, whatever the others say.
+            limited &= slot.env.limit_calls(limit);
+        }
         self.call_limit = limited.then_some(limit);
     }
 
