@@ -440,6 +440,22 @@ impl EnvGroup {
         Ok(())
     }
 
+    /// Rows whose episode the state last restored could not bring back ([`Env::lost_its_episode`]).
+    pub fn lost_episodes(&self) -> Vec<usize> {
+        (0..self.len()).filter(|&row| self.slots[row].env.lost_its_episode()).collect()
+    }
+
+    /// Begins a new episode in a row, which continues no other, and writes its first observation.
+    ///
+    /// # Errors
+    /// [`Error::Worker`] if the environment fails.
+    pub fn begin_anew(&mut self, row: usize, observation: ObservationMut<'_>) -> Result<()> {
+        let slot = &mut self.slots[row];
+        let seed = Stream::new(slot.seed, Purpose::Environment, slot.steps).next_u64();
+        slot.running = Episode::default();
+        attempt(|| Ok(slot.env.reset(Some(seed), observation)?)).map_err(|problem| self.failure(row, problem))
+    }
+
     fn name(&self) -> String {
         format!("{} × {}, from number {}", self.len(), self.slots[0].env.name(), self.first)
     }
