@@ -3,7 +3,7 @@
 
     python examples/numpy_policy.py checkpoints/cartpole-masked-stpn --episodes 100
 
-The agent is a run, an exported agent or one checkpoint. Its cell may be STPN, STPNf, LSTM, RNN or MLP; its encoder
+The agent is a run, an exported agent or one checkpoint. Its cell may be STPN, STPNf, LSTM, GRU, RNN or MLP; its encoder
 `identity` or `mlp`. The equations are those of the book's page "Checkpoint format"; the file is meant to be read beside
 it, and to be copied from. Needs Python 3.11, numpy and gymnasium (with its extra `mujoco` for MuJoCo's tasks).
 """
@@ -140,6 +140,22 @@ class Lstm:
         return self.h
 
 
+class Gru:
+    """PyTorch's, with the gates r, z and n in this order: h' = (1 − z) ⊙ n + z ⊙ h."""
+
+    def __init__(self, options, p, inputs, hidden):
+        self.p = p
+        self.h = np.zeros(hidden, np.float32)
+
+    def step(self, x):
+        p = self.p
+        r, z, n = np.split(p["weight_ih"] @ x + p["bias_ih"], 3)
+        r_h, z_h, n_h = np.split(p["weight_hh"] @ self.h + p["bias_hh"], 3)
+        z = sigmoid(z + z_h)
+        self.h = (1 - z) * np.tanh(n + sigmoid(r + r_h) * n_h) + z * self.h
+        return self.h
+
+
 class Rnn:
     """h' = tanh(W [x ; h] + b). A joined W is stored as [I+H, H], a split one as [H, I] and [H, H]."""
 
@@ -168,7 +184,7 @@ class Mlp:
 
 
 ACTIVATIONS = {"tanh": np.tanh, "relu": lambda v: np.maximum(v, 0)}
-CELLS = {"stpn": Stpn, "lstm": Lstm, "rnn": Rnn, "mlp": Mlp}
+CELLS = {"stpn": Stpn, "lstm": Lstm, "gru": Gru, "rnn": Rnn, "mlp": Mlp}
 
 
 class Agent:

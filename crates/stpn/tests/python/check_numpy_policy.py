@@ -28,6 +28,7 @@ TRAINED = {
     "lstm": ["cartpole", "--cell", "lstm"],
     "lstm, split, layer norm": ["cartpole", "--cell", "lstm", "--set", "policy.cell.split=true",
                                 "--set", "policy.cell.layer_norm=true"],
+    "gru": ["cartpole", "--cell", "gru"],
     "rnn": ["cartpole", "--cell", "rnn"],
     "rnn, split": ["cartpole", "--cell", "rnn", "--set", "policy.cell.split=true"],
     "mlp behind an encoder": ["cartpole", "--cell", "mlp", "--set", "policy.encoder.name=mlp"],
