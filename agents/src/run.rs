@@ -26,7 +26,7 @@ use crate::supervised::{self, TestReport};
 use crate::trainer::SavedTrainer;
 use crate::training::{Best, Training, training_on};
 use crate::{Error, Result};
-use directory::{lock_run, newest, not_saved, read_config, refuse_used, same_checkpoint};
+use directory::{lock_run, newest, not_saved, other_numerics, read_config, refuse_used, same_checkpoint};
 use logs::Logs;
 
 /// A run in progress.
@@ -213,6 +213,10 @@ impl Run {
         let told: Vec<String> = all.iter().filter(|c| c.key != "training.threads").map(ToString::to_string).collect();
         if !told.is_empty() {
             run.logs.text(step, "changes", &format!("after update {update}:\n{}", told.join("\n")));
+        }
+        if let Some(said) = other_numerics(saved.numerics, update).filter(|_| run.ranks.is_root()) {
+            tracing::warn!("{said}");
+            run.logs.text(step, "numerics", &said);
         }
         run.checkpointed = Some(update);
         run.reseeded = reseeded;

@@ -255,6 +255,11 @@ pub trait Env: Send {
     /// [`Error::State`] on bytes that do not fit; the environment is then as before, or must be reset.
     fn restore_state(&mut self, bytes: &[u8]) -> Result<()>;
 
+    /// Whether the state last restored could not bring the episode back, so that a reset has to begin another.
+    fn lost_its_episode(&self) -> bool {
+        false
+    }
+
     /// Whether [`Step::episode`] tells of finished episodes. A vector then reports those alone, and counts none by
     /// itself: what ends a training episode, such as a lost life, need not end the game.
     fn records_episodes(&self) -> bool {
@@ -317,6 +322,10 @@ impl<E: Env + ?Sized> Env for Box<E> {
 
     fn render(&self) -> Option<String> {
         (**self).render()
+    }
+
+    fn lost_its_episode(&self) -> bool {
+        (**self).lost_its_episode()
     }
 
     fn begin_step(&mut self, action: Action<'_>) -> Result<()> {

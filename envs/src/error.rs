@@ -51,10 +51,7 @@ pub enum Error {
     },
 
     /// Code that a configuration names and nobody allowed to run.
-    #[error(
-        "the configuration names code of its own, which would be run: {code}. Where you trust whoever wrote it, say so \
-         by `--trust-env-code`"
-    )]
+    #[error("the configuration names code of its own, which is not run unless its author is trusted: {code}")]
     Untrusted {
         /// What would be run.
         code: String,

@@ -51,6 +51,7 @@ pub fn run() -> Result<()> {
     })?;
     let recordings = phases.run("recordings of Python's packages", || native::record(&python))?;
     phases.run("tests, all features", || native::test(&recordings))?;
+    phases.run("environments of Python", || native::test_gymnasium(&python))?;
     phases.run("kernels under valgrind", memcheck::short)?;
     phases.run("programs", || programs(&python))?;
     phases.run("code of the book", || book::run_code(&python))

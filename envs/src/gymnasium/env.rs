@@ -31,6 +31,8 @@ pub struct GymnasiumEnv {
     scratch: Vec<u8>,
     /// The next step was begun.
     begun: bool,
+    /// What was restored could not bring the episode back.
+    lost: bool,
     state: State,
 }
 
@@ -77,7 +79,17 @@ impl GymnasiumEnv {
         let state = State { seeds: Stream::from_seed(0), seed: 0, actions: Vec::new(), phase: Phase::Idle };
         let ready = pool.ready(&seat.process)?;
         let (layout, spaces) = (ready.layout, pool.spaces(ready));
-        let env = Self { pool, spaces, seat, limit: Some(LIMIT), layout, scratch: Vec::new(), begun: false, state };
+        let env = Self {
+            pool,
+            spaces,
+            seat,
+            limit: Some(LIMIT),
+            layout,
+            scratch: Vec::new(),
+            begun: false,
+            lost: false,
+            state,
+        };
         let ready = env.ready()?;
         ready.segment.reserve_row(env.seat.row).map_err(|error| env.failed(error.to_string()))?;
         env.exchange(Command::Make, &[])?;
@@ -257,6 +269,7 @@ impl Env for GymnasiumEnv {
         decode(&self.scratch, &mut observation);
         self.state.actions.clear();
         self.state.phase = Phase::Running;
+        self.lost = false;
         Ok(())
     }
 
@@ -338,6 +351,7 @@ impl Env for GymnasiumEnv {
         }
         self.forget_step();
         self.state.phase = Phase::Idle;
+        self.lost = false;
         match saving {
             _ if state.phase == Phase::Idle => {}
             Saving::Hooks | Saving::Pickle => self.exchange(Command::Restore, &process).map(drop)?,
@@ -348,13 +362,20 @@ impl Env for GymnasiumEnv {
                 let limit = self.limit.map(|limit| limit.saturating_mul(calls));
                 self.seat.process.exchange(self.seat.row, Command::Replay, &payload, limit)?;
             }
-            Saving::None => return refused("this environment cannot be saved"),
+            Saving::None => {
+                self.lost = true;
+                return Ok(());
+            }
         }
         if !waiting.is_empty() {
             self.write(self.layout.following, &waiting)?;
         }
         self.state = state;
         Ok(())
+    }
+
+    fn lost_its_episode(&self) -> bool {
+        self.lost
     }
 
     fn records_episodes(&self) -> bool {

@@ -84,7 +84,7 @@ impl Process {
         program.env("PYGAME_HIDE_SUPPORT_PROMPT", "1");
         let cannot = |error: std::io::Error| {
             let interpreter = interpreter.display();
-            let remedy = "name a Python by --python, or activate a virtual environment";
+            let remedy = "name a Python by STPN_PYTHON, or activate a virtual environment";
             failed(environment, format!("cannot start `{interpreter}`: {error}; {remedy}"))
         };
         let mut child = spawn(program).map_err(cannot)?;

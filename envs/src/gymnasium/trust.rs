@@ -53,7 +53,7 @@ mod tests {
             ..GymnasiumConfig::default()
         };
         let error = require(&config).unwrap_err().to_string();
-        for said in ["import evil", "call /tmp/evil.py:make", "call evil.wrappers:Flat", "--trust-env-code"] {
+        for said in ["import evil", "call /tmp/evil.py:make", "call evil.wrappers:Flat", "not run unless"] {
             assert!(error.contains(said), "{error}");
         }
         assert!(require(&GymnasiumConfig::new("CartPole-v1")).is_ok());

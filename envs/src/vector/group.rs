@@ -142,7 +142,11 @@ impl EnvGroup {
     /// How long a call into an environment may take. Environments that can end a longer one, with an error, do so
     /// themselves and need not be watched.
     pub fn set_call_limit(&mut self, limit: Option<Duration>) {
-        let limited = self.slots.iter_mut().fold(true, |all, slot| slot.env.limit_calls(limit) && all);
+        let mut limited = true;
+        for slot in &mut self.slots {
+            // Every one is told, whatever the others say.
+            limited &= slot.env.limit_calls(limit);
+        }
         self.call_limit = limited.then_some(limit);
     }
 
@@ -434,6 +438,22 @@ impl EnvGroup {
         self.episodes.clear();
         self.episodes.extend(saved.episodes);
         Ok(())
+    }
+
+    /// Rows whose episode the state last restored could not bring back ([`Env::lost_its_episode`]).
+    pub fn lost_episodes(&self) -> Vec<usize> {
+        (0..self.len()).filter(|&row| self.slots[row].env.lost_its_episode()).collect()
+    }
+
+    /// Begins a new episode in a row, which continues no other, and writes its first observation.
+    ///
+    /// # Errors
+    /// [`Error::Worker`] if the environment fails.
+    pub fn begin_anew(&mut self, row: usize, observation: ObservationMut<'_>) -> Result<()> {
+        let slot = &mut self.slots[row];
+        let seed = Stream::new(slot.seed, Purpose::Environment, slot.steps).next_u64();
+        slot.running = Episode::default();
+        attempt(|| Ok(slot.env.reset(Some(seed), observation)?)).map_err(|problem| self.failure(row, problem))
     }
 
     fn name(&self) -> String {

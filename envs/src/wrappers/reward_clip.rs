@@ -69,6 +69,10 @@ impl<E: Env> Env for RewardClip<E> {
         Ok(step)
     }
 
+    fn lost_its_episode(&self) -> bool {
+        self.env.lost_its_episode()
+    }
+
     fn begin_step(&mut self, action: Action<'_>) -> Result<()> {
         self.env.begin_step(action)
     }

@@ -71,6 +71,10 @@ impl<E: Env> Env for TimeLimit<E> {
         Ok(step)
     }
 
+    fn lost_its_episode(&self) -> bool {
+        self.env.lost_its_episode()
+    }
+
     fn begin_step(&mut self, action: Action<'_>) -> Result<()> {
         self.env.begin_step(action)
     }
