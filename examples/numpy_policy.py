@@ -33,6 +33,9 @@ ENVIRONMENTS = {
     "swimmer": ("Swimmer-v5", slice(None)),
 }
 
+# Settings of an environment of Gymnasium that would take more than its name.
+BEYOND_A_NAME = ("make", "import", "wrappers", "scale_actions")
+
 
 def find_checkpoint(path):
     """The checkpoint that a path names: itself, or the newest of a run."""
@@ -245,13 +248,25 @@ class Agent:
         return np.clip(u, space.low, space.high).astype(space.dtype)
 
 
+def make(settings):
+    """The environment of a configuration, and which elements of its observation the agent sees."""
+    if settings["name"] == "gymnasium" and not any(settings.get(key) for key in BEYOND_A_NAME):
+        name, seen, kwargs = settings["id"], settings.get("keep") or slice(None), settings.get("kwargs", {})
+    elif settings["name"] in ENVIRONMENTS:
+        (name, seen), kwargs = ENVIRONMENTS[settings["name"]], {}
+    else:
+        raise SystemExit(f"environment {settings['name']}: this example knows {', '.join(ENVIRONMENTS)}, and gymnasium")
+    env = gymnasium.make(name, max_episode_steps=settings.get("max_episode_steps"), **kwargs)
+    spaces = gymnasium.spaces
+    known = isinstance(env.observation_space, spaces.Box) and isinstance(env.action_space, (spaces.Box, spaces.Discrete))
+    if not known or len(env.observation_space.shape) != 1:
+        raise SystemExit(f"{name}: this example knows vectors to observe, and Discrete and Box to act in")
+    return env, seen
+
+
 def play(agent, episodes, seed, deterministic):
     """Returns of that many episodes."""
-    settings = agent.config["env"]
-    if settings["name"] not in ENVIRONMENTS:
-        raise SystemExit(f"environment {settings['name']}: this example knows {', '.join(ENVIRONMENTS)}")
-    name, seen = ENVIRONMENTS[settings["name"]]
-    env = gymnasium.make(name, max_episode_steps=settings["max_episode_steps"])
+    env, seen = make(agent.config["env"])
     rng = np.random.default_rng(seed)
     returns = []
     for episode in range(episodes):
