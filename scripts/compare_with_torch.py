@@ -130,7 +130,7 @@ def main():
 
 Seconds of one training step: forward over the sequence, heads, loss, backward, clipping, Adam; medians of
 {options.rounds} rounds of {options.repeats} steps after {options.warmup} uncounted ones, alternating. Memory is the
-peak of the whole process. Where PyTorch had a part of the batch, its time is divided by that part and its memory is as
+peak of the whole process. If PyTorch had a part of the batch, its time is divided by that part and its memory is as
 measured. {torch["processor"]}, {options.threads} threads, PyTorch {torch["torch"]}, Python {torch["python"]},
 {platform.system()} {platform.machine()}, commit {commit()}, {datetime.date.today()}. Made by
 `scripts/compare_with_torch.py`.

@@ -1,4 +1,4 @@
-"""Interrupts training in every way that a batch system, a shell or a person does, again and again, and says what was left.
+"""Interrupts training in every way that a batch system, a shell or a person does, and says what was left.
 
     cargo build --release                                  # with --features mpi for runs on two ranks
     python3 scripts/interruptions.py [--times 20] [--stpn target/release/stpn] [--only SUBSTRING]

@@ -159,7 +159,7 @@ def main():
     table = [header, ["---"] * len(header), *rows]
     seeds = ", ".join(map(str, o.seeds))
     text = "".join(f"| {' | '.join(row)} |\n" for row in table)
-    text += f"\nSeeds {seeds}, one figure each where there are several; random policy {random_return:.2f}; "
+    text += f"\nSeeds {seeds}, one figure for each; random policy {random_return:.2f}; "
     text += f"{o.episodes} evaluation episodes; {processor()}, {len(os.sched_getaffinity(0))} cores; commit {commit}.\n"
     (out / f"{o.preset}.md").write_text(text)
     print(text)

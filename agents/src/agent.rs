@@ -79,6 +79,7 @@ impl Memory {
     pub fn action(&self, index: usize) -> Action<'_> {
         match &self.actions {
             ActionBuffer::Discrete(choices) => Action::Discrete(choices[index] as usize),
+            ActionBuffer::Choices(choices) => Action::Choices(&choices[index * self.width..(index + 1) * self.width]),
             ActionBuffer::Continuous(_) => {
                 Action::Continuous(&self.clipped[index * self.width..(index + 1) * self.width])
             }

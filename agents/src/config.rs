@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use stpn_core::NUMERICS;
 use stpn_envs::EnvConfig;
 use stpn_envs::registry::missing_feature;
 
@@ -293,7 +294,8 @@ impl RunConfig {
     /// # Errors
     /// [`Error::Config`] where a value has no TOML form (a number beyond 2⁶³).
     pub fn to_toml(&self) -> Result<String> {
-        toml::to_string_pretty(self).map_err(|error| Error::config("(whole)", error.to_string()))
+        let text = toml::to_string_pretty(self).map_err(|error| Error::config("(whole)", error.to_string()))?;
+        Ok(format!("# numerics {NUMERICS}\n{text}"))
     }
 
     /// Every key with its value, dotted.

@@ -127,7 +127,7 @@ mod tests {
 
         fn reset(&mut self, seed: Option<u64>, observation: ObservationMut<'_>) -> stpn_envs::Result<()> {
             match seed {
-                None if self.game.length % (LIVES * STEPS_OF_A_LIFE) > 0 => self.game.total_reward += 5.0,
+                None if !self.game.length.is_multiple_of(LIVES * STEPS_OF_A_LIFE) => self.game.total_reward += 5.0,
                 _ => self.game = Episode::default(),
             }
             observation.f32(1)?[0] = 1.0;

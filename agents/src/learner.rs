@@ -140,6 +140,10 @@ impl<N: Trainable> Learner<N> {
         if !size.is_finite() {
             return Err(not_finite("the gradient's norm"));
         }
+        // A squared gradient that overflows would stand still its parameter for ever, every number of it finite.
+        if size.min(self.config.max_grad_norm.unwrap_or(size)).powi(2) > f64::from(f32::MAX) {
+            return Err(not_finite("the square of the gradient's norm"));
+        }
         self.adam.step(&self.config, learning_rate, &mut self.values, &gradient.0);
         if !norm(&self.values).is_finite() {
             return Err(not_finite("a parameter"));
@@ -152,6 +156,25 @@ impl<N: Trainable> Learner<N> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_gradient_whose_square_overflowed_stopped_its_parameter_for_good() {
+        let mut parameters = Parameters::default();
+        parameters.add("p", &Tensor::new(&[1f32], &candle_core::Device::Cpu).unwrap()).unwrap();
+        struct Network(Parameters);
+        impl Trainable for Network {
+            fn parameters(&self) -> &Parameters {
+                &self.0
+            }
+        }
+        let step = |max_grad_norm| {
+            let config = AdamConfig { max_grad_norm, ..AdamConfig::default() };
+            Learner::new(Network(parameters.clone()), &config).unwrap().step(Gradient(vec![1e25]), 1e-3, 7)
+        };
+        assert!(step(Some(0.5)).is_ok());
+        let error = step(None).unwrap_err().to_string();
+        assert!(error.contains("square of the gradient's norm") && error.contains("update 7"), "{error}");
+    }
 
     #[test]
     fn the_sum_of_blocks_is_their_sum() {

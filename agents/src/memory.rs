@@ -47,10 +47,8 @@ impl Need {
         match largest {
             Some((key, most)) if total > machine => {
                 let [total, most, machine] = [total, *most, machine].map(gibibytes);
-                let problem = format!(
-                    "needs at least {most} of memory ({total} with everything else), where this process may have {machine}: \
-                     lower it"
-                );
+                let rest = if total == most { String::new() } else { format!(" ({total} with everything else)") };
+                let problem = format!("needs at least {most} of memory{rest}, where this process may have {machine}");
                 Err(Error::config(*key, problem))
             }
             _ => Ok(()),
@@ -74,8 +72,8 @@ pub(crate) fn check_sizes(sizes: &[(&str, usize)]) -> Result<()> {
     }
 }
 
-/// Refuses a network of more units than there is memory for. `extents` makes one of so many and returns its parameters and
-/// the scalars of its recurrent state.
+/// Refuses a network of more units than there is memory for. `extents` makes one of so many and returns its parameters
+/// and the scalars of its recurrent state.
 ///
 /// # Errors
 /// [`Error::Config`], and where a small network of the kind cannot be made.
@@ -144,13 +142,13 @@ pub(crate) fn check_agent(config: &AgentConfig, make: &MakeEnv<'_>) -> Result<()
         AlgorithmConfig::Ppo(_) => 1.0,
     };
     let mut need = Need::default();
+    let most = if rollout.steps > rollout.environments { "rollout.steps" } else { "rollout.environments" };
     // Values twice, two moments of Adam, and all of it again as it was before the update.
-    need.bytes("policy.hidden", NUMBER * parameters * (7.0 + blocks));
+    need.bytes("policy.hidden", NUMBER * parameters * 7.0);
     // Present, final and saved state, and one before every training sequence.
-    need.bytes("rollout.environments", NUMBER * environments * state * (3.0 + segments));
+    need.bytes(most, NUMBER * (parameters * blocks + environments * state * (3.0 + segments)));
     let numbers = policy.distribution().len() + policy.distribution().action_len() + 5;
     let step = element * observations.len() as f64 + NUMBER * numbers as f64;
-    let most = if rollout.steps > rollout.environments { "rollout.steps" } else { "rollout.environments" };
     need.bytes(most, environments * steps * step);
     need.check()
 }

@@ -26,7 +26,7 @@ use crate::supervised::{self, TestReport};
 use crate::trainer::SavedTrainer;
 use crate::training::{Best, Training, training_on};
 use crate::{Error, Result};
-use directory::{lock_run, newest, not_saved, read_config, refuse_used, same_checkpoint};
+use directory::{lock_run, newest, not_saved, other_numerics, read_config, refuse_used, same_checkpoint};
 use logs::Logs;
 
 /// A run in progress.
@@ -214,6 +214,10 @@ impl Run {
         if !told.is_empty() {
             run.logs.text(step, "changes", &format!("after update {update}:\n{}", told.join("\n")));
         }
+        if let Some(said) = other_numerics(saved.numerics, update).filter(|_| run.ranks.is_root()) {
+            tracing::warn!("{said}");
+            run.logs.text(step, "numerics", &said);
+        }
         run.checkpointed = Some(update);
         run.reseeded = reseeded;
         run.changes = all;
@@ -320,7 +324,8 @@ impl Run {
     }
 
     /// Trains until nothing is left to do or `observe`, called after each update, breaks, or a [`Stop`] asks to. In any
-    /// case the last state is checkpointed; of an update that is given up the one before it, to which training goes back.
+    /// case the last state is checkpointed; of an update that is given up the one before it, to which training goes
+    /// back.
     ///
     /// # Errors
     /// Fails where an environment does, numbers stop being finite or files cannot be written; the state before the

@@ -22,7 +22,7 @@ use crate::metrics::{Metrics, Over};
 use crate::optimizer::{Adam, Clock};
 use crate::policy::ActorCritic;
 use crate::rollout::worker::{EnergySampling, SavedWorker};
-use crate::rollout::{FailureWatch, Fragment, Normalization, Worker};
+use crate::rollout::{FailureWatch, Fragment, GrowthWatch, Normalization, Worker};
 use crate::statistics::Moments;
 use crate::stop::Stop;
 use crate::training::{Best, OnHang};
@@ -40,6 +40,7 @@ pub struct Trainer {
     learner: Learner,
     workers: Vec<Worker>,
     failures: FailureWatch,
+    growth: GrowthWatch,
     progress: Progress,
     /// Where there are evaluations.
     evaluator: Option<Evaluator>,
@@ -176,6 +177,7 @@ impl Trainer {
             .into_iter()
             .map(|mut group| {
                 group.set_on_failure(failures.policy(&make));
+                group.set_call_limit(rollout.step_timeout());
                 let (steps, length) = (rollout.steps, rollout.sequence_length());
                 let fragment = Fragment::new(steps, group.len(), length, &observations, &policy);
                 Worker::new(group, fragment, *seed)
@@ -198,6 +200,7 @@ impl Trainer {
             evaluated: None,
             exchange: Exchange::new(collective, rollout.canonical_sums),
             failures,
+            growth: GrowthWatch::default(),
             config: config.clone(),
         };
         // One worker measures energy for all: the mean over its environments estimates the mean over every one.
@@ -259,6 +262,7 @@ impl Trainer {
         drop(policy);
         agree(self.exchange.collective(), lived.and_then(|()| self.check_finite()))?;
         let collected = Instant::now();
+        self.growth.look(&self.workers, self.progress.update + 1);
 
         let at = Moment { update: self.progress.update + 1, clock: self.clock() };
         let learning_rate = self.config.optimizer.learning_rate.at(at.clock);

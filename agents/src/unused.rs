@@ -49,7 +49,7 @@ pub fn check_supervised(config: &SupervisedConfig) -> Result<()> {
 /// [`Error::Config`] naming the key, with the reason.
 pub fn check_spaces(config: &AgentConfig, observations: &Space, actions: &Space) -> Result<()> {
     let mut unused = Vec::new();
-    if matches!(actions, Space::Discrete { .. }) {
+    if !matches!(actions, Space::Box { .. }) {
         unused.extend(gaussian(&config.policy.gaussian, "does nothing where actions are discrete: leave it out"));
     }
     let encoder = &config.policy.encoder;

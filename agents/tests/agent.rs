@@ -25,6 +25,7 @@ fn config(env: &str, cell: &str) -> AgentConfig {
 fn numbers(action: Action<'_>) -> Vec<f32> {
     match action {
         Action::Discrete(choice) => vec![choice as f32],
+        Action::Choices(choices) => choices.iter().map(|&choice| choice as f32).collect(),
         Action::Continuous(values) => values.to_vec(),
     }
 }

@@ -35,7 +35,12 @@ fn build() -> Result<(), String> {
     let ale = root.join("native/ale");
     println!("cargo::rerun-if-changed={}", ale.join(".archive").display());
     let Ok(archive) = fs::read_to_string(ale.join(".archive")) else {
-        return Err("the feature `atari` needs the Atari emulator: run `cargo xtask setup` first".into());
+        return Err(
+            "the feature `atari` needs the Atari emulator: run `cargo xtask setup` in a clone of the repository \
+                    first. `cargo install --git` cannot, so clone it, and then `cargo install --path crates/stpn \
+                    --features atari`"
+                .into(),
+        );
     };
     println!("cargo::rustc-env=STPN_ATARI_ROMS={}", ale.join("roms").display());
     println!("cargo::rustc-env=STPN_ATARI_LICENCE={}", ale.join("LICENSE.md").display());

@@ -1,5 +1,7 @@
 //! The environment trait.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Dtype, Error, Result, Screen, Space};
@@ -9,6 +11,8 @@ use crate::{Dtype, Error, Result, Screen, Space};
 pub enum Action<'a> {
     /// For a [`Space::Discrete`].
     Discrete(usize),
+    /// For a [`Space::MultiDiscrete`] or a [`Space::MultiBinary`]: one for each of its elements.
+    Choices(&'a [u32]),
     /// For a [`Space::Box`], row-major.
     Continuous(&'a [f32]),
 }
@@ -22,6 +26,33 @@ impl<'a> Action<'a> {
         match self {
             Action::Discrete(choice) if choice < n => Ok(choice),
             other => Err(Error::Action { action: format!("{other:?}"), space: format!("Discrete({n})") }),
+        }
+    }
+
+    /// One of `counts[i]` choices for every i.
+    ///
+    /// # Errors
+    /// [`Error::Action`] for another kind of action, another number of choices or one that does not exist.
+    pub fn choices(self, counts: &[usize]) -> Result<&'a [u32]> {
+        let exists = |(&choice, &count): (&u32, &usize)| (choice as usize) < count;
+        match self {
+            Action::Choices(choices) if choices.len() == counts.len() && choices.iter().zip(counts).all(exists) => {
+                Ok(choices)
+            }
+            other => Err(Error::Action { action: format!("{other:?}"), space: format!("MultiDiscrete({counts:?})") }),
+        }
+    }
+
+    /// `n` switches, each 0 or 1.
+    ///
+    /// # Errors
+    /// [`Error::Action`] for another kind of action, another number of switches or one that is neither.
+    pub fn switches(self, n: usize) -> Result<&'a [u32]> {
+        match self {
+            Action::Choices(switches) if switches.len() == n && switches.iter().all(|&switch| switch < 2) => {
+                Ok(switches)
+            }
+            other => Err(Error::Action { action: format!("{other:?}"), space: format!("MultiBinary({n})") }),
         }
     }
 
@@ -191,6 +222,21 @@ pub trait Env: Send {
     /// Fails on a buffer that does not fit or a simulator that does.
     fn reset(&mut self, seed: Option<u64>, observation: ObservationMut<'_>) -> Result<()>;
 
+    /// Begins the step that the next call of [`Env::step`], with the same action, completes: environments that are
+    /// simulated elsewhere then work side by side. Others have nothing to do here.
+    ///
+    /// # Errors
+    /// As [`Env::step`], which fails in the same way where this did.
+    fn begin_step(&mut self, _action: Action<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Says how long each call may take, where the environment can end a call that takes longer, with an error; false
+    /// where it cannot.
+    fn limit_calls(&mut self, _limit: Option<Duration>) -> bool {
+        false
+    }
+
     /// One step; writes the observation after it.
     ///
     /// # Errors
@@ -208,6 +254,11 @@ pub trait Env: Send {
     /// # Errors
     /// [`Error::State`] on bytes that do not fit; the environment is then as before, or must be reset.
     fn restore_state(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// Whether the state last restored could not bring the episode back, so that a reset has to begin another.
+    fn lost_its_episode(&self) -> bool {
+        false
+    }
 
     /// Whether [`Step::episode`] tells of finished episodes. A vector then reports those alone, and counts none by
     /// itself: what ends a training episode, such as a lost life, need not end the game.
@@ -271,6 +322,18 @@ impl<E: Env + ?Sized> Env for Box<E> {
 
     fn render(&self) -> Option<String> {
         (**self).render()
+    }
+
+    fn lost_its_episode(&self) -> bool {
+        (**self).lost_its_episode()
+    }
+
+    fn begin_step(&mut self, action: Action<'_>) -> Result<()> {
+        (**self).begin_step(action)
+    }
+
+    fn limit_calls(&mut self, limit: Option<Duration>) -> bool {
+        (**self).limit_calls(limit)
     }
 
     fn screen(&self) -> Option<Screen> {

@@ -50,6 +50,13 @@ pub enum Error {
         registered: String,
     },
 
+    /// Code that a configuration names and nobody allowed to run.
+    #[error("the configuration names code of its own, which is not run unless its author is trusted: {code}")]
+    Untrusted {
+        /// What would be run.
+        code: String,
+    },
+
     /// An action outside the action space.
     #[error("action {action} is not in the action space {space}")]
     Action {

@@ -90,8 +90,10 @@ pub mod classic;
 pub mod custom;
 pub mod env;
 pub mod error;
-#[cfg(feature = "gymnasium-rs")]
+#[cfg(unix)]
 pub mod gymnasium;
+#[cfg(feature = "gymnasium-rs")]
+pub mod gymnasium_rs;
 pub mod maze;
 #[cfg(feature = "mujoco")]
 pub mod mujoco;
@@ -100,6 +102,7 @@ mod panic;
 pub mod pixels;
 pub mod registry;
 mod return_bounds;
+mod sample;
 pub mod screen;
 pub mod space;
 pub mod state;
@@ -110,6 +113,7 @@ pub mod wrappers;
 pub use env::{Action, Env, Episode, ObservationMut, Step};
 pub use error::{Error, Result};
 pub use registry::EnvConfig;
+pub use sample::Sample;
 pub use screen::Screen;
 pub use space::{Dtype, Space};
 pub use vector::{EnvGroup, Transition, VectorEnv};

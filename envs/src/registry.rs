@@ -1,87 +1,19 @@
 //! Environments by name, with their settings.
 //!
-//! An environment is added in four places of this file, all next to each other: a variant of [`EnvConfig`], an entry
-//! of [`ENVIRONMENTS`], and an arm of [`EnvConfig::name`] and [`EnvConfig::make`]. One that needs a native library
-//! goes behind a cargo feature in each of the four, with its name in the table below them.
+//! One is added by an entry of the table in `registry/environments.rs`.
 
-use serde::{Deserialize, Serialize};
+mod environments;
+mod table;
 
-use crate::classic::{
-    AcrobotConfig, CartPoleConfig, Memory, MemoryConfig, MountainCarConfig, MountainCarContinuousConfig, PendulumConfig,
-};
+pub use environments::{ENVIRONMENTS, EnvConfig};
+
+use environments::NAMES;
+
 use crate::custom::{self, CustomConfig};
-use crate::maze::{Maze, MazeConfig};
-#[cfg(feature = "mujoco")]
-use crate::mujoco::{
-    AntConfig, HalfCheetahConfig, HopperConfig, HumanoidConfig, InvertedDoublePendulumConfig, InvertedPendulumConfig,
-    PusherConfig, ReacherConfig, SwimmerConfig, Walker2dConfig,
-};
+#[cfg(unix)]
+use crate::gymnasium::GymnasiumConfig;
 use crate::native::FEATURES;
-use crate::{Env, Error, Result};
-
-/// Which environment, and its settings: a table with the environment's `name` and whatever keys that one has.
-///
-/// ```
-/// # use stpn_envs::EnvConfig;
-/// let config: EnvConfig = serde_json::from_str(r#"{"name": "maze", "size": 9}"#).unwrap();
-/// assert_eq!(config.make().unwrap().observation_space().len(), 17);
-/// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum EnvConfig {
-    /// [`crate::maze`]
-    Maze(MazeConfig),
-    /// [`crate::classic::CartPole`]
-    Cartpole(CartPoleConfig),
-    /// [`crate::classic::CartPole`] without velocities
-    CartpoleMasked(CartPoleConfig),
-    /// [`crate::classic::Pendulum`]
-    Pendulum(PendulumConfig),
-    /// [`crate::classic::MountainCar`]
-    MountainCar(MountainCarConfig),
-    /// [`crate::classic::MountainCarContinuous`]
-    MountainCarContinuous(MountainCarContinuousConfig),
-    /// [`crate::classic::Acrobot`]
-    Acrobot(AcrobotConfig),
-    /// [`crate::classic::Memory`]
-    Memory(MemoryConfig),
-    /// [`crate::custom`]: one that this process has registered
-    Custom(CustomConfig),
-    /// [`crate::atari`]
-    #[cfg(feature = "atari")]
-    Atari(crate::atari::AtariConfig),
-    /// [`crate::mujoco::InvertedPendulum`]
-    #[cfg(feature = "mujoco")]
-    InvertedPendulum(InvertedPendulumConfig),
-    /// [`crate::mujoco::InvertedDoublePendulum`]
-    #[cfg(feature = "mujoco")]
-    InvertedDoublePendulum(InvertedDoublePendulumConfig),
-    /// [`crate::mujoco::Hopper`]
-    #[cfg(feature = "mujoco")]
-    Hopper(HopperConfig),
-    /// [`crate::mujoco::HalfCheetah`]
-    #[cfg(feature = "mujoco")]
-    HalfCheetah(HalfCheetahConfig),
-    /// [`crate::mujoco::Walker2d`]
-    #[cfg(feature = "mujoco")]
-    Walker2d(Walker2dConfig),
-    /// [`crate::mujoco::Ant`]
-    #[cfg(feature = "mujoco")]
-    Ant(AntConfig),
-    /// [`crate::mujoco::Humanoid`]
-    #[cfg(feature = "mujoco")]
-    Humanoid(HumanoidConfig),
-    /// [`crate::mujoco::Reacher`]
-    #[cfg(feature = "mujoco")]
-    Reacher(ReacherConfig),
-    /// [`crate::mujoco::Swimmer`]
-    #[cfg(feature = "mujoco")]
-    Swimmer(SwimmerConfig),
-    /// [`crate::mujoco::Pusher`]
-    #[cfg(feature = "mujoco")]
-    Pusher(PusherConfig),
-}
+use crate::{Error, Result};
 
 /// An environment that [`EnvConfig`] knows.
 #[derive(Clone, Copy, Debug)]
@@ -94,140 +26,10 @@ pub struct Entry {
     pub default: fn() -> EnvConfig,
 }
 
-/// Every environment of this build.
-pub const ENVIRONMENTS: &[Entry] = &[
-    Entry {
-        name: "maze",
-        summary: "find a goal hidden in a grid, then return to it from anywhere",
-        default: || EnvConfig::Maze(MazeConfig::default()),
-    },
-    Entry {
-        name: "cartpole",
-        summary: "balance a pole on a cart",
-        default: || EnvConfig::Cartpole(CartPoleConfig::default()),
-    },
-    Entry {
-        name: "cartpole-masked",
-        summary: "balance a pole on a cart, velocities hidden",
-        default: || EnvConfig::CartpoleMasked(CartPoleConfig::default()),
-    },
-    Entry {
-        name: "pendulum",
-        summary: "swing a pendulum up with a weak motor, continuous torque",
-        default: || EnvConfig::Pendulum(PendulumConfig::default()),
-    },
-    Entry {
-        name: "mountain-car",
-        summary: "get a weak car up a hill by a run-up",
-        default: || EnvConfig::MountainCar(MountainCarConfig::default()),
-    },
-    Entry {
-        name: "mountain-car-continuous",
-        summary: "get a weak car up a hill by a run-up, continuous push",
-        default: || EnvConfig::MountainCarContinuous(MountainCarContinuousConfig::default()),
-    },
-    Entry {
-        name: "acrobot",
-        summary: "swing up two links by the joint between them",
-        default: || EnvConfig::Acrobot(AcrobotConfig::default()),
-    },
-    Entry {
-        name: "memory",
-        summary: "name a symbol shown some steps ago",
-        default: || EnvConfig::Memory(MemoryConfig::default()),
-    },
-    #[cfg(feature = "atari")]
-    Entry {
-        name: "atari",
-        summary: "an Atari 2600 game, Pong unless env.game says otherwise",
-        default: || EnvConfig::Atari(crate::atari::AtariConfig::default()),
-    },
-    #[cfg(feature = "mujoco")]
-    Entry {
-        name: "inverted-pendulum",
-        summary: "balance a pole on a cart, with a force (MuJoCo)",
-        default: || EnvConfig::InvertedPendulum(InvertedPendulumConfig::default()),
-    },
-    #[cfg(feature = "mujoco")]
-    Entry {
-        name: "inverted-double-pendulum",
-        summary: "balance two poles, one on the other, on a cart (MuJoCo)",
-        default: || EnvConfig::InvertedDoublePendulum(InvertedDoublePendulumConfig::default()),
-    },
-    #[cfg(feature = "mujoco")]
-    Entry {
-        name: "hopper",
-        summary: "hop forward on one leg (MuJoCo)",
-        default: || EnvConfig::Hopper(HopperConfig::default()),
-    },
-    #[cfg(feature = "mujoco")]
-    Entry {
-        name: "half-cheetah",
-        summary: "run forward on two legs in a plane (MuJoCo)",
-        default: || EnvConfig::HalfCheetah(HalfCheetahConfig::default()),
-    },
-    #[cfg(feature = "mujoco")]
-    Entry {
-        name: "walker2d",
-        summary: "walk forward on two legs in a plane (MuJoCo)",
-        default: || EnvConfig::Walker2d(Walker2dConfig::default()),
-    },
-    #[cfg(feature = "mujoco")]
-    Entry {
-        name: "ant",
-        summary: "walk forward on four legs (MuJoCo)",
-        default: || EnvConfig::Ant(AntConfig::default()),
-    },
-    #[cfg(feature = "mujoco")]
-    Entry {
-        name: "humanoid",
-        summary: "walk forward as a body with legs and arms (MuJoCo)",
-        default: || EnvConfig::Humanoid(HumanoidConfig::default()),
-    },
-    #[cfg(feature = "mujoco")]
-    Entry {
-        name: "reacher",
-        summary: "reach a target with an arm of two links (MuJoCo)",
-        default: || EnvConfig::Reacher(ReacherConfig::default()),
-    },
-    #[cfg(feature = "mujoco")]
-    Entry {
-        name: "swimmer",
-        summary: "swim forward with three links (MuJoCo)",
-        default: || EnvConfig::Swimmer(SwimmerConfig::default()),
-    },
-    #[cfg(feature = "mujoco")]
-    Entry {
-        name: "pusher",
-        summary: "push an object to a goal with an arm (MuJoCo)",
-        default: || EnvConfig::Pusher(PusherConfig::default()),
-    },
-];
-
-/// Environments behind a cargo feature.
-const BEHIND: [(&str, &[&str]); 2] = [
-    ("atari", &["atari"]),
-    (
-        "mujoco",
-        &[
-            "inverted-pendulum",
-            "inverted-double-pendulum",
-            "hopper",
-            "half-cheetah",
-            "walker2d",
-            "ant",
-            "humanoid",
-            "reacher",
-            "swimmer",
-            "pusher",
-        ],
-    ),
-];
-
 /// The cargo feature that the environment of that name needs, where this build is without it.
 pub fn missing_feature(name: &str) -> Option<&'static str> {
-    let (feature, _) = BEHIND.iter().find(|(_, names)| names.contains(&name))?;
-    FEATURES.contains(&(feature, false)).then_some(feature)
+    let &(_, features) = NAMES.iter().find(|(known, _)| *known == name)?;
+    features.iter().copied().find(|&feature| FEATURES.contains(&(feature, false)))
 }
 
 impl EnvConfig {
@@ -250,95 +52,33 @@ impl EnvConfig {
         Err(Error::UnknownEnvironment { name: name.into(), known: known.collect::<Vec<_>>().join(", ") })
     }
 
-    /// Its name; of a registered environment the one it was registered under.
-    pub fn name(&self) -> &str {
+    /// The same environment, so made that it has a screen ([`crate::Env::screen`]) where it can and pictures are wanted.
+    pub fn drawing(&self, pictures: bool) -> Self {
         match self {
-            Self::Maze(_) => "maze",
-            Self::Cartpole(_) => "cartpole",
-            Self::CartpoleMasked(_) => "cartpole-masked",
-            Self::Pendulum(_) => "pendulum",
-            Self::MountainCar(_) => "mountain-car",
-            Self::MountainCarContinuous(_) => "mountain-car-continuous",
-            Self::Acrobot(_) => "acrobot",
-            Self::Memory(_) => "memory",
-            Self::Custom(config) => &config.id,
-            #[cfg(feature = "atari")]
-            Self::Atari(_) => "atari",
-            #[cfg(feature = "mujoco")]
-            Self::InvertedPendulum(_) => "inverted-pendulum",
-            #[cfg(feature = "mujoco")]
-            Self::InvertedDoublePendulum(_) => "inverted-double-pendulum",
-            #[cfg(feature = "mujoco")]
-            Self::Hopper(_) => "hopper",
-            #[cfg(feature = "mujoco")]
-            Self::HalfCheetah(_) => "half-cheetah",
-            #[cfg(feature = "mujoco")]
-            Self::Walker2d(_) => "walker2d",
-            #[cfg(feature = "mujoco")]
-            Self::Ant(_) => "ant",
-            #[cfg(feature = "mujoco")]
-            Self::Humanoid(_) => "humanoid",
-            #[cfg(feature = "mujoco")]
-            Self::Reacher(_) => "reacher",
-            #[cfg(feature = "mujoco")]
-            Self::Swimmer(_) => "swimmer",
-            #[cfg(feature = "mujoco")]
-            Self::Pusher(_) => "pusher",
+            #[cfg(unix)]
+            Self::Gymnasium(config) => Self::Gymnasium(GymnasiumConfig { pictures, ..config.clone() }),
+            other => other.clone(),
         }
     }
 
-    /// Makes one such environment.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for impossible settings; what else its own constructor says.
-    pub fn make(&self) -> Result<Box<dyn Env>> {
-        Ok(match self {
-            Self::Maze(config) => Box::new(Maze::new(config.clone())?),
-            Self::Cartpole(config) => Box::new(config.make()?),
-            Self::CartpoleMasked(config) => Box::new(config.make_masked()?),
-            Self::Pendulum(config) => Box::new(config.make()?),
-            Self::MountainCar(config) => Box::new(config.make()?),
-            Self::MountainCarContinuous(config) => Box::new(config.make()?),
-            Self::Acrobot(config) => Box::new(config.make()?),
-            Self::Memory(config) => Box::new(Memory::new(config.clone())?),
-            Self::Custom(config) => config.make()?,
-            #[cfg(feature = "atari")]
-            Self::Atari(config) => config.make()?,
-            #[cfg(feature = "mujoco")]
-            Self::InvertedPendulum(config) => Box::new(config.make()?),
-            #[cfg(feature = "mujoco")]
-            Self::InvertedDoublePendulum(config) => Box::new(config.make()?),
-            #[cfg(feature = "mujoco")]
-            Self::Hopper(config) => Box::new(config.make()?),
-            #[cfg(feature = "mujoco")]
-            Self::HalfCheetah(config) => Box::new(config.make()?),
-            #[cfg(feature = "mujoco")]
-            Self::Walker2d(config) => Box::new(config.make()?),
-            #[cfg(feature = "mujoco")]
-            Self::Ant(config) => Box::new(config.make()?),
-            #[cfg(feature = "mujoco")]
-            Self::Humanoid(config) => Box::new(config.make()?),
-            #[cfg(feature = "mujoco")]
-            Self::Reacher(config) => Box::new(config.make()?),
-            #[cfg(feature = "mujoco")]
-            Self::Swimmer(config) => Box::new(config.make()?),
-            #[cfg(feature = "mujoco")]
-            Self::Pusher(config) => Box::new(config.make()?),
-        })
-    }
-
-    /// Refuses impossible settings, by making the environment once.
+    /// Refuses impossible settings, by making the environment once; one of Gymnasium by a look at them alone, for Python
+    /// may take a while.
     ///
     /// # Errors
     /// Those of [`EnvConfig::make`].
     pub fn validate(&self) -> Result<()> {
-        self.make().map(drop)
+        match self {
+            #[cfg(unix)]
+            Self::Gymnasium(config) => config.validate(),
+            _ => self.make().map(drop),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::maze::MazeConfig;
 
     #[test]
     fn table_names_configurations_and_environments_agree() {
@@ -368,21 +108,18 @@ mod tests {
 
     #[test]
     fn environments_behind_a_feature_are_there_or_named_with_it() {
-        for (feature, names) in BEHIND {
-            let built = FEATURES.contains(&(feature, true));
-            for name in names {
-                match EnvConfig::from_name(name) {
-                    Ok(_) => assert!(built && missing_feature(name).is_none(), "{name}"),
-                    Err(error) => {
-                        let error = error.to_string();
-                        assert!(!built && error.contains(&format!("--features {feature}`")), "{error}");
-                    }
+        for &(name, features) in NAMES {
+            let built = features.iter().all(|&feature| FEATURES.contains(&(feature, true)));
+            assert_eq!(ENVIRONMENTS.iter().any(|entry| entry.name == name), built, "{name}");
+            match EnvConfig::from_name(name) {
+                Ok(config) => assert!(built && missing_feature(name).is_none() && config.name() == name, "{name}"),
+                Err(error) => {
+                    let (error, feature) = (error.to_string(), features[0]);
+                    assert!(!built && error.contains(&format!("--features {feature}`")), "{error}");
+                    assert_eq!(missing_feature(name), Some(feature));
                 }
             }
         }
-        let behind = |name: &str| BEHIND.iter().any(|(_, names)| names.contains(&name));
-        let plain = ENVIRONMENTS.iter().filter(|entry| !behind(entry.name)).count();
-        assert_eq!(plain, 8, "an environment behind a feature is missing in BEHIND");
     }
 
     #[test]

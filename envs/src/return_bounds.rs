@@ -44,8 +44,8 @@ impl EnvConfig {
 mod tests {
     use stpn_random::Stream;
 
+    use crate::ObservationMut;
     use crate::registry::ENVIRONMENTS;
-    use crate::{Action, ObservationMut, Space};
 
     #[test]
     fn random_episodes_stay_within_the_bounds() {
@@ -58,15 +58,8 @@ mod tests {
                 env.reset(Some(seed), ObservationMut::F32(&mut observation)).unwrap();
                 let mut total = 0.0;
                 loop {
-                    let values: Vec<f32> = match env.action_space() {
-                        Space::Discrete { .. } => Vec::new(),
-                        space => (0..space.len()).map(|_| stream.uniform(-1.0, 1.0) as f32).collect(),
-                    };
-                    let action = match *env.action_space() {
-                        Space::Discrete { n } => Action::Discrete(stream.below(n)),
-                        _ => Action::Continuous(&values),
-                    };
-                    let step = env.step(action, ObservationMut::F32(&mut observation)).unwrap();
+                    let action = env.action_space().sample(&mut stream);
+                    let step = env.step(action.get(), ObservationMut::F32(&mut observation)).unwrap();
                     total += step.reward;
                     if step.done() {
                         break;

@@ -20,6 +20,16 @@ pub enum Space {
         /// Number of choices.
         n: usize,
     },
+    /// Several choices at once: element i is one of 0, 1, …, counts\[i\]−1.
+    MultiDiscrete {
+        /// Number of choices of every element.
+        counts: Vec<usize>,
+    },
+    /// n switches, each 0 or 1.
+    MultiBinary {
+        /// Number of switches.
+        n: usize,
+    },
     /// An array with a lower and an upper bound per element.
     Box {
         /// Lower bounds, row-major; −∞ where unbounded.
@@ -57,28 +67,49 @@ impl Space {
     pub fn len(&self) -> usize {
         match self {
             Self::Discrete { .. } => 1,
+            Self::MultiDiscrete { counts } => counts.len(),
+            Self::MultiBinary { n } => *n,
             Self::Box { shape, .. } => shape.iter().product(),
         }
     }
 
-    /// True for a box without elements.
+    /// Numbers by which one sample enters a network: every choice one-hot, everything else as it is.
+    pub fn features(&self) -> usize {
+        match self {
+            Self::Discrete { n } => *n,
+            Self::MultiDiscrete { counts } => counts.iter().sum(),
+            Self::MultiBinary { .. } | Self::Box { .. } => self.len(),
+        }
+    }
+
+    /// How many choices element `at` of a sample has; `None` for the numbers of a box.
+    pub fn choices(&self, at: usize) -> Option<usize> {
+        match self {
+            Self::Discrete { n } => Some(*n),
+            Self::MultiDiscrete { counts } => counts.get(at).copied(),
+            Self::MultiBinary { .. } => Some(2),
+            Self::Box { .. } => None,
+        }
+    }
+
+    /// True for a space without elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Element type of a sample; discrete samples are carried as floats where a buffer needs one.
+    /// Element type of a sample; choices are carried as floats where a buffer needs one.
     pub fn dtype(&self) -> Dtype {
         match self {
-            Self::Discrete { .. } => Dtype::F32,
             Self::Box { dtype, .. } => *dtype,
+            _ => Dtype::F32,
         }
     }
 
-    /// Shape of a sample; empty for a discrete space.
+    /// Shape of a box; empty for the other spaces.
     pub fn shape(&self) -> &[usize] {
         match self {
-            Self::Discrete { .. } => &[],
             Self::Box { shape, .. } => shape,
+            _ => &[],
         }
     }
 }
@@ -88,6 +119,8 @@ impl fmt::Display for Space {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Discrete { n } => write!(f, "Discrete({n})"),
+            Self::MultiDiscrete { counts } => write!(f, "MultiDiscrete({counts:?})"),
+            Self::MultiBinary { n } => write!(f, "MultiBinary({n})"),
             Self::Box { low, high, shape, dtype } => {
                 let bound = |values: &[f32]| match values {
                     [] => "-".to_string(),

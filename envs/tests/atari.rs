@@ -93,7 +93,9 @@ fn observations_have_the_shapes_of_their_preprocessing() {
 fn pictures_of_a_game_were_gray() {
     let rgb = AtariConfig { preprocessing: Preprocessing::Rgb, frame_skip: 4, ..game("seaquest") };
     let mut shown = Player::new(&rgb, 3);
-    (0..60).for_each(|_| drop(shown.step(1)));
+    for _ in 0..60 {
+        shown.step(1);
+    }
     let screen = shown.env.screen().unwrap();
     assert_eq!((screen.width, screen.height), (160, 210));
     let planes: Vec<&[u8]> = shown.seen.chunks_exact(160 * 210).collect();
@@ -103,7 +105,9 @@ fn pictures_of_a_game_were_gray() {
     // Whatever the agent sees.
     for preprocessing in [Preprocessing::Paper, Preprocessing::Deepmind, Preprocessing::Gray] {
         let mut player = Player::new(&AtariConfig { preprocessing, frame_stack: 2, ..rgb.clone() }, 3);
-        (0..60).for_each(|_| drop(player.step(1)));
+        for _ in 0..60 {
+            player.step(1);
+        }
         assert_eq!(player.env.screen(), Some(screen.clone()), "{preprocessing:?}");
     }
 }

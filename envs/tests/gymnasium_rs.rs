@@ -8,7 +8,7 @@ use gymnasium_rs::wrappers::timelimit::TimeLimitWrapper;
 use ndarray::{Array1, array};
 use stpn_envs::check_env::check_env;
 use stpn_envs::classic::{CartPoleConfig, PendulumConfig};
-use stpn_envs::gymnasium::{FromGymnasium, ToGymnasium};
+use stpn_envs::gymnasium_rs::{FromGymnasium, ToGymnasium};
 use stpn_envs::{Action, Env, EnvGroup, ObservationMut, Result, Space};
 
 fn theirs() -> FromGymnasium<CartPole, i32> {

@@ -3,8 +3,9 @@
 use std::hint::black_box;
 
 use allocation_counter::measure;
-use stpn_envs::vector::Actions;
-use stpn_envs::{Dtype, EnvConfig, ObservationMut, Space, Transition, VectorEnv, registry::ENVIRONMENTS};
+use stpn_envs::vector::ActionRows;
+use stpn_envs::{Dtype, EnvConfig, ObservationMut, Transition, VectorEnv, registry::ENVIRONMENTS};
+use stpn_random::Stream;
 
 /// Environments and steps; fewer where a step costs a hundred times more.
 fn size(name: &str) -> (usize, usize) {
@@ -53,12 +54,11 @@ fn stepping_and_auto_reset_allocate_nothing() {
             let (mut floats, mut bytes) = ([vec![0.0; floats], vec![0.0; floats]], [vec![0; bytes], vec![0; bytes]]);
             let (mut rewards, mut terminated, mut truncated) =
                 (vec![0.0; count], vec![false; count], vec![false; count]);
-            let (choices, pushes) = (vec![1; count], vec![0.5; count * 17]);
             vector.reset(buffers(dtype, &mut floats, &mut bytes)[0].reborrow()).unwrap();
-            let actions = match vector.action_space() {
-                Space::Discrete { .. } => Actions::Discrete(&choices),
-                space => Actions::Continuous(&pushes[..count * space.len()]),
-            };
+            let (space, mut stream) = (vector.action_space().clone(), Stream::from_seed(1));
+            let mut rows = ActionRows::of(&space);
+            (0..count).for_each(|_| rows.push(space.sample(&mut stream).get()));
+            let actions = rows.range(0..count, space.len());
             let mut episodes = 0;
             let mut run = |steps| {
                 for _ in 0..steps {

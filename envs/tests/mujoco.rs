@@ -41,11 +41,9 @@ fn reset<T: Task>(env: &mut Limited<T>, seed: Option<u64>) {
 
 /// A step with a random action, and a reset where it ends the episode.
 fn step<T: Task>(env: &mut Limited<T>, actions: &mut Stream) -> Step {
-    let Space::Box { low, high, .. } = env.action_space() else { panic!("a box") };
-    let bounds = low.iter().zip(high);
-    let action: Vec<f32> = bounds.map(|(&low, &high)| actions.uniform(low.into(), high.into()) as f32).collect();
+    let action = env.action_space().sample(actions);
     let mut observation = vec![0.0; env.observation_space().len()];
-    let step = env.step(Action::Continuous(&action), ObservationMut::F32(&mut observation)).unwrap();
+    let step = env.step(action.get(), ObservationMut::F32(&mut observation)).unwrap();
     if step.done() {
         reset(env, None);
     }
@@ -274,15 +272,66 @@ fn another_model_is_used_where_it_fits() {
 }
 
 #[test]
-fn an_unstable_simulation_starts_over_and_writes_no_file() {
+fn a_diverged_simulation_went_on_as_if_nothing_had_been() {
     // MuJoCo resets a simulation whose numbers blow up, and logs a warning, by default to a file in the working folder.
     let mut env = HopperConfig { terminate_when_unhealthy: false, ..HopperConfig::default() }.make().unwrap();
     reset(&mut env, Some(1));
+    let mut sound = Vec::new();
+    env.save_state(&mut sound).unwrap();
     let mut observation = vec![0.0; 11];
+    let mut step = |env: &mut Limited<_>| {
+        env.step(Action::Continuous(&[0.0; 3]), ObservationMut::F32(&mut observation))
+            .map_err(|error| error.to_string())
+    };
     env.inner_mut().start_at(&[0.0, 1.25, 0.0, 0.0, 0.0, 0.0], &[1e12; 6]).unwrap();
-    env.step(Action::Continuous(&[0.0; 3]), ObservationMut::F32(&mut observation)).unwrap();
-    let simulation = env.inner().simulation();
-    assert!(simulation.data().warning().iter().any(|warning| warning.number > 0));
-    assert!(simulation.positions().iter().all(|number| number.is_finite()));
+    let error = step(&mut env).unwrap_err();
+    assert!(error.contains("hopper: MuJoCo warns that a velocity") && error.contains("timestep"), "{error}");
+    assert!(step(&mut env).unwrap_err().contains("reset comes first"), "the episode is over");
     assert!(!std::path::Path::new("MUJOCO_LOG.TXT").exists());
+    // What was restored or started anew knows nothing of it.
+    env.restore_state(&sound).unwrap();
+    assert!(step(&mut env).is_ok());
+    reset(&mut env, None);
+    assert!(step(&mut env).is_ok());
+}
+
+/// Gymnasium's cheetah with another timestep, integrator or actuators.
+fn altered_cheetah(folder: &std::path::Path, change: impl Fn(&str) -> String) -> HalfCheetahConfig {
+    let model = concat!(env!("CARGO_MANIFEST_DIR"), "/../native/mujoco-models/half_cheetah.xml");
+    let (text, path) = (std::fs::read_to_string(model).unwrap(), folder.join("altered.xml"));
+    let changed = change(&text);
+    assert_ne!(changed, text);
+    std::fs::write(&path, changed).unwrap();
+    HalfCheetahConfig { xml_file: Some(path), ..HalfCheetahConfig::default() }
+}
+
+#[test]
+fn bad_accelerations_were_rewards() {
+    for option in [r#"timestep="0.1" integrator="Euler""#, r#"timestep="0.5" integrator="RK4""#] {
+        let folder = tempfile::tempdir().unwrap();
+        let config = altered_cheetah(folder.path(), |text| {
+            text.replace(r#"timestep="0.01""#, "").replacen("<option ", &format!("<option {option} "), 1)
+        });
+        let mut env = config.make().unwrap();
+        let mut actions = Stream::from_seed(1);
+        reset(&mut env, Some(1));
+        let mut observation = vec![0.0; 17];
+        let failed = (0..1_000).find_map(|_| {
+            let action = env.action_space().sample(&mut actions);
+            env.step(action.get(), ObservationMut::F32(&mut observation)).err()
+        });
+        let error = failed.unwrap_or_else(|| panic!("{option}: no failure")).to_string();
+        assert!(error.contains("half-cheetah: MuJoCo warns that a"), "{option}: {error}");
+    }
+}
+
+#[test]
+fn an_actuator_without_a_control_range_was_clamped_to_0() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = altered_cheetah(folder.path(), |text| {
+        text.replace(r#"ctrllimited="true""#, "").replace(r#"ctrlrange="-1 1""#, "")
+    });
+    let env = config.make().unwrap();
+    assert_eq!(*env.action_space(), Space::boxed(f32::NEG_INFINITY, f32::INFINITY, [6]));
+    assert_eq!(*HalfCheetahConfig::default().make().unwrap().action_space(), Space::boxed(-1.0, 1.0, [6]));
 }

@@ -28,6 +28,9 @@ pub struct Manifest {
     pub format: u32,
     /// Version of stpn that wrote it.
     pub stpn: String,
+    /// Number of that program's arithmetic, [`stpn_core::NUMERICS`]; 0 in files from before it was counted.
+    #[serde(default)]
+    pub numerics: u32,
     /// Updates done.
     pub update: u64,
     /// Every other file of the directory.
@@ -198,7 +201,7 @@ mod tests {
         ];
         for name in names {
             let entry = FileEntry { name: name.into(), ..FileEntry::of("x", b"x") };
-            let manifest = Manifest { format: FORMAT, stpn: "0".into(), update: 1, files: vec![entry] };
+            let manifest = Manifest { format: FORMAT, stpn: "0".into(), numerics: 1, update: 1, files: vec![entry] };
             let error = Manifest::parse(Path::new("m"), &serde_json::to_vec(&manifest).unwrap()).unwrap_err();
             assert!(error.to_string().contains("no name"), "{name:?}: {error}");
         }
@@ -215,7 +218,7 @@ mod tests {
             (vec![good.clone(), good], "twice"),
         ];
         for (files, expected) in cases {
-            let manifest = Manifest { format: FORMAT, stpn: "0".into(), update: 1, files };
+            let manifest = Manifest { format: FORMAT, stpn: "0".into(), numerics: 1, update: 1, files };
             let error = Manifest::parse(Path::new("m"), &serde_json::to_vec(&manifest).unwrap()).unwrap_err();
             assert!(error.to_string().contains(expected), "{error}");
         }

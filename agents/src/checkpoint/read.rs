@@ -29,6 +29,8 @@ pub struct Checkpoint {
     pub config: RunConfig,
     /// How far the run had come.
     pub progress: Progress,
+    /// Number of the arithmetic it was made with; 0 where that was not counted yet.
+    pub numerics: u32,
     parameters: Vec<u8>,
     training: Option<TrainingFiles>,
     shard: usize,
@@ -76,7 +78,8 @@ pub fn read_shard(path: &Path, shard: usize) -> Result<Checkpoint> {
         return Err(refuse("progress.json", problem));
     }
     let config = if migrated { migrate::config(table) } else { RunConfig::from_table(table) }?;
-    Ok(Checkpoint { path: path.to_path_buf(), config, progress, parameters, training, shard, shards })
+    let (path, numerics) = (path.to_path_buf(), manifest.numerics);
+    Ok(Checkpoint { path, config, progress, numerics, parameters, training, shard, shards })
 }
 
 /// Verifies the files that training needs, and keeps the environments of rank `shard`.

@@ -4,6 +4,8 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use stpn_core::NUMERICS;
+
 use super::manifest::{FileEntry, MANIFEST, Manifest};
 use super::{FORMAT, directory_name};
 use crate::{Error, Result};
@@ -60,7 +62,7 @@ impl Staging {
     /// [`Error::Io`] where that fails; every earlier checkpoint is then as it was.
     pub fn commit(mut self, files: Vec<FileEntry>) -> Result<PathBuf> {
         let stpn = env!("CARGO_PKG_VERSION").to_string();
-        let manifest = Manifest { format: FORMAT, stpn, update: self.update, files };
+        let manifest = Manifest { format: FORMAT, stpn, numerics: NUMERICS, update: self.update, files };
         let path = self.aside.join(MANIFEST);
         let manifest = serde_json::to_vec_pretty(&manifest)
             .map_err(|error| Error::Checkpoint { path: path.clone(), problem: error.to_string() })?;

@@ -2,6 +2,7 @@
 
 pub mod failures;
 pub mod fragment;
+pub mod growth;
 pub mod normalization;
 pub mod observations;
 pub mod watchdog;
@@ -9,6 +10,7 @@ pub mod worker;
 
 pub use failures::FailureWatch;
 pub use fragment::{Fragment, FragmentShape};
+pub use growth::GrowthWatch;
 pub use normalization::{Normalization, NormalizationConfig};
 pub use observations::Observations;
 pub use watchdog::Watchdog;

@@ -67,6 +67,11 @@ impl Normalization {
             let problem = "observations of bytes are scaled by the encoder; set it to false";
             return Err(Error::config("normalization.observations", problem));
         }
+        if config.observations && !matches!(observations, Space::Box { .. }) {
+            let problem =
+                format!("observations of {observations} enter the network as zeros and ones; set it to false");
+            return Err(Error::config("normalization.observations", problem));
+        }
         let elements = if config.observations { observations.len() } else { 0 };
         Ok(Self {
             observations: vec![Running::default(); elements],
@@ -181,6 +186,8 @@ mod tests {
     #[test]
     fn bytes_are_refused() {
         let config = NormalizationConfig { observations: true, ..NormalizationConfig::default() };
+        let error = Normalization::new(&config, &Space::discrete(4)).unwrap_err().to_string();
+        assert!(error.contains("Discrete(4)") && error.contains("set it to false"), "{error}");
         let error = Normalization::new(&config, &Space::pixels([2, 2])).unwrap_err().to_string();
         assert!(error.contains("normalization.observations"), "{error}");
     }

@@ -264,6 +264,27 @@ impl Worker {
         self.discounted_returns.clone_from(&saved.discounted_returns);
         let next = self.fragment.observations.len() - self.final_observations.len();
         self.fragment.observations.write(next, saved.observations.all());
+        self.begin_lost_episodes(next)
+    }
+
+    /// Begins new episodes where the environment could not be saved; observations to act on lie at `next`.
+    fn begin_lost_episodes(&mut self, next: usize) -> Result<()> {
+        let lost = self.group.lost_episodes();
+        let (width, state) = (self.fragment.shape.observation, self.fragment.shape.state);
+        for &row in &lost {
+            let here = next + row * width..next + (row + 1) * width;
+            self.group.begin_anew(row, self.fragment.observations.range_mut(here))?;
+            self.episode_starts[row] = 1;
+            self.state[row * state..(row + 1) * state].fill(0.0);
+            self.discounted_returns[row] = 0.0;
+        }
+        if !lost.is_empty() {
+            let first = self.group.first();
+            tracing::warn!(
+                "environments {first} to {} cannot be saved: they begin new episodes",
+                first + self.group.len() - 1
+            );
+        }
         Ok(())
     }
 }

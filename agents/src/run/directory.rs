@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use stpn_core::NUMERICS;
+
 use super::{CONFIG, changes};
 use crate::checkpoint::{self, Checkpoint, staging};
 use crate::collective::Collective;
@@ -60,6 +62,19 @@ pub(super) fn lock_run(directory: &Path, checkpoints: &Path) -> Result<RunLock> 
     let lock = RunLock::take(directory)?;
     staging::clean(checkpoints)?;
     Ok(lock)
+}
+
+/// What is to be said where a checkpoint was made with another arithmetic than this program's.
+pub(super) fn other_numerics(made_with: u32, update: u64) -> Option<String> {
+    let made_with = match made_with {
+        NUMERICS => return None,
+        0 => "a number not yet counted".to_string(),
+        number => format!("number {number}"),
+    };
+    Some(format!(
+        "the checkpoint after update {update} was made with another arithmetic, {made_with}, than this program's, number \
+         {NUMERICS}: the run goes on, but not bit for bit as it would have with the program that began it"
+    ))
 }
 
 /// The newest sound checkpoint, where there is any at all, and what was passed over.
@@ -128,4 +143,19 @@ pub(super) fn read_config(path: &Path) -> Result<RunConfig> {
     let table =
         text.parse().map_err(|error: toml::de::Error| Error::config(path.display().to_string(), error.to_string()))?;
     RunConfig::from_table(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn going_on_with_another_arithmetic_is_said() {
+        assert_eq!(other_numerics(NUMERICS, 7), None);
+        for (number, words) in [(NUMERICS + 1, format!("number {}", NUMERICS + 1)), (0, "not yet counted".to_string())]
+        {
+            let said = other_numerics(number, 7).expect("another number");
+            assert!(said.contains(&words) && said.contains("update 7"), "{said}");
+        }
+    }
 }

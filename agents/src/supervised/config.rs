@@ -76,7 +76,8 @@ impl TaskConfig {
             }
             Self::Familiarity(config) => {
                 // Training and validation.
-                need.bytes("task.steps", 2.0 * config.steps as f64 * (4.0 * config.dimension as f64 + 1.0));
+                let most = if config.dimension > config.steps { "task.dimension" } else { "task.steps" };
+                need.bytes(most, 2.0 * config.steps as f64 * (4.0 * config.dimension as f64 + 1.0));
             }
         }
         need

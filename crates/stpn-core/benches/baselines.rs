@@ -12,8 +12,9 @@ use stpn_random::{Purpose, Stream};
 /// Name, cell, T, B, I, H, actions.
 type Case = (&'static str, CellName, [usize; 5]);
 
-const CASES: [Case; 10] = [
+const CASES: [Case; 12] = [
     ("maze-lstm", CellName::Lstm, [200, 512, 17, 47, 4]),
+    ("maze-gru", CellName::Gru, [200, 512, 17, 54, 4]),
     ("maze-rnn", CellName::Rnn, [200, 512, 17, 100, 4]),
     ("maze-backpropamine", CellName::Backpropamine, [200, 512, 17, 73, 4]),
     ("maze-retroactive", CellName::BackpropamineRetroactive, [200, 512, 17, 73, 4]),
@@ -22,6 +23,7 @@ const CASES: [Case; 10] = [
     ("art-backpropamine", CellName::Backpropamine, [9, 128, 37, 17, 37]),
     ("art-fast-weights", CellName::FastWeights, [9, 128, 37, 20, 37]),
     ("pong-lstm", CellName::Lstm, [50, 64, 2592, 48, 6]),
+    ("pong-gru", CellName::Gru, [50, 64, 2592, 64, 6]),
     ("pendulum-mlp", CellName::Mlp, [20, 103, 4, 64, 2]),
 ];
 

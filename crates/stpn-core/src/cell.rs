@@ -6,25 +6,7 @@ use std::sync::Arc;
 use candle_core::{DType, Tensor};
 
 use crate::kernels::{self, FusedKernel, Kernel};
-use crate::{CellParts, Error, Parameters, Result, State, StateField};
-
-/// What one step returns.
-#[derive(Clone, Debug)]
-pub struct Step {
-    /// Activity after the step, `[B, H]`.
-    pub hidden: Tensor,
-    /// State after the step.
-    pub state: State,
-}
-
-/// What a sequence returns.
-#[derive(Clone, Debug)]
-pub struct Sequence {
-    /// Activity after every step, `[T, B, H]`.
-    pub hidden: Tensor,
-    /// State after the last step.
-    pub state: State,
-}
+use crate::{CellParts, Error, Parameters, Result, Sequence, State, StateField, Step};
 
 /// A (usually recurrent) layer with trainable parameters and a state per batch element.
 ///

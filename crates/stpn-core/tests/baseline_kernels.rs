@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor, Var};
 use stpn_core::cells::{
-    Activation, BackpropamineConfig, Bound, FastWeightsConfig, LstmConfig, MlpConfig, Modulation, RnnConfig,
+    Activation, BackpropamineConfig, Bound, FastWeightsConfig, GruConfig, LstmConfig, MlpConfig, Modulation, RnnConfig,
 };
 use stpn_core::kernels::blocks::{self, Operands, Sizes};
 use stpn_core::kernels::{Extent, FusedKernel, Instructions, Prepared, Real, SequenceKernel};
@@ -18,7 +18,7 @@ use support::{build, close, normal, random_state, set_parameters, values};
 
 /// Every option of every baseline.
 fn configs() -> Vec<CellConfig> {
-    let mut configs = Vec::new();
+    let mut configs = vec![CellConfig::Gru(GruConfig {})];
     for split in [false, true] {
         configs.push(CellConfig::Rnn(RnnConfig { split }));
         for layer_norm in [false, true] {

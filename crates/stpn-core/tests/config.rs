@@ -28,6 +28,7 @@ fn impossible_values_are_refused_by_their_key() {
         (json!({"kind": "stpn", "clamp": 0.0}), "cell.clamp"),
         (json!({"kind": "stpn", "clamp": -1.0}), "cell.clamp"),
         (json!({"kind": "stpn", "recurrent": false, "plastic": "recurrent"}), "cell.plastic"),
+        (json!({"kind": "stpn", "normalize_state": "none", "norm_of": "F"}), "cell.norm_of"),
         (json!({"kind": "stpn", "bias": false, "plastic_bias": true}), "cell.plastic_bias"),
         (json!({"kind": "fast-weights", "inner_steps": 0}), "cell.inner_steps"),
         (json!({"kind": "fast-weights", "decay": 1.5}), "cell.decay"),
@@ -50,8 +51,8 @@ fn unknown_keys_kinds_and_values_are_refused_with_the_known_ones() {
         config["surprise"] = json!(1);
         assert!(refusal(config, 3, 2).contains("unknown field `surprise`"), "{name}");
     }
-    let message = refusal(json!({"kind": "gru"}), 3, 2);
-    assert!(message.contains("`gru`") && message.contains("`stpn`") && message.contains("`lstm`"), "{message}");
+    let message = refusal(json!({"kind": "transformer"}), 3, 2);
+    assert!(message.contains("`transformer`") && message.contains("`stpn`") && message.contains("`lstm`"), "{message}");
     let message = refusal(json!({"kind": "stpn", "normalize_state": "post"}), 3, 2);
     assert!(message.contains("`post`") && message.contains("`after`"), "{message}");
     assert!(refusal(json!({"kind": "stpn", "bias": "yes"}), 3, 2).contains("boolean"));
@@ -82,8 +83,8 @@ fn names_parse_as_they_print() {
         assert_eq!(name.to_string().parse::<CellName>().unwrap(), name);
         assert!(!name.description().is_empty());
     }
-    let error = "gru".parse::<CellName>().unwrap_err().to_string();
-    assert!(error.contains("`gru`") && error.contains("stpnf-scalar"), "{error}");
+    let error = "transformer".parse::<CellName>().unwrap_err().to_string();
+    assert!(error.contains("`transformer`") && error.contains("stpnf-scalar"), "{error}");
 }
 
 /// Sizes of the paper's networks: cell parameters, and with the linear readout.
@@ -114,6 +115,8 @@ fn initial_values_lie_where_they_should() {
         (CellName::Stpnf, "gamma", -0.001 * forward, 0.001 * forward),
         (CellName::Rnn, "weight", -recurrent, recurrent),
         (CellName::Lstm, "weight", -recurrent, recurrent),
+        (CellName::Gru, "weight_hh", -recurrent, recurrent),
+        (CellName::Gru, "bias_ih", -recurrent, recurrent),
         (CellName::Backpropamine, "weight_ih", -forward, forward),
         (CellName::Backpropamine, "weight_hh", 0.0, 0.01),
         (CellName::Backpropamine, "alpha", 0.0, 0.01),

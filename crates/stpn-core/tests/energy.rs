@@ -63,6 +63,23 @@ fn the_energy_of_an_lstm_was_divided_by_its_gates() {
 }
 
 #[test]
+fn a_gru_neuron_is_a_unit_with_its_three_gates() {
+    let cell = build(&CellName::Gru.config(), INPUT, UNITS, DType::F64);
+    let (x, state) = (normal(&[3, INPUT], 1.0, 0, DType::F64), random_state(cell.as_ref(), 3));
+    let rows: [Vec<Vec<f64>>; 2] = [&x, state.get("h").unwrap()].map(|tensor| tensor.to_vec2().unwrap());
+    let weights = ["weight_ih", "weight_hh"].map(|name| matrix(cell.as_ref(), name));
+    let neuron = |element: usize, unit: usize| {
+        let gate = |weight: &[Vec<f64>], z: &[f64], gate: usize| {
+            weight[gate * UNITS + unit].iter().zip(z).map(|(w, z)| w.abs() * z * z).sum::<f64>()
+        };
+        (0..3).map(|g| gate(&weights[0], &rows[0][element], g) + gate(&weights[1], &rows[1][element], g)).sum::<f64>()
+    };
+    let want: Vec<Vec<f64>> = (0..3).map(|element| (0..UNITS).map(|unit| neuron(element, unit)).collect()).collect();
+    let got = cell.energy_per_unit(&x, &state, None).unwrap();
+    close(&got, &Tensor::new(want, &Device::Cpu).unwrap(), 1e-12).unwrap();
+}
+
+#[test]
 fn a_masked_input_costs_nothing() {
     let mask = Tensor::new(&[1f64, 1.0, 0.0, 1.0, 1.0], &Device::Cpu).unwrap();
     for name in CellName::ALL {

@@ -11,8 +11,8 @@ use std::process::ExitCode;
 use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
+use stpn::Stream;
 use stpn::envs::{Action, Env, Error, ObservationMut, Result, Space, Step, state};
-use stpn_random::Stream;
 
 const SYMBOLS: usize = 3;
 

@@ -4,8 +4,8 @@
 use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::optim::{AdamW, Optimizer, ParamsAdamW};
 use candle_nn::{Linear, Module, VarBuilder, VarMap, linear, loss};
+use stpn::Stream;
 use stpn::cells::{Cell, CellName, Initializer, Kernel};
-use stpn_random::Stream;
 
 const SYMBOLS: usize = 4;
 const STEPS: usize = 10;

@@ -48,11 +48,23 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
 
 /// What went wrong and why; errors that say their cause themselves do not say it twice.
 pub fn message(error: &anyhow::Error) -> String {
-    error.chain().map(ToString::to_string).fold(String::new(), |message, cause| match message.as_str() {
+    let message = error.chain().map(ToString::to_string).fold(String::new(), |message, cause| match message.as_str() {
         "" => cause,
         said if said.ends_with(&cause) => message,
         said => format!("{said}: {cause}"),
-    })
+    });
+    match environment(error) {
+        Some(stpn_envs::Error::Untrusted { .. }) => format!("{message}; if you trust who wrote it: --trust-env-code"),
+        _ => message,
+    }
+}
+
+/// The error of an environment, if it is one.
+fn environment(error: &anyhow::Error) -> Option<&stpn_envs::Error> {
+    match error.downcast_ref() {
+        Some(stpn_agents::Error::Environment(error)) => Some(error),
+        _ => error.downcast_ref(),
+    }
 }
 
 /// The exit code for an error.
@@ -60,13 +72,15 @@ pub fn code(error: &anyhow::Error) -> u8 {
     use stpn_agents::Error;
     use stpn_envs::Error as Env;
     let ours = error.downcast_ref::<Error>();
-    let environment = match ours {
-        Some(Error::Environment(error)) => Some(error),
-        _ => error.downcast_ref::<Env>(),
-    };
     let misnamed = matches!(
-        environment,
-        Some(Env::Config { .. } | Env::NotBuilt { .. } | Env::Unregistered { .. } | Env::UnknownEnvironment { .. })
+        environment(error),
+        Some(
+            Env::Config { .. }
+                | Env::NotBuilt { .. }
+                | Env::Unregistered { .. }
+                | Env::UnknownEnvironment { .. }
+                | Env::Untrusted { .. }
+        )
     );
     match ours {
         _ if misnamed => 2,

@@ -68,6 +68,7 @@ pub use stpn_agents::{Agent, AgentConfig, Error, Memory, Result, RunConfig};
 pub use stpn_core as cells;
 /// Environments, and the trait of one's own.
 pub use stpn_envs as envs;
+pub use stpn_random::Stream;
 
 /// The configuration of a preset; `stpn list` names them.
 ///

@@ -16,6 +16,8 @@ pub struct Provenance {
     pub system: String,
     /// Version of stpn.
     pub stpn: &'static str,
+    /// Number of its arithmetic: results of one number may be compared bit for bit.
+    pub numerics: u32,
     /// The commit checked out in the present directory, `-dirty` where files differ from it; unknown outside of one.
     pub commit: String,
 }
@@ -30,14 +32,15 @@ impl Provenance {
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             stpn: env!("CARGO_PKG_VERSION"),
+            numerics: stpn_core::NUMERICS,
             commit: git(&["describe", "--always", "--dirty", "--abbrev=12"]).unwrap_or_else(|| "unknown".into()),
         }
     }
 
     /// One line.
     pub fn line(&self) -> String {
-        let Self { processor, cores, system, stpn, commit } = self;
-        format!("{processor}, {cores} cores, {system}; stpn {stpn}, commit {commit}")
+        let Self { processor, cores, system, stpn, numerics, commit } = self;
+        format!("{processor}, {cores} cores, {system}; stpn {stpn}, numerics {numerics}, commit {commit}")
     }
 }
 

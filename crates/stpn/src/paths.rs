@@ -8,8 +8,12 @@ use toml::{Table, Value};
 
 use crate::exit::UsageError;
 
+/// Tells whether a key's value is a path.
+type IsPath = fn(&str) -> bool;
+
 /// The keys of `env` that hold paths, and when.
-const PATHS: [(&str, fn(&str) -> bool); 2] = [("xml_file", |_| true), ("game", |game| game.ends_with(".bin"))];
+const PATHS: [(&str, IsPath); 3] =
+    [("xml_file", |_| true), ("game", |game| game.ends_with(".bin")), ("make", |make| make.contains(".py:"))];
 
 /// Makes the paths in a configuration absolute: those from `~` by the home directory, others from `folder`.
 pub fn make_absolute(table: &mut Table, folder: &Path) -> Result<()> {
@@ -66,10 +70,14 @@ mod tests {
             let table = made(&format!("[env]\nxml_file = '{value}'"), folder);
             assert_eq!(table["env"]["xml_file"].as_str(), expected.to_str(), "{value} in {folder}");
         }
-        let games = [("pong", "pong"), ("mine.bin", "/games/mine.bin")];
-        for (game, expected) in games {
-            let table = made(&format!("[env]\ngame = '{game}'"), "/games");
-            assert_eq!(table["env"]["game"].as_str(), Some(expected));
+        for (key, value, expected) in [
+            ("game", "pong", "pong"),
+            ("game", "mine.bin", "/games/mine.bin"),
+            ("make", "my_env.py:make", "/games/my_env.py:make"),
+            ("make", "my_package.envs:make", "my_package.envs:make"),
+        ] {
+            let table = made(&format!("[env]\n{key} = '{value}'"), "/games");
+            assert_eq!(table["env"][key].as_str(), Some(expected));
         }
         assert_eq!(made("[task]\nname = 'art'", "/games"), "[task]\nname = 'art'".parse().unwrap());
     }

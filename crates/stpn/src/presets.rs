@@ -134,6 +134,38 @@ pub static PRESETS: &[Preset] = &[
         adapt: |_| (),
     },
     Preset {
+        name: "gym",
+        summary: "any environment of Python's Gymnasium: stpn train gym ID",
+        feature: None,
+        text: include_str!("../presets/gym.toml"),
+        sizes: CONTROL_SIZES,
+        adapt: |_| (),
+    },
+    Preset {
+        name: "lunar-lander",
+        summary: "land between the flags (Gymnasium, needs gymnasium[box2d])",
+        feature: None,
+        text: include_str!("../presets/lunar-lander.toml"),
+        sizes: CONTROL_SIZES,
+        adapt: |_| (),
+    },
+    Preset {
+        name: "lunar-lander-masked",
+        summary: "the same with velocities hidden: needs memory",
+        feature: None,
+        text: include_str!("../presets/lunar-lander-masked.toml"),
+        sizes: CONTROL_SIZES,
+        adapt: |_| (),
+    },
+    Preset {
+        name: "minigrid-memory",
+        summary: "remember an object, turn towards it (MiniGrid, needs minigrid): needs memory",
+        feature: None,
+        text: include_str!("../presets/minigrid-memory.toml"),
+        sizes: CONTROL_SIZES,
+        adapt: |_| (),
+    },
+    Preset {
         name: "inverted-pendulum",
         summary: "the paper's control task: balance a pole, continuous force",
         feature: Some("mujoco"),
@@ -433,6 +465,18 @@ mod tests {
             let size = preset.published_size(cell).unwrap();
             let count = Sizes::new(&config).unwrap().count(&preset.cell(cell), size).unwrap();
             assert_eq!(count, expected, "{name} {cell}");
+        }
+    }
+
+    /// The paper has no GRU: its size is the one closest in parameters, in every preset that compares an LSTM.
+    #[test]
+    fn a_gru_is_matched_in_parameters() {
+        for (name, size) in [("maze", 54), ("art", 11), ("familiarity", 27)] {
+            let (table, preset) = load(name).unwrap();
+            let (config, preset) = (RunConfig::from_table(table).unwrap(), preset.unwrap());
+            let (sizes, cell) = (Sizes::new(&config).unwrap(), preset.cell(CellName::Gru));
+            assert_eq!(preset.published_size(CellName::Gru), None, "{name}");
+            assert_eq!(sizes.matched(&cell, sizes.configured().unwrap()).unwrap(), size, "{name}");
         }
     }
 

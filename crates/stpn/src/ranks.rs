@@ -8,8 +8,8 @@ use stpn_agents::collective::{Collective, Local};
 
 use crate::say;
 
-/// Variables by which launchers tell a process how many there are: Open MPI's, PMI's (MPICH, Intel MPI, Cray), and those
-/// of MVAPICH, Flux and Slurm's `srun`. A batch script by itself has only variables of the job, which are not here.
+/// Variables by which launchers tell a process how many there are: Open MPI's, PMI's (MPICH, Intel MPI, Cray), and
+/// those of MVAPICH, Flux and Slurm's `srun`. A batch script by itself has only variables of the job, which are not here.
 const SIZES: [&str; 5] =
     ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE", "FLUX_JOB_SIZE", "SLURM_STEP_NUM_TASKS"];
 
@@ -86,8 +86,8 @@ fn several(started: Started) -> Result<Arc<dyn Collective>> {
         Started::AmongSome => format!("several processes ({RANK} is set; unset it where this is the only one)"),
     };
     let problem = format!(
-        "started as one of {among}, but this program was built for one, and each would train the same by itself: build it \
-         with `--features mpi` to train on all of them together"
+        "started as one of {among}, but this program was built for one, and each would train the same by itself: \
+         build it with `--features mpi` to train on all of them together"
     );
     Err(crate::exit::UsageError(problem).into())
 }

@@ -30,6 +30,21 @@ pub fn result(line: impl Into<String>) {
     send(Message::Result(line.into()));
 }
 
+/// What logs are written to: every record is a note.
+#[derive(Clone, Copy, Debug)]
+pub struct Notes;
+
+impl Write for Notes {
+    fn write(&mut self, record: &[u8]) -> std::io::Result<usize> {
+        note(String::from_utf8_lossy(record).trim_end());
+        Ok(record.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
 /// Waits a moment until everything said so far is written.
 pub fn flush() {
     let (done, written) = sync_channel(1);

@@ -73,8 +73,8 @@ impl Ears {
     }
 }
 
-/// Calls `react` from a thread of its own with every request to end from now on, repetitions left out. `with_parent`: the
-/// end of stdin is one, since it means that the process which wanted this one's work is gone.
+/// Calls `react` from a thread of its own with every request to end from now on, repetitions left out. `with_parent`:
+/// the end of stdin is one, since it means that the process which wanted this one's work is gone.
 ///
 /// # Errors
 /// Fails where signals cannot be caught.
@@ -88,8 +88,7 @@ pub fn listen(with_parent: bool, mut react: impl FnMut(Request) + Send + 'static
             let _ = speaker.send(Heard::Asked);
         })?;
     }
-    let person = std::io::stdin().is_terminal() || std::io::stderr().is_terminal();
-    let mut ears = Ears { person, warned: false, asked: None };
+    let mut ears = Ears { person: person(), warned: false, asked: None };
     spawn("requests", move || {
         for heard in requests {
             if let Some(request) = ears.hear(heard, Instant::now()) {
@@ -114,7 +113,6 @@ pub fn stop_training(ending: &EndingArguments, ranks: &dyn Collective) -> Result
     let aloud = ranks.is_root();
     let stop = Stop::default();
     let wish = stop.clone();
-    let person = std::io::stderr().is_terminal();
     listen(ending.with_parent, move |request| {
         let grace = match request {
             Request::Now => std::process::exit(i32::from(exit::INTERRUPTED)),
@@ -131,7 +129,7 @@ pub fn stop_training(ending: &EndingArguments, ranks: &dyn Collective) -> Result
             wish.abandon();
         }
         if aloud {
-            let again = if person { "; Ctrl-C again, later than this one: an end at once, without" } else { "" };
+            let again = if person() { "; Ctrl-C again, later than this one: an end at once, without" } else { "" };
             say::note(format!(
                 "\nending: this update has {} s to finish, then a checkpoint is written{again}",
                 grace.as_secs_f64()
@@ -139,6 +137,11 @@ pub fn stop_training(ending: &EndingArguments, ranks: &dyn Collective) -> Result
         }
     })?;
     Ok(stop)
+}
+
+/// Whether a person can watch, and press keys.
+fn person() -> bool {
+    std::io::stdin().is_terminal() || std::io::stderr().is_terminal()
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {

@@ -30,24 +30,22 @@ pub fn pool(threads: usize) -> Result<ThreadPool> {
 pub fn pool_on_ranks(threads: usize, ranks: &dyn Collective) -> Result<ThreadPool> {
     // On every rank, whatever it was asked for: all take part.
     let sharers = sharers(ranks);
-    check(threads)?;
+    check("threads (--threads, training.threads)", threads)?;
     let threads = if threads == 0 && sharers > 1 { (cores() / sharers).max(1) } else { threads };
     ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start worker threads")
 }
 
-/// Refuses more threads than this machine can use.
+/// Refuses more of `what` than this machine can use.
 ///
 /// # Errors
 /// A usage error with the bound.
-pub fn check(threads: usize) -> Result<()> {
+pub fn check(what: &str, threads: usize) -> Result<()> {
     let (cores, most) = (cores(), ALWAYS.max(PER_CORE * cores()));
     if threads <= most {
         return Ok(());
     }
-    let problem = format!(
-        "{threads} threads (--threads, training.threads): this process may use {cores} cores, and at most {most} threads \
-         are started on them; 0 = one per core"
-    );
+    let problem =
+        format!("{threads} {what}: this process may use {cores} cores, and at most {most} threads are started on them");
     Err(UsageError(problem).into())
 }
 

@@ -129,7 +129,7 @@ fn a_hundred_million_units_aborted_in_the_allocator() {
         ("train maze-small --set evaluation.episodes=1000000000000", "evaluation.episodes"),
         ("train art --set task.training_sequences=1000000000000", "task.training_sequences"),
         ("train familiarity --set task.steps=2000000000", "task.steps"),
-        ("train familiarity --set task.dimension=2000000000", "task.steps"),
+        ("train familiarity --set task.dimension=2000000000", "task.dimension"),
     ] {
         let run = directory.path().join("refused").display().to_string();
         let mut arguments: Vec<String> = line.split(' ').map(String::from).collect();

@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::phases::Phases;
 use crate::run::{install_debian, root, run as execute, succeeds};
-use crate::{deny, links, memcheck, native, python, setup, unsafety};
+use crate::{book, deny, links, memcheck, native, python, setup, unsafety};
 
 /// The test programs of the default build: what it says of environments that it leaves out.
 const DEFAULT_TESTS: [&str; 2] = ["command_line", "check_env"];
@@ -30,6 +30,11 @@ pub fn run() -> Result<()> {
         unsafety::check()
     })?;
     let python = phases.run("Python packages", python::interpreter)?;
+    phases.run("book", || {
+        // What the book quotes is what the results say.
+        execute(Command::new(&python).args(["scripts/results.py", "--check"]))?;
+        book::build(&python)
+    })?;
     phases.run("dependencies", || deny::check(&python))?;
     phases
         .run("lints, default build", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
@@ -46,8 +51,10 @@ pub fn run() -> Result<()> {
     })?;
     let recordings = phases.run("recordings of Python's packages", || native::record(&python))?;
     phases.run("tests, all features", || native::test(&recordings))?;
+    phases.run("environments of Python", || native::test_gymnasium(&python))?;
     phases.run("kernels under valgrind", memcheck::short)?;
-    phases.run("programs", || programs(&python))
+    phases.run("programs", || programs(&python))?;
+    phases.run("code of the book", || book::run_code(&python))
 }
 
 fn cargo(arguments: &[&str]) -> Result<()> {
@@ -74,8 +81,9 @@ fn examples() -> Result<()> {
     commands.iter().try_for_each(|arguments| execute(example("own_environment").args(*arguments)))
 }
 
-/// The programs that the tests have built, and Python programs that read what a run writes: a checkpoint by the lines of
-/// its documentation, the logs by the real TensorBoard and on its web page, and the report in a browser.
+/// The programs that the tests have built, and Python programs that read what a run writes: a checkpoint by the lines
+/// of its documentation and by an example in numpy, the logs by the real TensorBoard and on its web page, and the report
+/// in a browser.
 fn programs(python: &Path) -> Result<()> {
     // The binary with everything inside finds its files.
     execute(Command::new(root().join("target/debug/stpn")).arg("doctor"))?;
@@ -89,6 +97,5 @@ fn programs(python: &Path) -> Result<()> {
     check("check_checkpoint.py", &["target/debug/stpn", "checkpoints/README.md"])?;
     check("check_tensorboard.py", &["target/debug/stpn"])?;
     check("check_report.py", &["target/debug/stpn"])?;
-    // What the README quotes is what the results say.
-    execute(Command::new(python).args(["scripts/results.py", "--check"]))
+    check("check_numpy_policy.py", &["target/debug/stpn"])
 }

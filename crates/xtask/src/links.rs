@@ -36,28 +36,43 @@ fn markdown_files() -> Result<Vec<PathBuf>> {
 }
 
 /// Targets of inline links and images, outside code blocks.
-fn targets(text: &str) -> Vec<String> {
+pub fn targets(text: &str) -> Vec<String> {
     let mut targets = Vec::new();
-    let mut code = false;
-    for line in text.lines() {
-        if line.trim_start().starts_with("```") {
-            code = !code;
-        }
-        if code {
-            continue;
-        }
-        for (at, _) in line.match_indices("](") {
-            if let Some(end) = line[at + 2..].find(')') {
-                targets.push(line[at + 2..at + 2 + end].to_string());
-            }
-        }
-    }
+    map(text, |target| {
+        targets.push(target.to_string());
+        target.to_string()
+    });
     targets
 }
 
-/// What is wrong with a link, if anything. Addresses on the web are not fetched.
+/// The text with every target of an inline link or image, outside code blocks, put through `change`.
+pub fn map(text: &str, mut change: impl FnMut(&str) -> String) -> String {
+    let mut mapped = String::with_capacity(text.len());
+    let mut code = false;
+    for line in text.split_inclusive('\n') {
+        if line.trim_start().starts_with("```") {
+            code = !code;
+        }
+        let mut rest = line;
+        while let Some(start) = rest.find("](").filter(|_| !code).map(|at| at + 2) {
+            let Some(length) = rest[start..].find(')') else { break };
+            mapped += &rest[..start];
+            mapped += &change(&rest[start..start + length]);
+            rest = &rest[start + length..];
+        }
+        mapped += rest;
+    }
+    mapped
+}
+
+/// Whether a link leads away from the repository. Addresses on the web are not fetched.
+pub fn is_foreign(target: &str) -> bool {
+    target.contains("://") || target.starts_with("mailto:")
+}
+
+/// What is wrong with a link, if anything.
 fn problem(file: &Path, target: &str) -> Option<String> {
-    if target.contains("://") || target.starts_with("mailto:") {
+    if is_foreign(target) {
         return None;
     }
     let (path, heading) = target.split_once('#').map_or((target, None), |(path, heading)| (path, Some(heading)));
@@ -100,5 +115,12 @@ mod tests {
     #[test]
     fn code_blocks_are_no_links() {
         assert_eq!(targets("see [a](x.md) and ![b](y.png)\n```\n[c](z.md)\n```"), ["x.md", "y.png"]);
+    }
+
+    #[test]
+    fn targets_are_changed_where_they_stand() {
+        let text = "a [b](c.md), ![d](e.png)\n```\n[f](g.md)\n```\n[h](i";
+        let changed = map(text, |target| format!("../{target}"));
+        assert_eq!(changed, "a [b](../c.md), ![d](../e.png)\n```\n[f](g.md)\n```\n[h](i");
     }
 }

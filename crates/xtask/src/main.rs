@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+mod book;
 mod check;
 mod deny;
 mod links;
@@ -17,14 +18,16 @@ use std::process::ExitCode;
 
 const USAGE: &str = "\
 cargo xtask setup    fetches what the native environments are made of, for the features `atari` and `mujoco`
+cargo xtask book     builds the book, into `target/book`
 cargo xtask memcheck all of the kernels' tests under valgrind
-cargo xtask check    format, lints, dependencies, tests, doc tests, documentation, links, valgrind,
-                     TensorBoard: everything CI runs";
+cargo xtask check    format, lints, dependencies, tests, doc tests, documentation, book, valgrind, TensorBoard:
+                     everything CI runs";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.split_first() {
         Some((task, [])) if task == "setup" => setup::run(),
+        Some((task, [])) if task == "book" => python::environment().and_then(|python| book::build(&python)),
         Some((task, [])) if task == "check" => check::run(),
         Some((task, [])) if task == "memcheck" => memcheck::run(),
         _ => Err(anyhow::anyhow!("which task?\n{USAGE}")),

@@ -47,6 +47,13 @@ pub fn test(recordings: &Recordings) -> Result<()> {
     run(&mut tests)
 }
 
+/// The tests that need a Python with Gymnasium.
+pub fn test_gymnasium(python: &Path) -> Result<()> {
+    let mut tests = cargo("test");
+    tests.env("STPN_PYTHON", python);
+    run(tests.args(["--test", "gymnasium", "--", "--ignored"]))
+}
+
 /// Records what the Python packages do on this machine.
 pub fn record(python: &Path) -> Result<Recordings> {
     let target = root().join("target");

@@ -8,12 +8,13 @@ use anyhow::Result;
 use crate::run::{install_debian, root, run, succeeds};
 
 /// What the checks need, pinned.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 10] = [
     "tensorboard==2.21.0",
     "setuptools<81",
     "selenium==4.36.0",
     "numpy<3",
-    "gymnasium[mujoco]==1.4.0",
+    "gymnasium[box2d,mujoco]==1.4.0",
+    "minigrid==3.2.0",
     "mujoco==3.17.0",
     "ale-py==0.12.1",
     "opencv-python-headless==4.13.0.92",
@@ -22,6 +23,14 @@ const PACKAGES: [&str; 9] = [
 
 /// The environment's interpreter, with all packages installed.
 pub fn interpreter() -> Result<PathBuf> {
+    let python = environment()?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    run(Command::new(&python).args(pip).args(PACKAGES))?;
+    Ok(python)
+}
+
+/// The environment's interpreter, with whatever is installed so far.
+pub fn environment() -> Result<PathBuf> {
     let environment = root().join("target/check-python");
     let python = environment.join("bin/python");
     if !python.exists() {
@@ -30,7 +39,5 @@ pub fn interpreter() -> Result<PathBuf> {
         }
         run(Command::new("python3").args(["-m", "venv"]).arg(&environment))?;
     }
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-    run(Command::new(&python).args(pip).args(PACKAGES))?;
     Ok(python)
 }

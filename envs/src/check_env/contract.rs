@@ -1,7 +1,7 @@
 //! Rules about single calls: what they write, and what they refuse.
 
-use super::play::{Buffer, Choice, Player, Subject, Verdict, same};
-use crate::{Action, Dtype, Error, Space};
+use super::play::{Buffer, Player, Subject, Verdict, same};
+use crate::{Dtype, Error, Sample, Space};
 
 pub(super) fn spaces(subject: &Subject<'_>) -> Verdict {
     let (first, second) = (subject.player()?.env, subject.player()?.env);
@@ -17,7 +17,11 @@ pub(super) fn spaces(subject: &Subject<'_>) -> Verdict {
         }
         match space {
             Space::Discrete { n: 0 } => return Err(format!("the {what} space has nothing to choose from")),
-            Space::Discrete { .. } => {}
+            Space::MultiDiscrete { counts } if counts.is_empty() || counts.contains(&0) => {
+                return Err(format!("the {what} space has nothing to choose from in one of {counts:?}"));
+            }
+            Space::MultiBinary { n: 0 } => return Err(format!("the {what} space has no switches")),
+            Space::Discrete { .. } | Space::MultiDiscrete { .. } | Space::MultiBinary { .. } => {}
             Space::Box { low, high, shape, .. } => {
                 let len: usize = shape.iter().product();
                 if len == 0 || (low.len(), high.len()) != (len, len) {
@@ -74,16 +78,20 @@ pub(super) fn bounds(subject: &Subject<'_>) -> Verdict {
     each(subject, |_, player| {
         let values = player.buffer.values();
         match player.env.observation_space() {
-            Space::Discrete { n } => {
-                let value = values[0];
-                let inside = value.fract() == 0.0 && value >= 0.0 && value < *n as f32;
-                if inside { Ok(()) } else { Err(format!("the observation is {value}, one of {n} expected")) }
-            }
             Space::Box { low, high, .. } => {
                 let outside = (0..values.len()).find(|&at| !(low[at]..=high[at]).contains(&values[at]));
                 outside.map_or(Ok(()), |at| {
                     let (value, low, high) = (values[at], low[at], high[at]);
                     Err(format!("element {at} of the observation is {value}, {low} to {high} expected"))
+                })
+            }
+            space => {
+                let outside = |&at: &usize| {
+                    let count = space.choices(at).unwrap_or(0) as f32;
+                    values[at].fract() != 0.0 || !(0.0..count).contains(&values[at])
+                };
+                (0..values.len()).find(outside).map_or(Ok(()), |at| {
+                    Err(format!("element {at} of the observation is {}, one of {space} expected", values[at]))
                 })
             }
         }
@@ -130,17 +138,27 @@ pub(super) fn order(subject: &Subject<'_>) -> Verdict {
 }
 
 /// Actions that do not belong to a space.
-fn impossible(space: &Space) -> Vec<Choice> {
+fn impossible(space: &Space) -> Vec<Sample> {
+    let choices = |counts: &[usize]| {
+        let (mut beyond, zeros) = (vec![0; counts.len()], vec![0; counts.len()]);
+        beyond[counts.len() - 1] = counts[counts.len() - 1] as u32;
+        let (short, long) = (zeros[1..].to_vec(), [&zeros[..], &[0]].concat());
+        let wrong = [beyond, short, long].map(Sample::Choices);
+        wrong.into_iter().chain([Sample::Discrete(0), Sample::Continuous(vec![0.0; counts.len()])]).collect()
+    };
     match space {
         Space::Discrete { n } => {
-            vec![Choice::Discrete(*n), Choice::Discrete(usize::MAX), Choice::Continuous(vec![0.0])]
+            let (least, most) = (Sample::Discrete(*n), Sample::Discrete(usize::MAX));
+            vec![least, most, Sample::Continuous(vec![0.0]), Sample::Choices(vec![0])]
         }
+        Space::MultiDiscrete { counts } => choices(counts),
+        Space::MultiBinary { n } => choices(&vec![2; *n]),
         Space::Box { low, .. } => {
             let mut nan = vec![0.0; low.len()];
             nan[low.len() - 1] = f32::NAN;
             let (short, long) = (vec![0.0; low.len() - 1], vec![0.0; low.len() + 1]);
-            let continuous = [short, long, nan].map(Choice::Continuous);
-            continuous.into_iter().chain([Choice::Discrete(0)]).collect()
+            let continuous = [short, long, nan].map(Sample::Continuous);
+            continuous.into_iter().chain([Sample::Discrete(0)]).collect()
         }
     }
 }
@@ -152,12 +170,12 @@ pub(super) fn actions(subject: &Subject<'_>) -> Verdict {
     for number in 0..steps {
         // Early, while episodes run: the same at every step would say no more.
         if number < 20 {
-            for choice in impossible(player.env.action_space()) {
+            for action in impossible(player.env.action_space()) {
                 let mut buffer = player.buffer.clone();
-                match player.env.step(choice.action(), buffer.get()) {
-                    Ok(_) => return Err(format!("{choice:?} is taken")),
+                match player.env.step(action.get(), buffer.get()) {
+                    Ok(_) => return Err(format!("{action:?} is taken")),
                     Err(Error::Action { .. }) => {}
-                    Err(other) => return Err(format!("{choice:?} gives another error than Error::Action: {other}")),
+                    Err(other) => return Err(format!("{action:?} gives another error than Error::Action: {other}")),
                 }
             }
         }
@@ -184,9 +202,8 @@ pub(super) fn buffers(subject: &Subject<'_>) -> Verdict {
             return Err(format!("reset writes into a buffer {what}"));
         }
         player.reset(Some(subject.options.seed))?;
-        let choice = Choice::sample(player.env.action_space(), &mut player.actions);
-        let action: Action<'_> = choice.action();
-        if player.env.step(action, buffer.get()).is_ok() {
+        let action = player.env.action_space().sample(&mut player.actions);
+        if player.env.step(action.get(), buffer.get()).is_ok() {
             return Err(format!("step writes into a buffer {what}"));
         }
     }

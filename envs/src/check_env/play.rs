@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use stpn_random::{Purpose, Stream};
 
 use super::CheckOptions;
-use crate::{Action, Dtype, Env, ObservationMut, Result, Space};
+use crate::{Dtype, Env, ObservationMut, Result};
 
 /// A check's result: what is wrong, in words.
 pub(super) type Verdict<T = ()> = std::result::Result<T, String>;
@@ -90,43 +90,6 @@ pub(super) fn same(trace: &[Moment], expected: &[Moment], taken: usize) -> Verdi
     Err(format!("after {} steps {what}", taken + at))
 }
 
-/// A random action.
-#[derive(Clone, Debug)]
-pub(super) enum Choice {
-    Discrete(usize),
-    Continuous(Vec<f32>),
-}
-
-impl Choice {
-    /// Uniform within finite bounds, standard normal elsewhere.
-    pub fn sample(space: &Space, stream: &mut Stream) -> Self {
-        match space {
-            Space::Discrete { n } => Self::Discrete(stream.below(*n)),
-            Space::Box { low, high, .. } => Self::Continuous(
-                low.iter()
-                    .zip(high)
-                    .map(|(&low, &high)| {
-                        let bounded = low.is_finite() && high.is_finite();
-                        let value = if bounded {
-                            stream.uniform(low.into(), high.into())
-                        } else {
-                            stream.normal().clamp(low.into(), high.into())
-                        };
-                        value as f32
-                    })
-                    .collect(),
-            ),
-        }
-    }
-
-    pub fn action(&self) -> Action<'_> {
-        match self {
-            Self::Discrete(choice) => Action::Discrete(*choice),
-            Self::Continuous(values) => Action::Continuous(values),
-        }
-    }
-}
-
 /// A buffer of observations.
 #[derive(Clone, Debug)]
 pub(super) enum Buffer {
@@ -205,9 +168,9 @@ impl Player {
 
     /// A random step, without a reset.
     pub fn step(&mut self) -> Verdict<Moment> {
-        let choice = Choice::sample(self.env.action_space(), &mut self.actions);
+        let action = self.env.action_space().sample(&mut self.actions);
         self.buffer.fill(self.fill);
-        let step = self.env.step(choice.action(), self.buffer.get());
+        let step = self.env.step(action.get(), self.buffer.get());
         let step = step.map_err(|error| format!("step failed: {error}"))?;
         Ok(Moment {
             observation: self.hash(),

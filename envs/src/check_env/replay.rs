@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use stpn_random::{Purpose, Stream};
 
-use super::play::{Buffer, Choice, Moment, Player, Subject, Verdict, same};
-use crate::vector::Actions;
-use crate::{EnvGroup, Space, Transition};
+use super::play::{Buffer, Moment, Player, Subject, Verdict, same};
+use crate::vector::ActionRows;
+use crate::{EnvGroup, Transition};
 
 pub(super) fn whole(subject: &Subject<'_>) -> Verdict {
     let steps = subject.length()?;
@@ -110,18 +110,6 @@ pub(super) fn save_restore(subject: &Subject<'_>) -> Verdict {
     Ok(())
 }
 
-/// Actions of a whole group, in the vector's form.
-fn joined(choices: &[Choice]) -> (Vec<u32>, Vec<f32>) {
-    let (mut discrete, mut continuous) = (Vec::new(), Vec::new());
-    for choice in choices {
-        match choice {
-            Choice::Discrete(choice) => discrete.push(*choice as u32),
-            Choice::Continuous(values) => continuous.extend(values),
-        }
-    }
-    (discrete, continuous)
-}
-
 pub(super) fn auto_reset(subject: &Subject<'_>) -> Verdict {
     const COUNT: usize = 2;
     let make = |_| subject.make();
@@ -143,12 +131,8 @@ pub(super) fn auto_reset(subject: &Subject<'_>) -> Verdict {
     }
     let mut streams: Vec<Stream> = alone.iter().map(|player| player.actions.clone()).collect();
     for number in 1..=steps {
-        let choices: Vec<_> = streams.iter_mut().map(|stream| Choice::sample(&action_space, stream)).collect();
-        let (discrete, continuous) = joined(&choices);
-        let actions = match action_space {
-            Space::Discrete { .. } => Actions::Discrete(&discrete),
-            Space::Box { .. } => Actions::Continuous(&continuous),
-        };
+        let mut actions = ActionRows::of(&action_space);
+        streams.iter_mut().for_each(|stream| actions.push(action_space.sample(stream).get()));
         let mut out = Transition {
             observations: observations.get(),
             final_observations: finals.get(),
@@ -156,7 +140,7 @@ pub(super) fn auto_reset(subject: &Subject<'_>) -> Verdict {
             terminated: &mut terminated,
             truncated: &mut truncated,
         };
-        group.step(actions, &mut out).map_err(|error| error.to_string())?;
+        group.step(actions.range(0..COUNT, action_space.len()), &mut out).map_err(|error| error.to_string())?;
         for (row, player) in alone.iter_mut().enumerate() {
             let expected = player.step_on()?;
             let done = terminated[row] || truncated[row];

@@ -37,6 +37,14 @@ impl MemoryConfig {
         Ok(())
     }
 
+    /// The task with these settings.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for impossible settings.
+    pub fn make(&self) -> Result<Memory> {
+        Memory::new(self.clone())
+    }
+
     /// Steps of every episode: the cue, the distractors and the question, one each.
     pub fn episode_length(&self) -> u32 {
         self.delay + 2

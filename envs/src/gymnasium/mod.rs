@@ -1,52 +1,28 @@
-//! Adapters for the crate `gymnasium-rs`, in both directions (cargo feature `gymnasium-rs`).
+//! Environments of Python's Gymnasium, in processes of their own.
 //!
-//! Its environments are generic over observation and action; those of observations `Array1<f32>` and actions `i32` or
-//! `Array1<f32>` correspond to ours.
+//! A few worker processes, as many as threads, make and step the environments of a run; all environments of the same
+//! settings in a program share them. The workers run Python with a small program that is part of this library, so that
+//! nothing of Python is linked here, and any Python from 3.9 with Gymnasium in it will do.
+//!
+//! Actions, observations, rewards and flags are in a file in memory that the two sides share; what goes through pipes
+//! is a record of eight bytes for each environment to step, and one back. A group of environments
+//! ([`crate::EnvGroup`]) first begins all of its steps ([`crate::Env::begin_step`]), then waits for them: however many
+//! they are, and in however many processes, that is one exchange.
+//!
+//! Not to be confused with `gymnasium_rs`, the adapters for the crate of that name.
 
-mod from_gymnasium;
-mod to_gymnasium;
+mod config;
+mod env;
+mod pool;
+mod process;
+mod protocol;
+mod python;
+mod segment;
+mod spawner;
+mod trust;
 
-pub use from_gymnasium::FromGymnasium;
-use ndarray::Array1;
-pub use to_gymnasium::ToGymnasium;
-
-use crate::{Action, Error, Result};
-
-/// A type of action of `gymnasium-rs` that corresponds to one of ours.
-pub trait ActionType: Sized {
-    /// Theirs from ours.
-    ///
-    /// # Errors
-    /// [`Error::Action`] for an action of the other kind.
-    fn from_ours(action: Action<'_>) -> Result<Self>;
-
-    /// Calls `take` with ours from theirs.
-    fn with_ours<R>(&self, take: impl FnOnce(Action<'_>) -> R) -> R;
-}
-
-impl ActionType for i32 {
-    fn from_ours(action: Action<'_>) -> Result<Self> {
-        Ok(action.discrete(Self::MAX as usize)? as Self)
-    }
-
-    fn with_ours<R>(&self, take: impl FnOnce(Action<'_>) -> R) -> R {
-        // A negative number is a choice that no space has.
-        take(Action::Discrete(usize::try_from(*self).unwrap_or(usize::MAX)))
-    }
-}
-
-impl ActionType for Array1<f32> {
-    fn from_ours(action: Action<'_>) -> Result<Self> {
-        match action {
-            Action::Continuous(values) => Ok(values.to_vec().into()),
-            other => Err(Error::Action { action: format!("{other:?}"), space: "a box".into() }),
-        }
-    }
-
-    fn with_ours<R>(&self, take: impl FnOnce(Action<'_>) -> R) -> R {
-        match self.as_slice() {
-            Some(values) => take(Action::Continuous(values)),
-            None => take(Action::Continuous(&self.to_vec())),
-        }
-    }
-}
+pub use config::GymnasiumConfig;
+pub use env::{GymnasiumEnv, OwnCheck};
+pub use protocol::Saving;
+pub use python::{python, use_python};
+pub use trust::trust_environment_code;

@@ -122,18 +122,20 @@ impl<T: Task> MujocoEnv<T> {
         }
         self.start_positions.copy_from_slice(positions);
         self.start_velocities.copy_from_slice(velocities);
-        self.begin();
-        Ok(())
+        self.begin()
     }
 
-    fn begin(&mut self) {
+    fn begin(&mut self) -> Result<()> {
+        self.running = false;
         self.simulation.start(&self.start_positions, &self.start_velocities);
         if T::DERIVES_AT_START {
             self.simulation.derive();
         }
+        self.simulation.sound(T::NAME)?;
         self.progress = self.task.progress(&self.simulation);
         self.running = true;
         self.task.observe(&self.simulation, &mut self.observation);
+        Ok(())
     }
 }
 
@@ -162,7 +164,7 @@ impl<T: Task> Env for MujocoEnv<T> {
         self.start_positions.copy_from_slice(self.simulation.default_positions());
         self.start_velocities.fill(0.0);
         self.task.start(&mut self.stream, &mut self.start_positions, &mut self.start_velocities);
-        self.begin();
+        self.begin()?;
         round(&self.observation, observation);
         Ok(())
     }
@@ -176,6 +178,10 @@ impl<T: Task> Env for MujocoEnv<T> {
         self.simulation.advance(action);
         if T::CONTACT_FORCES {
             self.simulation.derive_contact_forces();
+        }
+        if let Err(error) = self.simulation.sound(T::NAME) {
+            self.running = false;
+            return Err(error);
         }
         let before = std::mem::replace(&mut self.progress, self.task.progress(&self.simulation));
         let speed = (self.progress - before) / self.simulation.seconds();

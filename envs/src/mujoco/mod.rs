@@ -2,7 +2,8 @@
 //!
 //! Each task is a file with its rules ([`Task`]) and its settings, which have Gymnasium's names and defaults;
 //! [`MujocoEnv`] makes an environment of them. Physics and rewards are 64-bit, observations are written in 32.
-//! Actions beyond the bounds are clamped by the simulator, while control costs count them as they were given.
+//! Actions beyond the bounds are clamped by the simulator, while control costs count them as they were given. Where
+//! MuJoCo warns, of numbers that blew up or of full memory, the step fails.
 //!
 //! The simulator is MuJoCo 3.17.0 (Apache-2.0), its models are Gymnasium's (MIT); `cargo xtask setup` fetches both.
 //! Messages of the simulator go to the crate `log`.

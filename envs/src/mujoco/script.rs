@@ -7,7 +7,7 @@ use stpn_random::{Purpose, Stream};
 use super::{MujocoEnv, Simulation, Task};
 use crate::throughput::Bare;
 use crate::wrappers::TimeLimit;
-use crate::{Action, Env, EnvConfig, ObservationMut, Result, Space};
+use crate::{Env, EnvConfig, ObservationMut, Result};
 
 /// A simulation with the starts and controls of episodes of random actions.
 struct Script {
@@ -40,11 +40,12 @@ fn record<T: Task>(mut env: TimeLimit<MujocoEnv<T>>, count: usize) -> Result<Vec
     for _ in 0..STEPS {
         let simulation = env.inner().simulation();
         let start = done.then(|| (simulation.positions().to_vec(), simulation.velocities().to_vec()));
-        let controls = random(env.action_space(), &mut actions);
-        done = env.step(Action::Continuous(&controls), ObservationMut::F32(&mut observation))?.done();
+        let controls = env.action_space().sample(&mut actions);
+        done = env.step(controls.get(), ObservationMut::F32(&mut observation))?.done();
         if done {
             env.reset(None, ObservationMut::F32(&mut observation))?;
         }
+        let controls = controls.get().continuous(env.action_space().len())?.to_vec();
         moves.push(Move { start, controls });
     }
     let moves: Arc<[Move]> = moves.into();
@@ -55,11 +56,6 @@ fn record<T: Task>(mut env: TimeLimit<MujocoEnv<T>>, count: usize) -> Result<Vec
         Ok(Script { simulation, moves: Arc::clone(&moves), next: episodes[index % episodes.len()] })
     };
     (0..count).map(script).collect()
-}
-
-fn random(space: &Space, stream: &mut Stream) -> Vec<f32> {
-    let Space::Box { low, high, .. } = space else { return Vec::new() };
-    low.iter().zip(high).map(|(&low, &high)| stream.uniform(low.into(), high.into()) as f32).collect()
 }
 
 impl Bare for Script {
@@ -106,8 +102,8 @@ mod tests {
         env.reset(Some(0), ObservationMut::F32(&mut observation)).unwrap();
         let mut actions = Stream::new(0, Purpose::Test, 1);
         for _ in 0..100 {
-            let action = random(env.action_space(), &mut actions);
-            let done = env.step(Action::Continuous(&action), ObservationMut::F32(&mut observation)).unwrap().done();
+            let action = env.action_space().sample(&mut actions);
+            let done = env.step(action.get(), ObservationMut::F32(&mut observation)).unwrap().done();
             for script in &mut scripts {
                 script.step().unwrap();
                 assert_eq!(script.simulation.save(), env.inner().simulation().save());

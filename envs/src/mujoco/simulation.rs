@@ -10,6 +10,17 @@ use crate::{Dtype, Error, Result, Space, state};
 /// Positions, velocities, controls and the solver's warm start: all that the next step depends on.
 const INTEGRATION: u32 = MjtState::mjSTATE_INTEGRATION as u32;
 
+/// What MuJoCo's warnings mean, in the order of their numbers.
+const WARNINGS: [&str; 7] = [
+    "the inertia matrix is singular in degree of freedom",
+    "there is no memory for more contacts than",
+    "there is no memory for more constraints than",
+    "a position is infinite, huge or no number, number",
+    "a velocity is infinite, huge or no number, in degree of freedom",
+    "an acceleration is infinite, huge or no number, in degree of freedom",
+    "a control is infinite, huge or no number, of actuator",
+];
+
 /// A simulation that advances by a fixed number of the model's own steps at a time.
 pub struct Simulation {
     data: MjData<Arc<MjModel>>,
@@ -87,10 +98,15 @@ impl Simulation {
         Ok(())
     }
 
-    /// The controls' bounds.
+    /// The controls' bounds; an actuator without a control range has none.
     pub(super) fn action_space(&self) -> Space {
-        let ranges = self.data.model().actuator_ctrlrange();
-        let (low, high): (Vec<_>, Vec<_>) = ranges.iter().map(|&[low, high]| (low as f32, high as f32)).unzip();
+        let model = self.data.model();
+        let ranges = model.actuator_ctrlrange();
+        let bounds = ranges.iter().zip(model.actuator_ctrllimited()).map(|(&[low, high], &limited)| match limited {
+            true => (low as f32, high as f32),
+            false => (f32::NEG_INFINITY, f32::INFINITY),
+        });
+        let (low, high): (Vec<_>, Vec<_>) = bounds.unzip();
         Space::Box { low, high, shape: vec![ranges.len()], dtype: Dtype::F32 }
     }
 
@@ -109,6 +125,24 @@ impl Simulation {
     /// Computes what derives from positions and velocities: body positions, forces, accelerations.
     pub(super) fn derive(&mut self) {
         self.data.forward();
+    }
+
+    /// Fails where MuJoCo has warned since the start: from then on it simulates something else than the task, usually
+    /// by starting over without a word.
+    ///
+    /// # Errors
+    /// [`Error::Simulator`] with the warning.
+    pub(super) fn sound(&self, environment: &str) -> Result<()> {
+        let mut warnings = self.data.warning().iter().zip(WARNINGS);
+        let Some((warning, meaning)) = warnings.find(|(warning, _)| warning.number > 0) else { return Ok(()) };
+        let (place, time) = (warning.lastinfo, self.data.time());
+        Err(Error::Simulator {
+            environment: environment.into(),
+            problem: format!(
+                "MuJoCo warns that {meaning} {place} (simulated time {time:.3} s): the physics diverged or ran out of \
+                 memory; a shorter timestep in the model, or weaker forces, may help"
+            ),
+        })
     }
 
     /// Holds the controls for one advance.
@@ -141,6 +175,8 @@ impl Simulation {
         if !saved.iter().all(|number| number.is_finite()) {
             return Err(state::refused(environment, "a number of the state is not finite"));
         }
+        // Warnings are of the history that ends here.
+        self.data.reset();
         self.data.set_state(saved, INTEGRATION).map_err(|error| state::refused(environment, error))
     }
 }

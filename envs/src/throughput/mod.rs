@@ -10,8 +10,8 @@ use std::time::Instant;
 
 use stpn_random::{Purpose, Stream};
 
-use crate::vector::{Actions, MakeEnv};
-use crate::{Dtype, Error, ObservationMut, Result, Space, Transition, VectorEnv};
+use crate::vector::{ActionRows, MakeEnv};
+use crate::{Dtype, Error, ObservationMut, Result, Transition, VectorEnv};
 
 /// What to measure.
 #[derive(Clone, Copy, Debug)]
@@ -111,8 +111,7 @@ impl Meter {
 /// A vector with its buffers.
 struct Runner {
     vector: VectorEnv,
-    discrete: Vec<u32>,
-    continuous: Vec<f32>,
+    actions: ActionRows,
     floats: [Vec<f32>; 2],
     bytes: [Vec<u8>; 2],
     rewards: Vec<f32>,
@@ -127,16 +126,8 @@ impl Runner {
         let count = workload.environments;
         let vector = VectorEnv::new(make, count, workload.group_size, 0)?;
         let mut stream = Stream::new(0, Purpose::Test, 0);
-        let (mut discrete, mut continuous) = (Vec::new(), Vec::new());
-        match vector.action_space() {
-            Space::Discrete { n } => discrete.extend((0..SETS * count).map(|_| stream.below(*n) as u32)),
-            Space::Box { low, high, .. } => {
-                let bounds = || low.iter().zip(high).map(|(low, high)| (low.max(-1e3), high.min(1e3)));
-                for _ in 0..SETS * count {
-                    continuous.extend(bounds().map(|(low, high)| stream.uniform(low.into(), high.into()) as f32));
-                }
-            }
-        }
+        let mut actions = ActionRows::of(vector.action_space());
+        (0..SETS * count).for_each(|_| actions.push(vector.action_space().sample(&mut stream).get()));
         let len = count * vector.observation_space().len();
         let (floats, bytes) = match vector.observation_space().dtype() {
             Dtype::F32 => (len, 0),
@@ -144,8 +135,7 @@ impl Runner {
         };
         let mut runner = Self {
             vector,
-            discrete,
-            continuous,
+            actions,
             floats: [vec![0.0; floats], vec![0.0; floats]],
             bytes: [vec![0; bytes], vec![0; bytes]],
             rewards: vec![0.0; count],
@@ -178,10 +168,7 @@ impl Runner {
         let (chosen, next) = (self.set * self.vector.len(), (self.set + 1) * self.vector.len());
         self.set = (self.set + 1) % SETS;
         let width = self.vector.action_space().len();
-        let actions = match self.vector.action_space() {
-            Space::Discrete { .. } => Actions::Discrete(&self.discrete[chosen..next]),
-            Space::Box { .. } => Actions::Continuous(&self.continuous[chosen * width..next * width]),
-        };
+        let actions = self.actions.range(chosen..next, width);
         let [floats, final_floats] = &mut self.floats;
         let [bytes, final_bytes] = &mut self.bytes;
         let (observations, final_observations) = match self.vector.observation_space().dtype() {

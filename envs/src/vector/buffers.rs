@@ -1,5 +1,7 @@
 //! The caller's buffers: actions in, transitions out.
 
+use std::ops::Range;
+
 use crate::{Action, Dtype, Error, ObservationMut, Result, Space};
 
 /// Actions of all environments of a group or vector.
@@ -7,6 +9,8 @@ use crate::{Action, Dtype, Error, ObservationMut, Result, Space};
 pub enum Actions<'a> {
     /// One choice per environment.
     Discrete(&'a [u32]),
+    /// `[B, A]`, row-major: one choice for each element of the space.
+    Choices(&'a [u32]),
     /// `[B, A]`, row-major.
     Continuous(&'a [f32]),
 }
@@ -19,6 +23,7 @@ impl<'a> Actions<'a> {
     pub fn get(self, index: usize, width: usize) -> Action<'a> {
         match self {
             Self::Discrete(choices) => Action::Discrete(choices[index] as usize),
+            Self::Choices(choices) => Action::Choices(&choices[index * width..(index + 1) * width]),
             Self::Continuous(values) => Action::Continuous(&values[index * width..(index + 1) * width]),
         }
     }
@@ -33,6 +38,10 @@ impl<'a> Actions<'a> {
                 let (left, right) = choices.split_at(environments);
                 (Self::Discrete(left), Self::Discrete(right))
             }
+            Self::Choices(choices) => {
+                let (left, right) = choices.split_at(environments * width);
+                (Self::Choices(left), Self::Choices(right))
+            }
             Self::Continuous(values) => {
                 let (left, right) = values.split_at(environments * width);
                 (Self::Continuous(left), Self::Continuous(right))
@@ -42,18 +51,70 @@ impl<'a> Actions<'a> {
 
     /// Refuses actions of another kind or number than `count` environments of that space take.
     pub(super) fn check(self, count: usize, space: &Space) -> Result<()> {
-        let (fits, got) = match (self, space) {
-            (Self::Discrete(choices), Space::Discrete { .. }) => (choices.len() == count, choices.len()),
-            (Self::Continuous(values), Space::Box { .. }) => (values.len() == count * space.len(), values.len()),
-            (Self::Discrete(choices), Space::Box { .. }) => (false, choices.len()),
-            (Self::Continuous(values), Space::Discrete { .. }) => (false, values.len()),
+        let got = match self {
+            Self::Discrete(choices) | Self::Choices(choices) => choices.len(),
+            Self::Continuous(values) => values.len(),
         };
-        if fits {
+        let kin = matches!(
+            (self, space),
+            (Self::Discrete(_), Space::Discrete { .. })
+                | (Self::Choices(_), Space::MultiDiscrete { .. } | Space::MultiBinary { .. })
+                | (Self::Continuous(_), Space::Box { .. })
+        );
+        if kin && got == count * space.len() {
             return Ok(());
         }
-        let kind = if matches!(self, Self::Discrete(_)) { "choices" } else { "floats" };
+        let kind = if matches!(self, Self::Continuous(_)) { "floats" } else { "choices" };
         let expected = format!("the actions of {count} environments in {space}");
         Err(Error::Buffer { what: "actions", expected, got: format!("{got} {kind}") })
+    }
+}
+
+/// Actions of many environments, one after the other.
+#[derive(Clone, Debug)]
+pub enum ActionRows {
+    /// For a [`Space::Discrete`].
+    Discrete(Vec<u32>),
+    /// For a [`Space::MultiDiscrete`] or a [`Space::MultiBinary`].
+    Choices(Vec<u32>),
+    /// For a [`Space::Box`].
+    Continuous(Vec<f32>),
+}
+
+impl ActionRows {
+    /// No actions of that space yet.
+    pub fn of(space: &Space) -> Self {
+        match space {
+            Space::Discrete { .. } => Self::Discrete(Vec::new()),
+            Space::MultiDiscrete { .. } | Space::MultiBinary { .. } => Self::Choices(Vec::new()),
+            Space::Box { .. } => Self::Continuous(Vec::new()),
+        }
+    }
+
+    /// Appends an action.
+    ///
+    /// # Panics
+    /// If it is of another kind.
+    pub fn push(&mut self, action: Action<'_>) {
+        match (self, action) {
+            (Self::Discrete(rows), Action::Discrete(choice)) => rows.push(choice as u32),
+            (Self::Choices(rows), Action::Choices(choices)) => rows.extend_from_slice(choices),
+            (Self::Continuous(rows), Action::Continuous(values)) => rows.extend_from_slice(values),
+            (_, action) => panic!("{action:?} among actions of another kind"),
+        }
+    }
+
+    /// Those of some of the environments, for a space of `width` elements.
+    ///
+    /// # Panics
+    /// If there are fewer.
+    pub fn range(&self, environments: Range<usize>, width: usize) -> Actions<'_> {
+        let wide = environments.start * width..environments.end * width;
+        match self {
+            Self::Discrete(rows) => Actions::Discrete(&rows[environments]),
+            Self::Choices(rows) => Actions::Choices(&rows[wide]),
+            Self::Continuous(rows) => Actions::Continuous(&rows[wide]),
+        }
     }
 }
 

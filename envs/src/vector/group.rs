@@ -2,13 +2,15 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use stpn_random::{Purpose, Stream};
 
 use super::buffers::{self, Actions, Transition};
+use super::failure::{Failure, attempt, capped, sound_observation};
 use super::{Heartbeat, MakeEnv, OnFailure};
-use crate::{Dtype, Env, Episode, Error, ObservationMut, Result, Space, panic, state};
+use crate::{Dtype, Env, Episode, Error, ObservationMut, Result, Space, state};
 
 /// Consecutive environments stepped by one thread.
 pub struct EnvGroup {
@@ -19,6 +21,9 @@ pub struct EnvGroup {
     /// The observations acted on next, where failing environments are replaced: their final ones.
     last: Option<Observations>,
     heartbeat: Arc<Heartbeat>,
+    /// How long a call into an environment may take, where they end longer ones themselves; else a watchdog looks at the
+    /// heartbeat.
+    call_limit: Option<Option<Duration>>,
     /// Rows whose environment was replaced in the last step.
     replaced: Vec<usize>,
     /// Failures that were answered by replacing, not yet drained.
@@ -105,6 +110,7 @@ impl EnvGroup {
             on_failure: OnFailure::Stop,
             last: None,
             heartbeat,
+            call_limit: None,
             replaced: Vec::new(),
             failures: Vec::new(),
             observation_space,
@@ -131,6 +137,17 @@ impl EnvGroup {
             (OnFailure::Replace { .. }, Dtype::U8) => Some(Observations::U8(vec![0; len])),
         };
         self.on_failure = on_failure;
+    }
+
+    /// How long a call into an environment may take. Environments that can end a longer one, with an error, do so
+    /// themselves and need not be watched.
+    pub fn set_call_limit(&mut self, limit: Option<Duration>) {
+        let mut limited = true;
+        for slot in &mut self.slots {
+            // Every one is told, whatever the others say.
+            limited &= slot.env.limit_calls(limit);
+        }
+        self.call_limit = limited.then_some(limit);
     }
 
     /// Where the group is, to be watched from another thread.
@@ -208,10 +225,10 @@ impl EnvGroup {
         buffers::check_observations("observations", &observations, self.len(), &self.observation_space)?;
         self.episodes.clear();
         let width = self.observation_space.len();
-        let reset = self.each(0, |row, slot, _| {
+        let reset = self.each(0, |row, slot, space, _| {
             (slot.steps, slot.running) = (0, Episode::default());
             slot.env.reset(Some(slot.seed), observations.row(row, width))?;
-            finite_observation(&observations.row(row, width))
+            sound_observation(space, &observations.row(row, width))
         });
         reset.map_err(|(row, problem)| self.failure(row, problem))?;
         self.keep(&mut observations);
@@ -233,6 +250,7 @@ impl EnvGroup {
         out.check(self.len(), &self.observation_space)?;
         actions.check(self.len(), &self.action_space)?;
         self.replaced.clear();
+        self.begin(actions);
         let mut from = 0;
         while let Err((row, problem)) = self.step_from(from, actions, out) {
             self.replace(row, problem, out)?;
@@ -251,6 +269,19 @@ impl EnvGroup {
         }
     }
 
+    /// Begins the steps of environments that are simulated elsewhere. What fails here, or panics, does so again in the
+    /// step itself.
+    fn begin(&mut self, actions: Actions<'_>) {
+        let width = self.action_space.len();
+        let slots = &mut self.slots;
+        let _ = attempt(|| {
+            for (row, slot) in slots.iter_mut().enumerate() {
+                let _ = slot.env.begin_step(actions.get(row, width));
+            }
+            Ok(())
+        });
+    }
+
     /// Steps the environments from row `from` on.
     fn step_from(
         &mut self,
@@ -259,10 +290,10 @@ impl EnvGroup {
         out: &mut Transition<'_>,
     ) -> std::result::Result<(), (usize, String)> {
         let (width, action_width) = (self.observation_space.len(), self.action_space.len());
-        self.each(from, |row, slot, episodes| {
+        self.each(from, |row, slot, space, episodes| {
             slot.ended = false;
             let step = slot.env.step(actions.get(row, action_width), out.observations.row(row, width))?;
-            finite_observation(&out.observations.row(row, width))?;
+            sound_observation(space, &out.observations.row(row, width))?;
             let reward = step.reward as f32;
             if !reward.is_finite() {
                 return Err(Failure::Found(format!("its reward is {}", step.reward)));
@@ -284,7 +315,7 @@ impl EnvGroup {
                 copy_row(&mut out.observations, &mut out.final_observations, row, width);
                 slot.ended = true;
                 slot.env.reset(None, out.observations.row(row, width))?;
-                finite_observation(&out.observations.row(row, width))?;
+                sound_observation(space, &out.observations.row(row, width))?;
             }
             Ok(())
         })
@@ -313,13 +344,17 @@ impl EnvGroup {
                 return Err(capped(error, cap));
             }
             self.failures.push(error);
-            let (index, slot) = (self.first + row, &mut self.slots[row]);
+            let call_limit = self.call_limit;
+            let (index, slot, space) = (self.first + row, &mut self.slots[row], &self.observation_space);
             let replacements = slot.replacements + 1;
             let seed = Stream::new(slot.seed, Purpose::Environment, replacements).next_u64();
             let made = attempt(|| {
                 let mut env = make(index)?;
+                if let Some(limit) = call_limit {
+                    env.limit_calls(limit);
+                }
                 env.reset(Some(seed), out.observations.row(row, width))?;
-                finite_observation(&out.observations.row(row, width))?;
+                sound_observation(space, &out.observations.row(row, width))?;
                 Ok(env)
             });
             (slot.seed, slot.steps, slot.running, slot.replacements) = (seed, 0, Episode::default(), replacements);
@@ -405,6 +440,22 @@ impl EnvGroup {
         Ok(())
     }
 
+    /// Rows whose episode the state last restored could not bring back ([`Env::lost_its_episode`]).
+    pub fn lost_episodes(&self) -> Vec<usize> {
+        (0..self.len()).filter(|&row| self.slots[row].env.lost_its_episode()).collect()
+    }
+
+    /// Begins a new episode in a row, which continues no other, and writes its first observation.
+    ///
+    /// # Errors
+    /// [`Error::Worker`] if the environment fails.
+    pub fn begin_anew(&mut self, row: usize, observation: ObservationMut<'_>) -> Result<()> {
+        let slot = &mut self.slots[row];
+        let seed = Stream::new(slot.seed, Purpose::Environment, slot.steps).next_u64();
+        slot.running = Episode::default();
+        attempt(|| Ok(slot.env.reset(Some(seed), observation)?)).map_err(|problem| self.failure(row, problem))
+    }
+
     fn name(&self) -> String {
         format!("{} × {}, from number {}", self.len(), self.slots[0].env.name(), self.first)
     }
@@ -414,65 +465,25 @@ impl EnvGroup {
     fn each(
         &mut self,
         from: usize,
-        mut work: impl FnMut(usize, &mut Slot, &mut Vec<Episode>) -> std::result::Result<(), Failure>,
+        mut work: impl FnMut(usize, &mut Slot, &Space, &mut Vec<Episode>) -> std::result::Result<(), Failure>,
     ) -> std::result::Result<(), (usize, String)> {
         let mut at = from;
         let (slots, episodes, heartbeat) = (&mut self.slots, &mut self.episodes, &self.heartbeat);
+        let (space, watched) = (&self.observation_space, self.call_limit.is_none());
         // One catch for the whole loop: entering it costs less than once per environment.
         let result = attempt(|| {
             for (row, slot) in slots.iter_mut().enumerate().skip(from) {
                 at = row;
-                heartbeat.enter(row, slot.seed, slot.steps);
-                work(row, slot, episodes)?;
+                if watched {
+                    heartbeat.enter(row, slot.seed, slot.steps);
+                }
+                work(row, slot, space, episodes)?;
             }
             Ok(())
         });
         heartbeat.leave();
         result.map_err(|problem| (at, problem))
     }
-}
-
-/// Runs `work`; says what its error or panic is.
-fn attempt<T>(work: impl FnOnce() -> std::result::Result<T, Failure>) -> std::result::Result<T, String> {
-    match catch_unwind(AssertUnwindSafe(work)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(Failure::Error(error))) => Err(error.to_string()),
-        Ok(Err(Failure::Found(problem))) => Err(problem),
-        Err(panic) => Err(format!("panicked: {}", panic::message(panic.as_ref()))),
-    }
-}
-
-/// The error of a failure that is one too many.
-fn capped(mut error: Error, cap: u64) -> Error {
-    if let Error::Worker { problem, .. } = &mut error {
-        problem.push_str(&format!("; {cap} environments were replaced already, which is the most allowed"));
-    }
-    error
-}
-
-/// Why an environment cannot go on.
-enum Failure {
-    /// It said so.
-    Error(Error),
-    /// What it returned is impossible.
-    Found(String),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Error(error)
-    }
-}
-
-fn finite_observation(row: &ObservationMut<'_>) -> std::result::Result<(), Failure> {
-    if let ObservationMut::F32(values) = row {
-        // Without early exit, so that it vectorises.
-        if !values.iter().fold(true, |finite, value| finite & value.is_finite()) {
-            let at = values.iter().position(|value| !value.is_finite()).unwrap_or_default();
-            return Err(Failure::Found(format!("element {at} of its observation is {}", values[at])));
-        }
-    }
-    Ok(())
 }
 
 fn copy_row(from: &mut ObservationMut<'_>, to: &mut ObservationMut<'_>, row: usize, width: usize) {

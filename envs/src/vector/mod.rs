@@ -13,7 +13,7 @@ mod group;
 mod halves;
 mod heartbeat;
 
-pub use buffers::{Actions, Transition};
+pub use buffers::{ActionRows, Actions, Transition};
 pub use failure::{Maker, OnFailure};
 pub use group::EnvGroup;
 pub use heartbeat::Heartbeat;

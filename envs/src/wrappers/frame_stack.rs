@@ -1,5 +1,7 @@
 //! The last few observations as one.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Action, Dtype, Env, Error, ObservationMut, Result, Screen, Space, Step, state};
@@ -140,6 +142,18 @@ impl<E: Env> Env for FrameStack<E> {
         self.frames.push(self.frame);
         self.frames.write(self.frame, observation)?;
         Ok(step)
+    }
+
+    fn lost_its_episode(&self) -> bool {
+        self.env.lost_its_episode()
+    }
+
+    fn begin_step(&mut self, action: Action<'_>) -> Result<()> {
+        self.env.begin_step(action)
+    }
+
+    fn limit_calls(&mut self, limit: Option<Duration>) -> bool {
+        self.env.limit_calls(limit)
     }
 
     fn save_state(&self, bytes: &mut Vec<u8>) -> Result<()> {

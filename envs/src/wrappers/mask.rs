@@ -1,5 +1,7 @@
 //! Observations with elements left out.
 
+use std::time::Duration;
+
 use crate::{Action, Dtype, Env, Error, ObservationMut, Result, Screen, Space, Step};
 
 /// Shows only some elements of a float observation: what is hidden has to be remembered or inferred.
@@ -67,6 +69,18 @@ impl<E: Env> Env for Mask<E> {
         let step = self.env.step(action, ObservationMut::F32(&mut self.whole))?;
         shown.iter_mut().zip(&self.keep).for_each(|(shown, &index)| *shown = self.whole[index]);
         Ok(step)
+    }
+
+    fn lost_its_episode(&self) -> bool {
+        self.env.lost_its_episode()
+    }
+
+    fn begin_step(&mut self, action: Action<'_>) -> Result<()> {
+        self.env.begin_step(action)
+    }
+
+    fn limit_calls(&mut self, limit: Option<Duration>) -> bool {
+        self.env.limit_calls(limit)
     }
 
     fn save_state(&self, bytes: &mut Vec<u8>) -> Result<()> {

@@ -1,5 +1,7 @@
 //! Return and length of whole episodes.
 
+use std::time::Duration;
+
 use crate::{Action, Env, Episode, ObservationMut, Result, Screen, Space, Step, state};
 
 /// Adds up rewards and steps as the environment inside gives them, and sets [`Step::episode`] where an episode ends.
@@ -56,6 +58,18 @@ impl<E: Env> Env for RecordEpisodeStatistics<E> {
             step.episode = Some(self.running);
         }
         Ok(step)
+    }
+
+    fn lost_its_episode(&self) -> bool {
+        self.env.lost_its_episode()
+    }
+
+    fn begin_step(&mut self, action: Action<'_>) -> Result<()> {
+        self.env.begin_step(action)
+    }
+
+    fn limit_calls(&mut self, limit: Option<Duration>) -> bool {
+        self.env.limit_calls(limit)
     }
 
     fn save_state(&self, bytes: &mut Vec<u8>) -> Result<()> {

@@ -1,5 +1,7 @@
 //! Rewards brought into a range.
 
+use std::time::Duration;
+
 use crate::{Action, Env, Error, ObservationMut, Result, Screen, Space, Step};
 
 /// Clips rewards, for learning only: put [`super::RecordEpisodeStatistics`] inside to report the raw ones.
@@ -65,6 +67,18 @@ impl<E: Env> Env for RewardClip<E> {
             Clip::Range(low, high) => step.reward.clamp(low, high),
         };
         Ok(step)
+    }
+
+    fn lost_its_episode(&self) -> bool {
+        self.env.lost_its_episode()
+    }
+
+    fn begin_step(&mut self, action: Action<'_>) -> Result<()> {
+        self.env.begin_step(action)
+    }
+
+    fn limit_calls(&mut self, limit: Option<Duration>) -> bool {
+        self.env.limit_calls(limit)
     }
 
     fn save_state(&self, bytes: &mut Vec<u8>) -> Result<()> {

@@ -1,5 +1,7 @@
 //! A limit on the steps of an episode.
 
+use std::time::Duration;
+
 use crate::{Action, Env, Error, ObservationMut, Result, Screen, Space, Step, state};
 
 /// Truncates every episode after a number of steps, as `gymnasium.wrappers.TimeLimit` does.
@@ -67,6 +69,18 @@ impl<E: Env> Env for TimeLimit<E> {
         self.elapsed += 1;
         step.truncated |= self.elapsed == self.limit;
         Ok(step)
+    }
+
+    fn lost_its_episode(&self) -> bool {
+        self.env.lost_its_episode()
+    }
+
+    fn begin_step(&mut self, action: Action<'_>) -> Result<()> {
+        self.env.begin_step(action)
+    }
+
+    fn limit_calls(&mut self, limit: Option<Duration>) -> bool {
+        self.env.limit_calls(limit)
     }
 
     fn save_state(&self, bytes: &mut Vec<u8>) -> Result<()> {

@@ -46,6 +46,12 @@ impl Case {
             episode_starts: (0..n).map(|i| u8::from(i % 5 == 2)).collect(),
             actions: match actions {
                 Space::Discrete { .. } => ActionBuffer::Discrete((0..n as u32).map(|i| i % 3).collect()),
+                Space::MultiDiscrete { counts } => ActionBuffer::Choices(
+                    (0..n).flat_map(|i| counts.iter().map(move |&count| (i % count) as u32)).collect(),
+                ),
+                Space::MultiBinary { n: switches } => {
+                    ActionBuffer::Choices((0..n * switches).map(|i| u32::from(i % 3 == 0)).collect())
+                }
                 _ => ActionBuffer::Continuous(normals(n * distribution.action_len())),
             },
             action_len: distribution.action_len(),
@@ -58,6 +64,12 @@ impl Case {
 
     fn discrete(cell: CellName) -> Self {
         Self::new(cell, &Space::discrete(3), Critic::Shared)
+    }
+
+    /// Of several choices, and of switches.
+    fn choices(cell: CellName) -> [Self; 2] {
+        [Space::MultiDiscrete { counts: vec![3, 1, 4] }, Space::MultiBinary { n: 3 }]
+            .map(|space| Self::new(cell, &space, Critic::Shared))
     }
 
     fn continuous(cell: CellName, critic: Critic) -> Self {
@@ -104,7 +116,8 @@ fn gradients_of_every_parameter_agree_with_finite_differences() {
     let discrete = CellName::ALL.map(|cell| (cell, Case::discrete(cell), true));
     let continuous = [Critic::Shared, Critic::Separate]
         .map(|critic| (CellName::Stpnf, Case::continuous(CellName::Stpnf, critic), false));
-    for (cell, case, discrete) in discrete.into_iter().chain(continuous) {
+    let choices = Case::choices(CellName::Stpn).map(|case| (CellName::Stpn, case, true));
+    for (cell, case, discrete) in discrete.into_iter().chain(continuous).chain(choices) {
         for (name, objective) in objectives(discrete) {
             let (_, gradient) = case.gradient(objective.as_ref());
             let value = || 0.1 * case.gradient(objective.as_ref()).0.total;
@@ -144,8 +157,8 @@ fn losses_and_gradients_agree_with_the_candle_graph() {
         Case::continuous(CellName::Stpnf, Critic::Shared),
         Case::continuous(CellName::Rnn, Critic::Separate),
     ];
-    for case in cases {
-        let discrete = matches!(case.batch.actions, ActionBuffer::Discrete(_));
+    for case in cases.into_iter().chain(Case::choices(CellName::Stpn)).chain(Case::choices(CellName::Lstm)) {
+        let discrete = !matches!(case.batch.actions, ActionBuffer::Continuous(_));
         for (name, objective) in objectives(discrete) {
             let (losses, gradient) = case.gradient(objective.as_ref());
             let loss = match name {
@@ -226,6 +239,41 @@ fn what_lies_in_the_padding_reaches_nothing() {
         }
         let after: Vec<_> = objectives.iter().map(|(_, objective)| case.gradient(objective.as_ref())).collect();
         assert_eq!(before, after, "{cell}");
+    }
+}
+
+#[test]
+fn a_discrete_observation_entered_as_one_raw_number() {
+    use crate::policy::encoder::{EncoderConfig, MlpConfig, ObservationRef};
+    let actions = Space::discrete(2);
+    let spaces = [
+        (Space::discrete(4), vec![2.0f32], vec![0.0f32, 0.0, 1.0, 0.0]),
+        (Space::MultiDiscrete { counts: vec![2, 3] }, vec![1.0, 0.0], vec![0.0, 1.0, 1.0, 0.0, 0.0]),
+        (Space::MultiBinary { n: 3 }, vec![1.0, 0.0, 1.0], vec![1.0, 0.0, 1.0]),
+    ];
+    for encoder in [EncoderConfig::default(), EncoderConfig::Mlp(MlpConfig::default())] {
+        let config = PolicyConfig { encoder, ..PolicyConfig::new(CellName::Lstm.config(), 4) };
+        for (space, raw, spread) in &spaces {
+            let new = |space| ActorCritic::new(&config, space, &actions, 1, DType::F32, &Device::Cpu).unwrap();
+            // The same seed gives the same parameters, so that the same input gives the same value.
+            let (of_choices, of_numbers) = (new(space), new(&Space::boxed(0.0, 1.0, [spread.len()])));
+            let value = |policy: &ActorCritic, observation: &[f32]| {
+                let prepared = policy.prepare::<f32>().unwrap();
+                let mut session = prepared.session(1).unwrap();
+                session.step(ObservationRef::F32(observation), &[1]).unwrap();
+                session.values()[0]
+            };
+            assert_eq!(value(&of_choices, raw), value(&of_numbers, spread), "{space}");
+            let inputs = crate::policy::Inputs {
+                steps: 1,
+                batch: 1,
+                observations: ObservationRef::F32(raw),
+                episode_starts: &[1],
+            };
+            let state = vec![0.0; of_choices.state_len()];
+            let composed: Vec<f32> = of_choices.forward(&inputs, &state).unwrap().values.to_vec1().unwrap();
+            assert!((composed[0] - value(&of_choices, raw)).abs() < 1e-6, "{space}");
+        }
     }
 }
 

@@ -22,18 +22,19 @@ impl Categorical {
         self.n
     }
 
-    /// Fills `weights` with e^(z − max z) and returns (max z, Σ weights).
+    /// Appends e^(z − max z) to `weights` and returns (max z, their sum).
     #[inline(always)]
     fn weights<T: Real>(logits: &[T], weights: &mut Vec<f64>) -> (f64, f64) {
-        let max = largest(logits.len(), |i| logits[i].wide());
-        weights.clear();
+        let (start, max) = (weights.len(), largest(logits.len(), |i| logits[i].wide()));
         weights.extend(logits.iter().map(|logit| logit.wide() - max));
+        let weights = &mut weights[start..];
         exp_all(weights);
         (max, sum(weights.len(), |i| weights[i]))
     }
 
     /// Choice and log-probability.
     pub(super) fn act(&self, logits: &[f32], stream: Option<&mut Stream>, scratch: &mut Vec<f64>) -> (usize, f64) {
+        scratch.clear();
         let weights = &mut *scratch;
         let (max, total) = Arch::new().dispatch(
             #[inline(always)]
@@ -64,24 +65,37 @@ impl Categorical {
         behaviour: Option<&[f32]>,
         scratch: &mut Vec<f64>,
     ) -> Terms {
+        scratch.clear();
+        self.append_terms(logits, choice(action), behaviour, scratch)
+    }
+
+    /// [`Categorical::terms`] of a `chosen` one, whose scratch is appended.
+    pub(super) fn append_terms<T: Real>(
+        &self,
+        logits: &[T],
+        chosen: usize,
+        behaviour: Option<&[f32]>,
+        scratch: &mut Vec<f64>,
+    ) -> Terms {
         Arch::new().dispatch(
             #[inline(always)]
             || {
                 let scratch = scratch;
-                let n = logits.len();
+                let (n, start) = (logits.len(), scratch.len());
                 let (max, total) = Self::weights(logits, scratch);
                 let normalizer = max + total.ln();
-                scratch.iter_mut().for_each(|weight| *weight /= total);
+                let p = &mut scratch[start..];
+                p.iter_mut().for_each(|weight| *weight /= total);
                 let mut terms = Terms {
-                    log_prob: logits[choice(action)].wide() - normalizer,
-                    entropy: -sum(n, |i| scratch[i] * (logits[i].wide() - normalizer)),
-                    concentration: sum(n, |i| scratch[i] * scratch[i]),
+                    log_prob: logits[chosen].wide() - normalizer,
+                    entropy: -sum(n, |i| p[i] * (logits[i].wide() - normalizer)),
+                    concentration: sum(n, |i| p[i] * p[i]),
                     kl: 0.0,
                 };
                 if let Some(behaviour) = behaviour {
                     let max = largest(n, |i| f64::from(behaviour[i]));
                     scratch.extend(behaviour.iter().map(|&logit| f64::from(logit) - max));
-                    let old = &mut scratch[n..];
+                    let old = &mut scratch[start + n..];
                     exp_all(old);
                     let total = sum(n, |i| old[i]);
                     old.iter_mut().for_each(|weight| *weight /= total);
@@ -105,11 +119,33 @@ impl Categorical {
         scratch: &[f64],
         gradient: &mut [T],
     ) {
+        self.part_gradient(logits, choice(action), behaviour.is_some(), derivatives, scratch, gradient);
+    }
+
+    /// How much [`Categorical::append_terms`] appends.
+    pub(super) fn scratch_len(&self, behaviour: bool) -> usize {
+        self.n * (1 + usize::from(behaviour)) + 3
+    }
+
+    /// The concentration, in what [`Categorical::append_terms`] appended.
+    pub(super) fn concentration(scratch: &[f64]) -> f64 {
+        scratch[scratch.len() - 2]
+    }
+
+    /// [`Categorical::gradient`] from what [`Categorical::append_terms`] appended.
+    pub(super) fn part_gradient<T: Real>(
+        &self,
+        logits: &[T],
+        chosen: usize,
+        behaviour: bool,
+        derivatives: &Terms,
+        scratch: &[f64],
+        gradient: &mut [T],
+    ) {
         let (probabilities, rest) = scratch.split_at(self.n);
         let [.., entropy, concentration, normalizer] = *rest else { unreachable!("terms() left the sums at the end") };
         // Without a behaviour the divergence has no part.
-        let old = if behaviour.is_some() { rest } else { probabilities };
-        let chosen = choice(action);
+        let old = if behaviour { rest } else { probabilities };
         Arch::new().dispatch(
             #[inline(always)]
             || {
@@ -130,7 +166,7 @@ impl Categorical {
 fn choice(action: ActionRef<'_>) -> usize {
     match action {
         ActionRef::Discrete(choice) => choice,
-        ActionRef::Continuous(_) => unreachable!("a categorical distribution has discrete actions"),
+        _ => unreachable!("a categorical distribution has discrete actions"),
     }
 }
 

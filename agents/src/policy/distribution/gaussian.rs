@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use stpn_core::kernels::Real;
 use stpn_random::Stream;
 
-use super::{ActionRef, Terms};
+use super::{ActionRef, Terms, softplus};
 use crate::{Error, Result};
 
 /// Smallest standard deviation of a softplus policy: below it densities overflow in f32.
@@ -233,13 +233,8 @@ impl Gaussian {
 fn draws(action: ActionRef<'_>) -> &[f32] {
     match action {
         ActionRef::Continuous(values) => values,
-        ActionRef::Discrete(_) => unreachable!("a Gaussian has continuous actions"),
+        _ => unreachable!("a Gaussian has continuous actions"),
     }
-}
-
-/// ln(1 + e^x) without overflow.
-fn softplus(x: f64) -> f64 {
-    x.max(0.0) + (-x.abs()).exp().ln_1p()
 }
 
 /// ln(1 − tanh² u), the logarithm of the slope of tanh.

@@ -2,14 +2,18 @@
 //! training. Everything is computed in f64 by the same code in both, so that the probability of an action under the
 //! policy that took it is the same number wherever it is asked for.
 
+mod bernoulli;
 mod categorical;
 #[cfg(test)]
 pub(crate) mod composed;
 mod exponential;
 mod gaussian;
+mod multi_categorical;
 
+pub use bernoulli::Bernoulli;
 pub use categorical::Categorical;
 pub use gaussian::{Gaussian, GaussianConfig, Std};
+pub use multi_categorical::MultiCategorical;
 
 use stpn_core::kernels::Real;
 use stpn_envs::Space;
@@ -23,6 +27,8 @@ use crate::{Error, Result};
 pub enum ActionBuffer {
     /// `[N]` choices.
     Discrete(Vec<u32>),
+    /// `[N, A]` choices or switches.
+    Choices(Vec<u32>),
     /// `[N, A]` draws of the Gaussian, before they are clipped or squashed into the space.
     Continuous(Vec<f32>),
 }
@@ -32,6 +38,7 @@ impl ActionBuffer {
     pub fn get(&self, index: usize, width: usize) -> ActionRef<'_> {
         match self {
             Self::Discrete(choices) => ActionRef::Discrete(choices[index] as usize),
+            Self::Choices(choices) => ActionRef::Choices(&choices[index * width..(index + 1) * width]),
             Self::Continuous(values) => ActionRef::Continuous(&values[index * width..(index + 1) * width]),
         }
     }
@@ -40,6 +47,7 @@ impl ActionBuffer {
     pub fn empty_like(&self, count: usize, width: usize) -> Self {
         match self {
             Self::Discrete(_) => Self::Discrete(Vec::with_capacity(count)),
+            Self::Choices(_) => Self::Choices(Vec::with_capacity(count * width)),
             Self::Continuous(_) => Self::Continuous(Vec::with_capacity(count * width)),
         }
     }
@@ -48,6 +56,9 @@ impl ActionBuffer {
     pub fn push(&mut self, other: &Self, index: usize, width: usize) {
         match (self, other) {
             (Self::Discrete(to), Self::Discrete(from)) => to.push(from[index]),
+            (Self::Choices(to), Self::Choices(from)) => {
+                to.extend_from_slice(&from[index * width..(index + 1) * width]);
+            }
             (Self::Continuous(to), Self::Continuous(from)) => {
                 to.extend_from_slice(&from[index * width..(index + 1) * width]);
             }
@@ -59,6 +70,7 @@ impl ActionBuffer {
     pub fn push_padding(&mut self, width: usize) {
         match self {
             Self::Discrete(choices) => choices.push(0),
+            Self::Choices(choices) => choices.extend(std::iter::repeat_n(0, width)),
             Self::Continuous(values) => values.extend(std::iter::repeat_n(0.0, width)),
         }
     }
@@ -69,6 +81,8 @@ impl ActionBuffer {
 pub enum ActionRef<'a> {
     /// A choice.
     Discrete(usize),
+    /// `[A]` choices or switches.
+    Choices(&'a [u32]),
     /// `[A]`
     Continuous(&'a [f32]),
 }
@@ -91,15 +105,26 @@ pub struct Terms {
 pub enum Distribution {
     /// Softmax over n logits.
     Categorical(Categorical),
+    /// Independent softmaxes.
+    MultiCategorical(MultiCategorical),
+    /// Independent switches.
+    Bernoulli(Bernoulli),
     /// Independent normal distributions.
     Gaussian(Gaussian),
 }
 
-/// Calls a method of either family.
-macro_rules! either {
+/// ln(1 + e^x) without overflow.
+fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
+/// Calls a method of any family.
+macro_rules! any {
     ($self:ident, $inner:ident => $run:expr) => {
         match $self {
             Self::Categorical($inner) => $run,
+            Self::MultiCategorical($inner) => $run,
+            Self::Bernoulli($inner) => $run,
             Self::Gaussian($inner) => $run,
         }
     };
@@ -113,6 +138,8 @@ impl Distribution {
     pub fn for_space(space: &Space, gaussian: &GaussianConfig) -> Result<Self> {
         match space {
             Space::Discrete { n } => Ok(Self::Categorical(Categorical { n: *n })),
+            Space::MultiDiscrete { counts } => Ok(Self::MultiCategorical(MultiCategorical::new(counts))),
+            Space::MultiBinary { n } => Ok(Self::Bernoulli(Bernoulli { n: *n })),
             Space::Box { low, high, dtype: stpn_envs::Dtype::F32, .. } => {
                 Ok(Self::Gaussian(Gaussian::new(low, high, gaussian)?))
             }
@@ -122,7 +149,7 @@ impl Distribution {
 
     /// How many numbers parametrise one distribution.
     pub fn len(&self) -> usize {
-        either!(self, inner => inner.len())
+        any!(self, inner => inner.len())
     }
 
     /// True for a space without choices.
@@ -133,8 +160,8 @@ impl Distribution {
     /// How many of them are outputs of the policy head; the others are trained for themselves.
     pub fn head_len(&self) -> usize {
         match self {
-            Self::Categorical(inner) => inner.len(),
             Self::Gaussian(inner) => inner.head_len(),
+            _ => self.len(),
         }
     }
 
@@ -142,6 +169,8 @@ impl Distribution {
     pub fn action_len(&self) -> usize {
         match self {
             Self::Categorical(_) => 1,
+            Self::MultiCategorical(inner) => inner.dims(),
+            Self::Bernoulli(inner) => inner.n,
             Self::Gaussian(inner) => inner.dims(),
         }
     }
@@ -150,6 +179,7 @@ impl Distribution {
     pub fn buffer(&self, count: usize) -> ActionBuffer {
         match self {
             Self::Categorical(_) => ActionBuffer::Discrete(vec![0; count]),
+            Self::MultiCategorical(_) | Self::Bernoulli(_) => ActionBuffer::Choices(vec![0; count * self.action_len()]),
             Self::Gaussian(inner) => ActionBuffer::Continuous(vec![0.0; count * inner.dims()]),
         }
     }
@@ -164,15 +194,22 @@ impl Distribution {
         index: usize,
         scratch: &mut Vec<f64>,
     ) -> f32 {
+        let width = self.action_len();
+        let row = index * width..(index + 1) * width;
         match (self, actions) {
             (Self::Categorical(inner), ActionBuffer::Discrete(choices)) => {
                 let (choice, log_prob) = inner.act(parameters, stream, scratch);
                 choices[index] = choice as u32;
                 log_prob as f32
             }
+            (Self::MultiCategorical(inner), ActionBuffer::Choices(choices)) => {
+                inner.act(parameters, stream, &mut choices[row], scratch) as f32
+            }
+            (Self::Bernoulli(inner), ActionBuffer::Choices(choices)) => {
+                inner.act(parameters, stream, &mut choices[row]) as f32
+            }
             (Self::Gaussian(inner), ActionBuffer::Continuous(values)) => {
-                let dims = inner.dims();
-                inner.act(parameters, stream, &mut values[index * dims..(index + 1) * dims]) as f32
+                inner.act(parameters, stream, &mut values[row]) as f32
             }
             _ => unreachable!("the buffer was made by this distribution"),
         }
@@ -180,14 +217,17 @@ impl Distribution {
 
     /// Draws an action uniformly from the space and writes it at `index`: the random policy.
     pub fn act_uniformly(&self, stream: &mut Stream, actions: &mut ActionBuffer, index: usize) {
+        let width = self.action_len();
+        let row = index * width..(index + 1) * width;
         match (self, actions) {
             (Self::Categorical(inner), ActionBuffer::Discrete(choices)) => {
                 choices[index] = stream.below(inner.n) as u32
             }
-            (Self::Gaussian(inner), ActionBuffer::Continuous(values)) => {
-                let dims = inner.dims();
-                inner.act_uniformly(stream, &mut values[index * dims..(index + 1) * dims]);
+            (Self::MultiCategorical(inner), ActionBuffer::Choices(choices)) => {
+                inner.act_uniformly(stream, &mut choices[row]);
             }
+            (Self::Bernoulli(inner), ActionBuffer::Choices(choices)) => inner.act_uniformly(stream, &mut choices[row]),
+            (Self::Gaussian(inner), ActionBuffer::Continuous(values)) => inner.act_uniformly(stream, &mut values[row]),
             _ => unreachable!("the buffer was made by this distribution"),
         }
     }
@@ -201,16 +241,16 @@ impl Distribution {
         count: usize,
         scratch: &'a mut Vec<f32>,
     ) -> Actions<'a> {
+        let width = self.action_len();
+        let rows = start * width..(start + count) * width;
         match (self, actions) {
             (Self::Gaussian(inner), ActionBuffer::Continuous(values)) => {
-                let dims = inner.dims();
-                inner.to_space(&values[start * dims..(start + count) * dims], scratch);
+                inner.to_space(&values[rows], scratch);
                 Actions::Continuous(scratch)
             }
-            (_, ActionBuffer::Discrete(choices)) => Actions::Discrete(&choices[start..start + count]),
-            (Self::Categorical(_), ActionBuffer::Continuous(_)) => {
-                unreachable!("the buffer was made by this distribution")
-            }
+            (_, ActionBuffer::Discrete(choices)) => Actions::Discrete(&choices[rows]),
+            (_, ActionBuffer::Choices(choices)) => Actions::Choices(&choices[rows]),
+            (_, ActionBuffer::Continuous(_)) => unreachable!("the buffer was made by this distribution"),
         }
     }
 
@@ -223,7 +263,7 @@ impl Distribution {
         behaviour: Option<&[f32]>,
         scratch: &mut Vec<f64>,
     ) -> Terms {
-        either!(self, inner => inner.terms(parameters, action, behaviour, scratch))
+        any!(self, inner => inner.terms(parameters, action, behaviour, scratch))
     }
 
     /// Writes the gradient of a loss in the parameters `[len]`, given its derivatives in the terms that
@@ -241,6 +281,10 @@ impl Distribution {
             Self::Categorical(inner) => {
                 inner.gradient(parameters, action, behaviour, derivatives, scratch, gradient);
             }
+            Self::MultiCategorical(inner) => {
+                inner.gradient(parameters, action, behaviour, derivatives, scratch, gradient);
+            }
+            Self::Bernoulli(inner) => inner.gradient(parameters, action, behaviour, derivatives, gradient),
             Self::Gaussian(inner) => inner.gradient(parameters, action, behaviour, derivatives, gradient),
         }
     }
@@ -260,6 +304,9 @@ mod tests {
         };
         vec![
             (Distribution::Categorical(Categorical { n: 4 }), ActionBuffer::Discrete(vec![2])),
+            (Distribution::MultiCategorical(MultiCategorical::new(&[1, 3])), ActionBuffer::Choices(vec![0, 2])),
+            (Distribution::MultiCategorical(MultiCategorical::new(&[2, 2])), ActionBuffer::Choices(vec![1, 0])),
+            (Distribution::Bernoulli(Bernoulli { n: 4 }), ActionBuffer::Choices(vec![1, 0, 0, 1])),
             gaussian(Std::Softplus, false),
             gaussian(Std::StateIndependent, false),
             gaussian(Std::Softplus, true),
@@ -272,7 +319,7 @@ mod tests {
         for (distribution, actions) in cases() {
             let parameters = [0.3, -0.7, 1.1, 0.2];
             let behaviour = [0.1f32, -0.4, 0.9, 0.5];
-            let action = actions.get(0, 2);
+            let action = actions.get(0, distribution.action_len());
             let value = |parameters: &[f64], weights: &Terms| {
                 let terms = distribution.terms(parameters, action, Some(&behaviour), &mut Vec::new());
                 weights.log_prob * terms.log_prob
@@ -308,7 +355,12 @@ mod tests {
             for _ in 0..50 {
                 let parameters: Vec<f32> = (0..4).map(|_| stream.normal() as f32).collect();
                 let drawn = distribution.act(&parameters, Some(&mut stream), &mut actions, 0, &mut scratch);
-                let terms = distribution.terms(&parameters, actions.get(0, 2), Some(&parameters), &mut scratch);
+                let terms = distribution.terms(
+                    &parameters,
+                    actions.get(0, distribution.action_len()),
+                    Some(&parameters),
+                    &mut scratch,
+                );
                 assert_eq!(drawn, terms.log_prob as f32, "{distribution:?}");
                 assert!(terms.kl.abs() < 1e-12, "{distribution:?}: {}", terms.kl);
             }
@@ -327,11 +379,11 @@ mod tests {
             for _ in 0..n {
                 let log_prob =
                     f64::from(distribution.act(&behaviour, Some(&mut stream), &mut actions, 0, &mut scratch));
-                let action = actions.get(0, 2);
+                let action = actions.get(0, distribution.action_len());
                 kl += log_prob - distribution.terms(&other, action, None, &mut scratch).log_prob;
                 entropy -= log_prob;
             }
-            let action = actions.get(0, 2);
+            let action = actions.get(0, distribution.action_len());
             let expected = distribution.terms(&other, action, Some(&behaviour), &mut scratch).kl;
             assert!((kl / f64::from(n) - expected).abs() < 0.01, "{distribution:?}: {} {expected}", kl / f64::from(n));
             let expected = distribution.terms(&behaviour, action, None, &mut scratch).entropy;

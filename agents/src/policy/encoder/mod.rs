@@ -6,6 +6,7 @@ mod bytes;
 mod cnn;
 mod config;
 mod mlp;
+mod one_hot;
 
 use std::borrow::Cow;
 
@@ -19,6 +20,7 @@ pub use bytes::ByteScaling;
 use cnn::{Cnn, CnnTape, PreparedCnn, image_of_shape};
 pub use config::{EncoderConfig, IdentityConfig, MlpConfig, NatureCnnConfig, PaperCnnConfig};
 use mlp::{Mlp, PreparedMlp};
+use one_hot::OneHot;
 
 use crate::{Error, Result};
 
@@ -37,6 +39,7 @@ const NATURE: &[Filters] = &[
 pub struct Encoder {
     network: Network,
     bytes: ByteScaling,
+    one_hot: Option<OneHot>,
     dtype: DType,
     input: usize,
     output: usize,
@@ -57,7 +60,7 @@ impl Encoder {
     /// [`Error::Config`] on impossible settings or an observation that the encoder cannot take.
     pub fn new(config: &EncoderConfig, observation: &Space, init: &mut Initializer<'_>) -> Result<Self> {
         config.check()?;
-        let input = observation.len();
+        let (input, numbers) = (observation.len(), observation.features());
         let image = || {
             image_of_shape(observation.shape()).ok_or_else(|| {
                 let problem = format!("{} needs images [C, H, W], got {observation}", config.name());
@@ -66,16 +69,17 @@ impl Encoder {
         };
         let network = match config {
             EncoderConfig::Identity(_) => Network::Identity,
-            EncoderConfig::Mlp(config) => Network::Mlp(Mlp::new(&config.sizes, config.activation, input, init)?),
+            EncoderConfig::Mlp(config) => Network::Mlp(Mlp::new(&config.sizes, config.activation, numbers, init)?),
             EncoderConfig::PaperCnn(_) => Network::Cnn(Cnn::new(PAPER, None, image()?, init)?),
             EncoderConfig::NatureCnn(config) => Network::Cnn(Cnn::new(NATURE, Some(config.features), image()?, init)?),
         };
         let (output, parameters) = match &network {
-            Network::Identity => (input, Parameters::default()),
+            Network::Identity => (numbers, Parameters::default()),
             Network::Mlp(mlp) => (mlp.output_len(), mlp.parameters().clone()),
             Network::Cnn(cnn) => (cnn.output_len(), cnn.parameters().clone()),
         };
-        Ok(Self { network, bytes: config.bytes(), dtype: init.dtype(), input, output, parameters })
+        let one_hot = OneHot::of(observation);
+        Ok(Self { network, bytes: config.bytes(), one_hot, dtype: init.dtype(), input, output, parameters })
     }
 
     /// Features E of one observation.
@@ -83,7 +87,7 @@ impl Encoder {
         self.output
     }
 
-    /// True where features are the observations themselves, or bytes as numbers.
+    /// True where features are the observations themselves, or bytes and choices as numbers.
     pub fn is_identity(&self) -> bool {
         matches!(self.network, Network::Identity)
     }
@@ -99,7 +103,7 @@ impl Encoder {
     /// # Errors
     /// Fails on a shape that does not fit.
     pub fn forward(&self, observations: &Tensor) -> Result<Tensor> {
-        let x = self.bytes.tensor(observations, self.dtype)?;
+        let x = self.numbers(observations)?;
         match &self.network {
             Network::Identity => Ok(x),
             Network::Mlp(mlp) => mlp.forward(&x),
@@ -113,8 +117,16 @@ impl Encoder {
     /// Fails on a shape that does not fit.
     pub fn forward_composed(&self, observations: &Tensor) -> Result<Tensor> {
         match &self.network {
-            Network::Cnn(cnn) => cnn.forward_composed(&self.bytes.tensor(observations, self.dtype)?),
+            Network::Cnn(cnn) => cnn.forward_composed(&self.numbers(observations)?),
             _ => self.forward(observations),
+        }
+    }
+
+    /// Observations as the network takes them.
+    fn numbers(&self, observations: &Tensor) -> Result<Tensor> {
+        match &self.one_hot {
+            Some(one_hot) => one_hot.tensor(observations, self.dtype),
+            None => self.bytes.tensor(observations, self.dtype),
         }
     }
 
@@ -141,6 +153,7 @@ impl Encoder {
             network,
             factor: T::of(factor),
             summand: T::of(summand),
+            one_hot: self.one_hot.clone(),
             input: self.input,
             output: self.output,
         }
@@ -189,6 +202,7 @@ pub struct PreparedEncoder<T: Real = f32> {
     /// A byte becomes `byte · factor + summand`.
     factor: T,
     summand: T,
+    one_hot: Option<OneHot>,
     input: usize,
     output: usize,
 }
@@ -238,9 +252,12 @@ impl<T: Real> PreparedEncoder<T> {
         assert_eq!((count * self.input, count * self.output), (observations.len(), out.len()), "extents do not fit");
         match &self.network {
             PreparedNetwork::Identity => {
-                match observations {
-                    ObservationRef::F32(x) => out.iter_mut().zip(x).for_each(|(out, &x)| *out = T::of(f64::from(x))),
-                    ObservationRef::U8(x) => out.iter_mut().zip(x).for_each(|(out, &x)| *out = self.number(x)),
+                match (observations, &self.one_hot) {
+                    (ObservationRef::F32(x), Some(one_hot)) => one_hot.spread(x, out),
+                    (ObservationRef::F32(x), None) => {
+                        out.iter_mut().zip(x).for_each(|(out, &x)| *out = T::of(f64::from(x)))
+                    }
+                    (ObservationRef::U8(x), _) => out.iter_mut().zip(x).for_each(|(out, &x)| *out = self.number(x)),
                 }
                 Kept::Nothing
             }
@@ -282,9 +299,10 @@ impl<T: Real> PreparedEncoder<T> {
     }
 
     fn numbers<'a>(&self, observations: ObservationRef<'a>) -> Cow<'a, [T]> {
-        match observations {
-            ObservationRef::F32(values) => T::from_single(values),
-            ObservationRef::U8(bytes) => bytes.iter().map(|&byte| self.number(byte)).collect(),
+        match (observations, &self.one_hot) {
+            (ObservationRef::F32(choices), Some(one_hot)) => one_hot.spread_all(choices).into(),
+            (ObservationRef::F32(values), None) => T::from_single(values),
+            (ObservationRef::U8(bytes), _) => bytes.iter().map(|&byte| self.number(byte)).collect(),
         }
     }
 

@@ -19,7 +19,8 @@ fn cnn(filters: &[Filters], features: Option<usize>, image: Image, dtype: DType)
     let mut stream = Stream::new(1, Purpose::Test, 0);
     let cnn = Cnn::new(filters, features, image, &mut Initializer::new(&mut stream, dtype, &Device::Cpu)).unwrap();
     let (output, parameters) = (cnn.output_len(), cnn.parameters().clone());
-    Encoder { network: Network::Cnn(cnn), bytes: ByteScaling::Unit, dtype, input: image.len(), output, parameters }
+    let (bytes, one_hot, input) = (ByteScaling::Unit, None, image.len());
+    Encoder { network: Network::Cnn(cnn), bytes, one_hot, dtype, input, output, parameters }
 }
 
 fn uniform(n: usize) -> Vec<f32> {

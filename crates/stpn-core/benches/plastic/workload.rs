@@ -55,7 +55,7 @@ pub fn cases() -> Vec<Case> {
 impl Case {
     /// The layer.
     pub fn spec(&self) -> PlasticSpec {
-        PlasticSpec::stpn(&self.config, self.input, self.hidden)
+        PlasticSpec::stpn(&self.config, self.input, self.hidden).expect("the kernel serves every case")
     }
 
     /// Time steps × batch elements × synapses.

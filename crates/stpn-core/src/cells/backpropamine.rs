@@ -6,64 +6,18 @@
 use std::sync::Arc;
 
 use candle_core::{Tensor, Var};
-use serde::{Deserialize, Serialize};
 
 use super::clamp::clamp;
 use crate::kernels::FusedKernel;
 use crate::kernels::modulated::{ModulatedKernel, ModulatedSpec};
+use crate::options::{BackpropamineConfig, Bound, LIMIT, Modulation, RETROACTIVE_SOFT_LIMIT};
 use crate::parts::energy_inputs;
 use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
 
-/// Limit of the clamped bounds.
-pub(crate) const LIMIT: f64 = 1.0;
-/// Limit of the soft clamp in the published retroactive form.
-pub(crate) const RETROACTIVE_SOFT_LIMIT: f64 = 0.99999;
 /// W and α start at this times U(0, 1).
 const INITIAL_SCALE: f64 = 0.01;
 /// η before training.
 const INITIAL_ETA: f64 = 0.01;
-
-/// Options of [`Backpropamine`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct BackpropamineConfig {
-    /// What sets the rate of change. Default `network`.
-    pub modulation: Modulation,
-    /// How the fast weights are kept bounded. Default `soft-clamp`.
-    pub bound: Bound,
-}
-
-impl Default for BackpropamineConfig {
-    fn default() -> Self {
-        Self { modulation: Modulation::Network, bound: Bound::SoftClamp }
-    }
-}
-
-/// What sets the rate m with which the fast weights change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Modulation {
-    /// A trained scalar, m = η: differentiable plasticity.
-    Constant,
-    /// The network itself, m = tanh(v·h' + v₀): Backpropamine.
-    Network,
-    /// The network, acting on an eligibility trace of past changes: retroactive Backpropamine.
-    Retroactive,
-}
-
-/// How a change mΔ is applied to the fast weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Bound {
-    /// F + mΔ, clamped at ±1.
-    HardClamp,
-    /// F + (mΔ)⁺(1−F) + (mΔ)⁻(F+1), clamped at ±1 (retroactive: ±0.99999).
-    SoftClamp,
-    /// F + mΔ.
-    Additive,
-    /// (1−m)F + mΔ.
-    Decay,
-}
 
 /// `h' = tanh(W_x x + b + (W + α⊙F) h)`, `Δ = h' ⊗ h`, `F'` from F, Δ and the rate m by [`Bound`].
 ///

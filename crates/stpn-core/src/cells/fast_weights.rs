@@ -5,53 +5,13 @@
 use std::sync::Arc;
 
 use candle_core::{Tensor, Var};
-use serde::{Deserialize, Serialize};
 
 use super::layer_norm::LayerNorm;
 use crate::kernels::FusedKernel;
 use crate::kernels::attentive::{AttentiveKernel, AttentiveSpec};
+use crate::options::FastWeightsConfig;
 use crate::parts::energy_inputs;
-use crate::{Cell, CellParts, Error, Initializer, Kernel, Result, State, Step};
-
-/// Options of [`FastWeights`]; the default is the published setting.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct FastWeightsConfig {
-    /// Inner steps S, in which the fast weights act on the activity. Default 1.
-    pub inner_steps: usize,
-    /// What remains of the fast weights from step to step. Default 0.9.
-    pub decay: f64,
-    /// How fast they learn. Default 0.5.
-    pub rate: f64,
-    /// Layer-normalise every inner step. Default true.
-    pub layer_norm: bool,
-}
-
-impl Default for FastWeightsConfig {
-    fn default() -> Self {
-        Self { inner_steps: 1, decay: 0.9, rate: 0.5, layer_norm: true }
-    }
-}
-
-impl FastWeightsConfig {
-    /// Refuses impossible values.
-    ///
-    /// # Errors
-    /// [`Error::Config`] with the offending key.
-    pub fn check(&self) -> Result<()> {
-        if self.inner_steps == 0 {
-            return Err(Error::Config { key: "inner_steps", problem: "is 0; at least 1 is needed".into() });
-        }
-        if !(0.0..=1.0).contains(&self.decay) {
-            return Err(Error::Config { key: "decay", problem: format!("is {}; allowed is 0 to 1", self.decay) });
-        }
-        if !(self.rate.is_finite() && self.rate >= 0.0) {
-            let problem = format!("is {}; allowed are numbers from 0 up", self.rate);
-            return Err(Error::Config { key: "rate", problem });
-        }
-        Ok(())
-    }
-}
+use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
 
 /// `F' = decay·F + rate·(h ⊗ h)`, `p = W [x ; h] + b`, `h⁰ = tanh(LN(p))`, `hˢ⁺¹ = tanh(LN(p + F' hˢ))`, `h' = h^S`.
 ///

@@ -2,6 +2,7 @@
 
 use candle_core::{D, Tensor, Var};
 
+use super::large::row_scale;
 use crate::{Initializer, Parameters, Result};
 
 /// Added to the variance, as everywhere in the field.
@@ -32,7 +33,15 @@ impl LayerNorm {
     /// Fails on another size.
     pub fn forward(&self, values: &Tensor) -> Result<Tensor> {
         let centred = values.broadcast_sub(&values.mean_keepdim(D::Minus1)?)?;
-        let deviation = (centred.sqr()?.mean_keepdim(D::Minus1)? + EPSILON)?.sqrt()?;
-        Ok(centred.broadcast_div(&deviation)?.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)?)
+        let mean_square = centred.sqr()?.mean_keepdim(D::Minus1)?;
+        let normalized = match row_scale(&centred, &mean_square)? {
+            None => centred.broadcast_div(&(mean_square + EPSILON)?.sqrt()?)?,
+            Some(scale) => {
+                let scaled = centred.broadcast_div(&scale)?;
+                let variance = (scaled.sqr()?.mean_keepdim(D::Minus1)? + (scale.sqr()?.recip()? * EPSILON)?)?;
+                scaled.broadcast_div(&variance.sqrt()?)?
+            }
+        };
+        Ok(normalized.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)?)
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernels::FusedKernel;
 use crate::kernels::gated::{GatedKernel, GatedKind, GatedSpec};
+use crate::options::Activation;
 use crate::parts::energy_inputs;
 use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
 
@@ -22,16 +23,6 @@ impl Default for MlpConfig {
     fn default() -> Self {
         Self { activation: Activation::Tanh }
     }
-}
-
-/// The nonlinearity of [`Mlp`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Activation {
-    /// Hyperbolic tangent.
-    Tanh,
-    /// max(0, ·).
-    Relu,
 }
 
 /// `h = activation(W x + b)`.

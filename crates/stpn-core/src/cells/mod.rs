@@ -3,7 +3,9 @@
 mod backpropamine;
 mod clamp;
 mod fast_weights;
+mod gru;
 mod hebbff;
+mod large;
 mod layer_norm;
 mod lstm;
 mod mlp;
@@ -14,17 +16,21 @@ mod stpn;
 
 use serde::{Deserialize, Serialize};
 
-pub use backpropamine::{Backpropamine, BackpropamineConfig, Bound, Modulation};
-pub(crate) use backpropamine::{LIMIT, RETROACTIVE_SOFT_LIMIT};
-pub use fast_weights::{FastWeights, FastWeightsConfig};
+pub use backpropamine::Backpropamine;
+pub use fast_weights::FastWeights;
+pub use gru::{Gru, GruConfig};
 pub use hebbff::{HebbFf, HebbFfConfig};
 pub use layer_norm::LayerNorm;
 pub use lstm::{Lstm, LstmConfig};
-pub use mlp::{Activation, Mlp, MlpConfig};
+pub use mlp::{Mlp, MlpConfig};
 pub use name::CellName;
 pub use rnn::{Rnn, RnnConfig};
-pub use stpn::{Decay, Granularity, NormOf, NormalizeState, Plastic, Rule, Stpn, StpnConfig};
+pub use stpn::Stpn;
 
+pub use crate::options::{
+    Activation, BackpropamineConfig, Bound, Decay, FastWeightsConfig, Granularity, Modulation, NormOf, NormalizeState,
+    Plastic, Rule, StpnConfig,
+};
 use crate::{Cell, Initializer, Kernel, Result};
 
 /// Which cell (`kind`), with its options. Options left out take the published settings; unknown ones are refused.
@@ -41,6 +47,8 @@ pub enum CellConfig {
     Rnn(RnnConfig),
     /// Long short-term memory.
     Lstm(LstmConfig),
+    /// Gated recurrent unit.
+    Gru(GruConfig),
     /// Backpropamine, and by `modulation` differentiable plasticity and the retroactive form.
     Backpropamine(BackpropamineConfig),
     /// A layer without memory.
@@ -59,6 +67,7 @@ impl CellConfig {
             Self::FastWeights(config) => Box::new(FastWeights::new(config, input, hidden, kernel, init)?),
             Self::Rnn(config) => Box::new(Rnn::new(config, input, hidden, kernel, init)?),
             Self::Lstm(config) => Box::new(Lstm::new(config, input, hidden, kernel, init)?),
+            Self::Gru(GruConfig {}) => Box::new(Gru::new(input, hidden, kernel, init)?),
             Self::Backpropamine(config) => Box::new(Backpropamine::new(config, input, hidden, kernel, init)?),
             Self::Mlp(config) => Box::new(Mlp::new(config, input, hidden, kernel, init)?),
         })
@@ -77,6 +86,7 @@ impl CellConfig {
             Self::FastWeights(_) => "fast-weights",
             Self::Rnn(_) => "rnn",
             Self::Lstm(_) => "lstm",
+            Self::Gru(_) => "gru",
             Self::Backpropamine(config) => match config.modulation {
                 Modulation::Constant => "differentiable-plasticity",
                 Modulation::Network => "backpropamine",

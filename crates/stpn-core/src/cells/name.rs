@@ -4,8 +4,8 @@ use std::fmt::{self, Display};
 use std::str::FromStr;
 
 use super::{
-    BackpropamineConfig, CellConfig, FastWeightsConfig, Granularity, HebbFfConfig, LstmConfig, MlpConfig, Modulation,
-    RnnConfig, StpnConfig,
+    BackpropamineConfig, CellConfig, FastWeightsConfig, Granularity, GruConfig, HebbFfConfig, LstmConfig, MlpConfig,
+    Modulation, RnnConfig, StpnConfig,
 };
 use crate::Error;
 
@@ -28,6 +28,8 @@ pub enum CellName {
     Rnn,
     /// Long short-term memory.
     Lstm,
+    /// Gated recurrent unit.
+    Gru,
     /// Differentiable plasticity.
     DifferentiablePlasticity,
     /// Backpropamine.
@@ -40,7 +42,7 @@ pub enum CellName {
 
 impl CellName {
     /// All names, in the order in which they are listed.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Stpn,
         Self::Stpnf,
         Self::StpnScalar,
@@ -49,6 +51,7 @@ impl CellName {
         Self::FastWeights,
         Self::Rnn,
         Self::Lstm,
+        Self::Gru,
         Self::DifferentiablePlasticity,
         Self::Backpropamine,
         Self::BackpropamineRetroactive,
@@ -66,6 +69,7 @@ impl CellName {
             Self::FastWeights => "fast-weights",
             Self::Rnn => "rnn",
             Self::Lstm => "lstm",
+            Self::Gru => "gru",
             Self::DifferentiablePlasticity => "differentiable-plasticity",
             Self::Backpropamine => "backpropamine",
             Self::BackpropamineRetroactive => "backpropamine-retroactive",
@@ -84,6 +88,7 @@ impl CellName {
             Self::FastWeights => "fast weights that attend to the recent past (Ba et al. 2016)",
             Self::Rnn => "plain tanh recurrent network",
             Self::Lstm => "long short-term memory",
+            Self::Gru => "gated recurrent unit, PyTorch's equations",
             Self::DifferentiablePlasticity => "plastic recurrent weights with one trained rate (Miconi et al. 2018)",
             Self::Backpropamine => "plastic recurrent weights with a self-made rate (Miconi et al. 2019)",
             Self::BackpropamineRetroactive => "Backpropamine acting on an eligibility trace (Miconi et al. 2019)",
@@ -107,6 +112,7 @@ impl CellName {
             Self::FastWeights => CellConfig::FastWeights(FastWeightsConfig::default()),
             Self::Rnn => CellConfig::Rnn(RnnConfig::default()),
             Self::Lstm => CellConfig::Lstm(LstmConfig::default()),
+            Self::Gru => CellConfig::Gru(GruConfig {}),
             Self::DifferentiablePlasticity => modulated(Modulation::Constant),
             Self::Backpropamine => modulated(Modulation::Network),
             Self::BackpropamineRetroactive => modulated(Modulation::Retroactive),

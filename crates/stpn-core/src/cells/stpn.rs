@@ -2,18 +2,16 @@
 //!
 //! Source: Rodriguez, Guo, Moraitis, "Short-Term Plasticity Neurons Learning to Learn and Forget", ICML 2022.
 
-mod config;
-
 use std::sync::Arc;
 
 use candle_core::{D, Tensor, Var};
 
-pub use config::{Decay, Granularity, NormOf, NormalizeState, Plastic, Rule, StpnConfig};
-
 use super::clamp::clamp;
+use super::large::row_scale;
 use super::layer_norm::LayerNorm;
 use crate::kernels::FusedKernel;
 use crate::kernels::plastic::{PlasticKernel, PlasticSpec};
+use crate::options::{Decay, Granularity, NormOf, NormalizeState, Plastic, Rule, StpnConfig};
 use crate::parts::energy_inputs;
 use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
 
@@ -29,6 +27,9 @@ const NORM_EPSILON: f64 = 1e-16;
 /// ```
 /// Parameters: `weight` `[H, D]`, `bias` `[H]`, `lambda` and `gamma` (`[H, P]`, `[P]` or `[1]`), `bias_lambda` and
 /// `bias_gamma` (`[H]` or `[1]`), `layer_norm.*` `[H]`. State: `h` `[H]` (STPN only), `F` `[H, P]`, `bias_F` `[H]`.
+///
+/// Oja's rule, and a state divided by ‖F‖ in place of ‖W + F‖, have no experiment behind them: they run on the composed
+/// path alone, which is many times slower.
 #[derive(Debug)]
 pub struct Stpn {
     parts: CellParts,
@@ -41,7 +42,7 @@ pub struct Stpn {
     gamma: Var,
     plastic_bias: Option<PlasticBias>,
     layer_norm: Option<LayerNorm>,
-    fused: Arc<PlasticKernel>,
+    fused: Option<Arc<PlasticKernel>>,
 }
 
 /// The plasticity of the bias.
@@ -108,7 +109,7 @@ impl Stpn {
         if config.plastic_bias {
             parts.add_state("bias_F", [hidden]);
         }
-        let fused = Arc::new(PlasticKernel::new(PlasticSpec::stpn(config, input, hidden)));
+        let fused = PlasticSpec::stpn(config, input, hidden).map(|spec| Arc::new(PlasticKernel::new(spec)));
         Ok(Self {
             parts,
             config: config.clone(),
@@ -141,8 +142,8 @@ impl Stpn {
     }
 
     /// The norm that divides the fast weights.
-    fn state_norm(&self, fast: &Tensor, effective: &Tensor) -> Result<Tensor> {
-        row_norm(if self.config.norm_of == NormOf::F { fast } else { effective })
+    fn state_norm(&self, fast: &Tensor, effective: &Tensor) -> Result<RowNorm> {
+        RowNorm::of(if self.config.norm_of == NormOf::F { fast } else { effective })
     }
 
     /// The fast weights after a step that led from z to `hidden`; `normalized` is F̂.
@@ -161,18 +162,38 @@ impl Stpn {
             fast = clamp(&fast, bound)?;
         }
         if self.config.normalize_state == NormalizeState::After {
-            fast = fast.broadcast_div(&self.state_norm(&fast, &self.effective_weight(&fast)?)?)?;
+            fast = self.state_norm(&fast, &self.effective_weight(&fast)?)?.divide(&fast)?;
         }
         Ok(fast)
     }
 }
 
-/// Norm of every row `[B, H, ·]` plus 1e-16: `[B, H, 1]`. The gradient of an all-zero row is zero, not 0/0.
-fn row_norm(rows: &Tensor) -> Result<Tensor> {
-    let squared = rows.sqr()?.sum_keepdim(D::Minus1)?;
-    let zero = squared.eq(0.0)?;
-    let root = zero.where_cond(&squared.ones_like()?, &squared)?.sqrt()?;
-    Ok((zero.where_cond(&root.zeros_like()?, &root)? + NORM_EPSILON)?)
+/// Norm of every row `[B, H, ·]` plus 1e-16, `[B, H, 1]`. The gradient of an all-zero row is zero, not 0/0.
+struct RowNorm {
+    /// Where squares overflow: what the rows were divided by before.
+    scale: Option<Tensor>,
+    norm: Tensor,
+}
+
+impl RowNorm {
+    fn of(rows: &Tensor) -> Result<Self> {
+        let mut squared = rows.sqr()?.sum_keepdim(D::Minus1)?;
+        let scale = row_scale(rows, &squared)?;
+        if let Some(scale) = &scale {
+            squared = rows.broadcast_div(scale)?.sqr()?.sum_keepdim(D::Minus1)?;
+        }
+        let zero = squared.eq(0.0)?;
+        let root = zero.where_cond(&squared.ones_like()?, &squared)?.sqrt()?;
+        Ok(Self { scale, norm: (zero.where_cond(&root.zeros_like()?, &root)? + NORM_EPSILON)? })
+    }
+
+    /// Values `[B, H, ·]` divided by the norm.
+    fn divide(&self, values: &Tensor) -> Result<Tensor> {
+        match &self.scale {
+            None => Ok(values.broadcast_div(&self.norm)?),
+            Some(scale) => Ok(values.broadcast_div(scale)?.broadcast_div(&self.norm)?),
+        }
+    }
 }
 
 impl Cell for Stpn {
@@ -191,11 +212,11 @@ impl Cell for Stpn {
         let mut pre = effective.matmul(&z.unsqueeze(2)?)?;
         let normalize_before = self.config.normalize_state == NormalizeState::Before;
         let norm = match self.config.normalize_forward || normalize_before {
-            true => Some(row_norm(&effective)?),
+            true => Some(RowNorm::of(&effective)?),
             false => None,
         };
         if let (true, Some(norm)) = (self.config.normalize_forward, &norm) {
-            pre = (pre / norm)?;
+            pre = norm.divide(&pre)?;
         }
         let mut pre = pre.squeeze(2)?;
         if let Some(bias) = &self.bias {
@@ -211,8 +232,8 @@ impl Cell for Stpn {
 
         let normalized = match (self.config.norm_of, norm) {
             _ if !normalize_before => fast.clone(),
-            (NormOf::G, Some(norm)) => fast.broadcast_div(&norm)?,
-            _ => fast.broadcast_div(&row_norm(fast)?)?,
+            (NormOf::G, Some(norm)) => norm.divide(fast)?,
+            _ => RowNorm::of(fast)?.divide(fast)?,
         };
         let mut fields = Vec::with_capacity(3);
         if self.config.recurrent {
@@ -227,7 +248,7 @@ impl Cell for Stpn {
     }
 
     fn fused(&self) -> Option<Arc<dyn FusedKernel>> {
-        Some(Arc::clone(&self.fused) as Arc<dyn FusedKernel>)
+        self.fused.clone().map(|kernel| kernel as Arc<dyn FusedKernel>)
     }
 
     fn energy_per_unit(&self, x: &Tensor, state: &State, input_mask: Option<&Tensor>) -> Result<Tensor> {
@@ -236,7 +257,7 @@ impl Cell for Stpn {
         let effective = self.effective_weight(state.get("F")?)?;
         let mut energy = effective.abs()?.matmul(&squares.unsqueeze(2)?)?;
         if self.config.normalize_forward {
-            energy = (energy / row_norm(&effective)?)?;
+            energy = RowNorm::of(&effective)?.divide(&energy)?;
         }
         Ok(energy.squeeze(2)?)
     }

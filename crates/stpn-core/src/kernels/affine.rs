@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::Real;
 use super::matrix::{Matrix, multiply};
-use crate::cells::Activation;
+use crate::options::Activation;
 
 /// Rows of x that one thread works on.
 const ROWS: usize = 256;

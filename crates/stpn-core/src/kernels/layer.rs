@@ -1,4 +1,4 @@
-//! The common frame of the baselines' kernels: instruction sets, tapes and steppers around a [`Layer`].
+//! The common frame of the kernels: instruction sets, tapes and steppers around a [`Layer`].
 
 use std::any::Any;
 use std::fmt::Debug;

@@ -50,6 +50,9 @@ pub trait Real: candle_core::WithDType + Debug + Default {
     const ZERO: Self;
     /// 1
     const ONE: Self;
+    /// Norms from here on are taken, and their derivatives made, of values scaled down: well before the square of one
+    /// overflows, and the square of its inverse loses bits.
+    const LARGE_NORM: Self;
 
     /// The nearest value.
     fn of(value: f64) -> Self;
@@ -72,10 +75,11 @@ pub trait Real: candle_core::WithDType + Debug + Default {
 }
 
 macro_rules! real {
-    ($type:ty, $simd:ident, $from_single:expr, $tanh_all:expr) => {
+    ($type:ty, $large_norm:expr, $simd:ident, $from_single:expr, $tanh_all:expr) => {
         impl Real for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
+            const LARGE_NORM: Self = $large_norm;
 
             fn of(value: f64) -> Self {
                 value as Self
@@ -117,10 +121,16 @@ macro_rules! real {
     };
 }
 
-real!(f32, Single, Cow::Borrowed, lanes::tanh_all);
-real!(f64, Double, |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect(), |values: &mut [f64]| {
-    values.iter_mut().for_each(|value| *value = value.tanh());
-});
+real!(f32, 1e17, Single, Cow::Borrowed, lanes::tanh_all);
+real!(
+    f64,
+    1e145,
+    Double,
+    |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect(),
+    |values: &mut [f64]| {
+        values.iter_mut().for_each(|value| *value = value.tanh());
+    }
+);
 
 /// Extents of one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use candle_core::{DType, Device, Tensor};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use stpn_core::cells::{
-    BackpropamineConfig, Bound, Decay, FastWeightsConfig, Granularity, HebbFfConfig, LstmConfig, Modulation, NormOf,
-    NormalizeState, Plastic, RnnConfig, Rule, StpnConfig,
+    BackpropamineConfig, Bound, Decay, FastWeightsConfig, Granularity, GruConfig, HebbFfConfig, LstmConfig, Modulation,
+    NormOf, NormalizeState, Plastic, RnnConfig, Rule, StpnConfig,
 };
 use stpn_core::{Cell, CellConfig, Kernel};
 
@@ -175,6 +175,7 @@ fn configure(name: &str, cell: &str, options: Value, split: bool) -> CellConfig 
             let LstmCase { layer_norm } = parse(name, options);
             CellConfig::Lstm(LstmConfig { split, layer_norm })
         }
+        "gru" => CellConfig::Gru(parse::<GruConfig>(name, options)),
         "differentiable-plasticity" => modulated(Modulation::Constant, options),
         "backpropamine" => modulated(Modulation::Network, options),
         "backpropamine-retroactive" => modulated(Modulation::Retroactive, options),
@@ -248,7 +249,7 @@ fn an_unknown_option_is_a_failure() {
 }
 
 #[test]
-#[should_panic(expected = "unknown cell gru")]
+#[should_panic(expected = "unknown cell transformer")]
 fn an_unknown_cell_is_a_failure() {
-    describe("case", r#"{"cell": "gru", "input": 5, "hidden": 4, "batch": 3, "steps": 7}"#, false);
+    describe("case", r#"{"cell": "transformer", "input": 5, "hidden": 4, "batch": 3, "steps": 7}"#, false);
 }

@@ -13,6 +13,14 @@ use crate::exit;
 #[derive(Debug, Parser)]
 #[command(version, after_long_help = exit::HELP)]
 pub struct Cli {
+    /// The Python that runs environments of Gymnasium [default: STPN_PYTHON, that of the active virtual environment, or
+    /// python3].
+    #[arg(long, global = true, value_name = "PATH")]
+    pub python: Option<PathBuf>,
+    /// Run the code of its own that a checkpoint's configuration names: `env.make`, `env.import`, `env.wrappers`. Only
+    /// if you trust whoever wrote it.
+    #[arg(long, global = true)]
+    pub trust_env_code: bool,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -51,11 +59,15 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   stpn check-env cartpole
+  stpn check-env gym LunarLander-v3
   stpn check-env maze --set env.size=9 --seed 3")]
 pub struct CheckEnvArguments {
-    /// An environment (see `stpn list`).
+    /// An environment (see `stpn list`), or `gym` for one of Python's Gymnasium.
     #[arg(value_name = "NAME")]
     pub name: String,
+    /// With `gym`: the environment's name there.
+    #[arg(value_name = "ID")]
+    pub id: Option<String>,
     /// Overrides one of its settings, e.g. `--set env.size=9`.
     #[arg(long = "set", value_name = "env.KEY=VALUE")]
     pub overrides: Vec<String>,
@@ -74,14 +86,19 @@ pub struct CheckEnvArguments {
   stpn train maze-small --cell lstm --seed 2
   stpn train maze-small --algo ppo
   stpn train maze --updates 2000 --set optimizer.learning_rate=3e-4
+  stpn train gym Acrobot-v1 --steps 500000
+  stpn train gym FrozenLake-v1 --env-kwargs '{\"is_slippery\": false}'
   stpn train my-experiment.toml --run-dir runs/first")]
 pub struct TrainArguments {
     /// A preset (see `stpn list`) or the path of a TOML file like a run's `config.toml`.
     #[arg(value_name = "PRESET|FILE.toml")]
     pub experiment: String,
-    /// The game of the preset `atari`, e.g. `breakout`.
-    #[arg(value_name = "GAME")]
+    /// The game of the preset `atari`, e.g. `breakout`, or the environment of the preset `gym`, e.g. `LunarLander-v3`.
+    #[arg(value_name = "GAME|ID")]
     pub game: Option<String>,
+    /// What the environment of Gymnasium is made with, e.g. `{"continuous": true}`.
+    #[arg(long, value_name = "JSON")]
+    pub env_kwargs: Option<String>,
     /// The learning algorithm, `a2c` or `ppo`, where it is not the experiment's own: with the experiment's discounts
     /// and otherwise the settings usual for it.
     #[arg(long, value_name = "ALGORITHM")]
@@ -108,7 +125,8 @@ pub struct TrainArguments {
     /// `auto` (fused kernels where there are any) or `composed` (candle operations, slow, for comparison).
     #[arg(long, value_name = "KERNEL")]
     pub kernel: Option<String>,
-    /// Where the run is written; must not hold one yet, unless --or-resume is given [default: a new folder below `runs`].
+    /// Where the run is written; must not hold one yet, unless --or-resume is given [default: a new folder below
+    /// `runs`].
     #[arg(long, value_name = "DIR")]
     pub run_dir: Option<PathBuf>,
     /// Resume the run in --run-dir where there is one, to the length asked for, and start it otherwise: what a batch
@@ -121,6 +139,16 @@ pub struct TrainArguments {
     /// Overrides one key of the configuration, e.g. `--set algorithm.gamma=0.95`; `none` removes an optional key.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub overrides: Vec<String>,
+}
+
+impl TrainArguments {
+    /// What the experiment is called in the name of a run's directory.
+    pub fn named(&self) -> String {
+        match (self.experiment.as_str(), &self.game) {
+            ("gym", Some(id)) => id.replace(['/', ':'], "-"),
+            _ => self.experiment.clone(),
+        }
+    }
 }
 
 /// How `train` and `resume` end where they are asked to.
@@ -242,12 +270,13 @@ pub struct PlayArguments {
 
 /// Arguments of `stpn report`.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Runs in one environment are drawn together; those that differ in nothing but the seed are averaged, and others
-are lines of their own, named by what differs. A run without a checkpoint that can be used is drawn from its metrics.
+#[command(after_help = "Runs in one environment are drawn together; those that differ in nothing but the seed are \
+averaged, others are lines of their own, named by what differs. A run without a checkpoint that can be used is drawn \
+from its metrics.
+
+Examples:
   stpn report runs/maze-small-*
-  stpn report runs/maze-small-stpn-seed1 --out maze.html --plots figures"
-)]
+  stpn report runs/maze-small-stpn-seed1 --out maze.html --plots figures")]
 pub struct ReportArguments {
     /// Directories of runs.
     #[arg(value_name = "RUN", required = true)]

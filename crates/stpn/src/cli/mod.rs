@@ -34,10 +34,8 @@ pub fn main() -> ExitCode {
 pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode {
     exit::decently_where_printing_fails();
     tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(|| say::Notes)
         .with_ansi(terminal::colours(&std::io::stderr()))
-        // Else it panics where stderr cannot be written.
-        .log_internal_errors(false)
         .with_env_filter(
             tracing_subscriber::EnvFilter::try_from_env("STPN_LOG")
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn")),
@@ -50,6 +48,7 @@ pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode
     }
     // Only now: its help lists what was registered.
     let cli = Cli::parse();
+    environments_of_python(&cli);
     let result = match cli.command {
         Command::Train(arguments) => commands::train::run(&arguments),
         Command::Resume(arguments) => commands::resume::run(&arguments),
@@ -68,6 +67,24 @@ pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode
     say::flush();
     code
 }
+
+/// Which Python runs environments, and whether code that a configuration names may be run: what a command reads from a
+/// checkpoint may be a stranger's, what is named to train or check is the user's own.
+#[cfg(unix)]
+fn environments_of_python(cli: &Cli) {
+    use stpn_envs::gymnasium::{trust_environment_code, use_python};
+
+    if let Some(python) = &cli.python {
+        use_python(python);
+    }
+    let own = matches!(cli.command, Command::Train(_) | Command::Compare(_) | Command::CheckEnv(_));
+    if own || cli.trust_env_code {
+        trust_environment_code();
+    }
+}
+
+#[cfg(not(unix))]
+fn environments_of_python(_: &Cli) {}
 
 /// What a program adds to the command line.
 #[derive(Debug)]

@@ -7,11 +7,13 @@ use serde::Deserialize;
 use stpn_agents::Error;
 use stpn_envs::EnvConfig;
 use stpn_envs::check_env::{CheckOptions, check_env_with};
+use stpn_envs::throughput::{Workload, measure};
 use toml::Table;
 
 use crate::cli::CheckEnvArguments;
 use crate::exit::UsageError;
 use crate::overrides;
+use crate::progress::thousands;
 
 /// The part of a configuration that this command takes.
 #[derive(Deserialize)]
@@ -20,20 +22,74 @@ struct Config {
     env: EnvConfig,
 }
 
+/// For how long speeds are measured, in seconds.
+const SECONDS: f64 = 2.0;
+
 /// Runs the command.
 pub fn run(arguments: &CheckEnvArguments) -> Result<ExitCode> {
     let config = config(arguments)?;
     let options = CheckOptions { steps: arguments.steps, seed: arguments.seed };
     let report = check_env_with(|| config.make(), options).map_err(Error::from)?;
     print!("{report}");
-    Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let mut passed = report.passed();
+    #[cfg(unix)]
+    if let EnvConfig::Gymnasium(config) = &config {
+        passed &= of_gymnasium(config)?;
+    }
+    Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What is to be said of an environment of Gymnasium beside that; whether it passes Gymnasium's own check.
+#[cfg(unix)]
+fn of_gymnasium(config: &stpn_envs::gymnasium::GymnasiumConfig) -> Result<bool> {
+    use stpn_envs::gymnasium::Saving;
+
+    let env = config.make_whole().map_err(Error::from)?;
+    let check = env.check(SECONDS).map_err(Error::from)?;
+    println!("{}", check.versions);
+    match &check.problem {
+        None => println!("  ok      Gymnasium's own check_env"),
+        Some(problem) => println!("  FAILED  Gymnasium's own check_env: {problem}"),
+    }
+    check.warnings.iter().for_each(|warning| println!("  warns   {warning}"));
+    println!(
+        "saved by {}",
+        match env.saving() {
+            Saving::Hooks => "its own get_state and set_state: runs resume exactly",
+            Saving::Pickle => "pickle: runs resume exactly",
+            Saving::Replay => "playing its episode again from the seed: runs resume exactly, episodes have seeds",
+            Saving::None => "nothing that works, and it does not repeat itself: a resumed run starts new episodes",
+        }
+    );
+    let one = Workload { environments: 1, group_size: 1, threads: 1, seconds: SECONDS };
+    let threads = rayon::current_num_threads();
+    let many = Workload { environments: 16 * threads, group_size: 16, threads, seconds: SECONDS };
+    let through = |workload: &Workload| measure(&|_| config.make(), workload).map_err(Error::from);
+    let speed = |speed: f64| thousands(speed as u64);
+    println!("steps per second: {} in a Python process by itself", speed(check.steps_per_second));
+    println!("                  {} through us, one environment", speed(through(&one)?.steps_per_second()));
+    println!(
+        "                  {} through us, {} environments",
+        speed(through(&many)?.steps_per_second()),
+        16 * threads
+    );
+    Ok(check.problem.is_none())
 }
 
 fn config(arguments: &CheckEnvArguments) -> Result<EnvConfig> {
-    // Asked by name first: the answer to an unknown one is clearer.
-    EnvConfig::from_name(&arguments.name).map_err(|error| UsageError(error.to_string()))?;
     let mut table = Table::new();
-    overrides::apply(&mut table, &format!("env.name={}", arguments.name))?;
+    match (arguments.name.as_str(), &arguments.id) {
+        ("gym", id) => {
+            overrides::apply(&mut table, "env.name=gymnasium")?;
+            id.iter().try_for_each(|id| overrides::apply(&mut table, &format!("env.id=\"{id}\"")))?;
+        }
+        (name, None) => {
+            // Asked by name first: the answer to an unknown one is clearer.
+            EnvConfig::from_name(name).map_err(|error| UsageError(error.to_string()))?;
+            overrides::apply(&mut table, &format!("env.name={name}"))?;
+        }
+        (_, Some(id)) => return Err(UsageError(format!("`{id}`: only `gym` takes the name of an environment")).into()),
+    }
     for assignment in &arguments.overrides {
         overrides::apply(&mut table, assignment)?;
     }

@@ -17,6 +17,7 @@ use crate::{cell, presets, say, table};
 /// Runs the command.
 pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
     children()?;
+    let jobs = jobs::Jobs::new(arguments.jobs, arguments.threads)?;
     let cells = cells(arguments)?;
     let directory = match &arguments.out {
         Some(directory) => directory.clone(),
@@ -31,7 +32,7 @@ pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
         directory: &directory,
     })?;
     describe(&plan);
-    jobs::train(&plan.runs, jobs::Jobs::new(arguments.jobs, arguments.threads)?)?;
+    jobs::train(&plan.runs, jobs)?;
     let comparison = Comparison::of(&plan, arguments.episodes)?;
     comparison.write(&plan.directory)?;
     if let Some(curves) = GeneralizationCurves::of(&plan)? {

@@ -6,7 +6,7 @@ use anyhow::Result;
 use stpn_agents::Error;
 use stpn_envs::native::{FEATURES, native_parts};
 use stpn_envs::registry::{ENVIRONMENTS, Entry};
-use stpn_envs::{Action, Dtype, ObservationMut, Space};
+use stpn_envs::{Dtype, ObservationMut, Space};
 use stpn_random::{Purpose, Stream};
 
 use crate::table;
@@ -68,17 +68,7 @@ fn examine(entry: &Entry) -> Result<String, Error> {
             env.reset(Some(number), buffer(&observations, &mut floats, &mut bytes))?;
         }
         let out = buffer(&observations, &mut floats, &mut bytes);
-        done = match &actions {
-            Space::Discrete { n } => env.step(Action::Discrete(stream.below(*n)), out)?,
-            Space::Box { low, high, .. } => {
-                let bounds = low.iter().zip(high).map(|(low, high)| (low.max(-1.0), high.min(1.0)));
-                let action: Vec<f32> =
-                    bounds.map(|(low, high)| stream.uniform(low.into(), high.into()) as f32).collect();
-                env.step(Action::Continuous(&action), out)?
-            }
-            other => return Err(other_space(entry, other)),
-        }
-        .done();
+        done = env.step(actions.sample(&mut stream).get(), out)?.done();
     }
     Ok(format!("{observations:#} → {actions:#}"))
 }
@@ -88,9 +78,4 @@ fn buffer<'a>(space: &Space, floats: &'a mut [f32], bytes: &'a mut [u8]) -> Obse
         Dtype::F32 => ObservationMut::F32(floats),
         Dtype::U8 => ObservationMut::U8(bytes),
     }
-}
-
-fn other_space(entry: &Entry, space: &Space) -> Error {
-    let problem = format!("its action space {space} is unknown here");
-    stpn_envs::Error::Simulator { environment: entry.name.into(), problem }.into()
 }

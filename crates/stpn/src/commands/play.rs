@@ -23,7 +23,7 @@ const BAR: usize = 40;
 pub fn run(arguments: &PlayArguments) -> Result<ExitCode> {
     let agent = Agent::load(&arguments.run)?;
     let (config, subject) = (agent.config(), agent.subject());
-    let mut env = config.env.make().map_err(stpn_agents::Error::from)?;
+    let mut env = config.env.drawing(arguments.gif.is_some()).make().map_err(stpn_agents::Error::from)?;
     match &arguments.gif {
         Some(path) => {
             let frames = film(arguments, &config.env, &subject, &mut env, path)?;
@@ -70,6 +70,7 @@ fn show(text: &str, terminal: bool, delay: u64) -> Result<()> {
 fn frame<E: Env>(moment: &Moment<'_, E>, total: f64, fast: Option<(f64, f64)>) -> String {
     let action = match moment.action {
         Action::Discrete(choice) => choice.to_string(),
+        Action::Choices(choices) => format!("{choices:?}"),
         Action::Continuous(values) => format!("{values:.3?}"),
     };
     let mut text = moment.env.render().unwrap_or_default();

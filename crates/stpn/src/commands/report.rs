@@ -69,11 +69,14 @@ pub fn run(arguments: &ReportArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A run's directory, and what is to be said of it.
+type Remark = (PathBuf, String);
+
 /// The runs that can be drawn, and what is to be said of directories that cannot or only in part.
 ///
 /// # Errors
 /// Fails with the first reason where there is no run that can be drawn.
-fn read(directories: &[PathBuf]) -> Result<(Vec<RunData>, Vec<(PathBuf, String)>)> {
+fn read(directories: &[PathBuf]) -> Result<(Vec<RunData>, Vec<Remark>)> {
     let (mut runs, mut remarks, mut first) = (Vec::new(), Vec::new(), None);
     for directory in directories {
         match RunData::read(directory) {
@@ -97,8 +100,8 @@ fn read(directories: &[PathBuf]) -> Result<(Vec<RunData>, Vec<(PathBuf, String)>
     }
 }
 
-fn remarked(remarks: &[(PathBuf, String)]) -> Option<Section> {
-    let row = |(directory, remark): &(PathBuf, String)| vec![directory.display().to_string(), remark.clone()];
+fn remarked(remarks: &[Remark]) -> Option<Section> {
+    let row = |(directory, remark): &Remark| vec![directory.display().to_string(), remark.clone()];
     (!remarks.is_empty()).then(|| Section::Table {
         title: "Not drawn, or not in full".into(),
         caption: String::new(),

@@ -31,12 +31,12 @@ pub fn run(arguments: &TrainArguments) -> Result<ExitCode> {
 fn run_on(arguments: &TrainArguments, ranks: &Arc<dyn Collective>) -> Result<ExitCode> {
     let config = configure(arguments, ranks.size())?;
     let stop = shutdown::stop_training(&arguments.ending, ranks.as_ref())?;
+    let pool = threads::pool_on_ranks(config.training().threads, ranks.as_ref())?;
     let directory = match &arguments.run_dir {
         Some(directory) => directory.clone(),
-        None => default_directory(&arguments.experiment, &config, ranks.as_ref())?,
+        None => default_directory(&arguments.named(), &config, ranks.as_ref())?,
     };
-    let threads = config.training().threads;
-    let result = threads::pool_on_ranks(threads, ranks.as_ref())?.install(|| {
+    let result = pool.install(|| {
         // As the first rank sees it: it may begin a run while another looks.
         if arguments.or_resume && ranks.gather_bytes(&[u8::from(holds_run(&directory))])[0] == [1] {
             let change = refuse_unlike(&config, &directory)?;
@@ -44,8 +44,9 @@ fn run_on(arguments: &TrainArguments, ranks: &Arc<dyn Collective>) -> Result<Exi
         }
         start(&config, &directory, ranks, &stop)
     });
-    if let (Err(_), None, true) = (&result, &arguments.run_dir, ranks.is_root()) {
-        // A new folder in which nothing was begun is of no use. One that holds a run is not empty, and stays.
+    let unused = arguments.run_dir.is_none() && ranks.is_root() && !holds_run(&directory);
+    if result.is_err() && unused {
+        // Best effort: a new folder in which nothing was begun is of no use.
         let _ = std::fs::remove_file(directory.join(LOCK));
         let _ = std::fs::remove_dir(&directory);
     }
@@ -145,7 +146,7 @@ fn refuse_unlike(config: &RunConfig, directory: &Path) -> Result<impl FnOnce(&mu
         return Ok(change);
     }
     let problem = format!(
-        "holds a run with other settings ({}): resume that one with `stpn resume`, or start this one in another directory",
+        "holds a run with other settings ({}): resume that one with `stpn resume`, or start this one elsewhere",
         differing.join(", ")
     );
     Err(Error::RunDirectory { path: directory.to_path_buf(), problem }.into())
@@ -156,10 +157,22 @@ fn refuse_unlike(config: &RunConfig, directory: &Path) -> Result<impl FnOnce(&mu
 pub fn configure(arguments: &TrainArguments, ranks: usize) -> Result<RunConfig> {
     let (mut table, preset) = presets::load(&arguments.experiment)?;
     if let Some(game) = &arguments.game {
-        if arguments.experiment != "atari" {
-            return Err(UsageError(format!("`{game}`: only the preset `atari` takes a game")).into());
-        }
-        overrides::section(&mut table, "env").insert("game".into(), Value::String(game.clone()));
+        let key = match arguments.experiment.as_str() {
+            "atari" => "game",
+            "gym" => "id",
+            _ => {
+                let problem = "only the preset `atari` takes a game, and `gym` an environment";
+                return Err(UsageError(format!("`{game}`: {problem}")).into());
+            }
+        };
+        overrides::section(&mut table, "env").insert(key.into(), Value::String(game.clone()));
+    }
+    if let Some(json) = &arguments.env_kwargs {
+        let usage = |problem: &dyn std::fmt::Display| UsageError(format!("--env-kwargs {json}: {problem}"));
+        let kwargs: serde_json::Map<String, serde_json::Value> =
+            serde_json::from_str(json).map_err(|error| usage(&error))?;
+        let kwargs = Value::try_from(kwargs).map_err(|error| usage(&error))?;
+        overrides::section(&mut table, "env").insert("kwargs".into(), kwargs);
     }
     let reference = table.clone();
     if let Some(name) = &arguments.algo {

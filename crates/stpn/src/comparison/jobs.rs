@@ -36,8 +36,8 @@ impl Jobs {
     /// A usage error for more of them than this machine can use.
     pub fn new(jobs: usize, threads: usize) -> Result<Self> {
         let jobs = jobs.max(1);
-        threads::check(threads)?;
-        threads::check(jobs)?;
+        threads::check("threads (--threads)", threads)?;
+        threads::check("runs at a time (--jobs)", jobs)?;
         let threads = if threads == 0 { threads::cores() } else { threads };
         Ok(Self { jobs, threads: (threads / jobs).max(1) })
     }

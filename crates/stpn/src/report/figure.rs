@@ -16,7 +16,7 @@ pub struct Figure {
 }
 
 /// Line colours, told apart by most forms of colour blindness; used in this order.
-pub const COLORS: [(u8, u8, u8); 8] = [
+pub const COLORS: [(u8, u8, u8); 10] = [
     (209, 73, 91),
     (0, 121, 140),
     (237, 174, 73),
@@ -25,6 +25,8 @@ pub const COLORS: [(u8, u8, u8); 8] = [
     (141, 90, 151),
     (120, 94, 70),
     (90, 90, 90),
+    (230, 130, 180),
+    (110, 190, 225),
 ];
 
 /// The colour of series number `index`.

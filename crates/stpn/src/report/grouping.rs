@@ -69,7 +69,7 @@ fn slug(title: &str) -> String {
 }
 
 /// Runs of equal `key` together; keys and runs in the order of their first.
-fn partition<'a, K: PartialEq>(runs: Vec<&'a RunData>, key: impl Fn(&RunData) -> K) -> Vec<(K, Vec<&'a RunData>)> {
+fn partition<K: PartialEq>(runs: Vec<&RunData>, key: impl Fn(&RunData) -> K) -> Vec<(K, Vec<&RunData>)> {
     let mut parts: Vec<(K, Vec<&RunData>)> = Vec::new();
     for run in runs {
         let key = key(run);

@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 use std::process::{Command, Stdio};
 
 use crate::binary::{finished, metrics, stpn};
@@ -66,13 +65,12 @@ fn four_starts_of_one_preset_were_refused_in_a_race() {
     let runs: Vec<_> = runs.map(|run| newest(&run.unwrap().path())).collect();
     assert_eq!(runs, [Some(1); 4]);
     // One that cannot begin leaves no folder.
-    let refused = Command::new(env!("CARGO_BIN_EXE_stpn"))
-        .args(line.split_whitespace())
-        .args(["--set", "log.energy_skip_inputs=[99]", "--seed", "9"])
-        .current_dir(directory.path())
-        .stderr(Stdio::null())
-        .status();
-    assert_eq!(refused.unwrap().code(), Some(2));
+    for impossible in [["--set", "log.energy_skip_inputs=[99]"], ["--threads", "100000"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stpn"));
+        command.args(line.split_whitespace()).args(impossible).args(["--seed", "9"]);
+        let refused = command.current_dir(directory.path()).stderr(Stdio::null()).status();
+        assert_eq!(refused.unwrap().code(), Some(2));
+    }
     assert_eq!(fs::read_dir(directory.path().join("runs")).unwrap().count(), 4);
 }
 

@@ -84,7 +84,7 @@ fn a_second_signal_within_moments_was_taken_for_impatience() {
     // Signals the process and then its group.
     let directory = tempfile::tempdir().unwrap();
     let run = directory.path().join("run");
-    let child = shell("exec timeout 5 STPN", ENDLESS, &run).spawn().unwrap();
+    let child = shell("exec timeout 8 STPN", ENDLESS, &run).spawn().unwrap();
     assert_saved(child, &run, "timeout");
     assert!(logged(&run) > 0, "it never began");
 }
@@ -152,8 +152,8 @@ fn a_long_evaluation_ignored_the_wish_to_stop() {
 fn updates_that_are_given_up_change_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let (whole, run) = (directory.path().join("whole"), directory.path().join("run"));
-    let settings = "--set env.size=9 --set rollout.environments=16 --set rollout.steps=100 --set evaluation.every=2 --set \
-                    evaluation.episodes=16 --hidden 16 --updates 8";
+    let settings = "--set env.size=9 --set rollout.environments=16 --set rollout.steps=100 --set \
+                    evaluation.every=2 --set evaluation.episodes=16 --hidden 16 --updates 8";
     let line = format!("train maze-small {settings} --or-resume --grace 0 --run-dir RUN");
     for attempt in 0.. {
         let child = shell("exec STPN", &line, &run).spawn().unwrap();

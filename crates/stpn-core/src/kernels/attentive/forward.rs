@@ -174,11 +174,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::cells::FastWeightsConfig;
     use crate::kernels::aligned::Pool;
     use crate::kernels::attentive::AttentiveSpec;
     use crate::kernels::lanes::Portable;
     use crate::kernels::layer::Layer;
+    use crate::options::FastWeightsConfig;
 
     #[test]
     fn fast_weights_are_kept_for_the_root_of_the_steps() {

@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use super::forward::AttentiveTape;
 use super::spec::{AttentiveSpec, Places};
-use super::state::AttentiveState;
 use crate::kernels::Real;
 use crate::kernels::aligned::{Aligned, Pool};
 use crate::kernels::dense::Projection;
 use crate::kernels::fast::FastLayout;
 use crate::kernels::lanes::Lanes;
-use crate::kernels::layer::{Adjoint, Layer, Sequence, Step};
 
 /// The layer with its parameters in place.
 #[derive(Debug)]
@@ -32,12 +29,9 @@ pub struct AttentiveLayer<L: Lanes> {
     pub rate: L::Real,
 }
 
-impl<L: Lanes> Layer<L> for AttentiveLayer<L> {
-    type Spec = AttentiveSpec;
-    type Tape = AttentiveTape<L::Real>;
-    type State = AttentiveState<L::Real>;
-
-    fn new(lanes: L, spec: &AttentiveSpec, packed: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
+impl<L: Lanes> AttentiveLayer<L> {
+    /// Lays out packed parameters.
+    pub fn lay_out(lanes: L, spec: &AttentiveSpec, packed: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
         let (layout, places, size) = (FastLayout::new::<L>(spec.hidden), spec.places(), spec.hidden);
         let columns = |range: std::ops::Range<usize>| {
             let rows = packed[places.weight.clone()].chunks_exact(spec.width());
@@ -63,35 +57,5 @@ impl<L: Lanes> Layer<L> for AttentiveLayer<L> {
             rate: L::Real::of(spec.config.rate),
             places,
         }
-    }
-
-    fn spec(&self) -> &AttentiveSpec {
-        &self.spec
-    }
-
-    fn forward(&self, sequence: Sequence<'_, L::Real>, tape: bool) -> Option<Self::Tape> {
-        self.run(sequence, tape)
-    }
-
-    fn backward(&self, tape: &Self::Tape, adjoint: Adjoint<'_, L::Real>, grad_parameters: &mut [L::Real]) {
-        self.run_back(tape, adjoint, grad_parameters);
-    }
-
-    fn zero_state(&self, batch: usize) -> Self::State {
-        AttentiveState::new(self, batch)
-    }
-
-    fn load(&self, state: &mut Self::State, packed: &[L::Real]) {
-        state.load(self, packed);
-    }
-
-    fn settle(&self, _: &mut Self::State) {}
-
-    fn store(&self, state: &Self::State, packed: &mut [L::Real]) {
-        state.store(self, packed);
-    }
-
-    fn step(&self, state: &mut Self::State, step: Step<'_, L::Real>) {
-        self.infer(state, step);
     }
 }

@@ -2,10 +2,7 @@
 
 use std::ops::Range;
 
-use super::layer::AttentiveLayer;
-use crate::cells::FastWeightsConfig;
-use crate::kernels::lanes::Lanes;
-use crate::kernels::layer::LayerSpec;
+use crate::options::FastWeightsConfig;
 
 /// A layer of this kernel.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,13 +48,5 @@ impl AttentiveSpec {
     /// Length S of the packed state of one element: h and F.
     pub fn state_len(&self) -> usize {
         self.hidden + self.hidden * self.hidden
-    }
-}
-
-impl LayerSpec for AttentiveSpec {
-    type Layer<L: Lanes> = AttentiveLayer<L>;
-
-    fn hidden(&self) -> usize {
-        self.hidden
     }
 }

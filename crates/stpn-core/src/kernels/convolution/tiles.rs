@@ -77,6 +77,10 @@ impl<'a, T: Real> Tiled<T> for Outputs<'a, T> {
         bias.copy_from_slice(&L::vectors(&self.weights.bias)[first..first + V]);
         let first = first * L::WIDTH;
         let valid = (V * L::WIDTH).min(count.saturating_sub(first));
+        if valid == 0 {
+            // Rows are padded for the widest vectors: narrower ones come to strips without a filter.
+            return;
+        }
         let last = self.images * places - 1;
         for tile in (0..=last).step_by(R) {
             // Loops rather than closures, which are not inlined everywhere.

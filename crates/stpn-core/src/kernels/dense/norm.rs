@@ -38,7 +38,10 @@ pub fn normalize<L: Lanes>(
                     squares = lanes.mul_add(*value, *value, squares);
                 }
                 let variance = lanes.sum(squares) * share;
-                let deviation = L::Real::of((variance.wide() + EPSILON).sqrt());
+                let deviation = match variance.wide().is_finite() {
+                    true => L::Real::of((variance.wide() + EPSILON).sqrt()),
+                    false => large_deviation(lanes, share, values),
+                };
                 let inverse = lanes.splat(L::Real::ONE / deviation);
                 for (v, value) in values.iter_mut().enumerate() {
                     let normalized = lanes.mul(*value, inverse);
@@ -53,6 +56,19 @@ pub fn normalize<L: Lanes>(
             }
         },
     );
+}
+
+/// Deviation of centred values so large that their squares overflow: they are scaled before.
+#[inline(always)]
+fn large_deviation<L: Lanes>(lanes: L, share: L::Real, values: &[L::Vector]) -> L::Real {
+    let zero = lanes.splat(L::Real::ZERO);
+    let total = lanes.sum(values.iter().fold(zero, |sum, value| lanes.add(sum, lanes.abs(*value))));
+    let shrink = lanes.splat(L::Real::ONE / total);
+    let squares = values.iter().fold(zero, |sum, value| {
+        let scaled = lanes.mul(*value, shrink);
+        lanes.mul_add(scaled, scaled, sum)
+    });
+    L::Real::of(total.wide() * (lanes.sum(squares) * share).wide().sqrt())
 }
 
 /// Backward of [`normalize`], in place on the gradients `[B, width]`; adds those of gain and offset to `sums`

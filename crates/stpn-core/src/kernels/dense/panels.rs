@@ -1,6 +1,6 @@
 //! A matrix laid out for products with it on the right.
 
-use super::product::{Left, Right, product, strips};
+use super::product::{Left, Right, product_into, strips};
 use crate::kernels::Real;
 use crate::kernels::aligned::Aligned;
 use crate::kernels::lanes::Lanes;
@@ -48,7 +48,20 @@ impl<T: Real> Panels<T> {
 
     /// Adds `left` `[rows, depth]`, its rows `stride` apart, times this to `out`.
     pub fn multiply<L: Lanes<Real = T>>(&self, lanes: L, rows: usize, left: &[T], stride: usize, out: &mut [T]) {
+        self.multiply_into(lanes, rows, left, stride, (out, self.vectors * L::WIDTH));
+    }
+
+    /// [`Panels::multiply`] into rows of `out` that begin a given number of scalars apart.
+    pub fn multiply_into<L: Lanes<Real = T>>(
+        &self,
+        lanes: L,
+        rows: usize,
+        left: &[T],
+        stride: usize,
+        (out, row): (&mut [T], usize),
+    ) {
         let left = Left { values: left, row: stride, inner: 1 };
-        product(lanes, [rows, self.depth, self.vectors], left, Right::Panels { values: &self.values }, out);
+        let right = Right::Panels { values: &self.values };
+        product_into(lanes, [rows, self.depth, self.vectors], left, right, (out, row / L::WIDTH));
     }
 }

@@ -38,16 +38,27 @@ pub enum Right<'a, T> {
 /// Adds `left` `[rows, depth]` times `right` `[depth, vectors]` to `out`, whose rows are `vectors` vectors long.
 pub fn product<L: Lanes>(
     lanes: L,
-    [rows, depth, vectors]: [usize; 3],
+    extents @ [_, _, vectors]: [usize; 3],
     left: Left<'_, L::Real>,
     right: Right<'_, L::Real>,
     out: &mut [L::Real],
+) {
+    product_into(lanes, extents, left, right, (out, vectors));
+}
+
+/// [`product`] into rows that begin a given number of vectors apart.
+pub fn product_into<L: Lanes>(
+    lanes: L,
+    [rows, depth, vectors]: [usize; 3],
+    left: Left<'_, L::Real>,
+    right: Right<'_, L::Real>,
+    (out, stride): (&mut [L::Real], usize),
 ) {
     if rows == 0 || depth == 0 || vectors == 0 {
         return;
     }
     assert!((rows - 1) * left.row + (depth - 1) * left.inner < left.values.len(), "the left operand is too short");
-    let out = &mut L::vectors_mut(out)[..rows * vectors];
+    let out = &mut L::vectors_mut(out)[..(rows - 1) * stride + vectors];
     lanes.vectorize(
         #[inline(always)]
         || {
@@ -61,7 +72,7 @@ pub fn product<L: Lanes>(
                             (&values[(first * full + from * width) * L::WIDTH..], width * L::WIDTH)
                         }
                     };
-                    let strip = Strip { rows, depth, left, from, panel, row, vectors, first };
+                    let strip = Strip { rows, depth, left, from, panel, row, stride, first };
                     match width {
                         1 => strip.run::<L, 1>(lanes, out),
                         2 => strip.run::<L, 2>(lanes, out),
@@ -84,8 +95,8 @@ struct Strip<'a, T> {
     panel: &'a [T],
     /// Scalars from one of its rows to the next.
     row: usize,
-    /// Vectors of a row of `out`.
-    vectors: usize,
+    /// Vectors from a row of `out` to the next.
+    stride: usize,
     /// The strip's first vector.
     first: usize,
 }
@@ -114,7 +125,7 @@ impl<T: Copy> Strip<'_, T> {
 
     #[inline(always)]
     fn tile<L: Lanes<Real = T>, const R: usize, const V: usize>(&self, lanes: L, first: usize, out: &mut [L::Vector]) {
-        let place = |r: usize| (first + r) * self.vectors + self.first;
+        let place = |r: usize| (first + r) * self.stride + self.first;
         let mut sums: [[L::Vector; V]; R] = from_fn(|r| from_fn(|v| out[place(r) + v]));
         // Indices are checked: the multiply-adds leave room for that.
         for (k, right) in self.panel.chunks(self.row).take(self.depth).enumerate() {

@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::forward::GatedTape;
-use super::pointwise::{activate_back, lstm_back};
+use super::pointwise::{activate_back, gru_back, lstm_back};
+use super::spec::Source;
 use super::state::GatedState;
 use super::weights::GatedLayer;
 use crate::kernels::aligned::Lease;
@@ -14,9 +15,9 @@ use crate::kernels::{Extent, Real};
 
 /// Sums over steps and elements.
 struct Sums<T: Real> {
-    /// `[I, width]`
+    /// `[I, lanes of inputs]`
     input: Lease<T>,
-    /// `[H, width]`
+    /// `[H, lanes of units]`
     recurrent: Lease<T>,
     /// `[width]`
     bias: Lease<T>,
@@ -32,9 +33,10 @@ impl<L: Lanes> GatedLayer<L> {
         let (input, size, len) = (self.spec.input, self.spec.hidden, batch * self.width);
         let chunk = self.chunk(extent);
         let recurrent = if self.spec.recurrent() { size } else { 0 };
+        let [of_inputs, of_units] = [Source::Input, Source::Units].map(|source| self.lanes_of(source));
         let mut sums = Sums {
-            input: self.pool.zeros(input * self.width),
-            recurrent: self.pool.zeros(recurrent * self.width),
+            input: self.pool.zeros(input * of_inputs.len()),
+            recurrent: self.pool.zeros(recurrent * of_units.len()),
             bias: self.pool.zeros(self.width),
             norm: self.pool.zeros(self.norm.as_ref().map_or(0, |_| 2 * self.width)),
         };
@@ -60,45 +62,50 @@ impl<L: Lanes> GatedLayer<L> {
                 add_rows(self.lanes, [self.gate, size], &grad_hidden[range.clone()], &mut carried.fields[0]);
                 let grad_pre = &mut grad_pre[(t - first) * len..(t - first + 1) * len];
                 self.step_back(tape, t, &hidden[range], &mut carried, grad_pre, &mut sums.norm);
-                carried.fields[0].fill(L::Real::ZERO);
                 if let Some(weights) = self.recurrent_back() {
-                    weights.multiply(self.lanes, batch, grad_pre, self.width, &mut carried.fields[0]);
+                    let grads = &grad_pre[of_units.start..];
+                    weights.multiply(self.lanes, batch, grads, self.width, &mut carried.fields[0]);
                 }
                 carried.reset(resets_at(resets, batch, t));
             }
-            let grads = Right::Rows { values: grad_pre, row: self.width };
-            let vectors = self.width / L::WIDTH;
+            let grad_pre = &*grad_pre;
+            let grads = |lanes: &Range<usize>| {
+                (Right::Rows { values: &grad_pre[lanes.start..], row: self.width }, lanes.len() / L::WIDTH)
+            };
             let left = Left { values: &x[of(input)], row: 1, inner: input };
-            product(self.lanes, [input, rows, vectors], left, grads, &mut sums.input);
+            let (right, vectors) = grads(&of_inputs);
+            product(self.lanes, [input, rows, vectors], left, right, &mut sums.input);
             sum_rows(self.lanes, grad_pre, &mut sums.bias);
             if recurrent > 0 {
                 let before = &mut before[..rows * size];
                 self.activities_before(tape, part.clone(), resets, hidden, before);
                 let left = Left { values: before, row: 1, inner: size };
-                product(self.lanes, [size, rows, vectors], left, grads, &mut sums.recurrent);
+                let (right, vectors) = grads(&of_units);
+                product(self.lanes, [size, rows, vectors], left, right, &mut sums.recurrent);
             }
             if let Some(grad_x) = &mut grad_x {
-                self.input_gradient(rows, grad_pre, &mut grad_x[of(input)]);
+                self.input_gradient(rows, &grad_pre[of_inputs.start..], &mut grad_x[of(input)]);
             }
         }
         if let Some(grad_state) = grad_state {
             carried.store(grad_state);
         }
-        self.unpack(self.places.input, &sums.input, grad_parameters);
+        self.unpack(Source::Input, self.places.input, &sums.input, grad_parameters);
         if let Some(place) = self.places.recurrent {
-            self.unpack(place, &sums.recurrent, grad_parameters);
+            self.unpack(Source::Units, place, &sums.recurrent, grad_parameters);
         }
-        for range in &self.places.biases {
-            self.unpack_vector(&sums.bias, &mut grad_parameters[range.clone()]);
+        for (source, range) in &self.places.biases {
+            self.unpack_vector(*source, &sums.bias, &mut grad_parameters[range.clone()]);
         }
         for (range, sums) in [&self.places.gain, &self.places.offset].into_iter().zip(sums.norm.chunks(self.width)) {
             if let Some(range) = range {
-                self.unpack_vector(sums, &mut grad_parameters[range.clone()]);
+                self.unpack_vector(Source::Input, sums, &mut grad_parameters[range.clone()]);
             }
         }
     }
 
-    /// From the gradients of the state after step t to that of its pre-activations, and of the memory before it.
+    /// From the gradients of the state after step t to that of its pre-activations, and of the state before it as far
+    /// as no matrix lies between.
     fn step_back(
         &self,
         tape: &GatedTape<L::Real>,
@@ -115,14 +122,21 @@ impl<L: Lanes> GatedLayer<L> {
                 let gates = &tape.gates[t * len..(t + 1) * len];
                 let memory = &tape.memory[t * units..(t + 1) * units];
                 lstm_back(self.lanes, self.gate, gates, memory, grad_hidden, grad_memory, grad_pre);
+                grad_hidden.fill(L::Real::ZERO);
                 if let (Some(norm), Some((values, deviations))) = (&self.norm, &tape.normed) {
                     let kept = (&values[t * len..(t + 1) * len], &deviations[t * batch..(t + 1) * batch]);
                     normalize_back(self.lanes, self.spec.gates() * self.spec.hidden, norm, kept, grad_pre, norm_sums);
                 }
             }
+            ([grad_hidden], Some(tape)) => {
+                let gates = &tape.gates[t * len..(t + 1) * len];
+                let before = &tape.memory[t * units..(t + 1) * units];
+                gru_back(self.lanes, self.gate, gates, before, grad_hidden, grad_pre);
+            }
             (fields, _) => {
                 let sizes = [self.gate, self.spec.hidden];
                 activate_back(self.lanes, self.activation(), sizes, hidden, &fields[0], grad_pre);
+                fields[0].fill(L::Real::ZERO);
             }
         }
     }

@@ -1,15 +1,15 @@
 //! A whole sequence forward, with the tape for its backward pass; and one step of inference.
 
-use super::pointwise::{activate, lstm};
-use super::spec::GatedKind;
+use super::pointwise::{activate, gru, lstm};
+use super::spec::{GatedKind, Source};
 use super::state::{GatedState, GatedStepping};
 use super::weights::GatedLayer;
-use crate::cells::Activation;
 use crate::kernels::aligned::Lease;
 use crate::kernels::dense::{Normed, copy_rows, masked_squares, normalize};
 use crate::kernels::lanes::Lanes;
 use crate::kernels::layer::{Sequence, Step, resets_at};
 use crate::kernels::{Extent, Real};
+use crate::options::Activation;
 
 /// Bytes of pre-activations made by one product: they are still in the second-level cache when the recurrence
 /// comes to them.
@@ -20,16 +20,16 @@ const CHUNK_BYTES: usize = 1 << 18;
 pub struct GatedTape<T: Real> {
     /// h before the first step, `[B, gate]`.
     pub start: Vec<T>,
-    /// Of the LSTM.
+    /// Of a layer with gates.
     pub units: Option<UnitTape<T>>,
 }
 
-/// The LSTM's part.
+/// The part of LSTM and GRU.
 #[derive(Debug)]
 pub struct UnitTape<T: Real> {
-    /// Gates after their nonlinearity, `[T, B, width]`.
+    /// Gates after their nonlinearity, and what of them has none, `[T, B, width]`.
     pub gates: Lease<T>,
-    /// Memory before each step, `[T, B, gate]`.
+    /// Before each step, the LSTM's memory or the GRU's activity, `[T, B, gate]`.
     pub memory: Lease<T>,
     /// Layer norm: normalised pre-activations `[T, B, width]` and deviations `[T, B]`.
     pub normed: Option<(Lease<T>, Lease<T>)>,
@@ -48,20 +48,23 @@ impl<L: Lanes> GatedLayer<L> {
         for row in pre.chunks_exact_mut(self.width) {
             row.copy_from_slice(&self.bias);
         }
-        self.input.multiply(self.lanes, rows, x, self.spec.input, pre);
+        let lanes = self.lanes_of(Source::Input);
+        self.input.multiply_into(self.lanes, rows, x, self.spec.input, (&mut pre[lanes.start..], self.width));
     }
 
     /// One step of a block after its resets: from pre-activations `[B, width]` without recurrence.
     fn advance(&self, state: &mut GatedState<L::Real>, pre: &mut [L::Real], normed: Option<Normed<'_, L::Real>>) {
         let rows = pre.len() / self.width;
         if let (Some(recurrent), Some(hidden)) = (&self.recurrent, state.fields.first()) {
-            recurrent.multiply(self.lanes, rows, hidden, self.gate, pre);
+            let lanes = self.lanes_of(Source::Units);
+            recurrent.multiply_into(self.lanes, rows, hidden, self.gate, (&mut pre[lanes.start..], self.width));
         }
         if let Some(norm) = &self.norm {
             normalize(self.lanes, self.spec.gates() * self.spec.hidden, norm, pre, normed);
         }
         match &mut state.fields[..] {
             [hidden, memory] => lstm(self.lanes, self.gate, pre, memory, hidden),
+            [hidden] if self.spec.is_gated() => gru(self.lanes, self.gate, pre, hidden),
             [hidden] => {
                 hidden.copy_from_slice(pre);
                 activate(self.lanes, Activation::Tanh, hidden);
@@ -74,7 +77,7 @@ impl<L: Lanes> GatedLayer<L> {
     pub fn activation(&self) -> Activation {
         match self.spec.kind {
             GatedKind::Mlp(activation) => activation,
-            GatedKind::Rnn { .. } | GatedKind::Lstm { .. } => Activation::Tanh,
+            GatedKind::Rnn { .. } | GatedKind::Lstm { .. } | GatedKind::Gru => Activation::Tanh,
         }
     }
 
@@ -87,7 +90,7 @@ impl<L: Lanes> GatedLayer<L> {
         state.load(start);
         let mut tape = tape.then(|| GatedTape {
             start: state.fields.first().map_or(Vec::new(), |hidden| hidden.to_vec()),
-            units: self.spec.is_lstm().then(|| UnitTape {
+            units: self.spec.is_gated().then(|| UnitTape {
                 gates: self.pool.lease(steps * len),
                 memory: self.pool.lease(steps * units),
                 normed: self.norm.is_some().then(|| (self.pool.lease(steps * len), self.pool.lease(steps * batch))),
@@ -111,8 +114,8 @@ impl<L: Lanes> GatedLayer<L> {
             }
             for (t, pre) in part.zip(pre.chunks_exact_mut(len)) {
                 state.reset(resets_at(resets, batch, t));
-                if let Some(memories) = &mut memories {
-                    memories[t * units..(t + 1) * units].copy_from_slice(&state.fields[1]);
+                if let (Some(memories), Some(memory)) = (&mut memories, state.fields.last()) {
+                    memories[t * units..(t + 1) * units].copy_from_slice(memory);
                 }
                 let normed = normed.as_mut().map(|(values, deviations)| {
                     (&mut values[t * len..(t + 1) * len], &mut deviations[t * batch..(t + 1) * batch])

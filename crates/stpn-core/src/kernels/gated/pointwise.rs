@@ -1,8 +1,8 @@
 //! The passes over the units of a block at one step, all rows padded to whole vectors.
 
-use crate::cells::Activation;
 use crate::kernels::Real;
 use crate::kernels::lanes::Lanes;
+use crate::options::Activation;
 
 /// The LSTM's units: pre-activations `[B, 4·gate]` become gates in place, memory and activity `[B, gate]` are
 /// replaced.
@@ -55,6 +55,61 @@ pub fn lstm_back<L: Lanes>(
                     out[2 * n + v] = lanes.mul(lanes.mul(grad, i), slope(lanes, g));
                     out[3 * n + v] = lanes.mul(lanes.mul(grad_hidden[v], squashed), logistic_slope(lanes, o));
                     grad_memory[v] = lanes.mul(grad, f);
+                }
+            }
+        },
+    );
+}
+
+/// The GRU's units: pre-activations `[B, 4·gate]` (n from inputs, r, z, n from activities) become n, r and z in place,
+/// the last stays; the activity `[B, gate]` is replaced.
+pub fn gru<L: Lanes>(lanes: L, gate: usize, slots: &mut [L::Real], hidden: &mut [L::Real]) {
+    let n = gate / L::WIDTH;
+    let rows = L::vectors_mut(slots).chunks_exact_mut(4 * n).zip(L::vectors_mut(hidden).chunks_exact_mut(n));
+    lanes.vectorize(
+        #[inline(always)]
+        || {
+            for (slots, hidden) in rows {
+                for v in 0..n {
+                    let (reset, update) = (lanes.sigmoid(slots[n + v]), lanes.sigmoid(slots[2 * n + v]));
+                    let new = lanes.tanh(lanes.mul_add(reset, slots[3 * n + v], slots[v]));
+                    // (1 − z)·n + z·h
+                    hidden[v] = lanes.mul_add(update, lanes.sub(hidden[v], new), new);
+                    (slots[v], slots[n + v], slots[2 * n + v]) = (new, reset, update);
+                }
+            }
+        },
+    );
+}
+
+/// Backward of [`gru`]: from what it left of the slots, the activity before the step, and the gradient of that after
+/// it. Writes the gradient of the pre-activations; that of the activity becomes what goes straight to the one before.
+pub fn gru_back<L: Lanes>(
+    lanes: L,
+    gate: usize,
+    slots: &[L::Real],
+    before: &[L::Real],
+    grad_hidden: &mut [L::Real],
+    grad_slots: &mut [L::Real],
+) {
+    let n = gate / L::WIDTH;
+    let rows = L::vectors(slots).chunks_exact(4 * n).zip(L::vectors(before).chunks_exact(n));
+    let grads = L::vectors_mut(grad_hidden).chunks_exact_mut(n).zip(L::vectors_mut(grad_slots).chunks_exact_mut(4 * n));
+    lanes.vectorize(
+        #[inline(always)]
+        || {
+            for ((slots, before), (grad_hidden, out)) in rows.zip(grads) {
+                for v in 0..n {
+                    let [new, reset, update, recurrent] = [slots[v], slots[n + v], slots[2 * n + v], slots[3 * n + v]];
+                    let grad = grad_hidden[v];
+                    let through_update = lanes.mul(grad, update);
+                    let grad_new = lanes.mul(lanes.sub(grad, through_update), slope(lanes, new));
+                    let grad_update = lanes.mul(grad, lanes.sub(before[v], new));
+                    out[v] = grad_new;
+                    out[n + v] = lanes.mul(lanes.mul(grad_new, recurrent), logistic_slope(lanes, reset));
+                    out[2 * n + v] = lanes.mul(grad_update, logistic_slope(lanes, update));
+                    out[3 * n + v] = lanes.mul(grad_new, reset);
+                    grad_hidden[v] = through_update;
                 }
             }
         },

@@ -2,10 +2,7 @@
 
 use std::ops::Range;
 
-use super::weights::GatedLayer;
-use crate::cells::Activation;
-use crate::kernels::lanes::Lanes;
-use crate::kernels::layer::LayerSpec;
+use crate::options::Activation;
 
 /// The layers of this kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,8 +19,19 @@ pub enum GatedKind {
         /// Two matrices.
         split: bool,
     },
+    /// GRU: two matrices and two biases.
+    Gru,
     /// A layer without memory.
     Mlp(Activation),
+}
+
+/// Where what is added to pre-activations comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// Inputs.
+    Input,
+    /// Activities.
+    Units,
 }
 
 /// A layer of this kernel.
@@ -58,20 +66,49 @@ impl Place {
 pub struct Places {
     pub input: Place,
     pub recurrent: Option<Place>,
-    pub biases: Vec<Range<usize>>,
+    /// The biases, and with whose product each is added.
+    pub biases: Vec<(Source, Range<usize>)>,
     pub gain: Option<Range<usize>>,
     pub offset: Option<Range<usize>>,
 }
 
 impl GatedSpec {
-    /// Pre-activations of a unit.
+    /// Rows of the packed matrices that a unit has.
     pub fn gates(&self) -> usize {
-        if self.is_lstm() { 4 } else { 1 }
+        match self.kind {
+            GatedKind::Lstm { .. } => 4,
+            GatedKind::Gru => 3,
+            GatedKind::Rnn { .. } | GatedKind::Mlp(_) => 1,
+        }
     }
 
-    /// True for the LSTM.
-    pub fn is_lstm(&self) -> bool {
-        matches!(self.kind, GatedKind::Lstm { .. })
+    /// Pre-activations of a unit: of the GRU n has two, for its recurrent part is gated before it is added.
+    pub fn slots(&self) -> usize {
+        if self.kind == GatedKind::Gru { 4 } else { self.gates() }
+    }
+
+    /// The slot of a unit's gate, as far as it comes from that source. The GRU's are n from inputs, r, z, n from
+    /// activities: those of one source are next to one another.
+    pub fn slot(&self, source: Source, gate: usize) -> usize {
+        match (self.kind, source, gate) {
+            (GatedKind::Gru, Source::Input, 2) => 0,
+            (GatedKind::Gru, _, _) => gate + 1,
+            _ => gate,
+        }
+    }
+
+    /// The slots that a source adds to.
+    pub fn slots_of(&self, source: Source) -> Range<usize> {
+        match (self.kind, source) {
+            (GatedKind::Gru, Source::Input) => 0..3,
+            (GatedKind::Gru, Source::Units) => 1..4,
+            _ => 0..self.slots(),
+        }
+    }
+
+    /// True where a unit has gates.
+    pub fn is_gated(&self) -> bool {
+        self.gates() > 1
     }
 
     /// True where the activity feeds back.
@@ -83,7 +120,7 @@ impl GatedSpec {
     pub fn state_len(&self) -> usize {
         match self.kind {
             GatedKind::Lstm { .. } => 2 * self.hidden,
-            GatedKind::Rnn { .. } => self.hidden,
+            GatedKind::Rnn { .. } | GatedKind::Gru => self.hidden,
             GatedKind::Mlp(_) => 0,
         }
     }
@@ -100,8 +137,8 @@ impl GatedSpec {
             GatedKind::Rnn { split: false } => {
                 (place(0, 1, hidden), Some(place(input * hidden, 1, hidden)), (input + hidden) * hidden, 1)
             }
-            GatedKind::Lstm { split: true, .. } | GatedKind::Rnn { split: true } => {
-                let biases = if self.is_lstm() { 2 } else { 1 };
+            GatedKind::Lstm { split: true, .. } | GatedKind::Rnn { split: true } | GatedKind::Gru => {
+                let biases = if self.is_gated() { 2 } else { 1 };
                 (place(0, input, 1), Some(place(rows * input, hidden, 1)), rows * (input + hidden), biases)
             }
             GatedKind::Mlp(_) => (place(0, input, 1), None, rows * input, 1),
@@ -110,16 +147,8 @@ impl GatedSpec {
             len += rows;
             len - rows..len
         };
-        let biases = (0..biases).map(|_| next()).collect();
+        let biases = [Source::Input, Source::Units].into_iter().take(biases).map(|source| (source, next())).collect();
         let normed = matches!(self.kind, GatedKind::Lstm { layer_norm: true, .. });
         Places { input: input_place, recurrent, biases, gain: normed.then(&mut next), offset: normed.then(&mut next) }
-    }
-}
-
-impl LayerSpec for GatedSpec {
-    type Layer<L: Lanes> = GatedLayer<L>;
-
-    fn hidden(&self) -> usize {
-        self.hidden
     }
 }

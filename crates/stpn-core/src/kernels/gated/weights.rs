@@ -1,15 +1,13 @@
 //! Parameters in the kernel's layout: gates and units on the lanes, every gate from a vector of its own on.
 
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use super::forward::GatedTape;
-use super::spec::{GatedSpec, Place, Places};
-use super::state::{GatedState, GatedStepping};
+use super::spec::{GatedSpec, Place, Places, Source};
 use crate::kernels::Real;
 use crate::kernels::aligned::{Aligned, Pool};
 use crate::kernels::dense::{Panels, magnitude};
 use crate::kernels::lanes::Lanes;
-use crate::kernels::layer::{Adjoint, Layer, Sequence, Step};
 
 /// A gated layer with its parameters in place.
 #[derive(Debug)]
@@ -18,20 +16,20 @@ pub struct GatedLayer<L: Lanes> {
     pub spec: GatedSpec,
     pub places: Places,
     pub pool: Arc<Pool<L::Real>>,
-    /// Scalars of a gate, padded to whole vectors.
+    /// Scalars of a slot, padded to whole vectors.
     pub gate: usize,
-    /// Scalars of all gates.
+    /// Scalars of all slots.
     pub width: usize,
-    /// `[I, width]`
+    /// `[I, lanes of inputs]`
     pub input: Panels<L::Real>,
-    /// `[H, width]`
+    /// `[H, lanes of units]`
     pub recurrent: Option<Panels<L::Real>>,
     /// `[width]`
     pub bias: Aligned<L::Real>,
     /// Layer norm: gain, offset and 1 where there is a unit, `[3, width]`.
     pub norm: Option<Aligned<L::Real>>,
     packed: Vec<L::Real>,
-    frame: Frame,
+    frames: [Frame; 2],
     input_back: OnceLock<Panels<L::Real>>,
     recurrent_back: OnceLock<Panels<L::Real>>,
     magnitudes: OnceLock<Magnitudes<L::Real>>,
@@ -47,13 +45,16 @@ pub struct Magnitudes<T> {
 }
 
 impl<L: Lanes> GatedLayer<L> {
-    pub fn prepare(lanes: L, spec: &GatedSpec, packed: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
+    /// Lays out packed parameters.
+    pub fn lay_out(lanes: L, spec: &GatedSpec, packed: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
         let (gates, gate, places) = (spec.gates(), spec.hidden.next_multiple_of(L::WIDTH), spec.places());
-        let frame = Frame::new(gates, spec.hidden, gate, L::WIDTH);
-        let mut bias = Aligned::zeros(gates * gate);
-        for range in &places.biases {
+        let frames = [Source::Input, Source::Units].map(|source| Frame::new(spec, source, gate, L::WIDTH));
+        let [frame, of_units] = &frames;
+        let mut bias = Aligned::zeros(spec.slots() * gate);
+        for (source, range) in &places.biases {
+            let frame = &frames[*source as usize];
             for (row, value) in packed[range.clone()].iter().enumerate() {
-                bias[frame.lanes[row]] += *value;
+                bias[frame.first + frame.lanes[row]] += *value;
             }
         }
         let norm = places.gain.as_ref().zip(places.offset.as_ref()).map(|(gain, offset)| {
@@ -71,13 +72,13 @@ impl<L: Lanes> GatedLayer<L> {
             spec: spec.clone(),
             pool: Arc::clone(pool),
             gate,
-            width: gates * gate,
+            width: spec.slots() * gate,
             input: frame.matrix(places.input, spec.input, packed),
-            recurrent: places.recurrent.map(|place| frame.matrix(place, spec.hidden, packed)),
+            recurrent: places.recurrent.map(|place| of_units.matrix(place, spec.hidden, packed)),
             bias,
             norm,
             packed: packed.to_vec(),
-            frame,
+            frames,
             places,
             input_back: OnceLock::new(),
             recurrent_back: OnceLock::new(),
@@ -85,15 +86,27 @@ impl<L: Lanes> GatedLayer<L> {
         }
     }
 
-    /// The weights of inputs, transposed: `[width, I]`, columns padded to whole vectors.
-    pub fn input_back(&self) -> &Panels<L::Real> {
-        self.input_back.get_or_init(|| self.frame.transposed(self.places.input, self.spec.input, &self.packed))
+    /// The lanes of pre-activations that a source adds to.
+    pub fn lanes_of(&self, source: Source) -> Range<usize> {
+        let frame = self.frame(source);
+        frame.first..frame.first + frame.rows.len()
     }
 
-    /// The weights of activities, transposed: `[width, H]`, columns padded to whole vectors.
+    fn frame(&self, source: Source) -> &Frame {
+        &self.frames[source as usize]
+    }
+
+    /// The weights of inputs, transposed: `[lanes of inputs, I]`, columns padded to whole vectors.
+    pub fn input_back(&self) -> &Panels<L::Real> {
+        let transposed = || self.frame(Source::Input).transposed(self.places.input, self.spec.input, &self.packed);
+        self.input_back.get_or_init(transposed)
+    }
+
+    /// The weights of activities, transposed: `[lanes of units, H]`, columns padded to whole vectors.
     pub fn recurrent_back(&self) -> Option<&Panels<L::Real>> {
         let place = self.places.recurrent?;
-        Some(self.recurrent_back.get_or_init(|| self.frame.transposed(place, self.spec.hidden, &self.packed)))
+        let transposed = || self.frame(Source::Units).transposed(place, self.spec.hidden, &self.packed);
+        Some(self.recurrent_back.get_or_init(transposed))
     }
 
     /// Absolute weights, summed over the gates of a unit.
@@ -112,15 +125,16 @@ impl<L: Lanes> GatedLayer<L> {
         })
     }
 
-    /// Writes sums `[columns, width]` to the packed gradient of a matrix.
-    pub fn unpack(&self, place: Place, sums: &[L::Real], packed: &mut [L::Real]) {
-        let frame = &self.frame;
+    /// Writes sums `[columns, lanes of the source]` to the packed gradient of a matrix.
+    pub fn unpack(&self, source: Source, place: Place, sums: &[L::Real], packed: &mut [L::Real]) {
+        let frame = self.frame(source);
+        let width = frame.rows.len();
         // Tiles: whichever way the packed matrix lies, what is written of a cache line is written together.
         let rows = self.spec.gates() * self.spec.hidden;
         for first in (0..rows).step_by(L::WIDTH) {
-            for (part, sums) in sums.chunks(L::WIDTH * self.width).enumerate() {
+            for (part, sums) in sums.chunks(L::WIDTH * width).enumerate() {
                 for row in first..rows.min(first + L::WIDTH) {
-                    for (column, sum) in sums[frame.lanes[row]..].iter().step_by(self.width).enumerate() {
+                    for (column, sum) in sums[frame.lanes[row]..].iter().step_by(width).enumerate() {
                         packed[place.at(row, part * L::WIDTH + column)] = *sum;
                     }
                 }
@@ -128,33 +142,38 @@ impl<L: Lanes> GatedLayer<L> {
         }
     }
 
-    /// Writes sums `[width]` to the packed gradient of a vector.
-    pub fn unpack_vector(&self, sums: &[L::Real], packed: &mut [L::Real]) {
+    /// Writes sums `[width]` to the packed gradient of a vector that is added with what comes from that source.
+    pub fn unpack_vector(&self, source: Source, sums: &[L::Real], packed: &mut [L::Real]) {
+        let frame = self.frame(source);
         for (row, place) in packed.iter_mut().enumerate() {
-            *place = sums[self.frame.lanes[row]];
+            *place = sums[frame.first + frame.lanes[row]];
         }
     }
 }
 
-/// Where units lie on the lanes. A row of the packed matrices is a unit of a gate.
+/// Where units lie on the lanes that a source adds to. A row of the packed matrices is a unit of a gate.
 #[derive(Debug)]
 struct Frame {
+    /// The first of those lanes.
+    first: usize,
     vectors: usize,
     width: usize,
-    /// The lane of every row.
+    /// The lane of every row, counted from the first.
     lanes: Vec<usize>,
     /// The row on every lane that has one.
     rows: Vec<Option<usize>>,
 }
 
 impl Frame {
-    fn new(gates: usize, hidden: usize, gate: usize, width: usize) -> Self {
-        let lanes: Vec<usize> = (0..gates * hidden).map(|row| row / hidden * gate + row % hidden).collect();
-        let mut rows = vec![None; gates * gate];
+    fn new(spec: &GatedSpec, source: Source, gate: usize, width: usize) -> Self {
+        let (hidden, slots) = (spec.hidden, spec.slots_of(source));
+        let lane = |row: usize| (spec.slot(source, row / hidden) - slots.start) * gate + row % hidden;
+        let lanes: Vec<usize> = (0..spec.gates() * hidden).map(lane).collect();
+        let mut rows = vec![None; slots.len() * gate];
         for (row, lane) in lanes.iter().enumerate() {
             rows[*lane] = Some(row);
         }
-        Self { vectors: gates * gate / width, width, lanes, rows }
+        Self { first: slots.start * gate, vectors: slots.len() * gate / width, width, lanes, rows }
     }
 
     fn matrix<T: Real>(&self, place: Place, columns: usize, packed: &[T]) -> Panels<T> {
@@ -168,46 +187,5 @@ impl Frame {
             let row = self.rows[lane].filter(|_| column < columns);
             row.map_or(T::ZERO, |row| packed[place.at(row, column)])
         })
-    }
-}
-
-impl<L: Lanes> Layer<L> for GatedLayer<L> {
-    type Spec = GatedSpec;
-    type Tape = GatedTape<L::Real>;
-    type State = GatedStepping<L::Real>;
-
-    fn new(lanes: L, spec: &GatedSpec, parameters: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
-        Self::prepare(lanes, spec, parameters, pool)
-    }
-
-    fn spec(&self) -> &GatedSpec {
-        &self.spec
-    }
-
-    fn forward(&self, sequence: Sequence<'_, L::Real>, tape: bool) -> Option<Self::Tape> {
-        self.run(sequence, tape)
-    }
-
-    fn backward(&self, tape: &Self::Tape, adjoint: Adjoint<'_, L::Real>, grad_parameters: &mut [L::Real]) {
-        self.run_back(tape, adjoint, grad_parameters);
-    }
-
-    fn zero_state(&self, batch: usize) -> Self::State {
-        let work = self.pool.zeros(batch * self.width);
-        GatedStepping { state: GatedState::new(self, batch), work, squares: Vec::new() }
-    }
-
-    fn load(&self, state: &mut Self::State, packed: &[L::Real]) {
-        state.state.load(packed);
-    }
-
-    fn settle(&self, _: &mut Self::State) {}
-
-    fn store(&self, state: &Self::State, packed: &mut [L::Real]) {
-        state.state.store(packed);
-    }
-
-    fn step(&self, state: &mut Self::State, step: Step<'_, L::Real>) {
-        self.infer(state, step);
     }
 }

@@ -172,11 +172,11 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::cells::{BackpropamineConfig, Bound, Modulation};
     use crate::kernels::aligned::Pool;
     use crate::kernels::lanes::Portable;
     use crate::kernels::layer::Layer;
     use crate::kernels::modulated::ModulatedSpec;
+    use crate::options::{BackpropamineConfig, Bound, Modulation};
 
     #[test]
     fn fast_weights_are_kept_for_the_root_of_the_steps() {

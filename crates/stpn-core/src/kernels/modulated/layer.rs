@@ -2,15 +2,12 @@
 
 use std::sync::Arc;
 
-use super::forward::ModulatedTape;
 use super::spec::{ModulatedSpec, Places};
-use super::state::ModulatedState;
 use crate::kernels::Real;
 use crate::kernels::aligned::{Aligned, Pool};
 use crate::kernels::dense::Projection;
 use crate::kernels::fast::FastLayout;
 use crate::kernels::lanes::Lanes;
-use crate::kernels::layer::{Adjoint, Layer, Sequence, Step};
 
 /// Vectors of the table for one synapse: W and α.
 pub const ENTRY: usize = 2;
@@ -33,12 +30,9 @@ pub struct ModulatedLayer<L: Lanes> {
     pub modulator: Option<(Aligned<L::Real>, L::Real)>,
 }
 
-impl<L: Lanes> Layer<L> for ModulatedLayer<L> {
-    type Spec = ModulatedSpec;
-    type Tape = ModulatedTape<L::Real>;
-    type State = ModulatedState<L::Real>;
-
-    fn new(lanes: L, spec: &ModulatedSpec, packed: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
+impl<L: Lanes> ModulatedLayer<L> {
+    /// Lays out packed parameters.
+    pub fn lay_out(lanes: L, spec: &ModulatedSpec, packed: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
         let (layout, places, size) = (FastLayout::new::<L>(spec.hidden), spec.places(), spec.hidden);
         let mut table = Aligned::zeros(layout.matrix() * ENTRY);
         for post in 0..size {
@@ -64,37 +58,5 @@ impl<L: Lanes> Layer<L> for ModulatedLayer<L> {
             modulator,
             places,
         }
-    }
-
-    fn spec(&self) -> &ModulatedSpec {
-        &self.spec
-    }
-
-    fn forward(&self, sequence: Sequence<'_, L::Real>, tape: bool) -> Option<Self::Tape> {
-        self.run(sequence, tape)
-    }
-
-    fn backward(&self, tape: &Self::Tape, adjoint: Adjoint<'_, L::Real>, grad_parameters: &mut [L::Real]) {
-        self.run_back(tape, adjoint, grad_parameters);
-    }
-
-    fn zero_state(&self, batch: usize) -> Self::State {
-        ModulatedState::new(self, batch)
-    }
-
-    fn load(&self, state: &mut Self::State, packed: &[L::Real]) {
-        state.load(self, packed);
-    }
-
-    fn settle(&self, state: &mut Self::State) {
-        self.finish(state);
-    }
-
-    fn store(&self, state: &Self::State, packed: &mut [L::Real]) {
-        state.store(self, packed);
-    }
-
-    fn step(&self, state: &mut Self::State, step: Step<'_, L::Real>) {
-        self.infer(state, step);
     }
 }

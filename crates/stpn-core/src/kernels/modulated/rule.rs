@@ -1,8 +1,8 @@
 //! The change of one vector of fast weights, and its derivative.
 
-use crate::cells::{Bound, LIMIT, Modulation, RETROACTIVE_SOFT_LIMIT};
 use crate::kernels::Real;
 use crate::kernels::lanes::Lanes;
+use crate::options::{Bound, LIMIT, Modulation, RETROACTIVE_SOFT_LIMIT};
 
 /// The bound and its limit.
 #[derive(Clone, Copy, Debug)]

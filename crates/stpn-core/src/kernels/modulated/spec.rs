@@ -2,10 +2,7 @@
 
 use std::ops::Range;
 
-use super::layer::ModulatedLayer;
-use crate::cells::{BackpropamineConfig, Modulation};
-use crate::kernels::lanes::Lanes;
-use crate::kernels::layer::LayerSpec;
+use crate::options::{BackpropamineConfig, Modulation};
 
 /// A layer of this kernel.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,13 +64,5 @@ impl ModulatedSpec {
     /// Where the trace starts in it.
     pub fn trace_start(&self) -> usize {
         self.hidden + self.hidden * self.hidden
-    }
-}
-
-impl LayerSpec for ModulatedSpec {
-    type Layer<L: Lanes> = ModulatedLayer<L>;
-
-    fn hidden(&self) -> usize {
-        self.hidden
     }
 }

@@ -18,38 +18,77 @@ fn inverse_norm<L: Lanes>(lanes: L, square: L::Vector) -> L::Vector {
 
 /// The scale s of Φ where the state is normalised after the update, from the sums of the pass that wrote Φ.
 #[inline(always)]
-pub fn scale_after<L: Lanes>(
-    lanes: L,
-    of_fast: bool,
-    square_w: L::Vector,
-    w_phi: L::Vector,
-    phi: L::Vector,
-) -> L::Vector {
-    if of_fast {
-        return inverse_norm(lanes, phi);
-    }
+pub fn scale_after<L: Lanes>(lanes: L, square_w: L::Vector, w_phi: L::Vector, phi: L::Vector) -> L::Vector {
     let both = lanes.add(lanes.add(w_phi, w_phi), phi);
     inverse_norm(lanes, lanes.add(square_w, both))
 }
 
+/// True where a sum of squares has overflowed, or something was not finite before.
+#[inline(always)]
+pub fn overflowed<L: Lanes, const E: usize>(weights: &Weights<L>, rows: &[[[L::Vector; E]; ROWS]]) -> bool {
+    let lanes = weights.lanes;
+    let squares: &[usize] = match weights.spec.sums() {
+        Sums::Dot => return false,
+        Sums::Norm => &[ROW_SUM + 1],
+        Sums::Apart => &[ROW_SUM + 2, ROW_SUM + 3],
+    };
+    let zero = lanes.splat(L::Real::ZERO);
+    let mut probe = zero;
+    for row in rows {
+        for square in squares {
+            // 0, or NaN.
+            probe = row[*square].iter().fold(probe, |probe, value| lanes.mul_add(*value, zero, probe));
+        }
+    }
+    lanes.sum(probe) != L::Real::ZERO
+}
+
+/// 1 / (norm + ε) of a row of `columns` values, however large: they are scaled before they are squared.
+#[inline(always)]
+pub fn inverse_norm_of<L: Lanes>(lanes: L, columns: usize, value: impl Fn(usize) -> L::Vector) -> L::Vector {
+    let one = lanes.splat(L::Real::ONE);
+    let largest = (0..columns).fold(one, |largest, column| lanes.max(lanes.abs(value(column)), largest));
+    let shrink = lanes.div(one, largest);
+    let square = (0..columns).fold(lanes.splat(L::Real::ZERO), |sum, column| {
+        let scaled = lanes.mul(value(column), shrink);
+        lanes.mul_add(scaled, scaled, sum)
+    });
+    lanes.mul(shrink, inverse_norm(lanes, square))
+}
+
+/// `value` where `square` is finite, else what the other function makes with care.
+#[inline(always)]
+pub fn with_care<L: Lanes>(lanes: L, square: L::Vector, value: L::Vector, care: impl Fn() -> L::Vector) -> L::Vector {
+    let finite = lanes.less(square, lanes.splat(L::Real::of(f64::INFINITY)));
+    lanes.select(finite, value, care())
+}
+
 /// Takes one group of E elements through a step: `rows` `[blocks, ROWS, E]` come with the sums and leave with
-/// activity and scales. `fresh` says that Φ is the state itself, so that s = 1. `record` `[blocks, len, E]`.
+/// activity and scales. `fresh` says that Φ is the state itself, so that s = 1. `overflown` is Φ `[blocks, D, E]` where
+/// a sum of squares has overflowed. `record` `[blocks, len, E]`.
 #[inline(always)]
 pub fn activity<L: Lanes, const E: usize>(
     weights: &Weights<L>,
     fresh: bool,
+    overflown: Option<&[[L::Vector; E]]>,
     rows: &mut [[[L::Vector; E]; ROWS]],
     mut record: Option<(Record, &mut [[L::Vector; E]])>,
 ) {
     let (lanes, spec) = (weights.lanes, &weights.spec);
     let one = lanes.splat(L::Real::ONE);
-    let (sums, of_fast, forward) = (spec.sums(), spec.of_fast(), spec.config.normalize_forward);
+    let (sums, forward) = (spec.sums(), spec.config.normalize_forward);
     for (block, rows) in rows.iter_mut().enumerate() {
         let square_w = weights.neuron(Neuron::Square, block);
         let bias = weights.neuron(Neuron::Bias, block);
+        let overflown = overflown.map(|phi| (weights.entries(block), &phi[block * weights.width..]));
         for e in 0..E {
             let [s0, s1, s2, s3] = [0, 1, 2, 3].map(|which| rows[ROW_SUM + which][e]);
-            let scale = if fresh || !spec.after() { one } else { scale_after(lanes, of_fast, square_w, s2, s3) };
+            let mut scale = if fresh || !spec.after() { one } else { scale_after(lanes, square_w, s2, s3) };
+            if let (Some((table, phi)), false, true) = (overflown, fresh, spec.after()) {
+                scale = with_care(lanes, lanes.add(lanes.abs(s2), s3), scale, || {
+                    inverse_norm_of(lanes, table.len(), |column| lanes.add(table[column][0], phi[column][e]))
+                });
+            }
             let (product, square) = match sums {
                 Sums::Dot => (s0, one),
                 Sums::Norm => (s0, s1),
@@ -58,17 +97,15 @@ pub fn activity<L: Lanes, const E: usize>(
                     (lanes.mul_add(scale, s1, s0), lanes.mul_add(scale, both, square_w))
                 }
             };
-            let inverse = if forward { inverse_norm(lanes, square) } else { one };
+            let mut of_weights = inverse_norm(lanes, square);
+            if let Some((table, phi)) = overflown {
+                of_weights = with_care(lanes, square, of_weights, || {
+                    inverse_norm_of(lanes, table.len(), |column| lanes.mul_add(scale, phi[column][e], table[column][0]))
+                });
+            }
+            let inverse = if forward { of_weights } else { one };
             let product = if forward { lanes.mul(product, inverse) } else { product };
-            let ratio = if !spec.before() {
-                one
-            } else if of_fast {
-                inverse_norm(lanes, lanes.mul(lanes.mul(scale, scale), s3))
-            } else if forward {
-                inverse
-            } else {
-                inverse_norm(lanes, square)
-            };
+            let ratio = if spec.before() { of_weights } else { one };
             let mut pre = lanes.add(product, bias);
             if spec.config.plastic_bias {
                 pre = lanes.add(pre, rows[ROW_BIAS][e]);
@@ -125,9 +162,19 @@ fn layer_norm<L: Lanes, const E: usize>(
             let centred = lanes.sub(rows[block][ROW_H][e], mean);
             lanes.mul(centred, centred)
         };
-        let variance = lanes.splat(share * neuron_sum(weights, square));
-        let deviation = lanes.sqrt(lanes.add(variance, lanes.splat(L::Real::of(VARIANCE_EPSILON))));
-        let deviation = lanes.div(lanes.splat(L::Real::ONE), deviation);
+        let variance = share * neuron_sum(weights, square);
+        let deviation = lanes.sqrt(lanes.splat(variance + L::Real::of(VARIANCE_EPSILON)));
+        let mut deviation = lanes.div(lanes.splat(L::Real::ONE), deviation);
+        if !variance.wide().is_finite() {
+            let magnitude = |block: usize| lanes.abs(lanes.sub(rows[block][ROW_H][e], mean));
+            let shrink = lanes.splat(L::Real::ONE / neuron_sum(weights, magnitude));
+            let square = |block: usize| {
+                let scaled = lanes.mul(magnitude(block), shrink);
+                lanes.mul(scaled, scaled)
+            };
+            let variance = lanes.splat(share * neuron_sum(weights, square));
+            deviation = lanes.div(shrink, lanes.sqrt(variance));
+        }
         for (block, rows) in rows.iter_mut().enumerate() {
             let normal = lanes.mul(lanes.sub(rows[ROW_H][e], mean), deviation);
             let (gain, offset) = (weights.neuron(Neuron::Gain, block), weights.neuron(Neuron::Offset, block));

@@ -3,59 +3,35 @@
 //!
 //! X is the gradient with respect to the state F = s·Φ. The pass of step t turns X_t into X_{t−1} in place, adds to
 //! the gradients of W, λ and γ, makes the columns' sums (the gradient of z), and, with X_{t−1} still in the register,
-//! the row sums of step t−1.
+//! the row sums of step t−1. `docs/backward.md` derives it.
 
+use super::coefficients::{Coefficients, RowSums};
 use super::gradients::Gradients;
 use super::recompute::Steps;
 use super::update::UpdateForm;
 use super::weights::{ENTRY, Weights};
 use crate::kernels::Real;
 use crate::kernels::lanes::Lanes;
+use crate::options::NormalizeState;
 
 /// Columns in a chunk: what its runs need stays in the first- and second-level caches from block to block.
 pub const CHUNK: usize = 64;
-
-/// Scale s of Φ after the step.
-pub const C_SCALE_AFTER: usize = 0;
-/// Factor of W + Φ in the gradient of Φ: the derivative of the norm after the update.
-pub const C_NORM_AFTER: usize = 1;
-/// 1/n of the normalisation before the update.
-pub const C_RATIO: usize = 2;
-/// Scale s of Φ before the step.
-pub const C_SCALE: usize = 3;
-/// Activity h.
-pub const C_H: usize = 4;
-/// Gradient of the product G·z.
-pub const C_PRODUCT: usize = 5;
-/// Factor of G: the derivative of ‖G‖.
-pub const C_NORM: usize = 6;
-/// Factor of F: the derivative of ‖F‖ where that norm divides before the update.
-pub const C_NORM_FAST: usize = 7;
-/// Per-row factors of the pass.
-pub const COEFFICIENTS: usize = 8;
-
-/// Row sums of the pass. Normalised after the update: `X·Φ`, `γ·y·X`, `γ·y·(W + Φ)`; else: `γ·y·X`, `X·Φ`.
-pub const SUMS: usize = 3;
 
 /// What a pass does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AdjointForm {
     /// The step itself; without it only the sums of X and Φ as they are.
     pub step: bool,
-    /// The state is normalised after the update.
-    pub after: bool,
-    /// The state is normalised before the update.
-    pub before: bool,
+    /// Where the state is normalised.
+    pub state: NormalizeState,
     /// ‖G‖ takes part.
     pub norm: bool,
     /// Φ is limited to ±bound.
     pub clamped: bool,
     /// The gradient of z is wanted.
     pub columns: bool,
-    /// The state is divided by ‖F‖ and not by ‖G‖.
-    pub of_fast: bool,
-    /// Oja's rule.
-    pub oja: bool,
+    /// A norm is so large that the square of its inverse underflows: weights are scaled before they are multiplied.
+    pub careful: bool,
 }
 
 impl AdjointForm {
@@ -64,19 +40,17 @@ impl AdjointForm {
         let spec = &weights.spec;
         Self {
             step: true,
-            after: spec.after(),
-            before: spec.before(),
+            state: spec.config.normalize_state,
             norm: spec.config.normalize_forward || spec.before() || spec.after(),
             clamped: spec.config.clamp.is_some(),
-            columns: columns || spec.oja(),
-            of_fast: spec.of_fast(),
-            oja: spec.oja(),
+            columns,
+            careful: false,
         }
     }
 }
 
 /// The operands of a pass over a cohort of G groups of E batch elements.
-pub struct Operands<'a, T> {
+pub struct Operands<'a, T, V, const E: usize> {
     /// X `[G, blocks, D, E]` vectors, replaced.
     pub gradient: &'a mut [T],
     /// Φ after the step, `[G, blocks, D, E]` vectors; read only where the state is normalised after the update.
@@ -87,16 +61,12 @@ pub struct Operands<'a, T> {
     pub replay: (Steps<'a, T>, usize),
     /// Presynaptic vector of the step, `[G, D, E]`.
     pub z: &'a [T],
-    /// What the step's update took for it.
-    pub y: &'a [T],
-    /// What the update of the step before took.
-    pub y_before: &'a [T],
-    /// Oja's rule: gradient of y, `[G, D, E]`.
-    pub grad_y: &'a [T],
-    /// `[G, blocks, COEFFICIENTS, E]` vectors.
-    pub coefficients: &'a [T],
-    /// `[G, blocks, SUMS, E]` vectors, overwritten.
-    pub sums: &'a mut [T],
+    /// That of the step before.
+    pub z_before: &'a [T],
+    /// `[G, blocks]`
+    pub coefficients: &'a [Coefficients<V, E>],
+    /// `[G, blocks]`, overwritten.
+    pub sums: &'a mut [RowSums<V, E>],
     /// Scratch, each `[CHUNK, E]` vectors.
     pub columns: &'a mut [T],
     pub again: &'a mut [T],
@@ -111,32 +81,28 @@ pub fn pass<L: Lanes, const E: usize>(
     weights: &Weights<L>,
     form: AdjointForm,
     gradients: &mut Gradients<L>,
-    operands: Operands<'_, L::Real>,
+    operands: Operands<'_, L::Real, L::Vector, E>,
 ) {
     macro_rules! forms {
-        ($($after:literal $before:literal $norm:literal $clamped:literal $columns:literal;)*) => {
+        ($($state:ident $norm:literal $clamped:literal $columns:literal;)*) => {
             weights.lanes.vectorize(
                 #[inline(always)]
                 || match form {
                     $(AdjointForm {
                         step: true,
-                        after: $after,
-                        before: $before,
+                        state: NormalizeState::$state,
                         norm: $norm,
                         clamped: $clamped,
                         columns: $columns,
-                        of_fast: false,
-                        oja: false,
+                        careful: false,
                     } => {
                         let form = AdjointForm {
                             step: true,
-                            after: $after,
-                            before: $before,
+                            state: NormalizeState::$state,
                             norm: $norm,
                             clamped: $clamped,
                             columns: $columns,
-                            of_fast: false,
-                            oja: false,
+                            careful: false,
                         };
                         chunks::<L, E>(weights, form, gradients, operands);
                     })*
@@ -146,14 +112,14 @@ pub fn pass<L: Lanes, const E: usize>(
         };
     }
     forms! {
-        false false false false false;
-        false false false false true;
-        false false false true false;
-        false false false true true;
-        false false true false true;
-        false true true false true;
-        true false true false true;
-        true false true true true;
+        None false false false;
+        None false false true;
+        None false true false;
+        None false true true;
+        None true false true;
+        Before true false true;
+        After true false true;
+        After true true true;
     }
 }
 
@@ -164,12 +130,11 @@ fn chunks<L: Lanes, const E: usize>(
     weights: &Weights<L>,
     form: AdjointForm,
     gradients: &mut Gradients<L>,
-    operands: Operands<'_, L::Real>,
+    operands: Operands<'_, L::Real, L::Vector, E>,
 ) {
     let lanes = weights.lanes;
     let (blocks, width) = (weights.blocks, weights.width);
-    let Operands { gradient, phi_after, phi, z, y, y_before, grad_y, coefficients, sums, columns, grad_z, .. } =
-        operands;
+    let Operands { gradient, phi_after, phi, z, z_before, coefficients, sums: totals, columns, grad_z, .. } = operands;
     let Operands { bounded, again, replay: (replay, replays), .. } = operands;
     let groups = z.len() / (width * E);
     let limit = if bounded { weights.spec.config.clamp.unwrap_or(f64::INFINITY) } else { f64::INFINITY };
@@ -179,10 +144,8 @@ fn chunks<L: Lanes, const E: usize>(
     let gradient = L::vectors_mut(gradient).as_chunks_mut::<E>().0;
     let phi_after = L::vectors(phi_after).as_chunks::<E>().0;
     let phi = L::vectors(phi).as_chunks::<E>().0;
-    let coefficients = L::vectors(coefficients).as_chunks::<E>().0.as_chunks::<COEFFICIENTS>().0;
-    let totals = L::vectors_mut(sums).as_chunks_mut::<E>().0.as_chunks_mut::<SUMS>().0;
     let columns = L::vectors_mut(columns).as_chunks_mut::<E>().0;
-    let [z, y, y_before, grad_y] = [z, y, y_before, grad_y].map(|values| values.as_chunks::<E>().0);
+    let [z, z_before] = [z, z_before].map(|values| values.as_chunks::<E>().0);
     let grad_z = grad_z.as_chunks_mut::<E>().0;
     let again = L::vectors_mut(again).as_chunks_mut::<E>().0;
     for start in (0..width).step_by(CHUNK) {
@@ -197,9 +160,10 @@ fn chunks<L: Lanes, const E: usize>(
                 let run = row * width + start..row * width + end;
                 let mut phi = &phi[run.clone()];
                 // The normalisation after the update never replays: it needs Φ on either side.
-                if !form.after && replays > 0 {
+                if form.state != NormalizeState::After && replays > 0 {
                     let again = &mut again[..end - start];
-                    let update = UpdateForm { update: true, scaled: form.before, clamped: form.clamped, sums: None };
+                    let scaled = form.state == NormalizeState::Before;
+                    let update = UpdateForm { update: true, scaled, clamped: form.clamped, sums: None };
                     for step in 0..replays {
                         let from = (step == 0).then_some(phi);
                         replay.update(weights, update, bounds[0], step, row, start..end, from, again);
@@ -213,20 +177,16 @@ fn chunks<L: Lanes, const E: usize>(
                     &weights.entries(block)[start..end],
                     &mut gradients.entries(block)[start..end],
                     &mut gradient[run.clone()],
-                    if form.after { &phi_after[run] } else { phi },
+                    if form.state == NormalizeState::After { &phi_after[run] } else { phi },
                     phi,
                     &z[here.clone()],
-                    &y[here.clone()],
-                    &y_before[here.clone()],
-                    if form.oja { &grad_y[here.clone()] } else { &z[here.clone()] },
+                    &z_before[here.clone()],
                     &coefficients[row],
                     columns,
                 );
-                for (which, sum) in sums.into_iter().enumerate() {
-                    for (e, sum) in sum.into_iter().enumerate() {
-                        let total = &mut totals[row][which][e];
-                        *total = if start == 0 { sum } else { lanes.add(*total, sum) };
-                    }
+                match start {
+                    0 => totals[row] = sums,
+                    _ => totals[row].add(lanes, &sums),
                 }
             }
             if form.columns && form.step {
@@ -253,19 +213,17 @@ fn run_of_columns<L: Lanes, const E: usize>(
     phi_after: &[[L::Vector; E]],
     phi: &[[L::Vector; E]],
     z: &[[L::Real; E]],
-    y: &[[L::Real; E]],
-    y_before: &[[L::Real; E]],
-    grad_y: &[[L::Real; E]],
-    coefficients: &[[L::Vector; E]; COEFFICIENTS],
+    z_before: &[[L::Real; E]],
+    c: &Coefficients<L::Vector, E>,
     columns: &mut [[L::Vector; E]],
-) -> [[L::Vector; E]; SUMS] {
+) -> RowSums<L::Vector, E> {
     let n = table.len();
     let (gradients, gradient, columns) = (&mut gradients[..n], &mut gradient[..n], &mut columns[..n]);
     let (phi_after, phi) = (&phi_after[..n], &phi[..n]);
-    let (z, y, y_before, grad_y) = (&z[..n], &y[..n], &y_before[..n], &grad_y[..n]);
+    let (z, z_before) = (&z[..n], &z_before[..n]);
     let zero = lanes.splat(L::Real::ZERO);
-    let c = coefficients;
-    let mut sums = [[zero; E]; SUMS];
+    let (after_update, before_update) = (form.state == NormalizeState::After, form.state == NormalizeState::Before);
+    let mut sums = RowSums::splat(zero);
     for j in 0..n {
         let [weight, lambda, gamma] = table[j];
         let [mut grad_weight, mut grad_lambda, mut grad_gamma] = gradients[j];
@@ -275,64 +233,58 @@ fn run_of_columns<L: Lanes, const E: usize>(
             if form.step {
                 // The gradient of Φ after the step.
                 let mut m = x;
-                if form.after {
+                if after_update {
                     let after = phi_after[j][e];
-                    let normed = if form.of_fast { after } else { lanes.add(weight, after) };
-                    let through_norm = lanes.mul(c[C_NORM_AFTER][e], normed);
-                    if !form.of_fast {
-                        grad_weight = lanes.add(grad_weight, through_norm);
+                    let mut normed = lanes.add(weight, after);
+                    if form.careful {
+                        normed = lanes.mul(normed, c.unit_after[e]);
                     }
-                    m = lanes.mul_add(c[C_SCALE_AFTER][e], x, through_norm);
+                    let through_norm = lanes.mul(c.norm_after[e], normed);
+                    grad_weight = lanes.add(grad_weight, through_norm);
+                    m = lanes.mul_add(c.scale_after[e], x, through_norm);
                     if form.clamped {
                         m = lanes.select(lanes.less(lanes.abs(after), bounds[0]), m, zero);
                     }
                 }
-                // The update: λ·F̂ + γ·h·y.
-                let fast = if form.after { lanes.mul(c[C_SCALE][e], before) } else { before };
-                let m_ratio = if form.before { lanes.mul(m, c[C_RATIO][e]) } else { m };
+                // The update: λ·F̂ + γ·h·z.
+                let presynaptic = lanes.splat(z[j][e]);
+                let fast = if after_update { lanes.mul(c.scale[e], before) } else { before };
+                let m_ratio = if before_update { lanes.mul(m, c.ratio[e]) } else { m };
                 grad_lambda = lanes.mul_add(m_ratio, fast, grad_lambda);
-                let m_h = lanes.mul(m, c[C_H][e]);
-                grad_gamma = lanes.mul_add(m_h, lanes.splat(y[j][e]), grad_gamma);
+                let m_h = lanes.mul(m, c.hidden[e]);
+                grad_gamma = lanes.mul_add(m_h, presynaptic, grad_gamma);
                 // The product and the norm.
                 let effective = lanes.add(weight, fast);
-                let mut grad_effective = lanes.mul(c[C_PRODUCT][e], lanes.splat(z[j][e]));
+                let mut grad_effective = lanes.mul(c.product[e], presynaptic);
                 if form.norm {
-                    grad_effective = lanes.mul_add(c[C_NORM][e], effective, grad_effective);
+                    let normed = if form.careful { lanes.mul(effective, c.unit[e]) } else { effective };
+                    grad_effective = lanes.mul_add(c.norm[e], normed, grad_effective);
                 }
                 grad_weight = lanes.add(grad_weight, grad_effective);
                 if form.columns {
-                    let column = lanes.mul_add(c[C_PRODUCT][e], effective, columns[j][e]);
+                    let column = lanes.mul_add(c.product[e], effective, columns[j][e]);
                     columns[j][e] = lanes.mul_add(gamma, m_h, column);
                 }
                 x = lanes.mul_add(lambda, m_ratio, grad_effective);
-                if form.oja {
-                    let through_residual = lanes.mul(c[C_H][e], lanes.splat(grad_y[j][e]));
-                    let ratio = if form.before { c[C_RATIO][e] } else { lanes.splat(L::Real::ONE) };
-                    x = lanes.sub(x, lanes.mul(through_residual, ratio));
-                }
-                if form.of_fast && form.before {
-                    x = lanes.mul_add(c[C_NORM_FAST][e], fast, x);
-                }
             }
             // The sums of the step before.
-            let presynaptic = lanes.splat(y_before[j][e]);
+            let presynaptic = lanes.splat(z_before[j][e]);
             let inside = lanes.less(lanes.abs(before), bounds[1]);
-            if form.after {
-                sums[0][e] = lanes.mul_add(x, before, sums[0][e]);
+            if after_update {
+                sums.along[e] = lanes.mul_add(x, before, sums.along[e]);
                 let mut rate = lanes.mul(gamma, presynaptic);
                 if form.clamped {
                     rate = lanes.select(inside, rate, zero);
                 }
-                sums[1][e] = lanes.mul_add(rate, x, sums[1][e]);
-                let normed = if form.of_fast { before } else { lanes.add(weight, before) };
-                sums[2][e] = lanes.mul_add(rate, normed, sums[2][e]);
+                sums.rate[e] = lanes.mul_add(rate, x, sums.rate[e]);
+                sums.rate_weights[e] = lanes.mul_add(rate, lanes.add(weight, before), sums.rate_weights[e]);
             } else {
                 if form.clamped {
                     x = lanes.select(inside, x, zero);
                 }
-                sums[0][e] = lanes.mul_add(lanes.mul(gamma, x), presynaptic, sums[0][e]);
-                if form.before {
-                    sums[1][e] = lanes.mul_add(x, before, sums[1][e]);
+                sums.rate[e] = lanes.mul_add(lanes.mul(gamma, x), presynaptic, sums.rate[e]);
+                if before_update {
+                    sums.along[e] = lanes.mul_add(x, before, sums.along[e]);
                 }
             }
             gradient[j][e] = x;

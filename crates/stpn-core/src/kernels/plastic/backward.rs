@@ -1,28 +1,18 @@
 //! A whole sequence backward: segments from the last to the first, each recomputed from its start and swept.
 
-use super::adjoint::{self, AdjointForm, CHUNK, COEFFICIENTS, SUMS};
+use super::adjoint::{self, AdjointForm, CHUNK};
+use super::coefficients::{Coefficients, RowSums};
 use super::forward::{CohortTape, PlasticTape};
 use super::gradients::Gradients;
-use super::oja;
 use super::packing::{pack_fast, pack_units, unpack_fast, unpack_units};
 use super::plan::{CohortPlan, Plan};
 use super::segment::Segment;
-use super::sensitivity::{StepValues, after_update, sensitivity};
+use super::sensitivity::{StepValues, after_update, has_large_norm, sensitivity};
 use super::weights::Weights;
+use crate::kernels::Real;
 use crate::kernels::aligned::Lease;
 use crate::kernels::lanes::Lanes;
-use crate::kernels::{Extent, Real};
-
-/// Operands of a backward pass over a whole block.
-pub struct Adjoint<'a, T> {
-    pub extent: Extent,
-    pub x: &'a [T],
-    pub resets: Option<&'a [u8]>,
-    pub hidden: &'a [T],
-    pub grad_hidden: &'a [T],
-    pub grad_state: Option<&'a mut [T]>,
-    pub grad_x: Option<&'a mut [T]>,
-}
+use crate::kernels::layer::Adjoint;
 
 /// Runs the block cohort by cohort, by the plan of the forward pass.
 pub fn backward<L: Lanes>(
@@ -55,17 +45,16 @@ struct Sweep<'a, L: Lanes, const E: usize> {
     slots: Lease<L::Real>,
     /// X.
     gradient: Lease<L::Real>,
-    sums: Lease<L::Real>,
-    coefficients: Lease<L::Real>,
+    /// `[G, blocks]`
+    sums: Vec<RowSums<L::Vector, E>>,
+    coefficients: Vec<Coefficients<L::Vector, E>>,
     columns: Lease<L::Real>,
     again: Lease<L::Real>,
     grad_z: Lease<L::Real>,
-    grad_y: Lease<L::Real>,
     /// Dense rows `[G, blocks, E]`: gradient of the activity, that from the step after, that of the bias state.
     grad_hidden: Lease<L::Real>,
     carried: Lease<L::Real>,
     grad_bias: Lease<L::Real>,
-    through_residual: Lease<L::Real>,
 }
 
 impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
@@ -89,22 +78,20 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
     fn new(weights: &'a Weights<L>, segment: Segment<'a, L, E>) -> Self {
         let (rows, presynaptic) = (segment.dense_len, segment.presynaptic_len);
         let lease = |len: usize| weights.pool.lease(len);
-        let oja = |len: usize| weights.pool.lease(if weights.spec.oja() { len } else { 0 });
+        let (count, zero) = (segment.span.groups * weights.blocks, weights.lanes.splat(L::Real::ZERO));
         Self {
             weights,
             slots: segment.slots(),
             gradient: lease(segment.phi_len),
             segment,
-            sums: lease(rows * SUMS),
-            coefficients: lease(rows * COEFFICIENTS),
+            sums: vec![RowSums::splat(zero); count],
+            coefficients: vec![Coefficients::splat(zero); count],
             columns: lease(CHUNK * E * L::WIDTH),
             again: lease(CHUNK * E * L::WIDTH),
             grad_z: lease(presynaptic),
-            grad_y: oja(presynaptic),
             grad_hidden: lease(rows),
             carried: lease(rows),
             grad_bias: lease(rows),
-            through_residual: oja(rows),
         }
     }
 
@@ -143,7 +130,8 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
             *grad += *carried;
         }
         self.factors(gradients, t);
-        self.pass(form, adjoint, gradients, t);
+        let careful = has_large_norm(weights.lanes, &self.coefficients);
+        self.pass(AdjointForm { careful, ..form }, adjoint, gradients, t);
         if let Some(grad_x) = &mut adjoint.grad_x {
             self.give_input_gradient(&mut grad_x[t * batch * weights.spec.input..]);
         }
@@ -152,8 +140,14 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
         }
         if let Some(resets) = adjoint.resets {
             let resets = &resets[t * batch..(t + 1) * batch];
-            for values in [&mut self.gradient, &mut self.sums, &mut self.carried, &mut self.grad_bias] {
+            for values in [&mut self.gradient, &mut self.carried, &mut self.grad_bias] {
                 span.clear_vectors::<L, E>(weights, resets, values);
+            }
+            let zero = weights.lanes.splat(L::Real::ZERO);
+            for (group, e) in span.marked::<E>(resets) {
+                for sums in &mut self.sums[group * weights.blocks..(group + 1) * weights.blocks] {
+                    (sums.along[e], sums.rate[e], sums.rate_weights[e]) = (zero, zero, zero);
+                }
             }
         }
     }
@@ -162,52 +156,24 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
     fn factors(&mut self, gradients: &mut Gradients<L>, t: usize) {
         let (weights, segment, layout) = (self.weights, &self.segment, self.segment.layout);
         let (blocks, lanes) = (weights.blocks, weights.lanes);
-        let record = segment.record(t);
         let vectors = |values| L::vectors(values).as_chunks::<E>().0;
-        let groups = 0..segment.span.groups;
-        {
-            let (next, sums) = (vectors(segment.record(t + 1)), vectors(&self.sums).as_chunks::<SUMS>().0);
-            let coefficients = L::vectors_mut(&mut self.coefficients).as_chunks_mut::<E>().0.as_chunks_mut().0;
-            lanes.vectorize(
-                #[inline(always)]
-                || {
-                    for group in groups.clone() {
-                        let rows = group * blocks..(group + 1) * blocks;
-                        let next = &next[rows.start * layout.len..rows.end * layout.len];
-                        after_update(weights, layout, next, &sums[rows.clone()], &mut coefficients[rows]);
-                    }
-                },
-            );
-        }
-        if weights.spec.oja() {
-            let phi = |t: usize| segment.slot(&self.slots, t).0;
-            let operands = oja::Backward {
-                gradient: &self.gradient,
-                phi_after: if weights.spec.after() { phi(t + 1) } else { &[] },
-                phi: phi(t),
-                hidden: segment.hidden(t),
-                record,
-                coefficients: &self.coefficients,
-            };
-            oja::adjoint::<L, E>(weights, layout, &operands, &mut self.grad_y, &mut self.through_residual);
-        }
-        let (record, sums) = (vectors(record), vectors(&self.sums).as_chunks::<SUMS>().0);
+        let (record, next) = (vectors(segment.record(t)), vectors(segment.record(t + 1)));
         let hidden = vectors(segment.hidden(t));
-        let through_residual = weights.spec.oja().then(|| vectors(&self.through_residual));
         let grad_hidden = L::vectors_mut(&mut self.grad_hidden).as_chunks_mut::<E>().0;
         let grad_bias = L::vectors_mut(&mut self.grad_bias).as_chunks_mut::<E>().0;
-        let coefficients = L::vectors_mut(&mut self.coefficients).as_chunks_mut::<E>().0.as_chunks_mut().0;
+        let (sums, coefficients) = (&self.sums, &mut self.coefficients);
         lanes.vectorize(
             #[inline(always)]
             || {
-                for group in groups {
+                for group in 0..segment.span.groups {
                     let rows = group * blocks..(group + 1) * blocks;
+                    let next = &next[rows.start * layout.len..rows.end * layout.len];
+                    after_update(weights, layout, next, &sums[rows.clone()], &mut coefficients[rows.clone()]);
                     let values = StepValues {
                         record: &record[rows.start * layout.len..rows.end * layout.len],
                         hidden: &hidden[rows.clone()],
                         grad_hidden: &mut grad_hidden[rows.clone()],
                         grad_bias: &mut grad_bias[rows.clone()],
-                        through_residual: through_residual.map(|values| &values[rows.clone()]),
                     };
                     let (sums, coefficients) = (&sums[rows.clone()], &mut coefficients[rows]);
                     sensitivity(weights, layout, values, sums, coefficients, gradients);
@@ -220,16 +186,13 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
     fn pass(&mut self, form: AdjointForm, adjoint: &Adjoint<'_, L::Real>, gradients: &mut Gradients<L>, t: usize) {
         let segment = &self.segment;
         let (phi, behind) = segment.slot(&self.slots, t);
-        let (y_before, z_before) = (segment.y_before(t), segment.z_before(t));
         let operands = adjoint::Operands {
             gradient: &mut self.gradient,
-            phi_after: if form.after && form.step { segment.slot(&self.slots, t + 1).0 } else { phi },
+            phi_after: if form.step && self.weights.spec.after() { segment.slot(&self.slots, t + 1).0 } else { phi },
             phi,
             replay: (segment.steps(adjoint, t - behind..t), behind),
-            z: if form.step { segment.z(t) } else { z_before },
-            y: if form.step { segment.y(t) } else { y_before },
-            y_before,
-            grad_y: &self.grad_y,
+            z: if form.step { segment.z(t) } else { segment.z_before(t) },
+            z_before: segment.z_before(t),
             coefficients: &self.coefficients,
             sums: &mut self.sums,
             columns: &mut self.columns,

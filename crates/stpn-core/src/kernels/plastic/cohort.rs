@@ -3,9 +3,8 @@
 //! Between steps the update of the last one is pending: the pass that applies it is the one that also makes the next
 //! step's sums, which needs the next input. [`Cohort::settle`] applies it alone.
 
-use super::activity::{activity, scale_after};
+use super::activity::{activity, inverse_norm_of, overflowed, scale_after, with_care};
 use super::form::{ROW_BIAS, ROW_H, ROW_INVERSE, ROW_S, ROW_SUM, ROWS};
-use super::oja;
 use super::packing::{pack_fast, pack_units, unpack_fast, unpack_units};
 use super::presynaptic::Span;
 use super::record::Record;
@@ -23,8 +22,6 @@ pub struct Cohort<L: Lanes, const E: usize> {
     phi: Lease<L::Real>,
     /// Presynaptic vectors of the last and of the current step, `[G, D, E]`.
     z: [Lease<L::Real>; 2],
-    /// Oja's rule: what takes the presynaptic vector's place in the update, `[G, D, E]`.
-    residual: Option<Lease<L::Real>>,
     /// `[G, blocks, ROWS, E]` vectors.
     rows: Lease<L::Real>,
     /// Φ is the state itself.
@@ -62,7 +59,6 @@ impl<L: Lanes, const E: usize> Cohort<L, E> {
             span,
             phi: vectors(weights.blocks * weights.width),
             z: [presynaptic(), presynaptic()],
-            residual: weights.spec.oja().then(presynaptic),
             rows: vectors(weights.blocks * ROWS),
             fresh: true,
             pending: false,
@@ -72,11 +68,6 @@ impl<L: Lanes, const E: usize> Cohort<L, E> {
     /// Φ `[G, blocks, D, E]` of vectors.
     pub fn phi(&self) -> &[L::Real] {
         &self.phi
-    }
-
-    /// Oja's rule: what the next update takes for the presynaptic vector, `[G, D, E]`.
-    pub fn residual(&self) -> Option<&[L::Real]> {
-        self.residual.as_deref()
     }
 
     /// Copies the scale s of Φ into vector `place` of records `[G, blocks, len, E]`.
@@ -131,9 +122,6 @@ impl<L: Lanes, const E: usize> Cohort<L, E> {
         if let Some(resets) = resets {
             // With everything zero that the update reads, what it leaves is zero.
             self.span.clear_columns::<_, E>(width, 0, resets, &mut self.z[0]);
-            if let Some(residual) = &mut self.residual {
-                self.span.clear_columns::<_, E>(width, 0, resets, residual);
-            }
             self.span.clear_vectors::<L, E>(weights, resets, &mut self.phi);
             self.span.clear_vectors::<L, E>(weights, resets, &mut self.rows);
         }
@@ -150,8 +138,7 @@ impl<L: Lanes, const E: usize> Cohort<L, E> {
                 }
             }
         }
-        let [last, z] = &self.z;
-        let y = self.residual.as_ref().unwrap_or(last);
+        let [y, z] = &self.z;
         let form = if self.pending { form } else { form.measure() };
         self.fresh &= !self.pending;
         pass::<L, E>(weights, form, Operands { phi: &mut self.phi, y, z, rows: &mut self.rows });
@@ -163,17 +150,20 @@ impl<L: Lanes, const E: usize> Cohort<L, E> {
         let blocks = weights.blocks;
         let fresh = self.fresh;
         let rows = L::vectors_mut(&mut self.rows).as_chunks_mut::<E>().0.as_chunks_mut::<ROWS>().0;
+        let phi = L::vectors(&self.phi).as_chunks::<E>().0;
         let (layout, mut record) = record.unzip();
         weights.lanes.vectorize(
             #[inline(always)]
             || {
                 for (group, rows) in rows.chunks_exact_mut(blocks).enumerate() {
+                    let phi = &phi[group * blocks * weights.width..][..blocks * weights.width];
+                    let overflown = overflowed(weights, rows).then_some(phi);
                     let record = layout.zip(record.as_deref_mut()).map(|(layout, record)| {
                         let len = blocks * layout.len;
                         let record = L::vectors_mut(record).as_chunks_mut::<E>().0;
                         (layout, &mut record[group * len..(group + 1) * len])
                     });
-                    activity(weights, fresh, rows, record);
+                    activity(weights, fresh, overflown, rows, record);
                 }
             },
         );
@@ -181,9 +171,6 @@ impl<L: Lanes, const E: usize> Cohort<L, E> {
         let values = (hidden, 0, weights.spec.hidden);
         pack_units::<L, E>(weights, self.span, rows, ROWS * E * L::WIDTH, values);
         self.pending = true;
-        if let Some(residual) = &mut self.residual {
-            oja::residual::<L, E>(weights, &self.phi, &self.rows, &self.z[1], residual);
-        }
     }
 
     /// Applies a pending update, so that Φ is the state itself.
@@ -194,21 +181,29 @@ impl<L: Lanes, const E: usize> Cohort<L, E> {
         let form = UpdateForm::fused(weights);
         let z = &self.z[1];
         // The sums' presynaptic vector is of no interest here, only the norms are.
-        let y = self.residual.as_ref().unwrap_or(z);
-        pass::<L, E>(weights, form, Operands { phi: &mut self.phi, y, z, rows: &mut self.rows });
+        pass::<L, E>(weights, form, Operands { phi: &mut self.phi, y: z, z, rows: &mut self.rows });
         if weights.spec.after() {
             let lanes = weights.lanes;
             let rows = L::vectors_mut(&mut self.rows).as_chunks_mut::<E>().0.as_chunks_mut::<ROWS>().0;
             let phi = L::vectors_mut(&mut self.phi).as_chunks_mut::<E>().0;
-            let of_fast = weights.spec.of_fast();
             lanes.vectorize(
                 #[inline(always)]
                 || {
+                    let overflown = overflowed(weights, rows);
                     for (index, (rows, phi)) in rows.iter_mut().zip(phi.chunks_exact_mut(weights.width)).enumerate() {
-                        let square = weights.neuron(Neuron::Square, index % weights.blocks);
+                        let block = index % weights.blocks;
+                        let square = weights.neuron(Neuron::Square, block);
                         for e in 0..E {
                             let (w_phi, phi_phi) = (rows[ROW_SUM + 2][e], rows[ROW_SUM + 3][e]);
-                            rows[ROW_S][e] = scale_after(lanes, of_fast, square, w_phi, phi_phi);
+                            rows[ROW_S][e] = scale_after(lanes, square, w_phi, phi_phi);
+                            if overflown {
+                                let (table, squares) = (weights.entries(block), lanes.add(lanes.abs(w_phi), phi_phi));
+                                rows[ROW_S][e] = with_care(lanes, squares, rows[ROW_S][e], || {
+                                    inverse_norm_of(lanes, table.len(), |column| {
+                                        lanes.add(table[column][0], phi[column][e])
+                                    })
+                                });
+                            }
                         }
                         for phi in phi {
                             for e in 0..E {

@@ -7,6 +7,7 @@ use super::record::Record;
 use super::weights::Weights;
 use crate::kernels::aligned::Lease;
 use crate::kernels::lanes::Lanes;
+use crate::kernels::layer::Sequence;
 use crate::kernels::{Extent, Real};
 
 /// What a forward pass leaves for the backward pass, a part for each cohort in the plan's order.
@@ -24,20 +25,8 @@ pub struct CohortTape<T: Real> {
     pub records: Lease<T>,
     /// Φ before every `every`-th step, `[⌈T/every⌉, G, blocks, D, E]` of vectors.
     pub checkpoints: Lease<T>,
-    /// Oja's rule: what the update before each checkpoint took for z, `[⌈T/every⌉, G, D, E]`.
-    pub residuals: Lease<T>,
     /// Steps from checkpoint to checkpoint.
     pub every: usize,
-}
-
-/// Operands of a forward pass over a whole block.
-pub struct Sequence<'a, T> {
-    pub extent: Extent,
-    pub x: &'a [T],
-    pub resets: Option<&'a [u8]>,
-    pub start: &'a [T],
-    pub end: Option<&'a mut [T]>,
-    pub hidden: &'a mut [T],
 }
 
 /// Runs the block cohort by cohort.
@@ -76,15 +65,11 @@ fn run<L: Lanes, const E: usize>(
     let starting = sequence.resets.map(|resets| &resets[..batch.min(resets.len())]);
     let mut cohort = Cohort::<L, E>::loaded(weights, span, sequence.start, starting);
     let phi_len = cohort.phi().len();
-    let mut tape = every.map(|every| {
-        let residual_len = if weights.spec.oja() { steps.div_ceil(every) * span.groups * weights.width * E } else { 0 };
-        CohortTape {
-            start: Vec::new(),
-            records: weights.pool.lease((steps + 1) * record_len),
-            checkpoints: weights.pool.lease(steps.div_ceil(every) * phi_len),
-            residuals: weights.pool.lease(residual_len),
-            every,
-        }
+    let mut tape = every.map(|every| CohortTape {
+        start: Vec::new(),
+        records: weights.pool.lease((steps + 1) * record_len),
+        checkpoints: weights.pool.lease(steps.div_ceil(every) * phi_len),
+        every,
     });
     for t in 0..steps {
         let x = &sequence.x[t * batch * input..(t + 1) * batch * input];
@@ -97,10 +82,6 @@ fn run<L: Lanes, const E: usize>(
             if t % tape.every == 0 {
                 let place = t / tape.every;
                 tape.checkpoints[place * phi_len..(place + 1) * phi_len].copy_from_slice(cohort.phi());
-                if let Some(residual) = cohort.residual() {
-                    let len = residual.len();
-                    tape.residuals[place * len..(place + 1) * len].copy_from_slice(residual);
-                }
             }
         }
         let record = tape.as_mut().map(|tape| (layout, &mut tape.records[t * record_len..(t + 1) * record_len]));

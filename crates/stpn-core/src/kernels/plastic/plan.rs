@@ -50,8 +50,8 @@ impl Plan {
         let table = weights.blocks * weights.width * ENTRY * L::WIDTH * size_of::<L::Real>();
         let large = table > LARGE_TABLE;
         let groups = if large { LARGE_COHORT / L::GROUP } else { 1 };
-        // Oja's rule needs all rows for the next update, the normalisation after it Φ on either side of a step.
-        let stride = if large && !weights.spec.after() && !weights.spec.oja() { LARGE_STRIDE } else { 1 };
+        // The normalisation after the update needs Φ on either side of a step.
+        let stride = if large && !weights.spec.after() { LARGE_STRIDE } else { 1 };
         let cohort = |span: Span, width: usize| {
             let (every, segment) = intervals(table / ENTRY, span.groups * width, extent);
             CohortPlan { span, width, every, segment, stride }

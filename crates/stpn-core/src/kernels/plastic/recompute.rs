@@ -20,8 +20,8 @@ pub const CHUNK: usize = 32;
 pub struct Steps<'a, T> {
     /// The cohort.
     pub span: Span,
-    /// What each takes for the presynaptic vector, `[n, G, D, E]`.
-    pub y: &'a [T],
+    /// Presynaptic vectors `[n, G, D, E]`.
+    pub z: &'a [T],
     /// Activities `[n, G, blocks, E]` vectors.
     pub hidden: &'a [T],
     /// The steps' records `[n, G, blocks, len, E]` vectors.
@@ -50,15 +50,15 @@ impl<T: Real> Steps<'_, T> {
         let (lanes, blocks, width) = (weights.lanes, weights.blocks, weights.width);
         let (group, block) = (row / blocks, row % blocks);
         let (len, place) = self.scale;
-        let z = (step * self.span.groups + group) * width;
-        let y = &self.y.as_chunks::<E>().0[z + columns.start..z + columns.end];
+        let first = (step * self.span.groups + group) * width;
+        let z = &self.z.as_chunks::<E>().0[first + columns.start..first + columns.end];
         let at = step * self.span.groups * blocks + row;
         let hidden = &L::vectors(self.hidden).as_chunks::<E>().0[at];
         let scale = match place {
             Some(place) => L::vectors(self.records).as_chunks::<E>().0[at * len + place],
             None => [lanes.splat(T::ONE); E],
         };
-        run_of_columns(lanes, form, bound, &weights.entries(block)[columns], before, after, y, y, &scale, hidden);
+        run_of_columns(lanes, form, bound, &weights.entries(block)[columns], before, after, z, z, &scale, hidden);
         let resets = self.resets.and_then(|(batch, resets)| resets.get(step * batch..(step + 1) * batch));
         for (_, e) in resets.into_iter().flat_map(|resets| self.span.group::<E>(group).marked::<E>(resets)) {
             after.iter_mut().for_each(|vectors| vectors[e] = lanes.splat(T::ZERO));

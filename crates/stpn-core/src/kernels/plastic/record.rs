@@ -37,7 +37,7 @@ impl Record {
         Self {
             product: keep(forward),
             inverse: keep(forward),
-            ratio: keep(spec.before() && (!forward || spec.of_fast())),
+            ratio: keep(spec.before() && !forward),
             scale: keep(spec.after()),
             bias: keep(spec.config.plastic_bias),
             normal: keep(spec.config.layer_norm),

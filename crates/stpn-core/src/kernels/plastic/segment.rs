@@ -2,10 +2,7 @@
 
 use std::ops::Range;
 
-use super::backward::Adjoint;
-use super::form::{ROW_H, ROW_R, ROWS};
 use super::forward::CohortTape;
-use super::oja;
 use super::packing::unpack_units;
 use super::plan::CohortPlan;
 use super::presynaptic::Span;
@@ -15,6 +12,7 @@ use super::weights::Weights;
 use crate::kernels::Real;
 use crate::kernels::aligned::Lease;
 use crate::kernels::lanes::Lanes;
+use crate::kernels::layer::Adjoint;
 
 /// The steps of one segment at a time, in the passes' layout. Φ is kept apart, in slots: after every `stride`-th step.
 pub struct Segment<'a, L: Lanes, const E: usize> {
@@ -33,14 +31,10 @@ pub struct Segment<'a, L: Lanes, const E: usize> {
     pub dense_len: usize,
     /// Presynaptic vectors of the step before the segment and of each of its steps, `[len + 1, G, D, E]`.
     z: Lease<L::Real>,
-    /// Oja's rule: y of each step.
-    residuals: Lease<L::Real>,
     /// Activities of each step, `[len, G, blocks, E]`.
     hidden: Lease<L::Real>,
-    /// Most segments that start between two of the tape's checkpoints, and, for Oja's rule, what the update before each
-    /// of them took for z.
+    /// Most segments that start between two of the tape's checkpoints.
     between: usize,
-    start_residuals: Lease<L::Real>,
 }
 
 impl<'a, L: Lanes, const E: usize> Segment<'a, L, E> {
@@ -48,9 +42,7 @@ impl<'a, L: Lanes, const E: usize> Segment<'a, L, E> {
         let span = cohort.span;
         let dense_len = span.groups * weights.blocks * E * L::WIDTH;
         let presynaptic_len = span.groups * weights.width * E;
-        let oja = |len: usize| weights.pool.lease(if weights.spec.oja() { len } else { 0 });
         let (len, phi_len) = (cohort.segment, dense_len * weights.width);
-        let between = tape.every.div_ceil(len) - 1;
         Self {
             weights,
             span,
@@ -63,10 +55,8 @@ impl<'a, L: Lanes, const E: usize> Segment<'a, L, E> {
             presynaptic_len,
             dense_len,
             z: weights.pool.lease((len + 1) * presynaptic_len),
-            residuals: oja(len * presynaptic_len),
             hidden: weights.pool.lease(len * dense_len),
-            between,
-            start_residuals: oja(between * presynaptic_len),
+            between: tape.every.div_ceil(len) - 1,
         }
     }
 
@@ -80,16 +70,6 @@ impl<'a, L: Lanes, const E: usize> Segment<'a, L, E> {
         for (place, first) in steps.clone().step_by(self.len).skip(1).enumerate() {
             self.read(adjoint, first - self.len..first);
             let start = place * self.phi_len;
-            if self.weights.spec.oja() {
-                self.update_with_residuals(adjoint, slots, first);
-                let (len, last) = (self.presynaptic_len, (self.len - 1) * self.presynaptic_len);
-                self.start_residuals[place * len..(place + 1) * len].copy_from_slice(&self.residuals[last..last + len]);
-                slots.copy_within(
-                    (self.between + self.len - 1) * self.phi_len..(self.between + self.len) * self.phi_len,
-                    start,
-                );
-                continue;
-            }
             let (before, after) = slots.split_at_mut(start);
             let start = self.checkpoint(before, first - self.len);
             self.run(adjoint, first - self.len..first, start, self.len, &mut after[..self.phi_len]);
@@ -101,13 +81,7 @@ impl<'a, L: Lanes, const E: usize> Segment<'a, L, E> {
         self.read(adjoint, first..last);
         // Only the normalisation after the update looks at Φ after the segment.
         let end = if self.weights.spec.after() || last == adjoint.extent.steps { last } else { last - 1 };
-        if !self.weights.spec.oja() {
-            return self.update(adjoint, slots, first..end);
-        }
-        self.update_with_residuals(adjoint, slots, end);
-        if end < last {
-            self.residual(slots, end);
-        }
+        self.update(adjoint, slots, first..end);
     }
 
     /// Brings presynaptic vectors and activities of these steps into place.
@@ -123,14 +97,6 @@ impl<'a, L: Lanes, const E: usize> Segment<'a, L, E> {
             let rows = &mut self.hidden[(t - first) * self.dense_len..][..self.dense_len];
             let values = (&adjoint.hidden[t * batch * size..], 0, size);
             unpack_units::<L, E>(weights, self.span, values, rows, E * L::WIDTH);
-        }
-    }
-
-    /// Oja's rule: y of each step before `end`, and Φ after it.
-    fn update_with_residuals(&mut self, adjoint: &Adjoint<'_, L::Real>, slots: &mut [L::Real], end: usize) {
-        for t in self.first..end {
-            self.residual(slots, t);
-            self.update(adjoint, slots, t..t + 1);
         }
     }
 
@@ -155,25 +121,6 @@ impl<'a, L: Lanes, const E: usize> Segment<'a, L, E> {
         let mut between = self.weights.pool.lease(2 * recompute::CHUNK * E * L::WIDTH);
         let start = &start[..self.phi_len];
         recompute::run::<L, E>(self.weights, self.steps(adjoint, steps), start, stride, after, &mut between);
-    }
-
-    /// Oja's rule: y of step t.
-    fn residual(&mut self, slots: &[L::Real], t: usize) {
-        let (weights, layout, scale) = (self.weights, self.layout, self.scale());
-        let mut rows = weights.pool.lease(self.dense_len * ROWS);
-        let mut residuals = weights.pool.lease(self.presynaptic_len);
-        let record = L::vectors(self.record(t)).as_chunks::<E>().0;
-        let hidden = L::vectors(self.hidden(t)).as_chunks::<E>().0;
-        let one = weights.lanes.splat(L::Real::ONE);
-        let filled = L::vectors_mut(&mut rows).as_chunks_mut::<E>().0.as_chunks_mut::<ROWS>().0;
-        for (row, (rows, hidden)) in filled.iter_mut().zip(hidden).enumerate() {
-            rows[ROW_H] = *hidden;
-            rows[ROW_R] = scale.map_or([one; E], |place| record[row * layout.len + place]);
-        }
-        let (phi, _) = self.slot(slots, t);
-        oja::residual::<L, E>(weights, phi, &rows, self.z(t), &mut residuals);
-        let place = (t - self.first) * self.presynaptic_len;
-        self.residuals[place..place + self.presynaptic_len].copy_from_slice(&residuals);
     }
 
     /// Fills place `into` of the presynaptic vectors with that of step t.
@@ -216,14 +163,11 @@ impl<'a, L: Lanes, const E: usize> Segment<'a, L, E> {
     /// What the updates of these steps read beside Φ.
     pub fn steps<'s>(&'s self, adjoint: &Adjoint<'s, L::Real>, steps: Range<usize>) -> Steps<'s, L::Real> {
         let within = steps.start - self.first..steps.end - self.first;
-        let y = match self.weights.spec.oja() {
-            true => &self.residuals[..],
-            false => &self.z[self.presynaptic_len..],
-        };
+        let z = &self.z[self.presynaptic_len..];
         let (record_len, batch) = (self.dense_len * self.layout.len, adjoint.extent.batch);
         Steps {
             span: self.span,
-            y: &y[within.start * self.presynaptic_len..within.end * self.presynaptic_len],
+            z: &z[within.start * self.presynaptic_len..within.end * self.presynaptic_len],
             hidden: &self.hidden[within.start * self.dense_len..within.end * self.dense_len],
             records: &self.tape.records[steps.start * record_len..steps.end * record_len],
             scale: (self.layout.len, self.scale()),
@@ -239,29 +183,6 @@ impl<'a, L: Lanes, const E: usize> Segment<'a, L, E> {
     /// Presynaptic vector of the step before t.
     pub fn z_before(&self, t: usize) -> &[L::Real] {
         &self.z[(t - self.first) * self.presynaptic_len..][..self.presynaptic_len]
-    }
-
-    /// What the update of step t took for its presynaptic vector.
-    pub fn y(&self, t: usize) -> &[L::Real] {
-        match self.weights.spec.oja() {
-            true => &self.residuals[(t - self.first) * self.presynaptic_len..][..self.presynaptic_len],
-            false => self.z(t),
-        }
-    }
-
-    /// The same of the step before t.
-    pub fn y_before(&self, t: usize) -> &[L::Real] {
-        if !self.weights.spec.oja() || t == 0 {
-            return self.z_before(t);
-        }
-        if t > self.first {
-            return self.y(t - 1);
-        }
-        let residuals = match t % self.tape.every / self.len {
-            0 => &self.tape.residuals[t / self.tape.every * self.presynaptic_len..],
-            place => &self.start_residuals[(place - 1) * self.presynaptic_len..],
-        };
-        &residuals[..self.presynaptic_len]
     }
 
     /// Activity of step t, `[G, blocks, E]` vectors.

@@ -1,9 +1,7 @@
 //! Between two backward passes: from row sums and the activity's gradient to the factors of the next pass.
 
 use super::activity::neuron_sum;
-use super::adjoint::{
-    C_H, C_NORM, C_NORM_AFTER, C_NORM_FAST, C_PRODUCT, C_RATIO, C_SCALE, C_SCALE_AFTER, COEFFICIENTS, SUMS,
-};
+use super::coefficients::{Coefficients, RowSums};
 use super::form::NORM_EPSILON;
 use super::gradients::Gradients;
 use super::record::Record;
@@ -18,25 +16,52 @@ fn slope<L: Lanes>(lanes: L, inverse: L::Vector) -> L::Vector {
     lanes.select(lanes.less(inverse, limit), inverse, lanes.splat(L::Real::ZERO))
 }
 
-/// The factors that Φ after the step needs, for one group: `coefficients` `[blocks, COEFFICIENTS, E]`, `sums`
-/// `[blocks, SUMS, E]`, `next` the record of the step after, which has the scale of Φ after this one.
+/// The factor of a row of weights in the derivative of its norm, −`square`/n in units of 1/n, and what those weights are
+/// multiplied by before: 1, or, where n is large, 1/n, which the factor is then without.
+#[inline(always)]
+fn norm_factor<L: Lanes>(lanes: L, square: L::Vector, inverse: L::Vector) -> [L::Vector; 2] {
+    let large = lanes.less(inverse, lanes.splat(L::Real::ONE / L::Real::LARGE_NORM));
+    let negative = lanes.sub(lanes.splat(L::Real::ZERO), square);
+    let one = lanes.splat(L::Real::ONE);
+    let factor = lanes.mul(negative, slope(lanes, inverse));
+    [lanes.select(large, negative, factor), lanes.select(large, inverse, one)]
+}
+
+/// True where a row of one of the groups has a large norm.
+#[inline(always)]
+pub fn has_large_norm<L: Lanes, const E: usize>(lanes: L, coefficients: &[Coefficients<L::Vector, E>]) -> bool {
+    let one = lanes.splat(L::Real::ONE);
+    let mut distance = lanes.splat(L::Real::ZERO);
+    for c in coefficients {
+        for unit in c.unit.iter().chain(&c.unit_after) {
+            distance = lanes.add(distance, lanes.abs(lanes.sub(one, *unit)));
+        }
+    }
+    lanes.sum(distance) != L::Real::ZERO
+}
+
+/// The factors that Φ after the step needs, for one group's `[blocks]`; `next` is the record of the step after, which
+/// has the scale of Φ after this one.
 #[inline(always)]
 pub fn after_update<L: Lanes, const E: usize>(
     weights: &Weights<L>,
     layout: Record,
     next: &[[L::Vector; E]],
-    sums: &[[[L::Vector; E]; SUMS]],
-    coefficients: &mut [[[L::Vector; E]; COEFFICIENTS]],
+    sums: &[RowSums<L::Vector, E>],
+    coefficients: &mut [Coefficients<L::Vector, E>],
 ) {
     let lanes = weights.lanes;
-    let Some(place) = layout.scale else { return };
+    let Some(place) = layout.scale else {
+        coefficients.iter_mut().for_each(|c| c.unit_after = [lanes.splat(L::Real::ONE); E]);
+        return;
+    };
     for (block, c) in coefficients.iter_mut().enumerate() {
         for e in 0..E {
             let scale = next[block * layout.len + place][e];
             // −(X·Φ)/n³, in an order in which nothing overflows where n is zero.
-            let square = lanes.mul(lanes.mul(sums[block][0][e], scale), scale);
-            c[C_SCALE_AFTER][e] = scale;
-            c[C_NORM_AFTER][e] = lanes.mul(square, lanes.sub(lanes.splat(L::Real::ZERO), slope(lanes, scale)));
+            let square = lanes.mul(lanes.mul(sums[block].along[e], scale), scale);
+            c.scale_after[e] = scale;
+            [c.norm_after[e], c.unit_after[e]] = norm_factor(lanes, square, scale);
         }
     }
 }
@@ -51,8 +76,6 @@ pub struct StepValues<'a, V, const E: usize> {
     pub grad_hidden: &'a mut [[V; E]],
     /// Gradient of the bias state after the step; leaves as that before it.
     pub grad_bias: &'a mut [[V; E]],
-    /// Oja's rule: `Σ_j grad_y_j·F̂_ij`.
-    pub through_residual: Option<&'a [[V; E]]>,
 }
 
 /// The other factors, and the gradients of the per-neuron parameters.
@@ -61,31 +84,29 @@ pub fn sensitivity<L: Lanes, const E: usize>(
     weights: &Weights<L>,
     layout: Record,
     values: StepValues<'_, L::Vector, E>,
-    sums: &[[[L::Vector; E]; SUMS]],
-    coefficients: &mut [[[L::Vector; E]; COEFFICIENTS]],
+    sums: &[RowSums<L::Vector, E>],
+    coefficients: &mut [Coefficients<L::Vector, E>],
     gradients: &mut Gradients<L>,
 ) {
     let (lanes, spec) = (weights.lanes, &weights.spec);
-    let StepValues { record, hidden, grad_hidden, grad_bias, through_residual } = values;
+    let StepValues { record, hidden, grad_hidden, grad_bias } = values;
     let (zero, one) = (lanes.splat(L::Real::ZERO), lanes.splat(L::Real::ONE));
     let kept = |place: Option<usize>, block: usize, e: usize, otherwise: L::Vector| {
         place.map_or(otherwise, |place| record[block * layout.len + place][e])
     };
     for (block, c) in coefficients.iter_mut().enumerate() {
+        let sums = &sums[block];
         for e in 0..E {
             let h = hidden[block][e];
-            // Σ_j γ·y·(gradient of Φ), and what F̂ contributes to the derivative of the norm before the update.
-            let [s0, s1, s2] = [0, 1, 2].map(|which| sums[block][which][e]);
+            // Σ_j γ·z·M.
             let through_rate = match spec.after() {
-                true => lanes.mul_add(c[C_NORM_AFTER][e], s2, lanes.mul(c[C_SCALE_AFTER][e], s1)),
-                false => s0,
+                true => {
+                    let through_norm = lanes.mul(sums.rate_weights[e], c.unit_after[e]);
+                    lanes.mul_add(c.norm_after[e], through_norm, lanes.mul(c.scale_after[e], sums.rate[e]))
+                }
+                false => sums.rate[e],
             };
             let mut grad = lanes.add(grad_hidden[block][e], through_rate);
-            let mut through_ratio = lanes.sub(s1, lanes.mul(h, through_rate));
-            if let Some(residual) = through_residual {
-                grad = lanes.sub(grad, residual[block][e]);
-                through_ratio = lanes.sub(through_ratio, lanes.mul(h, residual[block][e]));
-            }
             if spec.config.plastic_bias {
                 let outer = grad_bias[block][e];
                 let before = kept(layout.bias, block, e, zero);
@@ -96,10 +117,11 @@ pub fn sensitivity<L: Lanes, const E: usize>(
             let derivative =
                 if spec.hebbff { lanes.mul(h, lanes.sub(one, h)) } else { lanes.sub(one, lanes.mul(h, h)) };
             grad_hidden[block][e] = lanes.mul(grad, derivative);
-            c[C_H][e] = h;
-            c[C_SCALE][e] = kept(layout.scale, block, e, one);
-            c[C_RATIO][e] = kept(layout.ratio.or(layout.inverse), block, e, one);
-            c[C_NORM_FAST][e] = through_ratio;
+            c.hidden[e] = h;
+            c.scale[e] = kept(layout.scale, block, e, one);
+            c.ratio[e] = kept(layout.ratio.or(layout.inverse), block, e, one);
+            // Σ_j λ·F̂·M = Σ_j M·(Φ − γ·h·z), until the next loop makes the factor of G of it.
+            c.norm[e] = lanes.sub(sums.along[e], lanes.mul(h, through_rate));
         }
     }
     if spec.config.layer_norm {
@@ -116,19 +138,17 @@ pub fn sensitivity<L: Lanes, const E: usize>(
             }
             let inverse = kept(layout.inverse, block, e, one);
             let product = kept(layout.product, block, e, zero);
-            c[C_PRODUCT][e] = lanes.mul(grad, inverse);
+            c.product[e] = lanes.mul(grad, inverse);
             // Minus the gradients of both norms.
-            let forward = lanes.mul(c[C_PRODUCT][e], product);
-            let state = lanes.mul(c[C_NORM_FAST][e], c[C_RATIO][e]);
-            let of_state = if spec.of_fast() { zero } else { state };
+            let forward = lanes.mul(c.product[e], product);
+            let state = lanes.mul(c.norm[e], c.ratio[e]);
             let (total, inverse) = match (spec.before(), spec.config.normalize_forward) {
-                (true, true) => (lanes.add(forward, of_state), inverse),
-                (true, false) => (of_state, c[C_RATIO][e]),
+                (true, true) => (lanes.add(forward, state), inverse),
+                (true, false) => (state, c.ratio[e]),
                 (false, true) => (forward, inverse),
-                (false, false) => (zero, zero),
+                (false, false) => (zero, one),
             };
-            c[C_NORM][e] = lanes.mul(lanes.sub(zero, total), slope(lanes, inverse));
-            c[C_NORM_FAST][e] = lanes.mul(lanes.sub(zero, state), slope(lanes, c[C_RATIO][e]));
+            [c.norm[e], c.unit[e]] = norm_factor(lanes, total, inverse);
         }
     }
 }

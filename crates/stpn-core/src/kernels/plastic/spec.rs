@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::cells::{Decay, Granularity, NormOf, NormalizeState, Plastic, Rule, StpnConfig};
+use crate::options::{Decay, Granularity, NormOf, NormalizeState, Plastic, Rule, StpnConfig};
 
 /// A layer of the STPN family. HebbFF is the STPNf with the options of [`PlasticSpec::hebbff`].
 #[derive(Clone, Debug, PartialEq)]
@@ -44,9 +44,12 @@ pub enum Sums {
 }
 
 impl PlasticSpec {
-    /// The STPN or STPNf of that configuration.
-    pub fn stpn(config: &StpnConfig, input: usize, hidden: usize) -> Self {
-        Self { config: config.clone(), hebbff: false, input, hidden }
+    /// The STPN or STPNf of that configuration; none for Oja's rule and for a state divided by ‖F‖, which would need
+    /// passes of their own.
+    pub fn stpn(config: &StpnConfig, input: usize, hidden: usize) -> Option<Self> {
+        let divided_by_fast = config.normalize_state != NormalizeState::None && config.norm_of == NormOf::F;
+        let served = config.rule == Rule::Hebb && !divided_by_fast;
+        served.then(|| Self { config: config.clone(), hebbff: false, input, hidden })
     }
 
     /// HebbFF.
@@ -133,16 +136,6 @@ impl PlasticSpec {
         self.config.normalize_state == NormalizeState::Before
     }
 
-    /// True where that norm is ‖F‖ and not ‖W + F‖.
-    pub fn of_fast(&self) -> bool {
-        self.config.normalize_state != NormalizeState::None && self.config.norm_of == NormOf::F
-    }
-
-    /// True where Oja's rule replaces Hebb's.
-    pub fn oja(&self) -> bool {
-        self.config.rule == Rule::Oja
-    }
-
     /// True where λ multiplies the whole update.
     pub fn decay_all(&self) -> bool {
         self.config.decay == Decay::All
@@ -155,7 +148,7 @@ impl PlasticSpec {
 
     /// The sums that the forward pass needs.
     pub fn sums(&self) -> Sums {
-        if self.after() || self.of_fast() {
+        if self.after() {
             Sums::Apart
         } else if self.config.normalize_forward || self.before() {
             Sums::Norm

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use stpn_random::{Purpose, Stream};
 
-use super::backward::{Adjoint, backward};
-use super::forward::{Sequence, forward};
+use super::backward::backward;
+use super::forward::forward;
 use super::plan::Plan;
 use super::spec::PlasticSpec;
 use super::weights::Weights;
-use crate::cells::{NormalizeState, Rule, StpnConfig};
 use crate::kernels::Extent;
 use crate::kernels::lanes::{Lanes, Portable};
+use crate::kernels::layer::{Adjoint, Sequence};
+use crate::options::{NormalizeState, StpnConfig};
 
 type Portable32 = Portable<f32>;
 
@@ -27,7 +28,7 @@ struct Case {
 
 impl Case {
     fn new(config: &StpnConfig, [steps, batch, input, hidden]: [usize; 4]) -> Self {
-        let spec = PlasticSpec::stpn(config, input, hidden);
+        let spec = PlasticSpec::stpn(config, input, hidden).expect("served by this kernel");
         let mut stream = Stream::new(9, Purpose::Test, 0);
         let mut draw =
             |len: usize, scale: f64| -> Vec<f32> { (0..len).map(|_| (scale * stream.normal()) as f32).collect() };
@@ -36,7 +37,7 @@ impl Case {
         let (x, state) = (draw(elements * input, 1.0), draw(batch * spec.state_len(), 0.1));
         let grad_hidden = draw(elements * hidden, 1.0);
         let resets = (0..elements).map(|_| u8::from(stream.chance(0.05))).collect();
-        let weights = Weights::new(Portable::new(), &spec, &parameters, &Arc::default());
+        let weights = Weights::lay_out(Portable::new(), &spec, &parameters, &Arc::default());
         Self { weights, extent: Extent { steps, batch }, x, resets, state, grad_hidden }
     }
 
@@ -72,13 +73,15 @@ impl Case {
     }
 }
 
-/// All ways to normalise, clamped or not, and Oja's rule.
+/// All ways to normalise, clamped and not.
 fn configs() -> Vec<StpnConfig> {
     let mut configs = Vec::new();
     for normalize_state in [NormalizeState::None, NormalizeState::Before, NormalizeState::After] {
-        for rule in [Rule::Hebb, Rule::Oja] {
-            let clamp = (normalize_state != NormalizeState::Before || rule == Rule::Oja).then_some(0.5);
-            configs.push(StpnConfig { normalize_state, rule, clamp, ..StpnConfig::default() });
+        for clamp in [None, Some(0.5)] {
+            // A state that nothing limits grows without bound.
+            if clamp.is_some() || normalize_state != NormalizeState::None {
+                configs.push(StpnConfig { normalize_state, clamp, ..StpnConfig::default() });
+            }
         }
     }
     configs

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::spec::{ParameterRanges, PlasticSpec};
-use crate::cells::Granularity;
 use crate::kernels::Real;
 use crate::kernels::aligned::{Aligned, Pool};
 use crate::kernels::lanes::Lanes;
+use crate::options::Granularity;
 
 /// Vectors of a table entry.
 pub const ENTRY: usize = 3;
@@ -68,7 +68,7 @@ pub struct Weights<L: Lanes> {
 
 impl<L: Lanes> Weights<L> {
     /// Lays out packed parameters.
-    pub fn new(lanes: L, spec: &PlasticSpec, parameters: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
+    pub fn lay_out(lanes: L, spec: &PlasticSpec, parameters: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
         let ranges = spec.parameters();
         assert_eq!(parameters.len(), ranges.len, "packed parameters");
         let (blocks, width) = (spec.hidden.div_ceil(L::WIDTH), spec.width());

@@ -56,6 +56,7 @@ fn space(ours: &Space) -> core::Space {
     match ours {
         Space::Discrete { n } => core::Space::Discrete(i32::try_from(*n).unwrap_or(i32::MAX)),
         Space::Box { low, high, .. } => core::Space::Box { low: low.clone().into(), high: high.clone().into() },
+        other => panic!("gymnasium-rs has no space like {other}"),
     }
 }
 

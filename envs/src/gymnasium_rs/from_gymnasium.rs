@@ -87,6 +87,7 @@ where
         match &self.action_space {
             Space::Discrete { n } => action.discrete(*n).map(Taken::Discrete),
             Space::Box { low, .. } => action.continuous(low.len()).map(|values| Taken::Continuous(values.to_vec())),
+            other => unreachable!("theirs has no {other}"),
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// Options of [`super::Stpn`]; the default is the paper's recurrent cell (Rodriguez, Guo, Moraitis 2022, eqs. 1–4).
+/// Options of [`crate::cells::Stpn`]; the default is the paper's recurrent cell (Rodriguez, Guo, Moraitis 2022, eqs. 1–4).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StpnConfig {
@@ -14,12 +14,12 @@ pub struct StpnConfig {
     pub normalize_forward: bool,
     /// Where the fast weights are normalised. Default `before`; `after` in the published maze runs.
     pub normalize_state: NormalizeState,
-    /// Whose norm divides the fast weights. Default `G`.
+    /// Whose norm divides the fast weights. Default `G`; `F` has no fused kernel.
     pub norm_of: NormOf,
     /// Limits the fast weights to ±this. Default none; 1.0 in the published maze runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clamp: Option<f64>,
-    /// The plasticity rule. Default `hebb`.
+    /// The plasticity rule. Default `hebb`; `oja` has no fused kernel.
     pub rule: Rule,
     /// What λ multiplies. Default `old`.
     pub decay: Decay,
@@ -74,6 +74,12 @@ impl StpnConfig {
         }
         if self.plastic == Plastic::Recurrent && !self.recurrent {
             return refuse("plastic", "is recurrent, but with recurrent = false there are only inputs".into());
+        }
+        if self.norm_of == NormOf::F && self.normalize_state == NormalizeState::None {
+            return refuse(
+                "norm_of",
+                "is F, but with normalize_state = \"none\" no norm divides the fast weights".into(),
+            );
         }
         if self.plastic_bias && !self.bias {
             return refuse("plastic_bias", "is true, but with bias = false there is no bias".into());

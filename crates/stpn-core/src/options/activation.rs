@@ -1,0 +1,13 @@
+//! Nonlinearities of layers without memory.
+
+use serde::{Deserialize, Serialize};
+
+/// The nonlinearity of [`crate::cells::Mlp`] and of affine layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// Hyperbolic tangent.
+    Tanh,
+    /// max(0, ·).
+    Relu,
+}

@@ -1,0 +1,12 @@
+//! Options of the cells that their kernels read too: below both.
+
+mod activation;
+mod backpropamine;
+mod fast_weights;
+mod stpn;
+
+pub use activation::Activation;
+pub use backpropamine::{BackpropamineConfig, Bound, Modulation};
+pub(crate) use backpropamine::{LIMIT, RETROACTIVE_SOFT_LIMIT};
+pub use fast_weights::FastWeightsConfig;
+pub use stpn::{Decay, Granularity, NormOf, NormalizeState, Plastic, Rule, StpnConfig};

@@ -1,0 +1,39 @@
+//! Every environment of this crate: an entry each, as [`table`](super::table) says.
+
+use serde::{Deserialize, Serialize};
+
+use super::Entry;
+use super::table::environments;
+use crate::custom::CustomConfig;
+#[cfg(unix)]
+use crate::gymnasium::GymnasiumConfig;
+use crate::{Env, Result};
+
+environments! {
+    Maze("maze", "find a goal hidden in a grid, then return to it from anywhere"): maze::MazeConfig, make;
+    Cartpole("cartpole", "balance a pole on a cart"): classic::CartPoleConfig, make;
+    CartpoleMasked("cartpole-masked", "balance a pole on a cart, velocities hidden"):
+        classic::CartPoleConfig, make_masked;
+    Pendulum("pendulum", "swing a pendulum up with a weak motor, continuous torque"): classic::PendulumConfig, make;
+    MountainCar("mountain-car", "get a weak car up a hill by a run-up"): classic::MountainCarConfig, make;
+    MountainCarContinuous("mountain-car-continuous", "get a weak car up a hill by a run-up, continuous push"):
+        classic::MountainCarContinuousConfig, make;
+    Acrobot("acrobot", "swing up two links by the joint between them"): classic::AcrobotConfig, make;
+    Memory("memory", "name a symbol shown some steps ago"): classic::MemoryConfig, make;
+    ["atari"] Atari("atari", "an Atari 2600 game, Pong unless env.game says otherwise"): atari::AtariConfig, make;
+    ["mujoco"] InvertedPendulum("inverted-pendulum", "balance a pole on a cart, with a force (MuJoCo)"):
+        mujoco::InvertedPendulumConfig, make;
+    ["mujoco"] InvertedDoublePendulum(
+        "inverted-double-pendulum",
+        "balance two poles, one on the other, on a cart (MuJoCo)"
+    ): mujoco::InvertedDoublePendulumConfig, make;
+    ["mujoco"] Hopper("hopper", "hop forward on one leg (MuJoCo)"): mujoco::HopperConfig, make;
+    ["mujoco"] HalfCheetah("half-cheetah", "run forward on two legs in a plane (MuJoCo)"):
+        mujoco::HalfCheetahConfig, make;
+    ["mujoco"] Walker2d("walker2d", "walk forward on two legs in a plane (MuJoCo)"): mujoco::Walker2dConfig, make;
+    ["mujoco"] Ant("ant", "walk forward on four legs (MuJoCo)"): mujoco::AntConfig, make;
+    ["mujoco"] Humanoid("humanoid", "walk forward as a body with legs and arms (MuJoCo)"): mujoco::HumanoidConfig, make;
+    ["mujoco"] Reacher("reacher", "reach a target with an arm of two links (MuJoCo)"): mujoco::ReacherConfig, make;
+    ["mujoco"] Swimmer("swimmer", "swim forward with three links (MuJoCo)"): mujoco::SwimmerConfig, make;
+    ["mujoco"] Pusher("pusher", "push an object to a goal with an arm (MuJoCo)"): mujoco::PusherConfig, make;
+}
