@@ -108,8 +108,7 @@ fn a_group_restored_in_other_processes_goes_on_as_the_saved_one() {
         other.finals.clone_from(&whole.finals);
         other.actions = actions;
         let found: Vec<_> = (0..60).map(|_| (other.step().unwrap(), other.seen()).1).collect();
-        let visible = |seen: &[_]| {
-            let seen: &[(Vec<u32>, Vec<u32>, [Vec<u8>; 2], Vec<u32>, Vec<bool>, Vec<bool>)] = seen;
+        let visible = |seen: &[Seen]| {
             seen.iter().map(|seen| (seen.0.clone(), seen.3.clone(), seen.4.clone(), seen.5.clone())).collect::<Vec<_>>()
         };
         assert!(visible(&found) == visible(&expected));

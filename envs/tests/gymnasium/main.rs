@@ -36,6 +36,9 @@ struct Played {
     actions: Stream,
 }
 
+/// What a step leaves: observations, final observations, bytes of both, rewards, and the two kinds of endings.
+type Seen = (Vec<u32>, Vec<u32>, [Vec<u8>; 2], Vec<u32>, Vec<bool>, Vec<bool>);
+
 impl Played {
     fn new(config: &GymnasiumConfig, count: usize, seed: u64) -> Self {
         let env = EnvConfig::Gymnasium(config.clone());
@@ -85,8 +88,7 @@ impl Played {
     }
 
     /// All that a step left.
-    #[allow(clippy::type_complexity, reason = "a tuple of buffers is compared as a whole")]
-    fn seen(&self) -> (Vec<u32>, Vec<u32>, [Vec<u8>; 2], Vec<u32>, Vec<bool>, Vec<bool>) {
+    fn seen(&self) -> Seen {
         let bits = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
         let (terminated, truncated) = (self.terminated.clone(), self.truncated.clone());
         (bits(&self.floats), bits(&self.finals), self.bytes.clone(), bits(&self.rewards), terminated, truncated)
