@@ -6,7 +6,7 @@ use stpn_envs::gymnasium::{GymnasiumConfig, Saving};
 use stpn_envs::{Action, Env, EnvConfig, ObservationMut};
 use stpn_random::Stream;
 
-use crate::{Played, ours};
+use crate::{Played, Seen, ours};
 
 #[test]
 #[ignore = "needs Python with Gymnasium"]
