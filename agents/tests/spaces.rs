@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
 use serde::{Deserialize, Serialize};
-use stpn_agents::evaluation::{EvaluationOptions, Subject, evaluate};
+use stpn_agents::actor::Subject;
+use stpn_agents::evaluation::{EvaluationOptions, evaluate};
 use stpn_agents::{ActorCritic, AgentConfig, RunConfig, Trainer};
 use stpn_envs::{Action, Env, Error, ObservationMut, Result, Space, Step, state};
 use stpn_random::Stream;
