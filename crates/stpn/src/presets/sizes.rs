@@ -1,0 +1,62 @@
+//! Sizes of networks, counted and matched in parameters.
+
+use anyhow::Result;
+use candle_core::{DType, Device};
+use stpn_agents::learner::Trainable;
+use stpn_agents::{ActorCritic, RunConfig};
+use stpn_core::CellConfig;
+use stpn_envs::Space;
+
+/// Counts trainable parameters of an experiment's network, heads included, with cells of any kind and size.
+pub struct Sizes<'c> {
+    config: &'c RunConfig,
+    /// Of observations and actions, where the experiment is an agent's.
+    spaces: Option<(Space, Space)>,
+}
+
+impl<'c> Sizes<'c> {
+    /// Makes an agent's environment once, for its spaces.
+    pub fn new(config: &'c RunConfig) -> Result<Self> {
+        let spaces = match config {
+            RunConfig::Agent(config) => {
+                let env = config.env.make().map_err(stpn_agents::Error::from)?;
+                Some((env.observation_space().clone(), env.action_space().clone()))
+            }
+            RunConfig::Supervised(_) => None,
+        };
+        Ok(Self { config, spaces })
+    }
+
+    /// Parameters with `hidden` units of `cell`.
+    pub fn count(&self, cell: &CellConfig, hidden: usize) -> Result<usize> {
+        let mut config = self.config.clone();
+        (config.policy_mut().cell, config.policy_mut().hidden) = (cell.clone(), hidden);
+        Ok(match (&config, &self.spaces) {
+            (RunConfig::Agent(config), Some((observations, actions))) => {
+                let policy = ActorCritic::new(&config.policy, observations, actions, 0, DType::F32, &Device::Cpu)?;
+                policy.parameters().count()
+            }
+            (RunConfig::Supervised(config), _) => config.network()?.parameters().count(),
+            (RunConfig::Agent(_), None) => unreachable!("an agent's spaces are known from the beginning"),
+        })
+    }
+
+    /// Parameters as configured.
+    pub fn configured(&self) -> Result<usize> {
+        self.count(&self.config.policy().cell, self.config.policy().hidden)
+    }
+
+    /// The size of `cell` with closest to `target` parameters.
+    pub fn matched(&self, cell: &CellConfig, target: usize) -> Result<usize> {
+        let (mut low, mut high) = (1, 2);
+        while self.count(cell, high)? < target {
+            (low, high) = (high, high * 2);
+        }
+        while high - low > 1 {
+            let middle = low.midpoint(high);
+            if self.count(cell, middle)? < target { low = middle } else { high = middle }
+        }
+        let [below, above] = [self.count(cell, low)?, self.count(cell, high)?];
+        Ok(if below.abs_diff(target) <= above.abs_diff(target) { low } else { high })
+    }
+}
