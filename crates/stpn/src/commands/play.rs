@@ -15,6 +15,7 @@ use stpn_envs::{Action, Env, EnvConfig};
 use crate::cli::PlayArguments;
 use crate::film::{Film, Scene};
 use crate::report::episode::FastWeights;
+use crate::terminal;
 
 /// Width of the bar that shows how strong the fast weights are.
 const BAR: usize = 40;
@@ -36,7 +37,7 @@ pub fn run(arguments: &PlayArguments) -> Result<ExitCode> {
 
 /// Shows the episode in the terminal: in place on a real one, line by line elsewhere.
 fn watch(arguments: &PlayArguments, subject: &Subject<'_>, env: &mut Box<dyn Env>) -> Result<()> {
-    let terminal = std::io::stdout().is_terminal();
+    let terminal = terminal::draws(&std::io::stdout());
     let fast = FastWeights::of(subject.policy.policy());
     let mut strongest = f64::MIN_POSITIVE;
     let mut total = 0.0;
