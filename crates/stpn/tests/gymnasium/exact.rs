@@ -69,7 +69,7 @@ fn a_maze_in_python_trains_the_same_on_any_workers_and_after_kills() {
             assert!(all_end(&workers), "workers outlive the program that was killed");
             let begun = run("killed").join("config.toml").exists();
             let again = words("resume --trust-env-code", &[&run("killed")]);
-            running = started(if begun { &again } else { &train(2, "killed")[..] });
+            running = started(&if begun { again } else { train(2, "killed") });
         }
         assert!(running.wait().unwrap().success());
         assert_eq!(metrics(&run("killed")), expected);
