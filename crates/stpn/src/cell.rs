@@ -1,6 +1,7 @@
 //! `--cell`: another recurrent layer in place of an experiment's own.
 
 use anyhow::{Context, Result};
+use stpn_core::CellConfig;
 use stpn_core::cells::CellName;
 use toml::{Table, Value};
 
@@ -37,21 +38,22 @@ pub fn replace(table: &mut Table, name: CellName, preset: Option<&Preset>) -> Re
     Ok(dropped)
 }
 
-/// The options by which cells of one kind have different names.
+/// The options by which cells of one kind have different names: those that change the label of the kind's first.
 fn identity(cell: &Table) -> Result<Vec<String>> {
-    let mut differing = Vec::new();
-    for name in CellName::ALL {
-        let other = Table::try_from(name.config()).context("the cell's options")?;
-        if other.get("kind") == cell.get("kind") {
-            // What distinguishes this name from the kind's first.
-            let first = CellName::ALL.map(CellName::config).into_iter().map(Table::try_from);
-            let first = first.filter_map(Result::ok).find(|first| first.get("kind") == cell.get("kind"));
-            let first = first.unwrap_or_default();
-            differing.extend(other.keys().filter(|key| first.get(*key) != other.get(*key)).cloned());
+    let tables = CellName::ALL.map(CellName::config).into_iter().map(Table::try_from);
+    let tables = tables.collect::<std::result::Result<Vec<_>, _>>().context("the cell's options")?;
+    let alike: Vec<Table> = tables.into_iter().filter(|other| other.get("kind") == cell.get("kind")).collect();
+    let Some(first) = alike.first() else { return Ok(Vec::new()) };
+    let label = |table: Table| table.try_into().map(|config: CellConfig| config.label());
+    let plain = label(first.clone()).context("the cell's options")?;
+    let mut differing: Vec<String> = Vec::new();
+    for (key, value) in alike.iter().flatten().filter(|(key, value)| first.get(*key) != Some(*value)) {
+        let mut changed = first.clone();
+        changed.insert(key.clone(), value.clone());
+        if !differing.contains(key) && label(changed).is_ok_and(|label| label != plain) {
+            differing.push(key.clone());
         }
     }
-    differing.sort_unstable();
-    differing.dedup();
     Ok(differing)
 }
 
@@ -72,21 +74,21 @@ mod tests {
             [("stpn", true, "synapse"), ("stpnf", false, "synapse"), ("stpn-scalar", true, "scalar")]
         {
             let (cell, dropped) = replaced(own, name);
-            let cell: stpn_core::CellConfig = cell.try_into().unwrap();
+            let cell: CellConfig = cell.try_into().unwrap();
             assert_eq!(cell.label(), name);
-            let stpn_core::CellConfig::Stpn(config) = cell else { panic!("an STPN") };
+            let CellConfig::Stpn(config) = cell else { panic!("an STPN") };
             assert_eq!((config.clamp, config.recurrent), (Some(0.5), recurrent), "{granularity}");
             assert_eq!(config.normalize_state, stpn_core::cells::NormalizeState::After);
             assert!(dropped.is_empty());
         }
         let feed_forward = "kind = 'stpn'\nrecurrent = false\ngranularity = 'scalar'\nclamp = 0.5\n";
-        let cell: stpn_core::CellConfig = replaced(feed_forward, "stpn").0.try_into().unwrap();
+        let cell: CellConfig = replaced(feed_forward, "stpn").0.try_into().unwrap();
         assert_eq!(cell.label(), "stpn");
         let (cell, dropped) = replaced(own, "lstm");
         assert_eq!(cell["kind"].as_str(), Some("lstm"));
         assert_eq!(dropped, ["clamp", "normalize_state"]);
         let (cell, _) = replaced("kind = 'backpropamine'\nbound = 'hard-clamp'\n", "differentiable-plasticity");
-        let cell: stpn_core::CellConfig = cell.try_into().unwrap();
+        let cell: CellConfig = cell.try_into().unwrap();
         assert_eq!(cell.label(), "differentiable-plasticity");
     }
 }
