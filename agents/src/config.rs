@@ -16,6 +16,9 @@ use crate::supervised::SupervisedConfig;
 use crate::trainer::Progress;
 use crate::{Error, Result, keys, unused};
 
+/// What stands before the number of the arithmetic in the first line of a written configuration.
+const NUMERICS_LINE: &str = "# numerics ";
+
 /// Everything that determines a run's result, and how it is logged and saved.
 ///
 /// In TOML the section `task` makes it a supervised one, `env` an agent's.
@@ -295,7 +298,14 @@ impl RunConfig {
     /// [`Error::Config`] where a value has no TOML form (a number beyond 2⁶³).
     pub fn to_toml(&self) -> Result<String> {
         let text = toml::to_string_pretty(self).map_err(|error| Error::config("(whole)", error.to_string()))?;
-        Ok(format!("# numerics {NUMERICS}\n{text}"))
+        Ok(format!("{NUMERICS_LINE}{NUMERICS}\n{text}"))
+    }
+
+    /// The number of the arithmetic in the first line of a configuration that [`RunConfig::to_toml`] wrote; 0 in older
+    /// ones.
+    pub fn numerics_of(toml: &str) -> u32 {
+        let line = toml.lines().next().and_then(|line| line.strip_prefix(NUMERICS_LINE));
+        line.and_then(|number| number.parse().ok()).unwrap_or(0)
     }
 
     /// Every key with its value, dotted.

@@ -15,7 +15,7 @@ fn config(env: &str, cell: &str) -> AgentConfig {
         env.name = '{env}'
         rollout = {{ environments = 2, steps = 4 }}
         policy = {{ hidden = 5, cell.kind = '{cell}' }}
-        algorithm.name = 'ppo'
+        algorithm.name = 'a2c'
         "
     );
     toml::from_str(&text).unwrap()

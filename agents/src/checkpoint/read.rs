@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::manifest::Manifest;
+use super::manifest::{MANIFEST, Manifest};
 use super::tensors::TensorReader;
 use super::{migrate, shard_name};
 use crate::config::RunConfig;
@@ -69,6 +69,11 @@ pub fn read_shard(path: &Path, shard: usize) -> Result<Checkpoint> {
     let training = if exported { None } else { Some(training_files(&manifest, path, shard, shards)?) };
     let refuse = |name: &str, problem: String| Error::Checkpoint { path: path.join(name), problem };
     let config = String::from_utf8(config).map_err(|_| refuse("config.toml", "is not UTF-8".into()))?;
+    let numerics = RunConfig::numerics_of(&config);
+    if numerics != manifest.numerics {
+        let problem = format!("is of the arithmetic {}, config.toml of {numerics}", manifest.numerics);
+        return Err(refuse(MANIFEST, problem));
+    }
     let table = config.parse().map_err(|error: toml::de::Error| refuse("config.toml", error.to_string()))?;
     let migrated = manifest.format < 3;
     let read = if migrated { migrate::progress(&progress) } else { serde_json::from_slice(&progress) };
@@ -78,8 +83,7 @@ pub fn read_shard(path: &Path, shard: usize) -> Result<Checkpoint> {
         return Err(refuse("progress.json", problem));
     }
     let config = if migrated { migrate::config(table) } else { RunConfig::from_table(table) }?;
-    let (path, numerics) = (path.to_path_buf(), manifest.numerics);
-    Ok(Checkpoint { path, config, progress, numerics, parameters, training, shard, shards })
+    Ok(Checkpoint { path: path.to_path_buf(), config, progress, numerics, parameters, training, shard, shards })
 }
 
 /// Verifies the files that training needs, and keeps the environments of rank `shard`.

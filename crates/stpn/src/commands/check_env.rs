@@ -85,8 +85,13 @@ fn config(arguments: &CheckEnvArguments) -> Result<EnvConfig> {
         }
         (name, None) => {
             // Asked by name first: the answer to an unknown one is clearer.
-            EnvConfig::from_name(name).map_err(|error| UsageError(error.to_string()))?;
-            overrides::apply(&mut table, &format!("env.name={name}"))?;
+            match EnvConfig::from_name(name).map_err(|error| UsageError(error.to_string()))? {
+                EnvConfig::Custom(custom) => {
+                    overrides::apply(&mut table, "env.name=custom")?;
+                    overrides::apply(&mut table, &format!("env.id=\"{}\"", custom.id))?;
+                }
+                _ => overrides::apply(&mut table, &format!("env.name={name}"))?,
+            }
         }
         (_, Some(id)) => return Err(UsageError(format!("`{id}`: only `gym` takes the name of an environment")).into()),
     }
