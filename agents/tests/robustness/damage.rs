@@ -167,9 +167,11 @@ fn without_a_sound_checkpoint_the_reason_is_the_newest_ones() {
 fn a_whole_checkpoint_that_this_program_cannot_use_was_called_damaged() {
     each(|checkpoints| {
         let newest = checkpoints.join(directory_name(3));
-        let mut config: toml::Table = fs::read_to_string(newest.join("config.toml")).unwrap().parse().unwrap();
+        let written = fs::read_to_string(newest.join("config.toml")).unwrap();
+        let mut config: toml::Table = written.parse().unwrap();
         config.insert("env".into(), "name = 'custom'\nid = 'elsewhere'".parse::<toml::Table>().unwrap().into());
-        let config = toml::to_string(&config).unwrap();
+        // The first line is the number of the arithmetic.
+        let config = format!("{}\n{}", written.lines().next().unwrap(), toml::to_string(&config).unwrap());
         fs::write(newest.join("config.toml"), &config).unwrap();
         let mut manifest = Manifest::read(&newest).unwrap();
         let entry = manifest.files.iter_mut().find(|entry| entry.name == "config.toml").unwrap();
