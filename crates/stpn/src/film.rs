@@ -51,6 +51,9 @@ impl Scene {
             EnvConfig::Pendulum(_) => Some(Self::Pendulum),
             EnvConfig::MountainCar(_) | EnvConfig::MountainCarContinuous(_) => Some(Self::MountainCar),
             EnvConfig::Acrobot(_) => Some(Self::Acrobot),
+            // It has no picture before its first reset.
+            #[cfg(unix)]
+            EnvConfig::Gymnasium(_) => Some(Self::Screen),
             _ => env.screen().map(|_| Self::Screen),
         }
     }

@@ -23,6 +23,7 @@ mod trust;
 
 pub use config::GymnasiumConfig;
 pub use env::{GymnasiumEnv, OwnCheck};
+pub use pool::close_workers;
 pub use protocol::Saving;
 pub use python::{python, use_python};
 pub use trust::trust_environment_code;

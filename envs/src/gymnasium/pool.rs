@@ -49,6 +49,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Ends the worker processes that wait for more environments, once these have been closed. A program that ends without
+/// this ends its workers too, but at once.
+pub fn close_workers() {
+    let last = lock(&LAST).take();
+    drop(last);
+}
+
 impl Pool {
     /// The pool of these settings in this process.
     pub fn of(config: &GymnasiumConfig) -> Result<Arc<Self>> {

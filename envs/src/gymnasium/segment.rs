@@ -28,7 +28,7 @@ impl Segment {
     pub fn new(layout: Layout) -> io::Result<(Self, NamedTempFile)> {
         let folder = Path::new(SHARED_MEMORY);
         let mut builder = tempfile::Builder::new();
-        builder.prefix("stpn-");
+        builder.prefix("stpn-envs-");
         let named = match folder.is_dir() {
             true => builder.tempfile_in(folder)?,
             false => builder.tempfile()?,

@@ -8,20 +8,27 @@ import numpy as np
 from gymnasium import spaces
 
 
-class RoundedStart(gym.Wrapper):
-    """Starts in a state that an observation of 32 bits tells exactly."""
+class Rounded(gym.Wrapper):
+    """Always in a state that an observation of 32 bits tells exactly."""
 
     def reset(self, **arguments):
-        seen, info = super().reset(**arguments)
-        self.unwrapped.state = tuple(float(value) for value in seen)
-        return seen, info
+        return self.rounded(*super().reset(**arguments))
+
+    def step(self, action):
+        return self.rounded(*super().step(action))
+
+    def rounded(self, seen, *rest):
+        self.unwrapped.state = tuple(float(value) for value in np.float32(seen))
+        return (seen, *rest)
 
 
 def cartpole():
-    return RoundedStart(gym.make("CartPole-v1"))
+    return Rounded(gym.make("CartPole-v1"))
 
 
 class RoundedPendulum(gym.Wrapper):
+    """Starts in a state that an observation of 32 bits tells exactly."""
+
     def reset(self, **arguments):
         seen, info = super().reset(**arguments)
         seen = np.float32(seen).astype(np.float64)

@@ -26,17 +26,18 @@ fn cartpole_is_the_built_in_one_step_for_step() {
             let step = theirs.step(Action::Discrete(choice), ObservationMut::F32(&mut seen)).unwrap();
             let ours = built_in.step(Action::Discrete(choice), ObservationMut::F32(&mut expected)).unwrap();
             assert_eq!(step, ours, "episode {seed}, step {number}");
-            // NumPy's sine and cosine may differ from Rust's in the last of 53 bits, and that adds up.
-            let near = seen.iter().zip(expected).all(|(seen, expected)| (seen - expected).abs() < 1e-5);
+            // NumPy's sine and cosine may differ from Rust's in the last of 53 bits, which can round another way.
+            let near = seen.iter().zip(expected).all(|(seen, expected)| (seen - expected).abs() < 3e-7);
             assert!(near, "episode {seed}, step {number}: {seen:?} {expected:?}");
             exact += usize::from(seen.map(f32::to_bits) == expected.map(f32::to_bits));
             steps += 1;
+            built_in.inner_mut().start_at(seen.map(f64::from));
             if step.done() {
                 break;
             }
         }
     }
-    assert!(steps > 1000 && exact * 10 > steps * 9, "{exact} of {steps} steps bit for bit");
+    assert!(steps > 1000 && exact * 1000 > steps * 999, "{exact} of {steps} steps bit for bit");
 }
 
 #[test]

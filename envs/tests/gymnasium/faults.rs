@@ -28,10 +28,11 @@ fn faulty(fault: &str, flag: &Path) -> GymnasiumConfig {
 }
 
 fn group(config: &GymnasiumConfig) -> (EnvGroup, Maker) {
+    let hangs = config.kwargs["fault"] == "hang";
     let env = EnvConfig::Gymnasium(config.clone());
     let make: Maker = Arc::new(move |_| env.make());
     let mut group = EnvGroup::new(&|index| make(index), 4, 3, 1).unwrap();
-    group.set_call_limit(Some(Duration::from_secs(1)));
+    group.set_call_limit(Some(Duration::from_secs(if hangs { 1 } else { 60 })));
     (group, make)
 }
 
@@ -62,7 +63,7 @@ fn every_fault_is_named_with_its_environment() {
         // Whichever of its process comes first tells of a death.
         let shared = error.contains("it shared a process");
         assert!(shared || error.contains("environment 5 "), "{fault}: {error}");
-        assert!(start.elapsed() < Duration::from_secs(20), "{fault}");
+        assert!(start.elapsed() < Duration::from_secs(50), "{fault}");
     }
 }
 
@@ -92,7 +93,7 @@ fn every_fault_is_survived_where_environments_are_replaced() {
 fn a_process_that_ends_takes_nothing_of_the_file_with_it() {
     let files = || {
         std::fs::read_dir("/dev/shm").map_or(0, |entries| {
-            entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with("stpn-")).count()
+            entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with("stpn-envs-")).count()
         })
     };
     // Other tests run beside this one, and theirs have a name for a moment.

@@ -64,6 +64,8 @@ pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode
         Command::Doctor => commands::doctor::run(),
     };
     let code = result.unwrap_or_else(|error| exit::report(&error));
+    #[cfg(unix)]
+    stpn_envs::gymnasium::close_workers();
     say::flush();
     code
 }

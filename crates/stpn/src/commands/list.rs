@@ -51,6 +51,7 @@ pub fn run() -> Result<ExitCode> {
         })
         .collect::<Result<_>>()?;
     table::print(&["name", "observation → action", ""], &rows, &[]);
+    println!("and whatever Python's Gymnasium can make: stpn train gym ID");
 
     println!("\nCells (--cell CELL): units and parameters, heads included, matched for the mazes");
     let maze = presets::find("maze").context("the preset `maze`")?;

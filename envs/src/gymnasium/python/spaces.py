@@ -41,6 +41,7 @@ class Observations:
         else:
             raise Refused(f"observations of {name_of(space)} are not supported: {hint(space)}")
         self.shape, self.dtype, self.known = shape, np.uint8 if dtype == "u8" else np.float32, set()
+        self.usual = self.raw_dtype
         if low is not None:
             self.description = {
                 "kind": "box",
@@ -73,7 +74,9 @@ class Observations:
         return seen
 
     def write(self, seen, into):
-        seen = self.check(seen)
+        # What comes at every step, first.
+        if not (type(seen) is np.ndarray and seen.dtype is self.usual and seen.shape == self.raw_shape):
+            seen = self.check(seen)
         into[...] = seen if self.convert is None else self.convert(seen)
 
 

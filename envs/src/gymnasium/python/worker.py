@@ -6,6 +6,7 @@ DONE, FAILED = 0, 1
 
 # The shared file: which row is at work, then the rows. A row: what comes in, then what goes out.
 HEAD = 64
+AT_WORK = struct.Struct("<I")
 INCOMING = struct.Struct("<QQ")  # A seed, and whether there is one.
 OUTGOING = struct.Struct("<dQdQ")  # Reward, flags, return and length of a recorded episode.
 TERMINATED, TRUNCATED, RECORDED = 1, 2, 4
@@ -35,10 +36,14 @@ def main():
             end = at + RECORD.size + length
             if end > len(pending):
                 break
-            replies += worker.answer(row, command, pending[at + RECORD.size : end])
+            if command == STEP:
+                replies.append(worker.step(row))
+            else:
+                replies += worker.answer(row, command, pending[at + RECORD.size : end])
             at = end
         pending = pending[at:]
         send(answers, b"".join(replies))
+        worker.watch_memory()
     worker.close()
 
 
@@ -73,6 +78,16 @@ class Worker:
         self.memory = None
         self.batches = 0
 
+    def step(self, row):
+        """The answer to the request to step."""
+        try:
+            AT_WORK.pack_into(self.memory, 0, row + 1)
+            place = self.rows[row]
+            place.step()
+            return place.done
+        except BaseException as error:
+            return b"".join(refusal(row, error))
+
     def answer(self, row, command, payload):
         """The parts of the answer to a request."""
         if command == CLOSE:
@@ -82,20 +97,12 @@ class Worker:
         try:
             payload = self.act(row, command, payload)
             return RECORD.pack(row, DONE, len(payload)), payload
-        except Refused as problem:
-            text = str(problem)
         except BaseException as error:
-            text = "".join(traceback.format_exception(type(error), error, error.__traceback__.tb_next))
-        text = text.strip().encode("utf-8", "replace")
-        return RECORD.pack(row, FAILED, len(text)), text
+            return refusal(row, error)
 
     def act(self, row, command, payload):
         if self.memory is not None:
-            struct.pack_into("<I", self.memory, 0, row + 1)
-        if command == STEP:
-            self.rows[row].step()
-            self.watch_memory()
-            return b""
+            AT_WORK.pack_into(self.memory, 0, row + 1)
         if command == BEGIN:
             self.settings = Settings(json.loads(payload))
             return json.dumps(self.settings.describe()).encode()
@@ -126,13 +133,25 @@ class Worker:
             self.drop(row)
 
     def watch_memory(self):
-        """Refuses to grow beyond the limit, where there is one."""
+        """Ends rather than grow beyond the limit, where there is one: what has leaked comes back in no other way."""
         self.batches += 1
-        if self.settings.memory_limit and self.batches % 64 == 0:
+        if self.batches % 64 == 0 and self.settings is not None and self.settings.memory_limit:
             used = resident_mib()
             if used > self.settings.memory_limit:
                 limit = self.settings.memory_limit
-                raise MemoryError(f"the process of this environment takes {used} MiB, more than env.memory_limit = {limit}")
+                print(f"it takes {used} MiB, more than env.memory_limit = {limit}", file=sys.stderr, flush=True)
+                os._exit(1)
+
+
+def refusal(row, error):
+    """The parts of an answer that says what went wrong."""
+    if isinstance(error, Refused):
+        text = str(error)
+    else:
+        # Without the lines of this program.
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__.tb_next))
+    text = text.strip().encode("utf-8", "replace")
+    return RECORD.pack(row, FAILED, len(text)), text
 
 
 def resident_mib():
@@ -153,6 +172,7 @@ class Row:
         self.settings, self.env, self.memory = settings, env, worker.memory
         self.observations, action = settings.observation, settings.action
         self.start = HEAD + number * settings.stride
+        self.done = RECORD.pack(number, DONE, 0)
         self.action = action.convert
         self.taken = self.view(INCOMING.size, action.dtype, (action.len,))
         self.outgoing = self.start + settings.outgoing
