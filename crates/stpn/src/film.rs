@@ -148,16 +148,19 @@ fn cells(text: &str) -> Picture {
     Picture { width: (columns * SIDE) as u16, height: (rows.len() * SIDE) as u16, rgb }
 }
 
-/// A screen with every pixel twice as wide and high.
+/// Columns from which on a screen is large enough to look at.
+const LARGE: usize = 320;
+
+/// A screen with every pixel of a small one, such as a game's, twice as wide and high.
 fn enlarged(screen: &Screen) -> Picture {
-    const SIDE: usize = 2;
-    let mut rgb = Vec::with_capacity(screen.rgb.len() * SIDE * SIDE);
+    let side = if screen.width < LARGE { 2 } else { 1 };
+    let mut rgb = Vec::with_capacity(screen.rgb.len() * side * side);
     for row in screen.rgb.chunks_exact(3 * screen.width.max(1)) {
-        for _ in 0..SIDE {
-            row.chunks_exact(3).for_each(|pixel| (0..SIDE).for_each(|_| rgb.extend(pixel)));
+        for _ in 0..side {
+            row.chunks_exact(3).for_each(|pixel| (0..side).for_each(|_| rgb.extend(pixel)));
         }
     }
-    Picture { width: (screen.width * SIDE) as u16, height: (screen.height * SIDE) as u16, rgb }
+    Picture { width: (screen.width * side) as u16, height: (screen.height * side) as u16, rgb }
 }
 
 #[cfg(test)]
