@@ -39,7 +39,7 @@ impl FastWeights {
     /// A cell with initial values U(±1/√H).
     ///
     /// # Errors
-    /// [`Error::Config`] on impossible options or sizes.
+    /// [`crate::Error::Config`] on impossible options or sizes.
     pub fn new(
         config: &FastWeightsConfig,
         input: usize,
