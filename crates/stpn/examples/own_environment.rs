@@ -57,6 +57,7 @@ impl Env for Echo {
 
     fn reset(&mut self, seed: Option<u64>, observation: ObservationMut<'_>) -> Result<()> {
         self.stream = seed.map_or_else(|| self.stream.clone(), Stream::from_seed);
+        self.symbols = [0; 2];
         self.left = self.steps + 1;
         self.step(Action::Discrete(0), observation).map(drop)
     }
