@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use stpn_core::NUMERICS;
+use stpn_core::{CellConfig, Kernel, NUMERICS};
 use stpn_envs::EnvConfig;
 use stpn_envs::registry::missing_feature;
 
 use crate::algorithms::AlgorithmConfig;
-use crate::memory::check_sizes;
+use crate::limits::{at_least_one, check_sizes};
 use crate::optimizer::AdamConfig;
 use crate::policy::PolicyConfig;
+use crate::policy::encoder::EncoderConfig;
 use crate::rollout::NormalizationConfig;
+use crate::saved::Progress;
 use crate::supervised::SupervisedConfig;
-use crate::trainer::Progress;
 use crate::{Error, Result, keys, unused};
 
 /// What stands before the number of the arithmetic in the first line of a written configuration.
@@ -239,14 +240,48 @@ impl RunConfig {
         seed, seed_mut: u64;
         /// How long to train, and on how many threads.
         training, training_mut: TrainingConfig;
-        /// The network.
-        policy, policy_mut: PolicyConfig;
         /// The optimiser.
         optimizer, optimizer_mut: AdamConfig;
         /// When checkpoints are written and which are kept.
         checkpoint, checkpoint_mut: CheckpointConfig;
         /// What is logged how often.
         log, log_mut: LogConfig;
+    }
+}
+
+macro_rules! network {
+    ($($(#[$doc:meta])* $name:ident, $name_mut:ident: $type:ty;)*) => {
+        $(
+            $(#[$doc])*
+            pub fn $name(&self) -> &$type {
+                match self {
+                    Self::Agent(config) => &config.policy.$name,
+                    Self::Supervised(config) => &config.policy.$name,
+                }
+            }
+
+            $(#[$doc])*
+            pub fn $name_mut(&mut self) -> &mut $type {
+                match self {
+                    Self::Agent(config) => &mut config.policy.$name,
+                    Self::Supervised(config) => &mut config.policy.$name,
+                }
+            }
+        )*
+    };
+}
+
+/// What every network has.
+impl RunConfig {
+    network! {
+        /// Units of the recurrent layer.
+        hidden, hidden_mut: usize;
+        /// Which path sequences take.
+        kernel, kernel_mut: Kernel;
+        /// From observations to the recurrent layer's input.
+        encoder, encoder_mut: EncoderConfig;
+        /// The recurrent layer.
+        cell, cell_mut: CellConfig;
     }
 }
 
@@ -373,12 +408,12 @@ impl AgentConfig {
         ])?;
         self.policy.check()?;
         self.normalization.check()?;
-        check_sections(&self.training, &self.policy, &self.checkpoint, &self.log)?;
+        check_sections(&self.training, self.policy.hidden, &self.checkpoint, &self.log)?;
         if !(0.0..=1e6).contains(&self.rollout.step_timeout) {
             return Err(Error::config("rollout.step_timeout", "must be seconds from 0 (no limit) to 1000000"));
         }
         self.env.validate()?;
-        self.algorithm.check(&self.rollout)?;
+        self.algorithm.check(self.rollout.environments * self.rollout.steps)?;
         self.optimizer.check()?;
         unused::check_agent(self)
     }
@@ -387,26 +422,18 @@ impl AgentConfig {
 /// Refuses impossible values in the sections that every run has.
 pub(crate) fn check_sections(
     training: &TrainingConfig,
-    policy: &PolicyConfig,
+    hidden: usize,
     checkpoint: &CheckpointConfig,
     log: &LogConfig,
 ) -> Result<()> {
     at_least_one(&[
         ("training.updates", training.updates),
-        ("policy.hidden", policy.hidden as u64),
+        ("policy.hidden", hidden as u64),
         ("checkpoint.every", checkpoint.every),
         ("checkpoint.keep", checkpoint.keep as u64),
         ("log.every", log.every),
         ("log.histograms_every", log.histograms_every),
     ])
-}
-
-/// Refuses zeros.
-pub(crate) fn at_least_one(values: &[(&str, u64)]) -> Result<()> {
-    match values.iter().find(|(_, value)| *value == 0) {
-        Some((key, _)) => Err(Error::config(*key, "must be at least 1")),
-        None => Ok(()),
-    }
 }
 
 pub(crate) fn one() -> u64 {

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use stpn_agents::metrics::depends_on_the_clock;
-use stpn_agents::training::training;
+use stpn_agents::start::training;
 use stpn_agents::{RunConfig, keys};
 use stpn_core::cells::CellName;
 use stpn_envs::Space;
