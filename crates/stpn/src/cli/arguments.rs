@@ -408,8 +408,8 @@ pub struct ReproduceArguments {
   stpn bench kernels --threads 2 --json
   stpn bench envs --case maze --case cartpole
 
-Cases: maze, maze-lstm, art, art-lstm, pong, pong-lstm, pendulum (learning from one rollout of random observations at
-the paper's shapes), maze-update (a whole update of the preset, environments included). Those of `envs` are
+Cases: maze, maze-lstm, maze-gru, art, art-lstm, pong, pong-lstm, pendulum (learning from one rollout of random
+observations at the paper's shapes), maze-update (a whole update of the preset, environments included). Those of `envs` are
 environments, with random actions: steps per second by one thread and by all, and of those around a simulator the share
 of that simulator's own speed. Run it on an idle machine.")]
 pub struct BenchArguments {

@@ -1,12 +1,13 @@
 //! The command line: its arguments, and programs of one's own that have it.
 
 pub mod arguments;
+pub(crate) mod words;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use serde::de::DeserializeOwned;
-use stpn_agents::Result;
+use stpn_agents::{ProcessSettings, Result};
 use stpn_envs::{Env, custom};
 
 pub use arguments::*;
@@ -33,6 +34,7 @@ pub fn main() -> ExitCode {
 /// ```
 pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode {
     exit::decently_where_printing_fails();
+    ProcessSettings::default().apply();
     tracing_subscriber::fmt()
         .with_writer(|| say::Notes)
         .with_ansi(terminal::colours(&std::io::stderr()))

@@ -12,3 +12,4 @@ pub mod report;
 pub mod reproduce;
 pub mod resume;
 pub mod train;
+mod training;

@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 
-use super::results::{Comparison, CurvePoint, RunResult};
+use super::measure::{CurvePoint, RunResult};
+use super::results::Comparison;
 use crate::report::chart::{Chart, Line};
 use crate::report::curves::{averaged, dot};
 use crate::report::figure::color;

@@ -7,7 +7,8 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use super::figures;
-use super::results::{Comparison, CurvePoint};
+use super::measure::CurvePoint;
+use super::results::Comparison;
 
 /// The results.
 const RESULTS: &str = "comparison.json";
