@@ -122,7 +122,7 @@ impl Trainer {
             normalization: Normalization::new(&config.normalization, &observations)?,
             ppo: match &config.algorithm {
                 AlgorithmConfig::Ppo(config) => Some(PpoState::new(config, *seed)),
-                AlgorithmConfig::A2c(_) => None,
+                _ => None,
             },
             ..Progress::default()
         };

@@ -31,9 +31,9 @@ pub(super) fn check(config: &AgentConfig, make: &MakeEnv<'_>) -> Result<()> {
     let element = if observations.dtype() == Dtype::U8 { 1.0 } else { NUMBER };
     let segments = (rollout.steps.div_ceil(rollout.sequence_length())) as f64;
     let blocks = match config.algorithm {
-        // A gradient each, until they are summed.
-        AlgorithmConfig::A2c(_) => (environments / rollout.group_size() as f64) * segments,
         AlgorithmConfig::Ppo(_) => 1.0,
+        // A gradient each, until they are summed.
+        _ => (environments / rollout.group_size() as f64) * segments,
     };
     let mut need = Need::default();
     let most = if rollout.steps > rollout.environments { "rollout.steps" } else { "rollout.environments" };

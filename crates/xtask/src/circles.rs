@@ -95,7 +95,9 @@ fn check_package(files: &BTreeMap<Module, Source>, allowed: &[[Module; 2]]) -> V
 fn imports(files: &BTreeMap<Module, Source>) -> BTreeMap<Module, BTreeSet<Module>> {
     let for_tests: Vec<Module> = files
         .iter()
-        .flat_map(|(module, source)| source.test_modules.iter().map(|name| [&module[..], &[name.clone()]].concat()))
+        .flat_map(|(module, source)| {
+            source.test_modules.iter().map(|name| [&module[..], std::slice::from_ref(name)].concat())
+        })
         .collect();
     let program = files.iter().filter(|(module, _)| !for_tests.iter().any(|test| module.starts_with(test)));
     program
