@@ -46,8 +46,11 @@ impl Display {
         let progress = training.progress();
         let message = self.message(training, metrics);
         if let Some(bar) = &self.bar {
-            bar.set_position(progress.update);
-            bar.set_message(message);
+            let (bar, update) = (bar.clone(), progress.update);
+            say::draw(move || {
+                bar.set_message(message);
+                bar.set_position(update);
+            });
             return;
         }
         let last = training.finished();
@@ -62,8 +65,8 @@ impl Display {
 
     /// Leaves the last state on the screen.
     pub fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.abandon();
+        if let Some(bar) = self.bar.clone() {
+            say::draw(move || bar.abandon());
         }
     }
 
