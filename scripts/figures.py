@@ -38,8 +38,8 @@ def main():
     for agent, figure in AGENTS.items():
         with tempfile.TemporaryDirectory() as folder:
             plots = pathlib.Path(folder) / "plots"
-            subprocess.run([program, "report", ROOT / "checkpoints" / agent, "--out", plots.with_suffix(".html"), "--plots",
-                            plots], check=True, stdout=subprocess.DEVNULL)
+            page = ["--out", plots.with_suffix(".html"), "--plots", plots]
+            subprocess.run([program, "report", ROOT / "checkpoints" / agent, *page], check=True, stdout=subprocess.DEVNULL)
             (drawn,) = plots.glob("*-learning-curves.svg")
             (ROOT / figure).write_bytes(drawn.read_bytes())
             print(figure)

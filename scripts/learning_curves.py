@@ -4,8 +4,8 @@
     cargo build --release && python3 scripts/learning_curves.py maze-small
 
 Runs `stpn train` for every cell and seed (finished runs are kept, interrupted ones resumed), evaluates each on fresh
-episodes, and writes docs/PRESET.json with the curves, docs/PRESET.svg drawn from it, and docs/PRESET.md with the machine,
-commit and seeds. Needs Python 3 alone.
+episodes, and writes docs/PRESET.json with the curves, docs/PRESET.svg drawn from it, and docs/PRESET.md with the
+machine, commit and seeds. Needs Python 3 alone.
 """
 
 import argparse
@@ -81,7 +81,7 @@ def record(preset, curves, random_return, oracle):
 
     levels = {"random policy": random_return} | ({"oracle": oracle} if oracle else {})
     series = [{"name": cell, "curves": [thinned(run) for run in runs]} for cell, runs in curves.items()]
-    head = {"x": "environment steps", "y": "mean return (reward per episode), running mean of 20 updates",
+    head = {"x": "environment steps", "y": "mean return over 20 updates (reward per episode)",
             "possible": [0 if preset.startswith("maze") else None, None], "levels": levels}
     lines = ",\n".join(json.dumps(entry, separators=(",", ":")) for entry in series)
     path = ROOT / "docs" / f"{preset}.json"

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::{Simulation, View};
 use super::model::Model;
+use super::{Simulation, View};
 use crate::wrappers::TimeLimit;
 use crate::{Action, Env, Error, ObservationMut, Result, Screen, Space, Step, state};
 

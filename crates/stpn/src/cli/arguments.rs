@@ -300,7 +300,8 @@ pub struct ReportArguments {
 
 /// Arguments of `stpn draw`.
 #[derive(Debug, Args)]
-#[command(after_help = "A folder of `compare` or `reproduce` gets its pictures anew from its comparison.json, curves.csv \
+#[command(
+    after_help = "A folder of `compare` or `reproduce` gets its pictures anew from its comparison.json, curves.csv \
 and generalization.csv. Beside a file of curves, FILE.svg is written. It holds names of axes, references and, for every \
 series, the curve of every seed:
   {\"x\": \"environment steps\", \"y\": \"mean return (reward per episode)\", \"possible\": [0, null],
@@ -308,7 +309,8 @@ series, the curve of every seed:
 
 Examples:
   stpn draw runs/compare-art
-  stpn draw docs/maze-small.json")]
+  stpn draw docs/maze-small.json"
+)]
 pub struct DrawArguments {
     /// Folders of comparisons, and files of curves.
     #[arg(value_name = "DIR|FILE.json", required = true)]

@@ -55,12 +55,7 @@ struct Viewer<'a> {
 }
 
 /// Shows the episode in the terminal: in place on a real one, line by line elsewhere.
-fn watch(
-    arguments: &PlayArguments,
-    config: &EnvConfig,
-    subject: &Subject<'_>,
-    env: &mut Box<dyn Env>,
-) -> Result<()> {
+fn watch(arguments: &PlayArguments, config: &EnvConfig, subject: &Subject<'_>, env: &mut Box<dyn Env>) -> Result<()> {
     let out = std::io::stdout();
     let fast = FastWeights::of(subject.policy.policy());
     let mut viewer = Viewer {
@@ -203,4 +198,59 @@ fn film(
         Ok(())
     })?;
     written.and_then(|()| film.finish()).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All frames of an episode of the shipped maze agent.
+    fn frames(terminal: bool, colours: Option<Colours>) -> Vec<String> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../checkpoints/maze-small-stpn");
+        let agent = Agent::load(&path).unwrap();
+        let (config, subject) = (agent.config(), agent.subject());
+        let mut env = config.env.make().unwrap();
+        let fast = FastWeights::of(subject.policy.policy());
+        let scene = Scene::of(&config.env, env.as_ref());
+        let strongest = (f64::MIN_POSITIVE, f32::MIN_POSITIVE);
+        let mut viewer = Viewer { terminal, colours, scene, fast: &fast, strongest };
+        let (mut frames, mut total) = (Vec::new(), 0.0);
+        live(&mut env, &subject, 1, false, |moment| {
+            total += moment.reward;
+            frames.push(viewer.frame(&moment, total));
+            Ok(())
+        })
+        .unwrap();
+        frames
+    }
+
+    /// What is seen of a text with codes of colours in it.
+    fn seen(text: &str) -> String {
+        let mut parts = text.split('\x1b');
+        let first = parts.next().unwrap_or_default().to_string();
+        parts.fold(first, |seen, part| seen + part.split_once('m').map_or("", |(_, rest)| rest))
+    }
+
+    #[test]
+    fn an_episode_was_gray_text_on_every_terminal() {
+        for frame in frames(true, Some(Colours::Full)) {
+            let lines: Vec<String> = frame.lines().map(seen).collect();
+            let pictures: Vec<usize> = lines.iter().map(|line| line.matches('▀').count()).collect();
+            // 9 cells are 18 pixels, two of them a line; beside them a gap and F.
+            assert_eq!(pictures.iter().filter(|&&width| width == 18 + 2 + 27).count(), 9, "{lines:?}");
+            assert!(lines.iter().any(|line| line.contains("██ wall") && line.contains("██ F > 0")), "{lines:?}");
+            assert!(lines.len() <= 24 && lines.iter().all(|line| line.chars().count() <= 80), "{lines:?}");
+            assert!(frame.contains("\x1b[38;2;209;73;91m"), "the agent is red");
+        }
+    }
+
+    #[test]
+    fn without_colours_it_is_text_with_a_key() {
+        for frame in frames(true, None) {
+            assert!(!frame.contains('\x1b') && frame.contains("@@"), "{frame}");
+            assert!(frame.contains("██ wall   @@ agent   $$ goal"), "{frame}");
+        }
+        let plain = frames(false, None);
+        assert!(plain.iter().all(|frame| !frame.contains('\x1b') && !frame.contains("agent")), "{}", plain[0]);
+    }
 }

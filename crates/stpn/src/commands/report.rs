@@ -120,7 +120,8 @@ fn inside(run: &RunData, episode_seed: u64) -> Result<Vec<Section>> {
     let Some(checkpoint) = &run.checkpoint else { return Ok(sections) };
     if let Some(rates) = rates(run)? {
         let figures = plasticity::rates(&rates)?.into_iter().map(named).collect();
-        sections.push(Section::Figures { title: format!("What plasticity learned: {}", named_with_seed(run)), figures });
+        sections
+            .push(Section::Figures { title: format!("What plasticity learned: {}", named_with_seed(run)), figures });
     }
     let RunConfig::Agent(config) = &checkpoint.config else { return Ok(sections) };
     let agent = Agent::of_checkpoint(checkpoint)?;

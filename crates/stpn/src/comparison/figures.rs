@@ -21,7 +21,12 @@ pub fn learning_curves(comparison: &Comparison) -> Option<String> {
     let levels = [("random policy", comparison.random), ("oracle", comparison.oracle)];
     let chart = Chart {
         x_label: if supervised { "epochs" } else { "environment steps" }.into(),
-        y_label: if supervised { "validation accuracy (share)" } else { "mean return, last 50 updates (reward per episode)" }.into(),
+        y_label: if supervised {
+            "validation accuracy (share)"
+        } else {
+            "mean return, last 50 updates (reward per episode)"
+        }
+        .into(),
         possible_x: NOT_NEGATIVE,
         possible_y: comparison.possible(),
         lines,

@@ -46,8 +46,7 @@ impl Comparison {
     /// # Errors
     /// Fails where a file cannot be written.
     pub fn draw(&self, directory: &Path) -> Result<Vec<PathBuf>> {
-        let pictures =
-            [("learning-curves.svg", figures::learning_curves(self)), ("energy.svg", figures::energy(self))];
+        let pictures = [("learning-curves.svg", figures::learning_curves(self)), ("energy.svg", figures::energy(self))];
         let mut written = Vec::new();
         for (name, svg) in pictures {
             let Some(svg) = svg else { continue };

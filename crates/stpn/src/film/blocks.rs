@@ -70,10 +70,7 @@ mod tests {
         let text = lines(&picture(2, 3), 80, 24, Colours::Full);
         let rows: Vec<&str> = text.lines().collect();
         assert_eq!(rows.len(), 2);
-        assert_eq!(
-            rows[0],
-            "\x1b[38;2;0;0;255m\x1b[48;2;2;0;255m▀\x1b[38;2;1;0;255m\x1b[48;2;3;0;255m▀\x1b[0m"
-        );
+        assert_eq!(rows[0], "\x1b[38;2;0;0;255m\x1b[48;2;2;0;255m▀\x1b[38;2;1;0;255m\x1b[48;2;3;0;255m▀\x1b[0m");
         assert!(rows[1].contains("\x1b[49m"), "nothing below the last row: {:?}", rows[1]);
         let few = lines(&picture(2, 2), 80, 24, Colours::Few);
         assert!(few.contains("\x1b[38;5;21m") && !few.contains(";2;"), "{few:?}");

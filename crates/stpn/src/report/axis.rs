@@ -59,6 +59,7 @@ pub fn number(value: f64) -> String {
         _ if size >= 1e4 => format!("{}k", plain(value / 1e3, 1)),
         _ if size >= 100.0 => plain(value, 0),
         _ if size >= 1.0 => plain(value, 2),
+        _ if size >= 0.1 => plain(value, 3),
         _ if size >= 1e-3 || size == 0.0 => plain(value, 4),
         _ => format!("{value:.1e}"),
     }
@@ -71,8 +72,8 @@ mod tests {
 
     #[test]
     fn numbers_are_short() {
-        let shown = [0.0, 12_800_000.0, 50_000.0, 271.4, 3.25, 0.0125, 2e-5, -0.00001].map(number);
-        assert_eq!(shown, ["0", "12.8M", "50k", "271", "3.25", "0.0125", "2.0e-5", "-1.0e-5"]);
+        let shown = [0.0, 12_800_000.0, 50_000.0, 271.4, 3.25, 0.19815, 0.0125, 2e-5, -0.00001].map(number);
+        assert_eq!(shown, ["0", "12.8M", "50k", "271", "3.25", "0.198", "0.0125", "2.0e-5", "-1.0e-5"]);
     }
 
     #[test]

@@ -92,12 +92,7 @@ impl Chart {
         };
         let (above, below) = (beyond(true), beyond(false));
         let room = |notes: &[_]| NOTE * notes.len() as f64;
-        let frame = Frame {
-            x: self.x_range(),
-            y: self.y_range(),
-            left: 0.0,
-            inset: (room(&above), room(&below)),
-        };
+        let frame = Frame { x: self.x_range(), y: self.y_range(), left: 0.0, inset: (room(&above), room(&below)) };
         let frame = frame.with_axes(&mut sheet, &self.x_label, &self.y_label);
         let edge = WIDTH - RIGHT - 6.0;
         for (i, (name, level)) in above.iter().enumerate() {
@@ -229,10 +224,7 @@ impl Frame {
         let share = |value: f64, range: &Range<f64>| (value - range.start) / (range.end - range.start);
         let (above, below) = self.inset;
         let height = HEIGHT - above - below;
-        (
-            self.left + share(x, &self.x) * (WIDTH - RIGHT - self.left),
-            TOP + HEIGHT - below - share(y, &self.y) * height,
-        )
+        (self.left + share(x, &self.x) * (WIDTH - RIGHT - self.left), TOP + HEIGHT - below - share(y, &self.y) * height)
     }
 }
 

@@ -11,12 +11,12 @@ use super::sheet::{Anchor, FONT, Sheet, WIDTH};
 /// How values become colours.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scale {
-    /// Blue below 0, white at 0, red above, symmetric up to `largest`. Linear where a value is small beside `typical`,
-    /// logarithmic above it: a few extremes do not leave everything else white.
+    /// Blue below 0, white at 0, red above, symmetric up to `largest` and the same beyond. Linear where a value is small
+    /// beside `typical`, logarithmic above it: a few extremes do not leave everything else white.
     Signed {
         /// Size of a usual value.
         typical: f32,
-        /// Size of the largest one.
+        /// Size that has the full colour.
         largest: f32,
     },
     /// From dark to bright between the least and the greatest value.
@@ -67,11 +67,10 @@ impl HeatMap<'_> {
         let pixels: Vec<u8> = self.values.iter().flat_map(|&value| self.scale.color(value)).collect();
         let picture = data_uri(&pixels, self.columns, rows)?;
         let share = |i: usize, of: usize| i as f32 / (of - 1) as f32;
-        let bar: Vec<u8> =
-            (0..STEPS).rev().flat_map(|i| self.scale.color(self.scale.value(share(i, STEPS)))).collect();
+        let bar: Vec<u8> = (0..STEPS).rev().flat_map(|i| self.scale.color(self.scale.value(share(i, STEPS)))).collect();
         let bar = data_uri(&bar, 1, STEPS)?;
 
-        let (left, right) = (64.0, 116.0);
+        let (left, right) = (64.0, 128.0);
         let (floor, edge) = (TOP + HEIGHT, WIDTH - right);
         let mut sheet = Sheet::default();
         let mut image = |x: f64, width: f64, source: &str| {
@@ -85,7 +84,13 @@ impl HeatMap<'_> {
         for i in 0..NUMBERS {
             let place = share(i, NUMBERS);
             let y = floor - f64::from(place) * HEIGHT + 0.35 * FONT;
-            sheet.text((edge + 48.0, y), Anchor::Start, "soft", &number(f64::from(self.scale.value(place))));
+            let text = number(f64::from(self.scale.value(place)));
+            let text = match i {
+                0 if self.beyond() => format!("≤ {text}"),
+                _ if i == NUMBERS - 1 && self.beyond() => format!("≥ {text}"),
+                _ => text,
+            };
+            sheet.text((edge + 48.0, y), Anchor::Start, "soft", &text);
         }
         sheet.text((WIDTH - 12.0, 26.0), Anchor::End, "ink", self.unit);
         sheet.text((14.0, 26.0), Anchor::Start, "ink", &format!("↓ {}", self.y_label));
@@ -96,17 +101,26 @@ impl HeatMap<'_> {
         sheet.text(((left + edge) / 2.0, floor + 50.0), Anchor::Middle, "ink", &format!("{} →", self.x_label));
         Ok(sheet.finish(floor + 66.0))
     }
+
+    /// Whether a value lies beyond the scale.
+    fn beyond(&self) -> bool {
+        matches!(self.scale, Scale::Signed { largest, .. } if self.values.iter().any(|value| value.abs() > largest))
+    }
 }
 
+/// Share of the sizes that a signed scale tells apart.
+const SHOWN: f64 = 0.99;
+
 impl Scale {
-    /// A signed scale for these values: by the median of their sizes and the largest of them.
+    /// A signed scale for these values: by the median of their sizes, up to what all but a hundredth of them reach.
     pub fn signed<'a>(values: impl IntoIterator<Item = &'a f32>) -> Self {
         let mut sizes: Vec<f32> =
             values.into_iter().map(|value| value.abs()).filter(|size| size.is_finite() && *size > 0.0).collect();
         sizes.sort_unstable_by(f32::total_cmp);
-        let largest = sizes.last().copied().unwrap_or(1.0);
-        // Below a thousandth of the largest nothing is told apart.
-        let typical = sizes.get(sizes.len() / 2).copied().unwrap_or(1.0).max(1e-3 * largest).max(f32::MIN_POSITIVE);
+        let at = |share: f64| sizes.get((share * sizes.len().saturating_sub(1) as f64) as usize).copied();
+        let largest = at(SHOWN).unwrap_or(1.0);
+        // Below a thousandth of it nothing is told apart.
+        let typical = at(0.5).unwrap_or(1.0).max(1e-3 * largest).max(f32::MIN_POSITIVE);
         Self::Signed { typical, largest: largest.max(typical) }
     }
 
@@ -124,9 +138,7 @@ impl Scale {
     /// Where a value lies between the ends, 0 to 1.
     fn place(self, value: f32) -> f32 {
         match self {
-            Self::Signed { typical, largest } => {
-                0.5 + 0.5 * (value / typical).asinh() / (largest / typical).asinh()
-            }
+            Self::Signed { typical, largest } => 0.5 + 0.5 * (value / typical).asinh() / (largest / typical).asinh(),
             Self::Sequential { low, high } => (value - low) / (high - low),
         }
     }
@@ -134,9 +146,7 @@ impl Scale {
     /// What lies at a place, 0 to 1.
     fn value(self, place: f32) -> f32 {
         match self {
-            Self::Signed { typical, largest } => {
-                typical * ((2.0 * place - 1.0) * (largest / typical).asinh()).sinh()
-            }
+            Self::Signed { typical, largest } => typical * ((2.0 * place - 1.0) * (largest / typical).asinh()).sinh(),
             Self::Sequential { low, high } => low + place * (high - low),
         }
     }

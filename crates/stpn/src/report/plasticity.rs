@@ -120,7 +120,8 @@ pub fn fast_weights(recording: &Recording) -> Result<Vec<Figure>> {
         figures.push(Figure {
             id: format!("fast-weights-{}", i + 1),
             title: format!("F after step {step}"),
-            caption: "One scale for all four moments of the episode: linear up to a usual size, logarithmic beyond.".into(),
+            caption: "One scale for all four moments of the episode: linear up to a usual size, logarithmic beyond."
+                .into(),
             series: vec!["F".into()],
             svg: map.svg()?,
         });

@@ -163,7 +163,11 @@ impl RunData {
 
     /// What an axis of energies says.
     pub fn energy_label(&self) -> &'static str {
-        if self.is_supervised() { "energy Σ|G|z² (per step, summed over units)" } else { "energy Σ|G|z² (per unit and step)" }
+        if self.is_supervised() {
+            "energy Σ|G|z² (per step, summed over units)"
+        } else {
+            "energy Σ|G|z² (per unit and step)"
+        }
     }
 
     /// The trained parameters; none without a checkpoint.

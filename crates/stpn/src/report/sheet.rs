@@ -17,11 +17,11 @@ pub const COLORS: [[&str; 2]; 12] = [
     ["#4f8a2f", "#8ccf63"],
     ["#8447a5", "#c890ea"],
     ["#7a4a25", "#c0865a"],
-    ["#6f7681", "#9aa3b2"],
+    ["#767c86", "#9aa3b2"],
     ["#d65da8", "#ff9ad3"],
-    ["#4fb3e8", "#b5e6ff"],
+    ["#4fb3e8", "#8fd0f5"],
     ["#8a8a00", "#d6d64a"],
-    ["#1f2430", "#f4f6fa"],
+    ["#1f2430", "#ffffff"],
 ];
 
 /// Dashes of series, as SVG has them; every three colours take the next.
@@ -30,10 +30,10 @@ pub const DASHES: [&str; 4] = ["", "10 5", "3 4", "12 4 3 4"];
 /// Colours of everything else.
 const STYLE: &str = "\
 .sheet{fill:#fff}.ink{fill:#1f2430}.soft{fill:#596273}.grid{stroke:#1f2430;stroke-opacity:.12}\
-.axis{stroke:#1f2430;stroke-opacity:.5}.level{stroke:#596273;fill:none}.wall{fill:#464c56}.goal{color:#00798c}";
+.axis{stroke:#1f2430;stroke-opacity:.5}.level{stroke:#596273;stroke-width:1.5}.wall{fill:#464c56;shape-rendering:crispEdges}.goal{color:#00798c}";
 const DARK: &str = "\
 .sheet{fill:#14171d}.ink{fill:#e8ebf0}.soft{fill:#a4adbb}.grid{stroke:#e8ebf0;stroke-opacity:.16}\
-.axis{stroke:#e8ebf0;stroke-opacity:.5}.level{stroke:#a4adbb;fill:none}.wall{fill:#7c8595}.goal{color:#35bfd0}";
+.axis{stroke:#e8ebf0;stroke-opacity:.5}.level{stroke:#a4adbb}.wall{fill:#7c8595}.goal{color:#35bfd0}";
 
 /// Where a text stands at its place.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +67,9 @@ impl Sheet {
             Anchor::End => "end",
         };
         let text = escaped(text);
-        self.element(&format!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" class=\"{class}\">{text}</text>"));
+        self.element(&format!(
+            "<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" class=\"{class}\">{text}</text>"
+        ));
     }
 
     /// A straight line of a class.
@@ -101,9 +103,7 @@ impl Sheet {
     /// A rectangle of a class; without one in the present colour.
     pub fn rectangle(&mut self, (x, y): (f64, f64), width: f64, height: f64, class: &str) {
         let fill = if class.is_empty() { " fill=\"currentColor\"".into() } else { format!(" class=\"{class}\"") };
-        self.element(&format!(
-            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"{fill}/>"
-        ));
+        self.element(&format!("<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"{fill}/>"));
     }
 
     /// Draws with the colour of series `index`.
@@ -124,7 +124,9 @@ impl Sheet {
             0 => self.disc((x, y), size),
             1 => self.rectangle((x - 0.9 * size, y - 0.9 * size), 1.8 * size, 1.8 * size, ""),
             2 => self.polygon([(x - size, y + 0.8 * size), (x + size, y + 0.8 * size), (x, y - 1.1 * size)], 1.0),
-            _ => self.polygon([(x - 1.2 * size, y), (x, y - 1.2 * size), (x + 1.2 * size, y), (x, y + 1.2 * size)], 1.0),
+            _ => {
+                self.polygon([(x - 1.2 * size, y), (x, y - 1.2 * size), (x + 1.2 * size, y), (x, y + 1.2 * size)], 1.0)
+            }
         }
     }
 
