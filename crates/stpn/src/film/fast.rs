@@ -6,6 +6,9 @@ use crate::report::heatmap::Scale;
 /// How much smaller than the largest a usual fast weight is taken to be.
 const TYPICAL: f32 = 0.03;
 
+/// Bits of a channel that are not told apart.
+const STEP: u8 = 7;
+
 /// The fast weights `[H, D]` after a step.
 #[derive(Clone, Copy, Debug)]
 pub struct FastMap<'a> {
@@ -36,7 +39,8 @@ impl FastMap<'_> {
                     &self.values[start + columns.start..start + columns.end]
                 });
                 let strongest = block.copied().max_by(|a, b| a.abs().total_cmp(&b.abs()));
-                rgb.extend(scale.color(strongest.unwrap_or(0.0)));
+                // In steps: a GIF has room for 256 colours, the maze's among them.
+                rgb.extend(scale.color(strongest.unwrap_or(0.0)).map(|channel| channel | STEP));
             }
         }
         Picture { width: width as u16, height: height as u16, rgb }
@@ -63,12 +67,16 @@ mod tests {
         let values = [0.0, 0.0, -1.0, 0.0, 0.5, 0.0, 0.0, 0.0];
         let map = FastMap { values: &values, columns: 4, largest: 1.0 };
         let small = map.picture(2, 1);
-        assert_eq!(small.rgb[3..], [33, 102, 172], "the right half holds -1");
+        assert_eq!(small.rgb[3..], [39, 103, 175], "the right half holds -1");
         assert!(small.rgb[0] > small.rgb[2], "the left half holds 0.5: {:?}", &small.rgb[..3]);
         // Larger than the matrix: every synapse is several pixels.
         let large = map.picture(8, 4);
         assert_eq!(large.rgb.len(), 8 * 4 * 3);
-        assert_eq!(large.rgb[3 * 4..3 * 5], [33, 102, 172]);
+        assert_eq!(large.rgb[3 * 4..3 * 5], [39, 103, 175]);
+        let ramp: Vec<f32> = (-500..500).map(|i| i as f32 / 500.0).collect();
+        let pixels = FastMap { values: &ramp, columns: 1000, largest: 1.0 }.picture(1000, 1).rgb;
+        let colours: std::collections::HashSet<&[u8]> = pixels.chunks_exact(3).collect();
+        assert!((60..200).contains(&colours.len()), "{} colours", colours.len());
         let none = FastMap { values: &[0.0; 8], columns: 4, largest: 0.0 };
         assert!(none.picture(2, 2).rgb.iter().all(|&channel| channel == 247));
     }
