@@ -8,7 +8,7 @@ use stpn_random::Stream;
 use super::arithmetic::{difference, length, squares};
 use super::env::Setup;
 use super::writer::Writer;
-use super::{MujocoEnv, Simulation, Task, checks, model, noise};
+use super::{MujocoEnv, Simulation, Task, View, checks, model, noise};
 use crate::Result;
 use crate::wrappers::TimeLimit;
 
@@ -36,6 +36,7 @@ impl Reacher {
 
 impl Task for Reacher {
     const NAME: &'static str = "reacher";
+    const VIEW: View = View::Above;
     const DERIVES_AT_START: bool = true;
 
     fn observation_len(&self, simulation: &Simulation) -> usize {

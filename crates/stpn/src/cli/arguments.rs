@@ -51,6 +51,12 @@ pub enum Command {
     Bench(BenchArguments),
     /// Check whether an environment keeps the rules that training relies on.
     CheckEnv(CheckEnvArguments),
+    /// Draw charts of recorded results again: of comparisons, and of curves kept as JSON.
+    Draw(DrawArguments),
+    /// Print what makes a shell complete this command line.
+    Completions(CompletionsArguments),
+    /// Print the manual page.
+    Man,
     /// Tell what this binary has inside, where its files are, and run every environment for a few steps.
     Doctor,
 }
@@ -290,6 +296,37 @@ pub struct ReportArguments {
     /// Which episode is drawn.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub episode_seed: u64,
+}
+
+/// Arguments of `stpn draw`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A folder of `compare` or `reproduce` gets its pictures anew from its comparison.json, curves.csv \
+and generalization.csv. Beside a file of curves, FILE.svg is written. It holds names of axes, references and, for every \
+series, the curve of every seed:
+  {\"x\": \"environment steps\", \"y\": \"mean return (reward per episode)\", \"possible\": [0, null],
+   \"levels\": {\"random policy\": 8.04}, \"series\": [{\"name\": \"stpn\", \"curves\": [[[0, 1.5], [100, 2]]]}]}
+
+Examples:
+  stpn draw runs/compare-art
+  stpn draw docs/maze-small.json"
+)]
+pub struct DrawArguments {
+    /// Folders of comparisons, and files of curves.
+    #[arg(value_name = "DIR|FILE.json", required = true)]
+    pub sources: Vec<PathBuf>,
+}
+
+/// Arguments of `stpn completions`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  stpn completions bash > ~/.local/share/bash-completion/completions/stpn
+  stpn completions zsh > ~/.zfunc/_stpn
+  stpn completions fish > ~/.config/fish/completions/stpn.fish")]
+pub struct CompletionsArguments {
+    /// Which shell.
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
 }
 
 /// Arguments of `stpn compare`.

@@ -197,6 +197,9 @@ fn redraw(arguments: &ReproduceArguments, chosen: &[&Experiment]) -> Result<Exit
         let results = arguments.out.join(experiment.name);
         let comparison = Comparison::read(&results)?.tabulated_again();
         comparison.write(&results)?;
+        if let Some(curves) = GeneralizationCurves::read(&results)? {
+            curves.write(&results)?;
+        }
         section(experiment, &comparison, &results)?;
         say::result(results.display().to_string());
     }

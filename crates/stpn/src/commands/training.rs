@@ -42,7 +42,9 @@ pub fn train(mut run: Run, ranks: &dyn Collective, stop: &Stop) -> Result<ExitCo
         say::result(format!("env steps     {}", thousands(progress.env_steps)));
     }
     if let Some(mean) = progress.recent_return() {
-        say::result(format!("mean return   {mean:.3} (episodes of the last {} updates)", progress.recent.len()));
+        let over = format!("episodes of the last {} updates", progress.recent.len());
+        let beside = display.references().map_or(String::new(), |references| format!("; {}", references.text()));
+        say::result(format!("mean return   {mean:.3} ({over}{beside})"));
     }
     if let Some(best) = progress.best_validation {
         say::result(format!("validation    {:.4} at best, after epoch {}", best.accuracy, best.update));
@@ -54,6 +56,12 @@ pub fn train(mut run: Run, ranks: &dyn Collective, stop: &Stop) -> Result<ExitCo
         say::note(format!("interrupted; continue with: stpn resume {directory}"));
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
-    say::note(format!("evaluate with: stpn eval {directory}\nwatch with:    tensorboard --logdir {directory}"));
+    if run.config().agent().is_ok() {
+        say::note(format!("watch it act: stpn play {directory}"));
+    }
+    say::note(format!(
+        "draw it:      stpn report {directory}\nevaluate it:  stpn eval {directory}\nall metrics:  tensorboard --logdir \
+         {directory}"
+    ));
     Ok(ExitCode::SUCCESS)
 }
