@@ -54,7 +54,10 @@ pub fn message(error: &anyhow::Error) -> String {
         said => format!("{said}: {cause}"),
     });
     match environment(error) {
-        Some(stpn_envs::Error::Untrusted { .. }) => format!("{message}; if you trust who wrote it: --trust-env-code"),
+        Some(stpn_envs::Error::Untrusted { .. }) => {
+            format!("{message}; if you trust who wrote it: --trust-env-code, or name the same by --env-make, --env-import")
+        }
+        Some(stpn_envs::Error::Foreign { .. }) => format!("{message}; if you do trust the author: --trust-env-code"),
         _ => message,
     }
 }
@@ -80,6 +83,7 @@ pub fn code(error: &anyhow::Error) -> u8 {
                 | Env::Unregistered { .. }
                 | Env::UnknownEnvironment { .. }
                 | Env::Untrusted { .. }
+                | Env::Foreign { .. }
         )
     );
     match ours {

@@ -156,6 +156,7 @@ fn refuse_unlike(config: &RunConfig, directory: &Path) -> Result<impl FnOnce(&mu
 /// flags.
 pub fn configure(arguments: &TrainArguments, ranks: usize) -> Result<RunConfig> {
     let (mut table, preset) = presets::load(&arguments.experiment)?;
+    arguments.code.apply(&mut table);
     if let Some(game) = &arguments.game {
         let key = match arguments.experiment.as_str() {
             "atari" => "game",

@@ -6,7 +6,7 @@ class Settings:
 
     def __init__(self, settings):
         self.__dict__.update(settings)
-        if self.trusted and self.folder:
+        if self.folder and (self.trusted or self.leave):
             sys.path.insert(0, self.folder)
         try:
             global np, gym
@@ -26,7 +26,7 @@ class Settings:
         self.observation = self.action = None
 
     def load(self, module):
-        if not self.trusted and not is_environment_package(module):
+        if not self.trusted and module not in self.leave and not is_environment_package(module):
             raise Refused(
                 f"`import {module}`, which env.import asks for, is no package that is installed in {sys.executable} and "
                 "requires gymnasium"
