@@ -55,7 +55,9 @@ pub fn message(error: &anyhow::Error) -> String {
     });
     match environment(error) {
         Some(stpn_envs::Error::Untrusted { .. }) => {
-            format!("{message}; if you trust who wrote it: --trust-env-code, or name the same by --env-make, --env-import")
+            format!(
+                "{message}; if you trust who wrote it: --trust-env-code, or name the same by --env-make, --env-import"
+            )
         }
         Some(stpn_envs::Error::Foreign { .. }) => format!("{message}; if you do trust the author: --trust-env-code"),
         _ => message,

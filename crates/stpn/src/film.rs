@@ -58,7 +58,8 @@ impl Scene {
         }
     }
 
-    fn draw<E: Env>(&self, moment: &Moment<'_, E>) -> Option<Picture> {
+    /// The picture of a moment; none if the environment has none.
+    pub fn draw<E: Env>(&self, moment: &Moment<'_, E>) -> Option<Picture> {
         let observation: &[f32] = match moment.observation.all() {
             ObservationRef::F32(values) => values,
             ObservationRef::U8(_) => &[],

@@ -129,6 +129,7 @@ fn inside(run: &RunData, episode_seed: u64) -> Result<Vec<Section>> {
         Some(path) => path.figures()?,
         None => Vec::new(),
     };
+    figures.extend(recording.strip.figure()?);
     figures.extend(plasticity::fast_weights(&recording)?);
     if !figures.is_empty() {
         let title = format!("One episode of {} (return {:.1})", run.name(), recording.total_reward);

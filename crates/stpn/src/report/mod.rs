@@ -13,3 +13,4 @@ pub mod maze;
 pub mod page;
 pub mod plasticity;
 pub mod runs;
+pub mod strip;
