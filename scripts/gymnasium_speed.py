@@ -1,13 +1,18 @@
+#!/usr/bin/env python3
 """Steps per second through worker processes beside Gymnasium's own vectors, in turns, in one run.
 
     cargo build --release -p stpn-envs --example gymnasium_speed
-    python3 scripts/gymnasium_speed.py [--environments 16] [--seconds 3] [--rounds 3] [ID …]
+    python3 scripts/gymnasium_speed.py [--environments 16] [--seconds 3] [--rounds 5] [--out FILE] [ID …]
 
-The Python that runs this runs the environments too. Random actions, drawn beforehand.
+The Python that runs this runs the environments too, in all three programs. Random actions, drawn beforehand. In every
+round each program is measured once; a ratio is the median of the rounds' ratios, so that what else the machine does
+weighs little. Prints a table in Markdown with the machine and commit, `--out FILE` also writes it.
 """
 
 import argparse
 import os
+import pathlib
+import statistics
 import subprocess
 import sys
 import time
@@ -15,7 +20,10 @@ import time
 import gymnasium as gym
 import numpy as np
 
-PROGRAM = "target/{}/examples/gymnasium_speed"
+from whole_loop_speed import processor
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+KINDS = ("async", "sync", "ours")
 
 
 def theirs(kind, name, environments, seconds):
@@ -38,34 +46,47 @@ def theirs(kind, name, environments, seconds):
     return speed
 
 
-def ours(profile, name, environments, seconds):
-    command = [PROGRAM.format(profile), name, str(environments), str(seconds)]
+def ours(program, name, environments, seconds):
+    command = [program, name, str(environments), str(seconds)]
     environment = dict(os.environ, STPN_PYTHON=sys.executable)
     return float(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
 
 
 def main():
-    parser = argparse.ArgumentParser()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ids", nargs="*", default=["CartPole-v1", "LunarLander-v3", "HalfCheetah-v5"])
     parser.add_argument("--environments", type=int, default=16)
     parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--profile", default="release", help="the folder of the program: release or debug")
-    arguments = parser.parse_args()
-    print(f"| environment, {arguments.environments} of them | AsyncVectorEnv | SyncVectorEnv | ours | against Async | against the better |")
-    print("| --- | ---: | ---: | ---: | ---: | ---: |")
-    for name in arguments.ids:
-        best = {"async": 0.0, "sync": 0.0, "ours": 0.0}
-        for _ in range(arguments.rounds):
-            for kind in ("async", "sync"):
-                best[kind] = max(best[kind], theirs(kind, name, arguments.environments, arguments.seconds))
-            speed = ours(arguments.profile, name, arguments.environments, arguments.seconds)
-            best["ours"] = max(best["ours"], speed)
-        better = max(best["async"], best["sync"])
-        numbers = " | ".join(f"{best[kind]:,.0f}" for kind in ("async", "sync", "ours"))
-        print(f"| {name} | {numbers} | {best['ours'] / best['async']:.1f}× | {best['ours'] / better:.1f}× |")
-    print(f"\nSteps per second, the best of {arguments.rounds} rounds of {arguments.seconds:g} s, in turns; ", end="")
-    print(f"{os.cpu_count()} cores, Gymnasium {gym.__version__}, NumPy {np.__version__}, Python {sys.version.split()[0]}.")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--program", type=pathlib.Path, default=ROOT / "target/release/examples/gymnasium_speed")
+    parser.add_argument("--out", type=pathlib.Path, help="a file for the table")
+    o = parser.parse_args()
+    lines = ["| environment | AsyncVectorEnv | SyncVectorEnv | ours | against Async | against the better |",
+             "|---|---:|---:|---:|---:|---:|"]  # fmt: skip
+
+    def add(line):
+        lines.append(line)
+        print(line, flush=True)
+
+    print("\n".join(lines))
+    for name in o.ids:
+        rounds = []
+        for _ in range(o.rounds):
+            measured = {kind: theirs(kind, name, o.environments, o.seconds) for kind in ("async", "sync")}
+            measured["ours"] = ours(o.program, name, o.environments, o.seconds)
+            rounds.append(measured)
+            print(f"{name}: " + ", ".join(f"{kind} {measured[kind]:,.0f}" for kind in KINDS), file=sys.stderr)
+        numbers = " | ".join(f"{statistics.median(measured[kind] for measured in rounds):,.0f}" for kind in KINDS)
+        against = statistics.median(measured["ours"] / measured["async"] for measured in rounds)
+        better = statistics.median(m["ours"] / max(m["async"], m["sync"]) for m in rounds)
+        add(f"| {name} | {numbers} | **{against:.1f}** | **{better:.1f}** |")
+    commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE, text=True)
+    add(f"\nSteps per second of {o.environments} environments with random actions; medians of {o.rounds} rounds of "
+        f"{o.seconds:g} s each, in turns in one run.\n")  # fmt: skip
+    add(f"{processor()}, {os.cpu_count()} cores; commit {commit.stdout.strip()}; gymnasium {gym.__version__}, numpy "
+        f"{np.__version__}, Python {sys.version.split()[0]}. Made by `scripts/gymnasium_speed.py`.")  # fmt: skip
+    if o.out:
+        o.out.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

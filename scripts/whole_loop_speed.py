@@ -4,9 +4,11 @@
     cargo build --release && python3 scripts/whole_loop_speed.py                    # ours alone
     pip install sb3-contrib && python3 scripts/whole_loop_speed.py --sb3            # and theirs, in the same run
 
-CartPole: 8 environments, 128 steps, minibatches of 128, 10 epochs, 64 units. InvertedPendulum (`--mujoco`, with a
-program built with `--features mujoco`; theirs needs `gymnasium[mujoco]`): 1 environment, 2,048 steps, minibatches of
-64, 10 epochs, 64 units. Pong (`--atari`, with `--features atari`; theirs needs `ale-py opencv-python-headless`):
+CartPole: 8 environments, 128 steps, minibatches of 128, 10 epochs, 64 units. So LunarLander (`--lander`, needs
+`gymnasium[box2d]`), in ours through worker processes of the Python that runs this; `--lander-alone` without CartPole.
+InvertedPendulum (`--mujoco`, with a program built with `--features mujoco`; theirs needs `gymnasium[mujoco]`): 1
+environment, 2,048 steps, minibatches of 64, 10 epochs, 64 units. Pong (`--atari`, with `--features atari`; theirs needs
+`ale-py opencv-python-headless`):
 8 environments behind the standard wrappers, no stack, 128 steps, minibatches of 128, 10 epochs, the network of Mnih et
 al. 2015 and 256 units; beside their A2C ours at its default of 5 steps.
 
@@ -21,6 +23,7 @@ import pathlib
 import platform
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -30,6 +33,7 @@ SKIPPED = 3
 PPO = {"algorithm.epochs": 10, "evaluation.every": 0}
 TASKS = {
     "cartpole": {"gymnasium": "CartPole-v1", "environments": 8, "steps": 128, "minibatch": 128, "units": 64},
+    "lunar-lander": {"gymnasium": "LunarLander-v3", "environments": 8, "steps": 128, "minibatch": 128, "units": 64},
     "inverted-pendulum": {
         "gymnasium": "InvertedPendulum-v5", "environments": 1, "steps": 2048, "minibatch": 64, "units": 64,
     },
@@ -40,7 +44,7 @@ TASKS = {
 }
 
 
-def ours(task, cell, updates, algorithm="ppo"):
+def ours(program, task, cell, updates, algorithm="ppo"):
     settings = TASKS[task]
     steps = settings["steps"] if algorithm == "ppo" else 5
     keys = {"rollout.environments": settings["environments"], "rollout.steps": steps, **settings.get("keys", {})}
@@ -49,7 +53,7 @@ def ours(task, cell, updates, algorithm="ppo"):
         keys |= {"algorithm.minibatch_size": settings["minibatch"], **PPO}
     with tempfile.TemporaryDirectory() as directory:
         run = pathlib.Path(directory) / "run"
-        command = [ROOT / "target/release/stpn", "train", task, "--algo", algorithm, "--cell", cell]
+        command = [program, "train", task, "--algo", algorithm, "--cell", cell, "--python", sys.executable]
         command += ["--hidden", settings["units"], "--threads", THREADS, "--updates", updates, "--run-dir", run]
         for key, value in {**keys, "log.every": 1}.items():
             command += ["--set", f"{key}={value}"]
@@ -106,9 +110,9 @@ def multiply_adds():
     return forward + PPO["algorithm.epochs"] * (3 * forward - convolutions[0])
 
 
-def at_most(recurrent, reached):
+def at_most(program, recurrent, reached):
     """What the machine's arithmetic allows on Pong."""
-    command = [ROOT / "target/release/stpn", "bench", "updates", "--case", "art", "--threads", THREADS, "--json"]
+    command = [program, "bench", "updates", "--case", "art", "--threads", THREADS, "--json"]
     report = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE, text=True).stdout
     limit = json.loads(report)["machine"]["multiply_adds_per_second"]
     steps = limit / multiply_adds()
@@ -132,9 +136,12 @@ def processor():
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sb3", action="store_true", help="measure Stable-Baselines3 too")
+    parser.add_argument("--lander", action="store_true", help="measure LunarLander too")
+    parser.add_argument("--lander-alone", action="store_true", help="measure LunarLander and not CartPole")
     parser.add_argument("--mujoco", action="store_true", help="measure InvertedPendulum too")
     parser.add_argument("--atari", action="store_true", help="measure Pong too")
     parser.add_argument("--updates", type=int, default=40, help="updates of each of our runs; of Pong's a quarter")
+    parser.add_argument("--program", type=pathlib.Path, default=ROOT / "target/release/stpn")
     parser.add_argument("--out", type=pathlib.Path, help="a file for the table")
     o = parser.parse_args()
     lines = ["| task | program | steps/s | against their recurrent PPO | against their memoryless program |",
@@ -145,7 +152,8 @@ def main():
         print(line, flush=True)
 
     print("\n".join(lines))
-    for task in ["cartpole"] + ["inverted-pendulum"] * o.mujoco + ["pong-deepmind"] * o.atari:
+    tasks = ["cartpole"] * (not o.lander_alone) + ["lunar-lander"] * (o.lander or o.lander_alone)
+    for task in tasks + ["inverted-pendulum"] * o.mujoco + ["pong-deepmind"] * o.atari:
         units, updates = TASKS[task]["units"], o.updates if task != "pong-deepmind" else o.updates // 4
         recurrent = memoryless = None
         if o.sb3:
@@ -155,7 +163,7 @@ def main():
             add(f"| {task} | Stable-Baselines3 PPO | {memoryless:,.0f} | | |")
         speeds = {}
         for cell in ["stpn", "lstm", "mlp"]:
-            speeds[cell] = speed = ours(task, cell, updates)
+            speeds[cell] = speed = ours(o.program, task, cell, updates)
             against = memoryless if cell == "mlp" else recurrent
             ratio = f"{speed / against:.1f}×" if against else ""
             columns = ["", ratio] if cell == "mlp" else [ratio, ""]
@@ -164,8 +172,8 @@ def main():
             memoryless = theirs(task, "a2c", 4) if o.sb3 else None
             if memoryless:
                 add(f"| {task} | Stable-Baselines3 A2C | {memoryless:,.0f} | | |")
-            limit = at_most(recurrent, speeds["lstm"])
-            speed = ours(task, "mlp", 60, "a2c")
+            limit = at_most(o.program, recurrent, speeds["lstm"])
+            speed = ours(o.program, task, "mlp", 60, "a2c")
             add(f"| {task} | ours, A2C, mlp {units} | {speed:,.0f} | | {f'{speed / memoryless:.1f}×' if memoryless else ''} |")
     if o.atari:
         add(limit)

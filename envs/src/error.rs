@@ -57,6 +57,16 @@ pub enum Error {
         code: String,
     },
 
+    /// A pickled state that somebody else wrote.
+    #[error(
+        "the saved state of {environment} is a pickle that was not written by this user's programs here; reading it runs \
+         whatever code its author put there, and is not done unless the author is trusted"
+    )]
+    Foreign {
+        /// Name of the environment.
+        environment: String,
+    },
+
     /// An action outside the action space.
     #[error("action {action} is not in the action space {space}")]
     Action {

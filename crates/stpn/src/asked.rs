@@ -17,6 +17,10 @@ pub struct Asked {
     pub experiment: String,
     /// The game of the preset `atari`, or the environment of the preset `gym`.
     pub environment: Option<String>,
+    /// The function that makes an environment of Gymnasium, in place of a registered name.
+    pub env_make: Option<String>,
+    /// Modules that register environments of Gymnasium.
+    pub env_import: Vec<String>,
     /// What an environment of Gymnasium is made with.
     pub env_kwargs: Option<serde_json::Map<String, serde_json::Value>>,
     /// The learning algorithm, with the experiment's discounts.
@@ -47,6 +51,7 @@ impl Asked {
     /// Fails if there is no such experiment or something asked for does not fit it.
     pub fn configure(&self, ranks: usize) -> Result<RunConfig> {
         let (mut table, preset) = presets::load(&self.experiment)?;
+        name_code(&mut table, self.env_make.as_deref(), &self.env_import);
         if let Some(environment) = &self.environment {
             let key = match self.experiment.as_str() {
                 "atari" => "game",
@@ -112,6 +117,19 @@ impl Asked {
 
     fn sets_hidden(&self) -> bool {
         self.overrides.iter().any(|assignment| assignment.trim_start().starts_with("policy.hidden"))
+    }
+}
+
+/// Writes to a configuration what makes an environment of Gymnasium; a function takes the place of a registered name.
+pub fn name_code(table: &mut Table, make: Option<&str>, import: &[String]) {
+    if let Some(make) = make {
+        let env = overrides::section(table, "env");
+        env.remove("id");
+        env.insert("make".into(), Value::String(make.into()));
+    }
+    if !import.is_empty() {
+        let modules = import.iter().cloned().map(Value::String).collect();
+        overrides::section(table, "env").insert("import".into(), Value::Array(modules));
     }
 }
 

@@ -62,8 +62,13 @@ pub fn message(error: &anyhow::Error) -> String {
 /// What to do about it on the command line, of which libraries know nothing.
 fn hint(error: &anyhow::Error) -> Option<String> {
     use stpn_agents::Error;
-    if let Some(stpn_envs::Error::Untrusted { .. }) = environment(error) {
-        return Some("if you trust who wrote it: --trust-env-code".into());
+    match environment(error) {
+        Some(stpn_envs::Error::Untrusted { .. }) => {
+            let hint = "if you trust who wrote it: --trust-env-code, or name the same by --env-make, --env-import";
+            return Some(hint.into());
+        }
+        Some(stpn_envs::Error::Foreign { .. }) => return Some("if you do trust the author: --trust-env-code".into()),
+        _ => {}
     }
     Some(match error.downcast_ref()? {
         Error::Config { key, problem } if problem.contains("leave this out") => format!("`--set {key}=none` does"),
@@ -98,6 +103,7 @@ pub fn code(error: &anyhow::Error) -> u8 {
                 | Env::Unregistered { .. }
                 | Env::UnknownEnvironment { .. }
                 | Env::Untrusted { .. }
+                | Env::Foreign { .. }
         )
     );
     match ours {

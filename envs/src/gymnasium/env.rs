@@ -12,7 +12,7 @@ use super::process::Ready;
 use super::protocol::{
     Command, INCOMING, Layout, OUTGOING, RECORDED, Saving, TERMINATED, TRUNCATED, failed, read, word,
 };
-use super::trust;
+use super::{seal, trust};
 use crate::wrappers::Mask;
 use crate::{Action, Dtype, Env, Episode, Error, ObservationMut, Result, Screen, Space, Step, state};
 
@@ -61,12 +61,13 @@ enum Phase {
     Ended,
 }
 
-/// A saved environment: what is here, what the process gave, and the observation that waits.
+/// A saved environment: what is here, what the process gave, its seal if that is a pickle, and the observation that waits.
 #[derive(Serialize, Deserialize)]
 struct Saved {
     saving: Saving,
     state: State,
     process: Vec<u8>,
+    seal: Option<[u8; 32]>,
     waiting: Vec<u8>,
 }
 
@@ -362,11 +363,12 @@ impl Env for GymnasiumEnv {
             let read = self.ready()?.segment.read(self.seat.row, self.layout.following, &mut waiting);
             read.map_err(|error| self.failed(error.to_string()))?;
         }
-        state::save(self.name(), &Saved { saving, state: self.state.clone(), process, waiting }, bytes)
+        let seal = if saving == Saving::Pickle { seal::of(&process) } else { None };
+        state::save(self.name(), &Saved { saving, state: self.state.clone(), process, seal, waiting }, bytes)
     }
 
     fn restore_state(&mut self, bytes: &[u8]) -> Result<()> {
-        let Saved { saving, state, process, waiting } = state::restore(self.name(), bytes)?;
+        let Saved { saving, state, process, seal, waiting } = state::restore(self.name(), bytes)?;
         let name = self.name().to_string();
         let refused = |problem: &str| Err(state::refused(&name, problem));
         if saving != self.spaces.saving {
@@ -376,6 +378,10 @@ impl Env for GymnasiumEnv {
             || waiting.len() != if state.phase == Phase::Ended { self.layout.observation } else { 0 }
         {
             return refused("it is of an environment with other spaces");
+        }
+        let foreign = saving == Saving::Pickle && state.phase != Phase::Idle && !seal::is_ours(seal, &process);
+        if foreign && !trust::takes_states() {
+            return Err(Error::Foreign { environment: name });
         }
         self.forget_step();
         self.state.phase = Phase::Idle;

@@ -98,7 +98,8 @@ impl Pool {
             "scale_actions": scale_actions,
             "memory_limit": memory_limit,
             "render": self.config.pictures,
-            "trusted": trust::is_given(),
+            "trusted": trust::is_given(&self.config),
+            "leave": trust::named_imports(&self.config),
             "folder": folder,
             "saving": self.spaces.get().map(|spaces| spaces.saving),
         })

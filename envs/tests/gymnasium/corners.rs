@@ -27,6 +27,24 @@ fn spaces_are_theirs() {
 
 #[test]
 #[ignore = "needs Python with Gymnasium"]
+fn names_of_packages_are_known_once_these_are_imported() {
+    let space = |id: &str, import: &str, wrappers: &[&str]| {
+        let env = GymnasiumConfig {
+            import: vec![import.into()],
+            wrappers: wrappers.iter().map(|wrapper| (*wrapper).to_string()).collect(),
+            ..GymnasiumConfig::new(id)
+        };
+        env.make().map(|env| env.observation_space().clone())
+    };
+    assert_eq!(space("ALE/Pong-v5", "ale_py", &[]).unwrap(), Space::pixels([3, 210, 160]));
+    let pixels = "minigrid.wrappers:ImgObsWrapper";
+    assert_eq!(space("MiniGrid-MemoryS7-v0", "minigrid", &[pixels]).unwrap(), Space::pixels([3, 7, 7]));
+    let error = space("ALE/Pong-v5", "minigrid", &[]).unwrap_err().to_string();
+    assert!(error.contains("ALE") && error.contains("env.import"), "{error}");
+}
+
+#[test]
+#[ignore = "needs Python with Gymnasium"]
 fn pictures_have_their_colours_first_and_actions_reach_the_bounds() {
     let config = ours("Images", serde_json::json!({}));
     let scaled = GymnasiumConfig { scale_actions: true, ..config.clone() };

@@ -40,6 +40,39 @@ fn cartpole_is_the_built_in_one_step_for_step() {
     assert!(steps > 1000 && exact * 1000 > steps * 999, "{exact} of {steps} steps bit for bit");
 }
 
+#[cfg(feature = "mujoco")]
+#[test]
+#[ignore = "needs Python with Gymnasium"]
+fn inverted_pendulum_is_the_built_in_one_step_for_step() {
+    let mut theirs = ours("inverted_pendulum", serde_json::json!({})).make().unwrap();
+    let mut built_in = stpn_envs::mujoco::InvertedPendulumConfig::default().make().unwrap();
+    let (mut seen, mut expected) = ([0f32; 4], [0f32; 4]);
+    let mut random = Stream::from_seed(4);
+    let (mut steps, mut ends) = (0, 0);
+    for seed in 0..20 {
+        theirs.reset(Some(seed), ObservationMut::F32(&mut seen)).unwrap();
+        built_in.reset(Some(0), ObservationMut::F32(&mut expected)).unwrap();
+        let start = seen.map(f64::from);
+        built_in.inner_mut().start_at(&start[..2], &start[2..]).unwrap();
+        for number in 0..1200 {
+            // Mostly well, so that episodes are long: the last of them reach the limit.
+            let balance = 3.0 * seen[1] + 0.6 * seen[3] + 0.02 * seen[0];
+            let force = if seed < 15 { 0.4 * (random.uniform() as f32 - 0.5) } else { 0.0 } + balance;
+            let action = Action::Continuous(&[force.clamp(-3.0, 3.0)]);
+            let step = theirs.step(action, ObservationMut::F32(&mut seen)).unwrap();
+            let ours = built_in.step(action, ObservationMut::F32(&mut expected)).unwrap();
+            assert_eq!(step, ours, "episode {seed}, step {number}");
+            assert_eq!(seen.map(f32::to_bits), expected.map(f32::to_bits), "episode {seed}, step {number}");
+            steps += 1;
+            if step.done() {
+                ends += 1;
+                break;
+            }
+        }
+    }
+    assert!(steps > 1000 && ends == 20, "{steps} steps, {ends} ends");
+}
+
 #[test]
 #[ignore = "needs Python with Gymnasium"]
 fn a_seed_is_gymnasiums() {
@@ -67,6 +100,8 @@ fn environments_saved_in_every_way_keep_the_rules() {
         (ours("Choices", serde_json::json!({ "space": "multi-binary" })), Saving::Pickle),
         (ours("Choices", serde_json::json!({ "space": "discrete" })), Saving::Pickle),
         (ours("Images", serde_json::json!({})), Saving::Pickle),
+        (GymnasiumConfig::new("LunarLander-v3"), Saving::Replay),
+        (GymnasiumConfig::new("InvertedPendulum-v5"), Saving::Replay),
     ] {
         assert_eq!(config.make_whole().unwrap().saving(), saving, "{config:?}");
         let env = EnvConfig::Gymnasium(config);

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::EnvCodeArguments;
 use crate::exit;
 
 /// Reinforcement learning with short-term plasticity neurons.
@@ -17,8 +18,8 @@ pub struct Cli {
     /// python3].
     #[arg(long, global = true, value_name = "PATH")]
     pub python: Option<PathBuf>,
-    /// Run the code of its own that a checkpoint's configuration names: `env.make`, `env.import`, `env.wrappers`. Only
-    /// if you trust whoever wrote it.
+    /// Run the code of its own that a checkpoint's configuration names (`env.make`, `env.import`, `env.wrappers`), and
+    /// that in environments which others saved by pickle. Only if you trust whoever wrote it.
     #[arg(long, global = true)]
     pub trust_env_code: bool,
     /// What to do.
@@ -74,6 +75,9 @@ pub struct CheckEnvArguments {
     /// With `gym`: the environment's name there.
     #[arg(value_name = "ID")]
     pub id: Option<String>,
+    /// Code of the user's own.
+    #[command(flatten)]
+    pub code: EnvCodeArguments,
     /// Overrides one of its settings, e.g. `--set env.size=9`.
     #[arg(long = "set", value_name = "env.KEY=VALUE")]
     pub overrides: Vec<String>,
@@ -94,6 +98,7 @@ pub struct CheckEnvArguments {
   stpn train maze --updates 2000 --set optimizer.learning_rate=3e-4
   stpn train gym Acrobot-v1 --steps 500000
   stpn train gym FrozenLake-v1 --env-kwargs '{\"is_slippery\": false}'
+  stpn train gym --env-make my_env.py:make
   stpn train my-experiment.toml --run-dir runs/first")]
 pub struct TrainArguments {
     /// A preset (see `stpn list`) or the path of a TOML file like a run's `config.toml`.
@@ -105,6 +110,9 @@ pub struct TrainArguments {
     /// What the environment of Gymnasium is made with, e.g. `{"continuous": true}`.
     #[arg(long, value_name = "JSON")]
     pub env_kwargs: Option<String>,
+    /// Code of the user's own.
+    #[command(flatten)]
+    pub code: EnvCodeArguments,
     /// The learning algorithm, `a2c` or `ppo`, where it is not the experiment's own: with the experiment's discounts
     /// and otherwise the settings usual for it.
     #[arg(long, value_name = "ALGORITHM")]
@@ -152,6 +160,7 @@ impl TrainArguments {
     pub fn named(&self) -> String {
         match (self.experiment.as_str(), &self.game) {
             ("gym", Some(id)) => id.replace(['/', ':'], "-"),
+            ("gym", None) => self.code.named().unwrap_or_else(|| self.experiment.clone()),
             _ => self.experiment.clone(),
         }
     }
@@ -182,6 +191,9 @@ pub struct ResumeArguments {
     /// The run's directory.
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
+    /// Code of the user's own.
+    #[command(flatten)]
+    pub code: EnvCodeArguments,
     /// Updates of the whole run, those already done included; fewer than these change nothing [default: as configured].
     #[arg(long, value_name = "N")]
     pub updates: Option<u64>,
@@ -227,6 +239,9 @@ pub struct EvalArguments {
     /// checkpoint's.
     #[arg(value_name = "RUN|CHECKPOINT")]
     pub run: PathBuf,
+    /// Code of the user's own.
+    #[command(flatten)]
+    pub code: EnvCodeArguments,
     /// Episodes to measure.
     #[arg(long, value_name = "N", default_value_t = 100)]
     pub episodes: usize,
@@ -257,6 +272,9 @@ pub struct PlayArguments {
     /// A run's directory or one checkpoint's.
     #[arg(value_name = "RUN|CHECKPOINT")]
     pub run: PathBuf,
+    /// Code of the user's own.
+    #[command(flatten)]
+    pub code: EnvCodeArguments,
     /// Which episode: the same seed plays the same episode.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub episode_seed: u64,
@@ -287,6 +305,9 @@ pub struct ReportArguments {
     /// Directories of runs.
     #[arg(value_name = "RUN", required = true)]
     pub runs: Vec<PathBuf>,
+    /// Code of the user's own.
+    #[command(flatten)]
+    pub code: EnvCodeArguments,
     /// Where the page is written.
     #[arg(long, value_name = "FILE.html", default_value = "report.html")]
     pub out: PathBuf,

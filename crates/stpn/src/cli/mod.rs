@@ -1,6 +1,7 @@
 //! The command line: its arguments, and programs of one's own that have it.
 
 pub mod arguments;
+mod env_code;
 pub(crate) mod words;
 
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ use stpn_agents::{ProcessSettings, Result};
 use stpn_envs::{Env, custom};
 
 pub use arguments::*;
+pub use env_code::EnvCodeArguments;
 
 use crate::{commands, exit, presets, say, terminal};
 
@@ -50,7 +52,9 @@ pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode
     }
     // Only now: its help lists what was registered.
     let cli = Cli::parse();
-    environments_of_python(&cli);
+    if let Err(error) = environments_of_python(&cli) {
+        return exit::report(&error);
+    }
     let result = match cli.command {
         Command::Train(arguments) => commands::train::run(&arguments),
         Command::Resume(arguments) => commands::resume::run(&arguments),
@@ -76,22 +80,38 @@ pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode
 }
 
 /// Which Python runs environments, and whether code that a configuration names may be run: what a command reads from a
-/// checkpoint may be a stranger's, what is named to train or check is the user's own.
+/// checkpoint may be a stranger's, what is named to train or check is the user's own. What was pickled may always be a
+/// stranger's: `train --or-resume` reads it too.
 #[cfg(unix)]
-fn environments_of_python(cli: &Cli) {
-    use stpn_envs::gymnasium::{trust_environment_code, use_python};
+fn environments_of_python(cli: &Cli) -> anyhow::Result<()> {
+    use stpn_envs::gymnasium::{trust_environment_code, trust_named_code, trust_saved_states, use_python};
 
     if let Some(python) = &cli.python {
         use_python(python);
     }
-    let own = matches!(cli.command, Command::Train(_) | Command::Compare(_) | Command::CheckEnv(_));
-    if own || cli.trust_env_code {
+    if cli.trust_env_code {
         trust_environment_code();
+        trust_saved_states();
     }
+    let named = match &cli.command {
+        Command::Train(_) | Command::Compare(_) | Command::CheckEnv(_) => {
+            trust_environment_code();
+            return Ok(());
+        }
+        Command::Resume(arguments) => &arguments.code,
+        Command::Eval(arguments) => &arguments.code,
+        Command::Play(arguments) => &arguments.code,
+        Command::Report(arguments) => &arguments.code,
+        _ => return Ok(()),
+    };
+    trust_named_code(named.leave()?);
+    Ok(())
 }
 
 #[cfg(not(unix))]
-fn environments_of_python(_: &Cli) {}
+fn environments_of_python(_: &Cli) -> anyhow::Result<()> {
+    Ok(())
+}
 
 /// What a program adds to the command line.
 #[derive(Debug)]

@@ -19,6 +19,8 @@ impl TrainArguments {
         Ok(Asked {
             experiment: self.experiment.clone(),
             environment: self.game.clone(),
+            env_make: self.code.env_make.clone(),
+            env_import: self.code.env_import.clone(),
             env_kwargs: self.env_kwargs.as_ref().map(kwargs).transpose()?,
             algorithm: self.algo.clone(),
             cell: self.cell.as_deref().map(cell::parse).transpose()?,
@@ -46,6 +48,7 @@ pub fn train(asked: &Asked) -> Vec<String> {
         ("--threads", asked.threads.map(|number| number as u64)),
     ];
     let texts = [
+        ("--env-make", asked.env_make.clone()),
         ("--env-kwargs", env_kwargs.as_ref().map(|kwargs| serde_json::Value::Object(kwargs.clone()).to_string())),
         ("--algo", algorithm.clone()),
         ("--cell", cell.map(|cell| cell.as_str().to_string())),
@@ -55,6 +58,7 @@ pub fn train(asked: &Asked) -> Vec<String> {
     for (flag, value) in numbers.chain(texts) {
         words.extend(value.into_iter().flat_map(|value| [flag.to_string(), value]));
     }
+    words.extend(asked.env_import.iter().flat_map(|module| ["--env-import".to_string(), module.clone()]));
     words.extend(overrides.iter().flat_map(|assignment| ["--set".to_string(), assignment.clone()]));
     words
 }
@@ -84,8 +88,14 @@ mod tests {
             overrides: vec!["rollout.steps=4".into(), "log.every=1".into()],
             ..Asked::default()
         };
+        let own = Asked {
+            experiment: "gym".into(),
+            env_make: Some("my_env.py:make".into()),
+            env_import: vec!["one".into(), "two".into()],
+            ..Asked::default()
+        };
         let steps = Asked { steps: Some(1000), ..plain.clone() };
-        for asked in [plain, full, steps] {
+        for asked in [plain, full, own, steps] {
             let words = std::iter::once("stpn".to_string()).chain(train(&asked));
             let Command::Train(arguments) = Cli::try_parse_from(words).unwrap().command else { panic!("it trains") };
             assert_eq!(arguments.asked().unwrap(), asked);

@@ -81,9 +81,11 @@ fn config(arguments: &CheckEnvArguments) -> Result<EnvConfig> {
     match (arguments.name.as_str(), &arguments.id) {
         ("gym", id) => {
             overrides::apply(&mut table, "env.name=gymnasium")?;
+            arguments.code.apply(&mut table);
             id.iter().try_for_each(|id| overrides::apply(&mut table, &format!("env.id=\"{id}\"")))?;
         }
         (name, None) => {
+            arguments.code.apply(&mut table);
             // Asked by name first: the answer to an unknown one is clearer.
             match EnvConfig::from_name(name).map_err(|error| UsageError(error.to_string()))? {
                 EnvConfig::Custom(custom) => {

@@ -130,6 +130,7 @@ fn inside(run: &RunData, episode_seed: u64) -> Result<Vec<Section>> {
         Some(path) => path.figures(),
         None => Vec::new(),
     };
+    figures.extend(recording.strip.figure()?);
     figures.extend(plasticity::fast_weights(&recording)?);
     if !figures.is_empty() {
         let of = format!("episode {episode_seed}, return {:.1}", recording.total_reward);

@@ -8,7 +8,8 @@ use stpn_envs::maze::Maze;
 use stpn_envs::{Env, EnvConfig};
 
 use super::maze::Path;
-use crate::film::FastMap;
+use super::strip::Strip;
+use crate::film::{FastMap, Scene, Use};
 
 /// Most snapshots of F that are kept; beyond that every other one goes.
 const SNAPSHOTS: usize = 64;
@@ -26,6 +27,8 @@ pub struct Recording {
     pub fast_columns: usize,
     /// The way through a maze.
     pub path: Option<Path>,
+    /// Pictures of the episode, where the environment can be drawn and is no maze.
+    pub strip: Strip,
 }
 
 /// Plays the episode of `seed` and records it.
@@ -51,8 +54,12 @@ pub fn record(env: &EnvConfig, subject: &Subject<'_>, seed: u64, deterministic: 
             Ok(recording)
         }
         other => {
-            let mut env = other.make().map_err(stpn_agents::Error::from)?;
-            watch(&mut env, subject, seed, deterministic, |_| {})
+            let mut env = other.drawing(true).make().map_err(stpn_agents::Error::from)?;
+            let (scene, mut strip) = (Scene::of(other, env.as_ref()), Strip::default());
+            let recording = watch(&mut env, subject, seed, deterministic, |moment| {
+                scene.iter().for_each(|scene| strip.look(moment.step as usize, || scene.draw(moment, None, Use::Film)));
+            })?;
+            Ok(Recording { strip, ..recording })
         }
     }
 }

@@ -17,3 +17,4 @@ pub mod page;
 pub mod plasticity;
 pub mod runs;
 pub mod sheet;
+pub mod strip;

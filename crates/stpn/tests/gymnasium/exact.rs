@@ -78,6 +78,58 @@ fn a_maze_in_python_trains_the_same_on_any_workers_and_after_kills() {
 
 #[test]
 #[ignore = "needs Python with Gymnasium"]
+fn episodes_that_are_played_again_resume_bit_for_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    for id in ["LunarLander-v3", "InvertedPendulum-v5"] {
+        let config = configure(folder.path(), &format!("id = '{id}'"));
+        let run = |name: &str| folder.path().join(format!("{name}-{id}"));
+        let train = |updates: u64, name: &str| {
+            let trained = stpn(&words(&format!("train {config} --updates {updates} --run-dir"), &[&run(name)]));
+            assert!(trained.status.success(), "{}", trained.error);
+        };
+        train(9, "whole");
+        train(4, "cut");
+        let resumed = stpn(&words("resume --updates 9", &[&run("cut")]));
+        assert!(resumed.status.success(), "{}", resumed.error);
+        assert_eq!(metrics(&run("cut")), metrics(&run("whole")), "{id}");
+    }
+}
+
+/// Files in shared memory that the workers of a process have.
+fn segments(process: u32) -> Vec<String> {
+    let maps = children(process).into_iter().filter_map(|id| std::fs::read_to_string(format!("/proc/{id}/maps")).ok());
+    let lines: Vec<String> = maps.flat_map(|maps| maps.lines().map(String::from).collect::<Vec<_>>()).collect();
+    // Device and inode, then a name that nobody else can open any more.
+    lines
+        .iter()
+        .filter(|line| line.contains("stpn-envs-"))
+        .filter_map(|line| Some(line.splitn(4, ' ').nth(3)?.into()))
+        .collect()
+}
+
+#[test]
+#[ignore = "needs Python with Gymnasium"]
+fn two_runs_at_once_share_no_segment_and_go_as_each_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = configure(folder.path(), &format!("make = '{ENVIRONMENTS}:Maze', workers = 2"));
+    let train = |name: &str| words(&format!("train {config} --run-dir"), &[&folder.path().join(name)]);
+    assert!(stpn(&train("alone")).status.success());
+    let mut both = ["one", "other"].map(|name| started(&train(name)));
+    let mut seen = [Vec::new(), Vec::new()];
+    while both.iter_mut().any(|run| run.try_wait().unwrap().is_none()) {
+        for (seen, run) in seen.iter_mut().zip(&both) {
+            seen.extend(segments(run.id()));
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(seen.iter().all(|segments| !segments.is_empty()), "no segment was seen");
+    assert!(seen[0].iter().all(|segment| !seen[1].contains(segment)), "{seen:?}");
+    let alone = metrics(&folder.path().join("alone"));
+    assert!(["one", "other"].iter().all(|name| metrics(&folder.path().join(name)) == alone));
+}
+
+#[test]
+#[ignore = "needs Python with Gymnasium"]
 fn an_end_that_is_asked_for_leaves_no_worker() {
     let folder = tempfile::tempdir().unwrap();
     let config = configure(folder.path(), "id = 'CartPole-v1'");
@@ -122,6 +174,11 @@ fn pictures_are_gymnasiums_and_check_env_tells_all() {
     let bytes = std::fs::read(&film).unwrap();
     // 600 × 400, as Gymnasium draws it.
     assert_eq!(&bytes[..10], b"GIF89a\x58\x02\x90\x01");
+    let page = folder.path().join("report.html");
+    let drawn = stpn(&words("report --out", &[&page, &run]));
+    assert!(drawn.status.success(), "{}", drawn.error);
+    let page = std::fs::read_to_string(&page).unwrap();
+    assert!(page.contains("Pictures of an episode") && page.matches("data:image/png").count() >= 6, "{}", page.len());
 
     let checked = stpn(&words("check-env gym CartPole-v1", &[]));
     for said in ["13 of 13 checks passed", "ok      Gymnasium's own check_env", "saved by pickle", "through us"] {

@@ -1,8 +1,9 @@
 //! Loading executes nothing.
 
 use std::path::Path;
+use std::process::Command;
 
-use crate::binary::stpn;
+use crate::binary::{Finished, finished, stpn};
 use crate::{ENVIRONMENTS, configure, words};
 
 /// A file that leaves a trace where it is imported, beside the environments that it passes on.
@@ -49,8 +50,8 @@ fn a_module_beside_the_program_is_no_package() {
     let (trace, run) = (evil(folder.path()), folder.path().join("run"));
     let config = configure(folder.path(), "id = 'CartPole-v1', import = ['evil']");
     let inside = |line: &str, more: &[&Path]| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_stpn"));
-        crate::binary::finished(command.current_dir(folder.path()).args(words(line, more)))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stpn"));
+        finished(command.current_dir(folder.path()).args(words(line, more)))
     };
     let trained = inside(&format!("train {config} --updates 2 --run-dir"), &[&run]);
     assert!(trained.status.success() && trace.exists(), "{}", trained.error);
@@ -58,4 +59,81 @@ fn a_module_beside_the_program_is_no_package() {
     let refused = inside("eval --episodes 2", &[&run]);
     assert!(!refused.status.success() && !trace.exists(), "{}", refused.output);
     assert!(refused.error.contains("`import evil`"), "{}", refused.error);
+}
+
+#[test]
+#[ignore = "needs Python with Gymnasium"]
+fn the_same_code_named_again_is_leave_to_run_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (trace, run) = (evil(folder.path()), folder.path().join("run"));
+    let inside = |line: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stpn"));
+        finished(command.current_dir(folder.path()).args(words(line, &[&run])))
+    };
+    let small = "--updates 1 --set rollout.environments=4 --set rollout.steps=8 --set algorithm.minibatch_size=32";
+    let trained = inside(&format!("train gym --env-make evil.py:make --env-import environments {small} --run-dir"));
+    assert!(trained.status.success(), "{}", trained.error);
+    for (named, runs) in [
+        ("--env-make evil.py:make --env-import environments", true),
+        ("--env-make environments.py:Maze --env-import environments", false),
+        ("--env-make evil.py:make", false),
+        ("--env-import environments", false),
+    ] {
+        std::fs::remove_file(&trace).ok();
+        let done = inside(&format!("eval --episodes 2 {named}"));
+        let all_named = named.contains("evil.py:make") && named.contains("--env-import");
+        assert_eq!((done.status.success(), trace.exists()), (runs, all_named), "`{named}`: {}", done.error);
+    }
+}
+
+/// `stpn` of a user who has that key, with that folder of Python's among others.
+fn by(user: &Path, modules: Option<&Path>, arguments: &[String]) -> Finished {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_stpn"));
+    command.env("XDG_STATE_HOME", user).args(arguments);
+    if let Some(folder) = modules {
+        command.env("PYTHONPATH", folder);
+    }
+    finished(&mut command)
+}
+
+#[test]
+#[ignore = "needs Python with Gymnasium"]
+fn a_pickle_in_a_strangers_checkpoint_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    let (stranger, user, modules, trace, run) =
+        (place("stranger"), place("user"), place("modules"), place("trace"), place("run"));
+    std::fs::create_dir(&modules).unwrap();
+    // There CartPole pickles to what leaves a trace where it is read, and is CartPole all the same.
+    let text = format!(
+        "from gymnasium.envs.classic_control.cartpole import CartPoleEnv\n\
+         code = \"(open({:?}, 'a').write('run'), __import__('gymnasium').make('CartPole-v1').unwrapped)[1]\"\n\
+         CartPoleEnv.__reduce__ = lambda self: (eval, (code,), self.__dict__)\n",
+        trace.to_string_lossy()
+    );
+    std::fs::write(modules.join("sitecustomize.py"), text).unwrap();
+    let config = configure(folder.path(), "id = 'CartPole-v1'");
+    let trained = by(&stranger, Some(&modules), &words(&format!("train {config} --updates 2 --run-dir"), &[&run]));
+    assert!(trained.status.success() && trace.exists(), "{}", trained.error);
+
+    let page = place("report.html");
+    for (line, paths) in [("eval --episodes 2", vec![&run]), ("play", vec![&run]), ("report --out", vec![&page, &run])]
+    {
+        std::fs::remove_file(&trace).ok();
+        let paths: Vec<&Path> = paths.into_iter().map(AsRef::as_ref).collect();
+        let done = by(&user, None, &words(line, &paths));
+        assert!(done.status.success() && !trace.exists(), "`{line}`: {}", done.error);
+    }
+    for line in ["resume --updates 4".to_string(), format!("train {config} --updates 4 --or-resume --run-dir")] {
+        let refused = by(&user, None, &words(&line, &[&run]));
+        assert!(!trace.exists(), "`{line}` ran it");
+        assert_eq!(refused.status.code(), Some(2), "`{line}`: {}", refused.error);
+        assert!(refused.error.contains("pickle") && refused.error.contains("--trust-env-code"), "{}", refused.error);
+    }
+    // Leave is what it takes, and it does what is warned of.
+    let trusted = by(&user, None, &words("--trust-env-code resume --updates 3", &[&run]));
+    assert!(trusted.status.success() && trace.exists(), "{}", trusted.error);
+    // What was written since then is the user's own.
+    let resumed = by(&user, None, &words("resume --updates 4", &[&run]));
+    assert!(resumed.status.success(), "{}", resumed.error);
 }

@@ -6,7 +6,7 @@ class Settings:
 
     def __init__(self, settings):
         self.__dict__.update(settings)
-        if self.trusted and self.folder:
+        if self.folder and (self.trusted or self.leave):
             sys.path.insert(0, self.folder)
         try:
             global np, gym
@@ -26,7 +26,7 @@ class Settings:
         self.observation = self.action = None
 
     def load(self, module):
-        if not self.trusted and not is_environment_package(module):
+        if not self.trusted and module not in self.leave and not is_environment_package(module):
             raise Refused(
                 f"`import {module}`, which env.import asks for, is no package that is installed in {sys.executable} and "
                 "requires gymnasium"
@@ -43,24 +43,33 @@ class Settings:
 
     def environment(self):
         """One environment with its wrappers."""
-        mode = {"render_mode": "rgb_array"} if self.render else {}
         if self.factory is not None:
             env = self.factory(**self.kwargs)
-        else:
-            limit = {} if self.max_episode_steps is None else {"max_episode_steps": self.max_episode_steps}
+        elif self.render:
             try:
-                env = gym.make(self.id, disable_env_checker=True, **mode, **limit, **self.kwargs)
-            except gym.error.DependencyNotInstalled as error:
-                raise Refused(f"{self.id}: {error} (in {sys.executable})") from None
-            except (gym.error.NameNotFound, gym.error.NamespaceNotFound) as error:
-                raise Refused(f"{error} A package that registers it is named by env.import") from None
-            except gym.error.Error as error:
-                raise Refused(str(error)) from None
+                env = self.registered(render_mode="rgb_array")
+            except Exception:
+                # What draws nothing may not know the word.
+                env = self.registered()
+        else:
+            env = self.registered()
         for name in self.wrappers:
             env = wrapper(name)(env)
         if self.factory is not None and self.max_episode_steps is not None:
             env = gym.wrappers.TimeLimit(env, self.max_episode_steps)
         return env
+
+    def registered(self, **mode):
+        """One of Gymnasium's registry."""
+        limit = {} if self.max_episode_steps is None else {"max_episode_steps": self.max_episode_steps}
+        try:
+            return gym.make(self.id, disable_env_checker=True, **mode, **limit, **self.kwargs)
+        except gym.error.DependencyNotInstalled as error:
+            raise Refused(f"{self.id}: {error} (in {sys.executable})") from None
+        except (gym.error.NameNotFound, gym.error.NamespaceNotFound) as error:
+            raise Refused(f"{error} A package that registers it is named by env.import") from None
+        except gym.error.Error as error:
+            raise Refused(str(error)) from None
 
     def describe(self):
         env = self.environment()

@@ -17,12 +17,10 @@ import faulthandler
 import importlib
 import importlib.metadata
 import importlib.util
-import io
 import json
 import mmap
 import os
 import pickle
-import pickletools
 import signal
 import struct
 import threading

@@ -1,0 +1,70 @@
+//! Code of the user's own that makes an environment, on the command line.
+
+use std::path::Path;
+
+use anyhow::Result;
+use clap::Args;
+use toml::{Table, Value};
+
+use crate::asked::name_code;
+use crate::paths;
+
+/// Code of the user's own that makes an environment of Gymnasium. Naming it is leave to run it.
+#[derive(Debug, Default, Args)]
+pub struct EnvCodeArguments {
+    /// The function that makes the environment of Gymnasium, `env.make`: `my_env.py:make`, or `my_package.envs:make`.
+    /// Of a checkpoint: if its configuration names the same function, it may be run.
+    #[arg(long, value_name = "FILE.py:NAME")]
+    pub env_make: Option<String>,
+    /// A module that registers the environment, `env.import`; may be given several times. Of a checkpoint: if its
+    /// configuration names the same module, it may be run.
+    #[arg(long, value_name = "MODULE")]
+    pub env_import: Vec<String>,
+}
+
+impl EnvCodeArguments {
+    /// What may be run, as configurations of runs name it.
+    ///
+    /// # Errors
+    /// Fails where a path cannot be made absolute.
+    pub fn leave(&self) -> Result<Vec<String>> {
+        // As `train` does it.
+        let mut table = Table::new();
+        name_code(&mut table, self.env_make.as_deref(), &self.env_import);
+        paths::make_absolute(&mut table, Path::new(""))?;
+        let made = table.get("env").and_then(|env| env.get("make")).and_then(Value::as_str);
+        Ok(made.map(String::from).into_iter().chain(self.env_import.iter().cloned()).collect())
+    }
+
+    /// What the experiment is called after it.
+    pub fn named(&self) -> Option<String> {
+        let (module, name) = self.env_make.as_ref()?.rsplit_once(':')?;
+        let module = Path::new(module).file_stem()?.to_string_lossy().into_owned();
+        Some(format!("{module}-{name}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_named_is_configured_and_may_be_run() {
+        let code = EnvCodeArguments {
+            env_make: Some("envs/my_env.py:make".into()),
+            env_import: vec!["one".into(), "two".into()],
+        };
+        let mut table: Table = "[env]\nname = 'gymnasium'\nid = 'CartPole-v1'".parse().unwrap();
+        name_code(&mut table, code.env_make.as_deref(), &code.env_import);
+        let expected = "[env]\nname = 'gymnasium'\nmake = 'envs/my_env.py:make'\nimport = ['one', 'two']";
+        assert_eq!(table, expected.parse().unwrap());
+        let path = std::env::current_dir().unwrap().join("envs/my_env.py:make");
+        assert_eq!(code.leave().unwrap(), [path.to_str().unwrap(), "one", "two"]);
+        assert_eq!(code.named().unwrap(), "my_env-make");
+
+        let before = table.clone();
+        name_code(&mut table, None, &[]);
+        assert_eq!(table, before);
+        assert!(EnvCodeArguments::default().leave().unwrap().is_empty());
+    }
+}
