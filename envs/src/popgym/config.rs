@@ -1,5 +1,7 @@
 //! Settings of the tasks of POPGym.
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Level, Task};
@@ -39,5 +41,18 @@ impl PopgymConfig {
             env = Box::new(Antialias::new(env)?);
         }
         Ok(env)
+    }
+
+    /// The least and the greatest possible return of an episode.
+    pub(crate) fn return_bounds(&self) -> RangeInclusive<f64> {
+        match self.task {
+            Task::PositionOnlyCartpole | Task::VelocityOnlyCartpole | Task::NoisyPositionOnlyCartpole => 0.0..=1.0,
+            Task::Battleship => {
+                // A miss at every step, which are as many as the board has squares.
+                let squares = self.level.of([64.0, 100.0, 144.0]);
+                -squares / (squares - 12.0)..=1.0
+            }
+            _ => -1.0..=1.0,
+        }
     }
 }

@@ -19,8 +19,8 @@ impl Appended {
             Space::Box { low, high, dtype: Dtype::F32, .. } => {
                 let one_hot = counts.iter().sum();
                 let numbers = bounds.iter().copied().unzip::<f32, f32, Vec<_>, Vec<_>>();
-                let low = [low, &vec![0.0; one_hot], &numbers.0].concat();
-                let high = [high, &vec![1.0; one_hot], &numbers.1].concat();
+                let low = [&low[..], &vec![0.0; one_hot], &numbers.0].concat();
+                let high = [&high[..], &vec![1.0; one_hot], &numbers.1].concat();
                 Space::Box { shape: vec![low.len()], low, high, dtype: Dtype::F32 }
             }
             inner if bounds.is_empty() && inner.dtype() == Dtype::F32 => {

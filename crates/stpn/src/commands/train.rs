@@ -160,12 +160,19 @@ pub fn configure(arguments: &TrainArguments, ranks: usize) -> Result<RunConfig> 
         let key = match arguments.experiment.as_str() {
             "atari" => "game",
             "gym" => "id",
+            "popgym" => "task",
             _ => {
-                let problem = "only the preset `atari` takes a game, and `gym` an environment";
+                let problem = "only the preset `atari` takes a game, `gym` an environment and `popgym` a task";
                 return Err(UsageError(format!("`{game}`: {problem}")).into());
             }
         };
         overrides::section(&mut table, "env").insert(key.into(), Value::String(game.clone()));
+    }
+    if let Some(level) = &arguments.level {
+        if arguments.experiment != "popgym" {
+            return Err(UsageError(format!("--level {level}: only the preset `popgym` has levels")).into());
+        }
+        overrides::section(&mut table, "env").insert("level".into(), Value::String(level.clone()));
     }
     if let Some(json) = &arguments.env_kwargs {
         let usage = |problem: &dyn std::fmt::Display| UsageError(format!("--env-kwargs {json}: {problem}"));
@@ -260,6 +267,9 @@ fn claim(parent: &Path, base: &str) -> Result<String, Error> {
 
 #[cfg(test)]
 mod tests {
+    use stpn_envs::EnvConfig;
+    use stpn_envs::popgym::{Level, PopgymConfig, Task};
+
     use super::*;
 
     #[test]
@@ -287,6 +297,25 @@ mod tests {
             let config = configure(&arguments("cartpole", 20_480), ranks).unwrap();
             assert_eq!(config.training().updates, updates, "{ranks} ranks");
         }
+    }
+
+    #[test]
+    fn a_task_of_popgym_has_a_level() {
+        let arguments = |experiment: &str, task: &str, level: Option<&str>| TrainArguments {
+            experiment: experiment.into(),
+            game: Some(task.into()),
+            level: level.map(Into::into),
+            ..TrainArguments::default()
+        };
+        let config = configure(&arguments("popgym", "count-recall", Some("hard")), 1).unwrap();
+        let expected = PopgymConfig::published(Task::CountRecall, Level::Hard);
+        assert_eq!(config.agent().unwrap().env, EnvConfig::Popgym(expected));
+        let refused = |task, level| configure(&arguments("popgym", task, Some(level)), 1).unwrap_err().to_string();
+        assert!(refused("count-recall", "expert").contains("expert"));
+        assert!(refused("labyrinth", "easy").contains("labyrinth-escape"));
+        let elsewhere = TrainArguments { game: None, ..arguments("maze", "", Some("hard")) };
+        assert!(configure(&elsewhere, 1).unwrap_err().to_string().contains("only the preset `popgym`"));
+        assert_eq!(arguments("popgym", "count-recall", Some("hard")).named(), "popgym-count-recall-hard");
     }
 
     #[test]
