@@ -3,7 +3,7 @@
 //! The crate knows no network: it takes actions and writes observations into buffers that the caller owns.
 //!
 //! - [`Env`] is one environment, [`VectorEnv`] many of them, stepped in parallel.
-//! - [`maze`] and [`classic`] are environments, with the feature `mujoco` also the MuJoCo tasks, [`wrappers`] change them, [`registry`] makes them by name.
+//! - [`maze`], [`classic`] and [`popgym`] are environments, with the feature `mujoco` also the MuJoCo tasks, [`wrappers`] change them, [`registry`] makes them by name.
 //! - [`check_env`] tells whether an environment keeps the rules, [`throughput`] how fast it is.
 //!
 //! # An environment of one's own
@@ -100,6 +100,7 @@ pub mod mujoco;
 pub mod native;
 mod panic;
 pub mod pixels;
+pub mod popgym;
 pub mod registry;
 mod return_bounds;
 mod sample;

@@ -31,6 +31,7 @@ impl EnvConfig {
             Self::MountainCarContinuous(_) => f64::NEG_INFINITY..=100.0,
             Self::Acrobot(config) => -f64::from(config.max_episode_steps)..=0.0,
             Self::Memory(_) => -1.0..=1.0,
+            Self::Popgym(config) => config.return_bounds(),
             #[cfg(feature = "atari")]
             Self::Atari(config) if config.game == "pong" => -PONG_POINTS..=PONG_POINTS,
             #[cfg(feature = "mujoco")]

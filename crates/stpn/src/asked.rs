@@ -15,8 +15,10 @@ use crate::{algorithm, cell, overrides, paths, presets};
 pub struct Asked {
     /// A preset or the path of a TOML file.
     pub experiment: String,
-    /// The game of the preset `atari`, or the environment of the preset `gym`.
+    /// The game of the preset `atari`, the environment of the preset `gym`, or the task of the preset `popgym`.
     pub environment: Option<String>,
+    /// How hard the task of the preset `popgym` is.
+    pub level: Option<String>,
     /// The function that makes an environment of Gymnasium, in place of a registered name.
     pub env_make: Option<String>,
     /// Modules that register environments of Gymnasium.
@@ -56,12 +58,19 @@ impl Asked {
             let key = match self.experiment.as_str() {
                 "atari" => "game",
                 "gym" => "id",
+                "popgym" => "task",
                 _ => {
-                    let problem = "only the preset `atari` takes a game, and `gym` an environment";
+                    let problem = "only the preset `atari` takes a game, `gym` an environment and `popgym` a task";
                     return Err(Error::config(environment, problem).into());
                 }
             };
             overrides::section(&mut table, "env").insert(key.into(), Value::String(environment.clone()));
+        }
+        if let Some(level) = &self.level {
+            if self.experiment != "popgym" {
+                return Err(Error::config("env.level", "only the preset `popgym` has levels").into());
+            }
+            overrides::section(&mut table, "env").insert("level".into(), Value::String(level.clone()));
         }
         if let Some(kwargs) = &self.env_kwargs {
             let kwargs = Value::try_from(kwargs).map_err(|error| Error::config("env.kwargs", error.to_string()))?;
@@ -142,7 +151,27 @@ fn matched(reference: &Table, config: &RunConfig) -> Result<usize> {
 
 #[cfg(test)]
 mod tests {
+    use stpn_envs::EnvConfig;
+    use stpn_envs::popgym::{Level, PopgymConfig, Task};
+
     use super::*;
+
+    #[test]
+    fn a_task_of_popgym_has_a_level() {
+        let asked = |experiment: &str, task: Option<&str>, level: &str| Asked {
+            experiment: experiment.into(),
+            environment: task.map(Into::into),
+            level: Some(level.into()),
+            ..Asked::default()
+        };
+        let config = asked("popgym", Some("count-recall"), "hard").configure(1).unwrap();
+        let expected = PopgymConfig::published(Task::CountRecall, Level::Hard);
+        assert_eq!(config.agent().unwrap().env, EnvConfig::Popgym(expected));
+        let refused = |asked: Asked| asked.configure(1).unwrap_err().to_string();
+        assert!(refused(asked("popgym", Some("count-recall"), "expert")).contains("expert"));
+        assert!(refused(asked("popgym", Some("labyrinth"), "easy")).contains("labyrinth-escape"));
+        assert!(refused(asked("maze", None, "hard")).contains("only the preset `popgym`"));
+    }
 
     fn configured(experiment: &str, steps: u64, ranks: usize) -> RunConfig {
         Asked { experiment: experiment.into(), steps: Some(steps), ..Asked::default() }.configure(ranks).unwrap()

@@ -135,6 +135,14 @@ pub static PRESETS: &[Preset] = &[
         adapt: |_| (),
     },
     Preset {
+        name: "popgym",
+        summary: "any task of POPGym, in three levels: stpn train popgym TASK --level hard: needs memory",
+        feature: None,
+        text: include_str!("../presets/popgym.toml"),
+        sizes: &[],
+        adapt: |_| (),
+    },
+    Preset {
         name: "gym",
         summary: "any environment of Python's Gymnasium: stpn train gym ID",
         feature: None,

@@ -19,7 +19,7 @@ const LENGTHS: [&str; 4] = ["--frames", "2000", "--pictures", "600"];
 const FEATURES: &str = "stpn/atari,stpn/mujoco,stpn/mpi,stpn-atari/emulator,stpn-envs/gymnasium-rs";
 
 /// What the real packages do, by the variable that tells a test where it is.
-pub type Recordings = [(&'static str, PathBuf); 3];
+pub type Recordings = [(&'static str, PathBuf); 4];
 
 /// `cargo COMMAND` over the workspace with every feature.
 pub fn cargo(command: &str) -> Command {
@@ -57,16 +57,23 @@ pub fn test_gymnasium(python: &Path) -> Result<()> {
 /// Records what the Python packages do on this machine.
 pub fn record(python: &Path) -> Result<Recordings> {
     let target = root().join("target");
-    let [classic, mujoco, atari] = ["check-classic", "check-mujoco", "check-atari"].map(|name| target.join(name));
+    let [classic, popgym, mujoco, atari] =
+        ["classic", "popgym", "mujoco", "atari"].map(|name| target.join(format!("check-{name}")));
     let script = |name: &str| {
         let mut command = Command::new(python);
         command.arg(format!("envs/tests/python/{name}.py"));
         command
     };
     run(script("classic_trajectories").arg(&classic).args(["--seed", "2"]))?;
+    run(script("popgym_recordings").arg(&popgym).args(["--seed", "2"]))?;
     run(script("mujoco_trajectories").arg(&mujoco).args(["--steps", STEPS]))?;
     run(script("atari_recordings").arg(&atari).args(LENGTHS))?;
-    Ok([("STPN_TRAJECTORIES", classic), ("STPN_MUJOCO_TRAJECTORIES", mujoco), ("STPN_ATARI_RECORDINGS", atari)])
+    Ok([
+        ("STPN_TRAJECTORIES", classic),
+        ("STPN_POPGYM_RECORDINGS", popgym),
+        ("STPN_MUJOCO_TRAJECTORIES", mujoco),
+        ("STPN_ATARI_RECORDINGS", atari),
+    ])
 }
 
 /// Open MPI, and the libclang that its bindings are made with.

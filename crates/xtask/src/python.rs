@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::run::{install_debian, root, run, succeeds};
 
 /// What the checks need, pinned.
-const PACKAGES: [&str; 10] = [
+const PACKAGES: [&str; 12] = [
     "tensorboard==2.21.0",
     "setuptools<81",
     "selenium==4.36.0",
@@ -19,6 +19,8 @@ const PACKAGES: [&str; 10] = [
     "ale-py==0.12.1",
     "opencv-python-headless==4.13.0.92",
     "safetensors==0.8.0",
+    "popgym==1.0.7",
+    "mazelib==0.9.16",
 ];
 
 /// The environment's interpreter, with all packages installed.

@@ -11,6 +11,8 @@ use crate::{Action, Dtype, Error, Result, Space};
 
 const MAX_SPEED: f64 = 8.0;
 const MAX_TORQUE: f32 = 2.0;
+/// Gymnasium's acceleration of gravity.
+const GRAVITY: f64 = 10.0;
 /// Seconds of one step.
 const DT: f64 = 0.05;
 
@@ -21,6 +23,12 @@ const DT: f64 = 0.05;
 #[derive(Clone, Copy, Debug)]
 pub struct Pendulum {
     gravity: f64,
+}
+
+impl Default for Pendulum {
+    fn default() -> Self {
+        Self { gravity: GRAVITY }
+    }
 }
 
 impl Dynamics for Pendulum {
@@ -75,7 +83,7 @@ pub struct PendulumConfig {
 
 impl Default for PendulumConfig {
     fn default() -> Self {
-        Self { max_episode_steps: 200, gravity: 10.0 }
+        Self { max_episode_steps: 200, gravity: GRAVITY }
     }
 }
 

@@ -30,6 +30,8 @@ environments! {
         classic::MountainCarContinuousConfig, make;
     Acrobot("acrobot", "swing up two links by the joint between them"): classic::AcrobotConfig, make;
     Memory("memory", "name a symbol shown some steps ago"): classic::MemoryConfig, make;
+    Popgym("popgym", "a task of POPGym, a benchmark of memory, RepeatPrevious unless env.task says otherwise"):
+        popgym::PopgymConfig, make;
     ["atari"] Atari("atari", "an Atari 2600 game, Pong unless env.game says otherwise"): atari::AtariConfig, make;
     ["mujoco"] InvertedPendulum("inverted-pendulum", "balance a pole on a cart, with a force (MuJoCo)"):
         mujoco::InvertedPendulumConfig, make;

@@ -97,6 +97,7 @@ pub struct CheckEnvArguments {
   stpn train maze-small --algo ppo
   stpn train maze --updates 2000 --set optimizer.learning_rate=3e-4
   stpn train gym Acrobot-v1 --steps 500000
+  stpn train popgym count-recall --level hard --cell gru
   stpn train gym FrozenLake-v1 --env-kwargs '{\"is_slippery\": false}'
   stpn train gym --env-make my_env.py:make
   stpn train my-experiment.toml --run-dir runs/first")]
@@ -104,9 +105,13 @@ pub struct TrainArguments {
     /// A preset (see `stpn list`) or the path of a TOML file like a run's `config.toml`.
     #[arg(value_name = "PRESET|FILE.toml")]
     pub experiment: String,
-    /// The game of the preset `atari`, e.g. `breakout`, or the environment of the preset `gym`, e.g. `LunarLander-v3`.
-    #[arg(value_name = "GAME|ID")]
+    /// The game of the preset `atari`, e.g. `breakout`, the environment of the preset `gym`, e.g. `LunarLander-v3`, or the
+    /// task of the preset `popgym`, e.g. `repeat-first`.
+    #[arg(value_name = "GAME|ID|TASK")]
     pub game: Option<String>,
+    /// How hard the task of the preset `popgym` is: `easy`, `medium` or `hard` [default: easy].
+    #[arg(long, value_name = "LEVEL")]
+    pub level: Option<String>,
     /// What the environment of Gymnasium is made with, e.g. `{"continuous": true}`.
     #[arg(long, value_name = "JSON")]
     pub env_kwargs: Option<String>,
@@ -161,6 +166,10 @@ impl TrainArguments {
         match (self.experiment.as_str(), &self.game) {
             ("gym", Some(id)) => id.replace(['/', ':'], "-"),
             ("gym", None) => self.code.named().unwrap_or_else(|| self.experiment.clone()),
+            ("popgym", task) => {
+                let parts = [Some("popgym"), task.as_deref(), self.level.as_deref()];
+                parts.into_iter().flatten().collect::<Vec<_>>().join("-")
+            }
             _ => self.experiment.clone(),
         }
     }

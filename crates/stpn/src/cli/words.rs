@@ -19,6 +19,7 @@ impl TrainArguments {
         Ok(Asked {
             experiment: self.experiment.clone(),
             environment: self.game.clone(),
+            level: self.level.clone(),
             env_make: self.code.env_make.clone(),
             env_import: self.code.env_import.clone(),
             env_kwargs: self.env_kwargs.as_ref().map(kwargs).transpose()?,
@@ -48,6 +49,7 @@ pub fn train(asked: &Asked) -> Vec<String> {
         ("--threads", asked.threads.map(|number| number as u64)),
     ];
     let texts = [
+        ("--level", asked.level.clone()),
         ("--env-make", asked.env_make.clone()),
         ("--env-kwargs", env_kwargs.as_ref().map(|kwargs| serde_json::Value::Object(kwargs.clone()).to_string())),
         ("--algo", algorithm.clone()),
@@ -94,8 +96,14 @@ mod tests {
             env_import: vec!["one".into(), "two".into()],
             ..Asked::default()
         };
+        let hard = Asked {
+            experiment: "popgym".into(),
+            environment: Some("count-recall".into()),
+            level: Some("hard".into()),
+            ..Asked::default()
+        };
         let steps = Asked { steps: Some(1000), ..plain.clone() };
-        for asked in [plain, full, own, steps] {
+        for asked in [plain, full, own, hard, steps] {
             let words = std::iter::once("stpn".to_string()).chain(train(&asked));
             let Command::Train(arguments) = Cli::try_parse_from(words).unwrap().command else { panic!("it trains") };
             assert_eq!(arguments.asked().unwrap(), asked);

@@ -145,4 +145,11 @@ mod tests {
         assert_eq!(names.len(), 16);
         assert_eq!(names[0], "maze-stpn-seed1");
     }
+
+    #[test]
+    fn a_task_of_popgym_is_named_with_its_level() {
+        let (experiment, game, level) = ("popgym".into(), Some("count-recall".into()), Some("hard".into()));
+        let arguments = TrainArguments { experiment, game, level, ..TrainArguments::default() };
+        assert_eq!(arguments.named(), "popgym-count-recall-hard");
+    }
 }

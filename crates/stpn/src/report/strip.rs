@@ -67,7 +67,7 @@ impl Strip {
             title: "Pictures of an episode".into(),
             caption: "As the environment draws itself, after these steps of one evaluation episode.".into(),
             series: Vec::new(),
-            svg: sheet.svg(GAP + rows as f64 * (tall + LINE + GAP)),
+            svg: sheet.finish(GAP + rows as f64 * (tall + LINE + GAP)),
         }))
     }
 }

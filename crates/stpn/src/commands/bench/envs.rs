@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::json;
+use stpn_envs::popgym::{Level, PopgymConfig, Task};
 use stpn_envs::registry::{ENVIRONMENTS, missing_feature};
 use stpn_envs::throughput::{self, Comparison, Meter, Throughput, Workload};
 use stpn_envs::{EnvConfig, Error};
@@ -91,7 +92,7 @@ fn soak(cases: &[String], threads: usize, steps: u64) -> Result<ExitCode> {
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The environments of those names; all where there are none.
+/// The environments of those names; all where there are none. `popgym` is every task at every level.
 fn chosen(names: &[String]) -> Result<Vec<(String, EnvConfig)>> {
     let mut all: Vec<(String, EnvConfig)> = Vec::new();
     for entry in ENVIRONMENTS {
@@ -109,9 +110,13 @@ fn chosen(names: &[String]) -> Result<Vec<(String, EnvConfig)>> {
     if names.is_empty() {
         return Ok(all);
     }
+    let popgym = popgym();
     let find = |name: &String| {
-        if let Some(found) = all.iter().find(|(known, _)| known == name) {
-            return Ok(found.clone());
+        if name == "popgym" {
+            return Ok(popgym.clone());
+        }
+        if let Some(found) = all.iter().chain(&popgym).find(|(known, _)| known == name) {
+            return Ok(vec![found.clone()]);
         }
         let environment = if name.starts_with("pong") { "atari" } else { name.as_str() };
         Err(match missing_feature(environment) {
@@ -123,7 +128,16 @@ fn chosen(names: &[String]) -> Result<Vec<(String, EnvConfig)>> {
         }
         .into())
     };
-    names.iter().map(find).collect()
+    Ok(names.iter().map(find).collect::<Result<Vec<_>>>()?.concat())
+}
+
+/// The tasks of POPGym, as `popgym-TASK-LEVEL`.
+fn popgym() -> Vec<(String, EnvConfig)> {
+    let named = |task: Task, level: Level| {
+        let config = PopgymConfig { task, level, ..PopgymConfig::default() };
+        (format!("popgym-{}-{}", task.name(), level.name()), EnvConfig::Popgym(config))
+    };
+    Task::ALL.into_iter().flat_map(|task| Level::ALL.map(|level| named(task, level))).collect()
 }
 
 fn show(rows: &[Row]) {
@@ -152,6 +166,8 @@ mod tests {
     fn cases_are_environments_of_this_build() {
         assert!(chosen(&[]).unwrap().len() >= ENVIRONMENTS.len());
         assert_eq!(chosen(&["maze".into()]).unwrap()[0].1.name(), "maze");
+        assert_eq!(chosen(&["popgym".into()]).unwrap().len(), 48);
+        assert_eq!(chosen(&["popgym-autoencode-hard".into()]).unwrap().len(), 1);
         assert!(chosen(&["labyrinth".into()]).unwrap_err().to_string().contains("cartpole"));
     }
 

@@ -1,0 +1,119 @@
+//! Which task.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Autoencode, Battleship, Concentration, CountRecall, Game, HigherLower, LabyrinthEscape, LabyrinthExplore, Level,
+    MineSweeper, MultiarmedBandit, Play, RepeatFirst, RepeatPrevious, noisy_position_only_cartpole,
+    noisy_position_only_pendulum, position_only_cartpole, position_only_pendulum, velocity_only_cartpole,
+};
+use crate::Env;
+
+/// A task of POPGym.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Task {
+    /// Name the suits of a deck backwards: [`Autoencode`].
+    Autoencode,
+    /// Name the first card's suit at every step: [`RepeatFirst`].
+    RepeatFirst,
+    /// Name the suit of the k-th last card: [`RepeatPrevious`].
+    #[default]
+    RepeatPrevious,
+    /// Tell how often a kind of card was shown: [`CountRecall`].
+    CountRecall,
+    /// Balance a pole, velocities hidden: [`position_only_cartpole`].
+    PositionOnlyCartpole,
+    /// Balance a pole, positions hidden: [`velocity_only_cartpole`].
+    VelocityOnlyCartpole,
+    /// Swing up a pendulum, velocity hidden: [`position_only_pendulum`].
+    PositionOnlyPendulum,
+    /// Balance a pole, velocities hidden, positions noisy: [`noisy_position_only_cartpole`].
+    NoisyPositionOnlyCartpole,
+    /// Swing up a pendulum, velocity hidden, position noisy: [`noisy_position_only_pendulum`].
+    NoisyPositionOnlyPendulum,
+    /// Find the machine that pays best: [`MultiarmedBandit`].
+    MultiarmedBandit,
+    /// Guess whether the next card is higher or lower: [`HigherLower`].
+    HigherLower,
+    /// Hit all ships on a hidden board: [`Battleship`].
+    Battleship,
+    /// Find pairs of cards that lie face down: [`Concentration`].
+    Concentration,
+    /// Uncover all squares without a mine: [`MineSweeper`].
+    MineSweeper,
+    /// Find the way out of a labyrinth: [`LabyrinthEscape`].
+    LabyrinthEscape,
+    /// Enter every square of a labyrinth: [`LabyrinthExplore`].
+    LabyrinthExplore,
+}
+
+impl Task {
+    /// All of them.
+    pub const ALL: [Self; 16] = [
+        Self::Autoencode,
+        Self::RepeatFirst,
+        Self::RepeatPrevious,
+        Self::CountRecall,
+        Self::PositionOnlyCartpole,
+        Self::VelocityOnlyCartpole,
+        Self::PositionOnlyPendulum,
+        Self::NoisyPositionOnlyCartpole,
+        Self::NoisyPositionOnlyPendulum,
+        Self::MultiarmedBandit,
+        Self::HigherLower,
+        Self::Battleship,
+        Self::Concentration,
+        Self::MineSweeper,
+        Self::LabyrinthEscape,
+        Self::LabyrinthExplore,
+    ];
+
+    /// As in a configuration.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Autoencode => "autoencode",
+            Self::RepeatFirst => "repeat-first",
+            Self::RepeatPrevious => "repeat-previous",
+            Self::CountRecall => "count-recall",
+            Self::PositionOnlyCartpole => "position-only-cartpole",
+            Self::VelocityOnlyCartpole => "velocity-only-cartpole",
+            Self::PositionOnlyPendulum => "position-only-pendulum",
+            Self::NoisyPositionOnlyCartpole => "noisy-position-only-cartpole",
+            Self::NoisyPositionOnlyPendulum => "noisy-position-only-pendulum",
+            Self::MultiarmedBandit => "multiarmed-bandit",
+            Self::HigherLower => "higher-lower",
+            Self::Battleship => "battleship",
+            Self::Concentration => "concentration",
+            Self::MineSweeper => "mine-sweeper",
+            Self::LabyrinthEscape => "labyrinth-escape",
+            Self::LabyrinthExplore => "labyrinth-explore",
+        }
+    }
+
+    /// The task at that level.
+    pub(super) fn make(self, level: Level) -> Box<dyn Env> {
+        fn play(game: impl Game + 'static) -> Box<dyn Env> {
+            Box::new(Play::new(game))
+        }
+        match self {
+            Self::Autoencode => play(Autoencode::new(level)),
+            Self::RepeatFirst => play(RepeatFirst::new(level)),
+            Self::RepeatPrevious => play(RepeatPrevious::new(level)),
+            Self::CountRecall => play(CountRecall::new(level)),
+            Self::PositionOnlyCartpole => play(position_only_cartpole(level)),
+            Self::VelocityOnlyCartpole => play(velocity_only_cartpole(level)),
+            Self::PositionOnlyPendulum => play(position_only_pendulum(level)),
+            Self::NoisyPositionOnlyCartpole => play(noisy_position_only_cartpole(level)),
+            Self::NoisyPositionOnlyPendulum => play(noisy_position_only_pendulum(level)),
+            Self::MultiarmedBandit => play(MultiarmedBandit::new(level)),
+            Self::HigherLower => play(HigherLower::new(level)),
+            Self::Battleship => play(Battleship::new(level)),
+            Self::Concentration => play(Concentration::new(level)),
+            Self::MineSweeper => play(MineSweeper::new(level)),
+            Self::LabyrinthEscape => play(LabyrinthEscape::new(level)),
+            Self::LabyrinthExplore => play(LabyrinthExplore::new(level)),
+        }
+    }
+}
