@@ -166,7 +166,7 @@ fn every_task_is_the_packages_step_for_step() {
 fn configs() -> impl Iterator<Item = EnvConfig> {
     let of = |task| {
         let both =
-            |level| [PopgymConfig { task, level, ..PopgymConfig::default() }, PopgymConfig::published(task, level)];
+            move |level| [PopgymConfig { task, level, ..PopgymConfig::default() }, PopgymConfig::published(task, level)];
         Level::ALL.into_iter().flat_map(both)
     };
     Task::ALL.into_iter().flat_map(of).map(EnvConfig::Popgym)

@@ -23,6 +23,11 @@ pub struct EnvCodeArguments {
 }
 
 impl EnvCodeArguments {
+    /// Writes it to a configuration.
+    pub fn apply(&self, table: &mut Table) {
+        name_code(table, self.env_make.as_deref(), &self.env_import);
+    }
+
     /// What may be run, as configurations of runs name it.
     ///
     /// # Errors
@@ -30,7 +35,7 @@ impl EnvCodeArguments {
     pub fn leave(&self) -> Result<Vec<String>> {
         // As `train` does it.
         let mut table = Table::new();
-        name_code(&mut table, self.env_make.as_deref(), &self.env_import);
+        self.apply(&mut table);
         paths::make_absolute(&mut table, Path::new(""))?;
         let made = table.get("env").and_then(|env| env.get("make")).and_then(Value::as_str);
         Ok(made.map(String::from).into_iter().chain(self.env_import.iter().cloned()).collect())
@@ -55,7 +60,7 @@ mod tests {
             env_import: vec!["one".into(), "two".into()],
         };
         let mut table: Table = "[env]\nname = 'gymnasium'\nid = 'CartPole-v1'".parse().unwrap();
-        name_code(&mut table, code.env_make.as_deref(), &code.env_import);
+        code.apply(&mut table);
         let expected = "[env]\nname = 'gymnasium'\nmake = 'envs/my_env.py:make'\nimport = ['one', 'two']";
         assert_eq!(table, expected.parse().unwrap());
         let path = std::env::current_dir().unwrap().join("envs/my_env.py:make");
@@ -63,7 +68,7 @@ mod tests {
         assert_eq!(code.named().unwrap(), "my_env-make");
 
         let before = table.clone();
-        name_code(&mut table, None, &[]);
+        EnvCodeArguments::default().apply(&mut table);
         assert_eq!(table, before);
         assert!(EnvCodeArguments::default().leave().unwrap().is_empty());
     }
