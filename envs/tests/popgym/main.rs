@@ -165,8 +165,9 @@ fn every_task_is_the_packages_step_for_step() {
 /// Every task at every level, as it is and with the published interface.
 fn configs() -> impl Iterator<Item = EnvConfig> {
     let of = |task| {
-        let both =
-            move |level| [PopgymConfig { task, level, ..PopgymConfig::default() }, PopgymConfig::published(task, level)];
+        let both = move |level| {
+            [PopgymConfig { task, level, ..PopgymConfig::default() }, PopgymConfig::published(task, level)]
+        };
         Level::ALL.into_iter().flat_map(both)
     };
     Task::ALL.into_iter().flat_map(of).map(EnvConfig::Popgym)

@@ -15,9 +15,11 @@ const RESULTS: &str = "comparison.json";
 /// The learning curves.
 const CURVES: &str = "curves.csv";
 const HEADER: &str = "cell,seed,update,env_steps,value";
+/// One score a run: what rliable reads after a pivot by `algorithm`, `seed` and `task`.
+const SCORES: &str = "scores.csv";
 
 impl Comparison {
-    /// Writes `comparison.json`, `comparison.md`, `curves.csv` and the pictures drawn from them: `learning-curves.svg`
+    /// Writes `comparison.json`, `comparison.md`, `curves.csv`, `scores.csv` and the pictures drawn from them: `learning-curves.svg`
     /// and, where there are energies, `energy.svg`.
     ///
     /// # Errors
@@ -30,7 +32,12 @@ impl Comparison {
                 let _ = writeln!(curves, "{},{},{update},{env_steps},{value}", run.cell, run.seed);
             }
         }
+        let mut scores = "algorithm,task,seed,score\n".to_string();
+        for run in &self.runs {
+            let _ = writeln!(scores, "{},{},{},{}", run.cell, self.task, run.seed, run.result);
+        }
         let files = [
+            (SCORES, scores),
             (RESULTS, serde_json::to_string_pretty(self)? + "\n"),
             ("comparison.md", format!("{}\n{}.\n", self.markdown(), self.provenance)),
             (CURVES, curves),

@@ -1,5 +1,6 @@
 //! Comparing cells: matched networks over seeds, each a run of its own, and a table.
 
+pub mod aggregate;
 pub mod children;
 pub mod figures;
 pub mod files;

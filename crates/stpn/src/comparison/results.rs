@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use stpn_core::cells::CellName;
 
 use super::Plan;
+use super::aggregate::{self, Estimate, Scores};
 use super::measure::{self, RunResult};
 use super::statistics::{ANY, METHOD, Mean, NOT_NEGATIVE, SHARE};
 use crate::machine::Provenance;
@@ -17,9 +18,15 @@ use crate::table;
 /// The measure of supervised tasks.
 const ACCURACY: &str = "test accuracy";
 
+/// Share of the most parameters from which on a cell's count as equal.
+const EQUAL: f64 = 0.85;
+
 /// The results of a comparison, as `comparison.json` holds them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Comparison {
+    /// The environment or the supervised task; unknown of older files.
+    #[serde(default)]
+    pub task: String,
     /// What the result is.
     pub measure: String,
     /// What the energy is.
@@ -84,7 +91,9 @@ impl Comparison {
         let cells = sizes.iter().filter_map(|&(cell, units, parameters)| {
             CellResult::of(cell.as_str(), units, parameters, &runs, &possible)
         });
+        let task = plan.runs.first().map_or(String::new(), |run| run.config.experiment().to_string());
         Ok(Self {
+            task,
             measure: measure.into(),
             energy_measure: energy_measure.into(),
             possible: [*possible.start(), *possible.end()].map(|end| end.is_finite().then_some(end)),
@@ -142,7 +151,7 @@ impl Comparison {
     pub fn text(&self) -> String {
         let (header, rows) = self.rows();
         let table = table::text(&header, &rows, &[1, 2, 5]);
-        format!("\n{table}\n{}; energy {}", self.statistics, self.energy_measure)
+        format!("\n{table}\n{}; energy {}\n{}", self.statistics, self.energy_measure, self.beside().join("\n"))
     }
 
     /// The table in Markdown.
@@ -155,7 +164,64 @@ impl Comparison {
         }
         let seeds = self.cells.first().map_or(0, |cell| cell.result.count);
         let _ = writeln!(text, "\n{}; seeds: {seeds}; energy {}.", self.statistics, self.energy_measure);
+        for line in self.beside() {
+            let _ = writeln!(text, "\n{line}.");
+        }
         text
+    }
+
+    /// What stands below a table: on what footing the cells are, and aggregates that a lucky seed moves little.
+    fn beside(&self) -> Vec<String> {
+        let decimals = if self.is_supervised() { 4 } else { 2 };
+        let shown = |name: &str, Estimate { value, interval: [low, high] }: Estimate, decimals: usize| {
+            format!("{name} {value:.decimals$} [{low:.decimals$}, {high:.decimals$}]")
+        };
+        let mut lines: Vec<String> = self.footing().into_iter().collect();
+        if self.cells.iter().all(|cell| cell.result.count < 2) {
+            return lines;
+        }
+        let means = self
+            .cells
+            .iter()
+            .filter_map(|cell| Some(shown(&cell.cell, self.scores(&cell.cell).interquartile_mean()?, decimals)));
+        lines.push(format!("Interquartile mean: {}", means.collect::<Vec<_>>().join("; ")));
+        if let Some((first, others)) = self.cells.split_first()
+            && !others.is_empty()
+        {
+            let ahead = others.iter().filter_map(|other| {
+                let won = self.scores(&first.cell).probability_of_improvement(&self.scores(&other.cell))?;
+                Some(shown(&format!("of {}", other.cell), won, 2))
+            });
+            let ahead = ahead.collect::<Vec<_>>().join("; ");
+            lines.push(format!("Probability that a seed of {} is ahead: {ahead}", first.cell));
+        }
+        lines.push(aggregate::METHOD.to_string());
+        lines
+    }
+
+    /// Whether the cells have equal units or equal parameters; none of one cell.
+    fn footing(&self) -> Option<String> {
+        let ends = |values: &mut dyn Iterator<Item = usize>| {
+            values.fold(None, |ends: Option<(usize, usize)>, value| {
+                Some(ends.map_or((value, value), |(low, high)| (low.min(value), high.max(value))))
+            })
+        };
+        let (fewest, most) = ends(&mut self.cells.iter().map(|cell| cell.parameters))?;
+        let (narrow, wide) = ends(&mut self.cells.iter().map(|cell| cell.units))?;
+        if self.cells.len() < 2 {
+            return None;
+        }
+        let range = format!("{} to {}", thousands(fewest as u64), thousands(most as u64));
+        Some(match (fewest as f64 >= EQUAL * most as f64, narrow == wide) {
+            (true, _) => format!("The cells have equal parameters, but for a few ({range})"),
+            (false, true) => format!("The cells have equal units, not equal parameters ({range})"),
+            (false, false) => format!("The cells have neither equal units nor equal parameters ({range})"),
+        })
+    }
+
+    /// The results of a cell, as scores of one task.
+    fn scores(&self, cell: &str) -> Scores {
+        Scores(vec![self.runs.iter().filter(|run| run.cell == cell).map(|run| run.result).collect()])
     }
 }
 

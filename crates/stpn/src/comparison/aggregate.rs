@@ -1,0 +1,162 @@
+//! Aggregates over tasks and seeds that a lucky seed moves little, with bootstrap intervals: Agarwal et al. 2021, *Deep
+//! reinforcement learning at the edge of the statistical precipice*, whose program rliable gives the same numbers.
+
+use serde::{Deserialize, Serialize};
+use stpn_random::Stream;
+
+/// Resamples of an interval.
+pub const RESAMPLES: usize = 10_000;
+
+/// How these intervals are made, below every table that has some.
+pub const METHOD: &str = "95 % intervals by stratified bootstrap over seeds, 10,000 resamples, percentiles";
+
+/// Every interval is made from the same draws.
+const SEED: u64 = 0;
+
+/// Scores of one method: of each task one per seed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Scores(pub Vec<Vec<f64>>);
+
+/// A number with its 95 % bootstrap interval.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// Of the scores themselves.
+    pub value: f64,
+    /// 2.5 % and 97.5 % percentiles over resamples.
+    pub interval: [f64; 2],
+}
+
+impl Scores {
+    /// True if a task is without a seed, or there is no task: nothing can then be said.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty() || self.0.iter().any(Vec::is_empty)
+    }
+
+    /// Mean of the middle half of all scores of all tasks; none of nothing.
+    pub fn interquartile_mean(&self) -> Option<Estimate> {
+        (!self.is_empty()).then(|| {
+            let resampled = |stream: &mut Stream| interquartile_mean(&self.resample(stream));
+            Estimate { value: interquartile_mean(self), interval: bootstrap(resampled) }
+        })
+    }
+
+    /// Probability that a seed of this method scores better than one of `other` on a task drawn at random, equal scores
+    /// counted half; none where they have not the same number of tasks.
+    pub fn probability_of_improvement(&self, other: &Self) -> Option<Estimate> {
+        let comparable = !self.is_empty() && !other.is_empty() && self.0.len() == other.0.len();
+        comparable.then(|| {
+            let resampled = |stream: &mut Stream| improvement(&self.resample(stream), &other.resample(stream));
+            Estimate { value: improvement(self, other), interval: bootstrap(resampled) }
+        })
+    }
+
+    /// Share of seeds, averaged over tasks, that score more than each of the thresholds.
+    pub fn performance_profile(&self, thresholds: &[f64]) -> Vec<f64> {
+        let share = |threshold: f64| {
+            mean(self.0.iter().map(|seeds| mean(seeds.iter().map(|score| f64::from(*score > threshold)))))
+        };
+        thresholds.iter().map(|threshold| share(*threshold)).collect()
+    }
+
+    /// As many seeds of every task, drawn with replacement among the task's own.
+    fn resample(&self, stream: &mut Stream) -> Self {
+        let draw = |seeds: &Vec<f64>| seeds.iter().map(|_| seeds[stream.below(seeds.len())]).collect();
+        Self(self.0.iter().map(draw).collect())
+    }
+}
+
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let count = values.len() as f64;
+    values.sum::<f64>() / count
+}
+
+/// Without ⌊n/4⌋ scores at either end.
+fn interquartile_mean(scores: &Scores) -> f64 {
+    let mut all: Vec<f64> = scores.0.iter().flatten().copied().collect();
+    all.sort_by(f64::total_cmp);
+    let cut = all.len() / 4;
+    mean(all[cut..all.len() - cut].iter().copied())
+}
+
+/// The Mann–Whitney U statistic per pair of seeds, averaged over tasks.
+fn improvement(better: &Scores, worse: &Scores) -> f64 {
+    let won = |x: f64, y: f64| match x.partial_cmp(&y) {
+        Some(std::cmp::Ordering::Greater) => 1.0,
+        Some(std::cmp::Ordering::Equal) => 0.5,
+        _ => 0.0,
+    };
+    let task = |(x, y): (&Vec<f64>, &Vec<f64>)| mean(x.iter().map(|x| mean(y.iter().map(|y| won(*x, *y)))));
+    mean(better.0.iter().zip(&worse.0).map(task))
+}
+
+/// Percentiles of a statistic over resamples.
+fn bootstrap(mut statistic: impl FnMut(&mut Stream) -> f64) -> [f64; 2] {
+    let mut stream = Stream::from_seed(SEED);
+    let mut values: Vec<f64> = (0..RESAMPLES).map(|_| statistic(&mut stream)).collect();
+    values.sort_by(f64::total_cmp);
+    [0.025, 0.975].map(|share| percentile(&values, share))
+}
+
+/// Of sorted values, linear between neighbours.
+fn percentile(sorted: &[f64], share: f64) -> f64 {
+    let place = share * (sorted.len() - 1) as f64;
+    let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
+    below + (above - below) * place.fract()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// What `scripts/record_rliable.py` wrote.
+    #[derive(Deserialize)]
+    struct Recorded {
+        scores: BTreeMap<String, Vec<Vec<f64>>>,
+        iqm: BTreeMap<String, [f64; 3]>,
+        improvement: BTreeMap<String, [f64; 3]>,
+        thresholds: Vec<f64>,
+        profiles: BTreeMap<String, Vec<f64>>,
+    }
+
+    /// Points agree to rounding, ends of intervals to what 10,000 resamples leave open.
+    fn assert_agrees(what: &str, ours: Estimate, [value, low, high]: [f64; 3]) {
+        assert!((ours.value - value).abs() < 1e-12, "{what}: {} for {value}", ours.value);
+        let open = 0.05 * (high - low);
+        for (end, expected) in ours.interval.into_iter().zip([low, high]) {
+            assert!((end - expected).abs() < open, "{what}: {end} for {expected}");
+        }
+    }
+
+    #[test]
+    fn aggregates_are_those_of_rliable() {
+        let recorded: Recorded = serde_json::from_str(include_str!("../../tests/data/rliable.json")).unwrap();
+        let scores = |name: &str| Scores(recorded.scores[name].clone());
+        for (name, expected) in &recorded.iqm {
+            assert_agrees(name, scores(name).interquartile_mean().unwrap(), *expected);
+        }
+        for (pair, expected) in &recorded.improvement {
+            let (better, worse) = pair.split_once(',').unwrap();
+            assert_agrees(pair, scores(better).probability_of_improvement(&scores(worse)).unwrap(), *expected);
+        }
+        for (name, expected) in &recorded.profiles {
+            let ours = scores(name).performance_profile(&recorded.thresholds);
+            assert!(
+                ours.iter().zip(expected).all(|(ours, expected)| (ours - expected).abs() < 1e-12),
+                "{name}: {ours:?}"
+            );
+        }
+        assert_eq!((recorded.iqm.len(), recorded.improvement.len(), recorded.profiles.len()), (3, 2, 3));
+    }
+
+    #[test]
+    fn an_interval_repeats_and_one_seed_has_none_of_width() {
+        let scores = Scores(vec![vec![0.1, 0.7, 0.3, 0.9]]);
+        assert_eq!(scores.interquartile_mean(), scores.interquartile_mean());
+        let one = Scores(vec![vec![0.5]]).interquartile_mean().unwrap();
+        assert_eq!((one.value, one.interval), (0.5, [0.5, 0.5]));
+        assert_eq!(Scores::default().interquartile_mean(), None);
+        assert_eq!(scores.probability_of_improvement(&Scores(vec![vec![1.0], vec![2.0]])), None);
+    }
+}
