@@ -7,6 +7,7 @@ pub mod ppo;
 #[cfg(test)]
 mod tests;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::advantage::Advantages;
@@ -21,7 +22,7 @@ pub use a2c::A2cConfig;
 pub use ppo::{PpoConfig, PpoState};
 
 /// Which algorithm, with its settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "name", rename_all = "kebab-case")]
 pub enum AlgorithmConfig {
     /// Synchronous advantage actor–critic.

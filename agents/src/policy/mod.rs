@@ -13,11 +13,13 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_core::{Cell, CellConfig, Initializer, Kernel, Parameters};
 use stpn_envs::Space;
 use stpn_random::{Purpose, Stream};
 
+use crate::config::hidden;
 use crate::{Error, Result, memory};
 use distribution::{Distribution, GaussianConfig};
 use encoder::{EncoderConfig, ObservationRef};
@@ -25,10 +27,12 @@ use linear::Linear;
 use trunk::Trunk;
 
 /// The network of an agent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyConfig {
     /// Units of the recurrent layer.
+    #[serde(default = "hidden")]
+    #[schemars(extend("x-sb3" = "lstm_hidden_size"))]
     pub hidden: usize,
     /// Which path sequences take: `auto` (fused where there is one) or `composed`.
     #[serde(default)]
@@ -36,10 +40,10 @@ pub struct PolicyConfig {
     /// Whether the value head shares the policy's trunk.
     #[serde(default)]
     pub critic: Critic,
-    /// Factor of the policy head's initial weights; small values start near the uniform policy. Default 1.
+    /// Factor of the policy head's initial weights; small values start near the uniform policy.
     #[serde(default = "one")]
     pub policy_gain: f64,
-    /// From observations to the recurrent layer's input. Default `identity`.
+    /// From observations to the recurrent layer's input.
     #[serde(default)]
     pub encoder: EncoderConfig,
     /// Options for continuous actions.
@@ -50,7 +54,7 @@ pub struct PolicyConfig {
 }
 
 /// Where values come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Critic {
     /// A head on the policy's trunk (the published runs).

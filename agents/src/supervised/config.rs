@@ -1,5 +1,6 @@
 //! The configuration of a run on a supervised task.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::art::{self, ArtConfig};
@@ -12,7 +13,7 @@ use crate::trainer::Progress;
 use crate::{Error, Result, unused};
 
 /// A network on a supervised task.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SupervisedConfig {
     /// Seed of every random stream, that of the data included.
@@ -37,7 +38,7 @@ pub struct SupervisedConfig {
 }
 
 /// Which task, with its settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "name", rename_all = "kebab-case")]
 pub enum TaskConfig {
     /// Associative retrieval.

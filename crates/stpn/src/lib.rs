@@ -50,6 +50,7 @@ mod paths;
 mod presets;
 mod progress;
 mod ranks;
+mod reference;
 mod report;
 mod say;
 mod settings;

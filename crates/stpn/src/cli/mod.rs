@@ -1,6 +1,8 @@
 //! The command line: its arguments, and programs of one's own that have it.
 
 pub mod arguments;
+mod foreign;
+mod number;
 
 use std::process::ExitCode;
 
@@ -47,7 +49,7 @@ pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode
         return exit::report(&error.into());
     }
     // Only now: its help lists what was registered.
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| foreign::with_tip(error).exit());
     environments_of_python(&cli);
     let result = match cli.command {
         Command::Train(arguments) => commands::train::run(&arguments),
@@ -59,6 +61,8 @@ pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode
         Command::Compare(arguments) => commands::compare::run(&arguments),
         Command::Reproduce(arguments) => commands::reproduce::run(&arguments),
         Command::List => commands::list::run(),
+        Command::Config(arguments) => commands::config::run(&arguments),
+        Command::Explain(arguments) => commands::explain::run(&arguments),
         Command::Bench(arguments) => commands::bench::run(&arguments),
         Command::CheckEnv(arguments) => commands::check_env::run(&arguments),
         Command::Doctor => commands::doctor::run(),

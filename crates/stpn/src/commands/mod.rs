@@ -3,8 +3,10 @@
 pub mod bench;
 pub mod check_env;
 pub mod compare;
+pub mod config;
 pub mod doctor;
 pub mod eval;
+pub mod explain;
 pub mod export;
 pub mod list;
 pub mod play;

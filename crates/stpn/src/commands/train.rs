@@ -195,7 +195,8 @@ pub fn configure(arguments: &TrainArguments, ranks: usize) -> Result<RunConfig> 
     if let Some(kernel) = &arguments.kernel {
         overrides::section(&mut table, "policy").insert("kernel".into(), Value::String(kernel.clone()));
     }
-    let mut config = RunConfig::from_table(table)?;
+    let placed = |error| presets::placed(error, &arguments.experiment, &arguments.overrides);
+    let mut config = RunConfig::from_table(table).map_err(placed)?;
     if let Some(hidden) = arguments.hidden {
         config.policy_mut().hidden = hidden;
     } else if let (Some(name), false) = (cell, sets_hidden(arguments)) {
