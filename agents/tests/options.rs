@@ -85,11 +85,12 @@ const OPTIONAL: [(&str, &str); 9] = [
 ];
 
 /// Values of keys that have names, or of which half is no other value that acts.
-const OTHERS: [(&str, &str); 22] = [
+const OTHERS: [(&str, &str); 23] = [
     // Whole sequences, so that one step more may be none.
     ("algorithm.minibatch_size", "20"),
     ("env.max_episode_steps", "5"),
     ("optimizer.epsilon", "0.1"),
+    ("optimizer.max_grad_norm", "0.001"),
     ("normalization.clip", "0.05"),
     ("algorithm.clip", "0.0001"),
     ("algorithm.reduction", "'sum'"),

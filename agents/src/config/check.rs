@@ -72,7 +72,7 @@ fn value(path: &str, shape: &Shape, value: &mut Value) -> Result<()> {
             let near = did_you_mean(given, words.iter().map(|word| word.name.as_str()));
             Err(Error::config(
                 path,
-                format!("must be {}, not \"{given}\"; {near}", shape.words()).trim_end_matches("; "),
+                format!("must be {}, not \"{given}\"; {near}", shape.words()).trim_end_matches([';', ' ']),
             ))
         }
         (Shape::List(shape), Value::Array(list)) => {

@@ -25,8 +25,12 @@ pub fn apply(table: &mut Table, assignment: &str) -> Result<()> {
         return Ok(());
     }
     let value = parse(value);
-    if let Some(section) = path.strip_suffix(".name").filter(|section| VARIANTS.contains(section)) {
-        switch(table, section, &value);
+    let is_bare = VARIANTS.contains(&path.as_str()) && value.is_str();
+    if let Some(section) = is_bare.then_some(path.as_str()).or(tagged(&path)) {
+        if keys::get(table, &format!("{section}.name")) == Some(&value) {
+            return Ok(());
+        }
+        drop_keys(table, section, &value);
     }
     if path == "evaluation.every" && value == Value::Integer(0) {
         // If evaluations are switched off, how to make them goes too: it would do nothing.
@@ -40,6 +44,7 @@ pub fn apply(table: &mut Table, assignment: &str) -> Result<()> {
         }
     }
     keys::set(table, &path, value);
+    normal(table);
     Ok(())
 }
 
@@ -49,7 +54,7 @@ pub fn apply_all(table: &mut Table, assignments: &[String]) -> Result<()> {
     let mut ordered: Vec<&String> = assignments.iter().collect();
     ordered.sort_by_key(|assignment| {
         let path = split(assignment).map(|(path, _)| path);
-        !path.is_some_and(|path| VARIANTS.iter().any(|section| path.strip_prefix(section) == Some(".name")))
+        !path.is_some_and(|path| VARIANTS.contains(&path.as_str()) || tagged(&path).is_some())
     });
     for assignment in ordered {
         apply(table, assignment)?;
@@ -58,25 +63,21 @@ pub fn apply_all(table: &mut Table, assignments: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Key and value; a section that is one of several stands for its name, and `kind` is an older word for that of a cell.
+/// Key and value; `kind` is an older word for the name of a cell.
 fn split(assignment: &str) -> Option<(String, &str)> {
     let (path, value) = assignment.split_once('=')?;
-    let (path, value) = (path.trim(), value.trim());
-    let is_bare = VARIANTS.contains(&path) && value != "none" && !parse(value).is_table();
-    let path = match path {
-        "policy.cell.kind" => "policy.cell.name".to_string(),
-        path if is_bare => format!("{path}.name"),
-        path => path.to_string(),
-    };
-    Some((path, value))
+    let path = if path.trim() == "policy.cell.kind" { "policy.cell.name" } else { path.trim() };
+    Some((path.to_string(), value.trim()))
+}
+
+/// The section that a key chooses, if it does.
+fn tagged(path: &str) -> Option<&str> {
+    path.strip_suffix(".name").filter(|section| VARIANTS.contains(section))
 }
 
 /// Drops the keys of a section whose `name` becomes another, and says which.
-fn switch(table: &mut Table, section: &str, name: &Value) {
+fn drop_keys(table: &mut Table, section: &str, name: &Value) {
     let Some(Value::Table(old)) = keys::get_mut(table, section) else { return };
-    if old.get("name") == Some(name) {
-        return;
-    }
     let dropped: Vec<String> = old.keys().filter(|key| *key != "name").cloned().collect();
     old.clear();
     if !dropped.is_empty() {
@@ -151,7 +152,9 @@ mod tests {
         let table = applied(maze, &["env.max_episode_steps=7", "env.name=cartpole", "policy.encoder=identity"]);
         let expected = "[env]\nname = 'cartpole'\nmax_episode_steps = 7\n[policy.encoder]\nname = 'identity'";
         assert_eq!(table, expected.parse().unwrap(), "in whatever order they are given");
-        assert_eq!(applied(maze, &["env.name=maze"]), maze.parse().unwrap(), "the same one");
+        assert_eq!(applied(maze, &["env.name=maze", "env=maze"]), maze.parse().unwrap(), "the same one");
+        let stpnf = applied("policy.cell = 'lstm'", &["policy.cell=stpnf"]);
+        assert_eq!(keys::get(&stpnf, "policy.cell.recurrent"), Some(&Value::Boolean(false)), "as --cell takes it");
         let cell = applied("policy.cell = { kind = 'stpn', clamp = 1.0 }", &["policy.cell.kind=lstm"]);
         assert_eq!(cell, "policy.cell.name = 'lstm'".parse().unwrap(), "as older versions said it");
     }
