@@ -40,6 +40,7 @@ class Case:
 CASES = {
     "maze": Case(200, 512, (17,), 55, 4, "stpn", {"normalize": "after", "bound": 1.0}),
     "maze-lstm": Case(200, 512, (17,), 47, 4, "lstm", {}),
+    "maze-gru": Case(200, 512, (17,), 54, 4, "gru", {}),
     "art": Case(9, 128, (37,), 11, 37, "stpn", {"normalize": "before"}),
     "art-lstm": Case(9, 128, (37,), 9, 37, "lstm", {}),
     "pong": Case(50, 64, (1, 84, 84), 64, 6, "stpn", {"normalize": "before"}),
@@ -105,6 +106,21 @@ class Lstm(nn.Module):
         return h, (h, c)
 
 
+class Gru(nn.Module):
+    """As [`Lstm`], with one state."""
+
+    def __init__(self, inputs, hidden):
+        super().__init__()
+        self.hidden, self.cell = hidden, nn.GRUCell(inputs, hidden)
+
+    def zero_state(self, batch):
+        return (torch.zeros(batch, self.hidden),)
+
+    def forward(self, x: Tensor, state):
+        h = self.cell(x, state[0])
+        return h, (h,)
+
+
 class Agent(nn.Module):
     """Encoder (convolutions for images), recurrent cell, policy and value heads."""
 
@@ -119,7 +135,7 @@ class Agent(nn.Module):
             )  # fmt: skip
             with torch.no_grad():
                 features = self.encoder(torch.zeros(1, *case.observation)).shape[1]
-        cell = {"stpn": ShortTermPlasticity, "lstm": Lstm}[case.cell]
+        cell = {"stpn": ShortTermPlasticity, "lstm": Lstm, "gru": Gru}[case.cell]
         self.cell = cell(features, case.hidden, **case.options)
         self.policy, self.value = nn.Linear(case.hidden, case.actions), nn.Linear(case.hidden, 1)
 

@@ -27,6 +27,7 @@ STPN = ROOT / "target" / "release" / "stpn"
 CASES = {
     "maze": (0.5, "≥ 10", "≤ 300"),
     "maze-lstm": (1, "≥ 1", ""),
+    "maze-gru": (1, "≥ 1", ""),
     "art": (1, "≥ 8", ""),
     "art-lstm": (1, "≥ 1", ""),
     "pong": (0.25, "≥ 6", "≤ 1024"),

@@ -4,7 +4,8 @@
     cargo build --release && python3 scripts/learning_curves.py maze-small
 
 Runs `stpn train` for every cell and seed (finished runs are kept, interrupted ones resumed), evaluates each on fresh
-episodes, and writes docs/PRESET.svg and docs/PRESET.md with the machine, commit and seeds. Needs Python 3 alone.
+episodes, and writes docs/PRESET.json with the curves, docs/PRESET.svg drawn from it, and docs/PRESET.md with the
+machine, commit and seeds. Needs Python 3 alone.
 """
 
 import argparse
@@ -17,7 +18,6 @@ import subprocess
 import tomllib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-COLORS = ["#d1495b", "#00798c", "#edae49", "#30638e", "#6a994e", "#8d5a97"]
 
 
 def stpn(*arguments):
@@ -72,48 +72,21 @@ def processor():
     return platform.processor()
 
 
-def svg(preset, curves, random_return, oracle):
-    """One line per seed, thin, and the mean over seeds, thick."""
-    width, height, left, bottom, right, top = 760, 400, 56, 46, 96, 34
-    last = max(run[-1][0] for runs in curves.values() for run in runs)
-    high = 1.08 * max(max(r for _, r in run) for runs in curves.values() for run in runs)
-    x = lambda steps: left + (width - left - right) * steps / last
-    y = lambda value: height - bottom - (height - bottom - top) * value / high
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
-        f'<rect width="{width}" height="{height}" fill="white"/>',
-        f'<text x="{left}" y="20" font-size="14" font-weight="bold">{preset}: mean return per episode</text>',
-    ]
-    step = 10 ** len(str(int(high / 5))) / 2
-    ticks = [i * step for i in range(int(high / step) + 1)]
-    for tick in ticks:
-        parts.append(f'<line x1="{left}" x2="{width - right}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" stroke="#e4e4e4"/>')
-        parts.append(f'<text x="{left - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">{tick:g}</text>')
-    for i in range(5):
-        steps = last * i / 4
-        parts.append(f'<text x="{x(steps):.1f}" y="{height - bottom + 18}" text-anchor="middle">{steps / 1e6:.2f} M</text>')
-    parts.append(f'<text x="{(left + width - right) / 2}" y="{height - 8}" text-anchor="middle">environment steps</text>')
-    parts.append(f'<line x1="{left}" x2="{width - right}" y1="{y(random_return):.1f}" y2="{y(random_return):.1f}" '
-                 'stroke="#888" stroke-dasharray="5 4"/>')
-    parts.append(f'<text x="{width - right + 6}" y="{y(random_return) + 4:.1f}" fill="#666">random</text>')
-    labels = []
-    for color, (cell, runs) in zip(COLORS, curves.items()):
-        def path(run, stroke, opacity):
-            stride = max(1, len(run) // 400)
-            points = " ".join(f"{x(s):.1f},{y(r):.1f}" for s, r in run[::stride] + run[-1:])
-            return f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="{stroke}" opacity="{opacity}"/>'
+def record(preset, curves, random_return, oracle):
+    """Keeps at most 400 points of a curve in docs/PRESET.json, and draws them."""
+    def thinned(run):
+        stride = max(1, len(run) // 400)
+        points = run[::stride] + ([] if (len(run) - 1) % stride == 0 else run[-1:])
+        return [[steps, float(f"{value:.5g}")] for steps, value in points]
 
-        parts += [path(run, 1, 0.35) for run in runs]
-        mean = [(points[0][0], statistics.mean(r for _, r in points)) for points in zip(*runs)]
-        parts.append(path(mean, 2.4, 1))
-        labels.append([y(mean[-1][1]), color, cell])
-    labels.sort()
-    for upper, lower in zip(labels, labels[1:]):
-        lower[0] = max(lower[0], upper[0] + 15)
-    parts += [f'<text x="{width - right + 6}" y="{at + 4:.1f}" fill="{color}" font-weight="bold">{cell}</text>'
-              for at, color, cell in labels]
-    parts.append("</svg>\n")
-    return "\n".join(parts)
+    levels = {"random policy": random_return} | ({"oracle": oracle} if oracle else {})
+    series = [{"name": cell, "curves": [thinned(run) for run in runs]} for cell, runs in curves.items()]
+    head = {"x": "environment steps", "y": "mean return over 20 updates (reward per episode)",
+            "possible": [0 if preset.startswith("maze") else None, None], "levels": levels}
+    lines = ",\n".join(json.dumps(entry, separators=(",", ":")) for entry in series)
+    path = ROOT / "docs" / f"{preset}.json"
+    path.write_text(json.dumps(head)[:-1] + f', "series": [\n{lines}\n]}}\n')
+    stpn("draw", path)
 
 
 def main():
@@ -153,7 +126,7 @@ def main():
             f"{statistics.mean(seconds):.0f} s",
         ])
     out = ROOT / "docs"
-    (out / f"{o.preset}.svg").write_text(svg(o.preset, curves, random_return, None))
+    record(o.preset, curves, random_return, evaluations[0]["oracle_return"])
     header = ["cell", "mean return, last 50 updates", "against random", "evaluation, fresh seeds", "of the oracle",
               "energy per unit and step", "time of a run, updates alone"]
     table = [header, ["---"] * len(header), *rows]

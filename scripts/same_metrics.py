@@ -5,9 +5,11 @@
     cargo build --release
     python3 scripts/same_metrics.py ../before/target/release/stpn target/release/stpn
 
-Trains every preset that both programs have for a few updates with each of them, and compares `metrics.jsonl` entry by
-entry, timings aside. Large presets are made smaller (fewer environments), the same for both. Exits with 1 on the first
-difference. Needs Python 3 alone.
+Trains every preset that both programs have, with two cells, for a few updates on one thread with each of them, and
+compares `metrics.jsonl` entry by entry, timings aside. Large presets are made smaller, the same for both. What cannot
+run here (a package of Python is missing) or takes too long is left out with its reason. Prints a table in Markdown;
+exits with 1 if anything differs. `--keep FOLDER` keeps the first program's runs and takes them from there the next time.
+Needs Python 3 alone.
 """
 
 import argparse
@@ -18,14 +20,22 @@ import sys
 import tempfile
 
 # What is measured by a clock.
-TIMINGS = ("time/", "charts/SPS", "charts/env_steps_per_second")
-# A short form of presets whose updates take long.
+TIMINGS = ("time/", "charts/SPS", "charts/env_steps_per_second", "charts/sequences_per_second")
+CELLS = ["stpn", "lstm"]
+# What a preset asks for beside its name.
+WORDS = {"gym": ["CartPole-v1"], "atari": ["breakout"]}
+ROLLOUT = ["--set", "rollout.environments=4"]
+# Updates (at most) and settings where those of the preset take long.
 SMALLER = {
-    "maze": ["--set", "rollout.environments=16", "--set", "training.warmup_updates=2"],
-    "art": ["--set", "task.training_sequences=512", "--set", "task.validation_sequences=64"],
-    "familiarity": ["--set", "task.length=200"],
-    "pong": ["--set", "rollout.environments=4"],
+    "maze": (20, [*ROLLOUT, "--set", "training.warmup_updates=2"]),
+    "art": (20, ["--set", "task.training_sequences=1024", "--set", "task.validation_sequences=128"]),
+    "familiarity": (20, ["--set", "task.steps=300", "--set", "task.validate_every=5"]),
+    "pong": (3, ROLLOUT),
+    "pong-deepmind": (2, ["--set", "rollout.environments=2"]),
+    "atari": (2, ["--set", "rollout.environments=2"]),
 }
+# All others with PPO collect thousands of steps for an update.
+MUJOCO = 3
 
 
 def presets(program):
@@ -33,44 +43,102 @@ def presets(program):
     lines = subprocess.run([program, "list"], check=True, capture_output=True, text=True).stdout.splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("Presets"))
     rows = [line for line in lines[start + 2 : lines.index("", start)] if line.strip()]
-    return [row.split()[0] for row in rows if "needs --features" not in row]
+    return {row.split()[0]: row for row in rows if "needs --features" not in row}
 
 
-def metrics(program, preset, options, folder):
-    run = pathlib.Path(folder) / f"{preset}-{pathlib.Path(program).resolve().parent.parent.parent.name}"
-    command = [program, "train", preset, "--seed", "1", "--run-dir", str(run), *options, *SMALLER.get(preset, [])]
-    result = subprocess.run(command, capture_output=True, text=True)
+def length(row, preset, updates):
+    """Updates and further options for a preset, from its row in `stpn list`."""
+    most, options = SMALLER.get(preset, (updates, []))
+    if preset not in SMALLER and " ppo " in row:
+        most = MUJOCO
+    return ["--updates", str(min(updates, most)), *options]
+
+
+def train(program, preset, options, run, limit):
+    """The entries of a run without what a clock measures, or why there are none."""
+    command = [program, "train", preset, *WORDS.get(preset, []), "--seed", "1", "--threads", "1", *options]
+    command += ["--run-dir", str(run)]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=limit)
+    except subprocess.TimeoutExpired:
+        return f"takes more than {limit} s"
     if result.returncode != 0:
-        sys.exit(f"{' '.join(command)}\n{result.stderr}")
+        lines = [line for line in result.stderr.splitlines() if line.startswith("error")] or [result.stderr]
+        return lines[-1].strip()
     entries = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     return [{key: value for key, value in entry.items() if not key.startswith(TIMINGS)} for entry in entries]
 
 
+def kept(folder, name, make):
+    """What `make` gives, from `folder` if it was made before."""
+    if folder is None:
+        return make()
+    file = pathlib.Path(folder) / f"{name}.json"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(make()))
+    return json.loads(file.read_text())
+
+
+def compare(before, after):
+    """What became of one run, in words, and whether it is wrong."""
+    if isinstance(before, str):
+        return f"left out: {before}", False
+    if isinstance(after, str):
+        return f"FAILS NOW: {after}", True
+    if len(before) != len(after):
+        return f"DIFFERS: {len(before)} entries were, {len(after)} are", True
+    for number, (old, new) in enumerate(zip(before, after), 1):
+        for key in sorted(old.keys() & new.keys()):
+            if json.dumps(old[key]) != json.dumps(new[key]):
+                return f"DIFFERS in entry {number}: {key} was {old[key]!r} and is {new[key]!r}", True
+    if not before:
+        return "NO ENTRIES", True
+    values = sum(len(entry) for entry in before)
+    gone = sorted(set().union(*before) - set().union(*after))
+    come = sorted(set().union(*after) - set().union(*before))
+    notes = "".join(f"; {what}: {', '.join(keys)}" for what, keys in [("gone", gone), ("new", come)] if keys)
+    return f"{values} values in {len(before)} entries are the same{notes}", False
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("before")
-    parser.add_argument("after")
+    parser.add_argument("before", help="a `stpn`")
+    parser.add_argument("after", nargs="?", help="the other `stpn`; without it, the first one's runs are only kept")
     parser.add_argument("--updates", type=int, default=20)
     parser.add_argument("--presets", nargs="*", help="only these")
+    parser.add_argument("--limit", type=int, default=300, help="seconds for a run at most")
+    parser.add_argument("--keep", metavar="FOLDER", help="where the first program's metrics are kept and looked for")
     arguments = parser.parse_args()
-    after = presets(arguments.after)
-    names = [name for name in presets(arguments.before) if name in after]
-    names = [name for name in names if arguments.presets is None or name in arguments.presets]
-    options = ["--updates", str(arguments.updates)]
-    for name in names:
-        with tempfile.TemporaryDirectory() as folder:
-            before, now = (
-                metrics(program, name, options, pathlib.Path(folder) / side)
-                for side, program in [("before", arguments.before), ("after", arguments.after)]
-            )
-        for number, (old, new) in enumerate(zip(before, now, strict=True), 1):
-            shared = old.keys() & new.keys()
-            different = sorted(key for key in shared if old[key] != new[key])
-            if different:
-                key = different[0]
-                sys.exit(f"{name}: entry {number}: {key} was {old[key]!r} and is {new[key]!r}")
-        missing = sorted(before[-1].keys() - now[-1].keys())
-        print(f"{name}: {len(now)} entries are the same" + (f"; gone: {', '.join(missing)}" if missing else ""))
+    rows = presets(arguments.before)
+    both = rows.keys() & presets(arguments.after).keys() if arguments.after else rows.keys()
+    wrong = False
+    print("| preset | cell | after against before |\n|---|---|---|")
+    for name, row in rows.items():
+        if arguments.presets is not None and name not in arguments.presets:
+            continue
+        for cell in CELLS:
+            if name not in both:
+                print(f"| `{name}` | `{cell}` | left out: the second program was built without its feature |")
+                continue
+            options = ["--cell", cell, *length(row, name, arguments.updates)]
+            with tempfile.TemporaryDirectory() as folder:
+                runs = pathlib.Path(folder)
+                before = kept(
+                    arguments.keep,
+                    f"{name}-{cell}-{arguments.updates}",
+                    lambda: train(arguments.before, name, options, runs / "before", arguments.limit),
+                )
+                if arguments.after is None:
+                    said = before if isinstance(before, str) else f"{len(before)} entries kept"
+                else:
+                    after = before
+                    if not isinstance(before, str):
+                        after = train(arguments.after, name, options, runs / "after", arguments.limit)
+                    said, bad = compare(before, after)
+                    wrong = wrong or bad
+            print(f"| `{name}` | `{cell}` | {said} |", flush=True)
+    sys.exit(1 if wrong else 0)
 
 
 main()

@@ -16,7 +16,7 @@ use crate::policy::distribution::ActionBuffer;
 use crate::policy::encoder::ObservationRef;
 use crate::policy::inference::PreparedPolicy;
 use crate::rollout::{Normalization, Observations};
-use crate::trainer::Progress;
+use crate::saved::Progress;
 use crate::{Error, Result};
 
 /// A policy with its configuration and the statistics by which it sees observations.

@@ -92,6 +92,22 @@ pub enum Error {
         problem: String,
     },
 
+    /// A run was to be started where there is one.
+    #[error("run directory {path}: holds a run already ({found}): give another, or resume this one")]
+    RunExists {
+        /// The directory.
+        path: PathBuf,
+        /// A file of that run.
+        found: String,
+    },
+
+    /// A run was to be used where there is none.
+    #[error("run directory {path}: holds no run: it has neither checkpoints nor a config.toml")]
+    NoRun {
+        /// The directory.
+        path: PathBuf,
+    },
+
     /// Another process of the job failed.
     #[error("rank {rank} failed: {message}")]
     OtherRank {
@@ -109,11 +125,7 @@ pub enum Error {
     },
 
     /// A checkpoint could not be written.
-    #[error(
-        "the checkpoint of update {update} was not written: {reason}. {left}: with that mended, continue with \
-         `stpn resume {}`",
-        .run.display()
-    )]
+    #[error("the checkpoint of update {update} was not written: {reason}. {left}: with that mended, resume the run")]
     NotSaved {
         /// The run's directory.
         run: PathBuf,

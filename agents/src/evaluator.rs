@@ -15,8 +15,8 @@ use crate::metrics::{Metrics, Over};
 use crate::optimizer::FlatLayout;
 use crate::policy::ActorCritic;
 use crate::rollout::Normalization;
+use crate::saved::SavedTrainer;
 use crate::stop::Stop;
-use crate::trainer::SavedTrainer;
 
 /// Measures copies of a policy on episodes of its own: the same ones every time, of other streams than training's.
 pub struct Evaluator {

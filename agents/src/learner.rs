@@ -11,9 +11,9 @@ use crate::policy::inference::PreparedPolicy;
 use crate::{Error, Result};
 
 /// What to do where numbers stop being finite.
-pub(crate) const LOWER_RATE: &str = "go on from the last good state with a lower rate, `stpn resume RUN --set \
-     optimizer.learning_rate=…`, or a lower optimizer.max_grad_norm; where that fails at once, remove the newest of \
-     RUN/checkpoints and go on from the one before";
+pub(crate) const LOWER_RATE: &str = "resume the run with a lower optimizer.learning_rate or optimizer.max_grad_norm: it \
+     goes on from the last good state; if that fails at once, remove the newest of its checkpoints and go on from the \
+     one before";
 
 /// A gradient of all parameters, flat, in their fixed order.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,27 +1,14 @@
 //! What a configuration needs of the machine's memory at least, estimated before any of it is allocated: an allocator
 //! that fails ends the program without a word of what was asked for.
 
-use candle_core::{DType, Device};
-use stpn_envs::vector::MakeEnv;
-use stpn_envs::{Dtype, Space};
-
-use crate::algorithms::AlgorithmConfig;
-use crate::config::AgentConfig;
-use crate::policy::encoder::EncoderConfig;
-use crate::policy::{ActorCritic, PolicyConfig};
+use crate::limits::check_sizes;
 use crate::{Error, Result};
 
-/// The largest size that a configuration may name: products of two of them are numbers still.
-const LARGEST: u64 = (1 << 31) - 1;
-
 /// Units up to which a network is made to see how large it is; its size with more is extrapolated.
-const MADE: usize = 1024;
-
-/// Environment steps of an update up to which a rollout is not worth an estimate.
-const SMALL_ROLLOUT: usize = 1 << 20;
+pub(crate) const MADE: usize = 1024;
 
 /// Bytes of a number.
-const NUMBER: f64 = 4.0;
+pub(crate) const NUMBER: f64 = 4.0;
 
 /// Bytes that are needed, each for the key that asks for them.
 #[derive(Debug, Default)]
@@ -61,17 +48,6 @@ fn gibibytes(bytes: f64) -> String {
     if gibibytes < 10.0 { format!("{gibibytes:.1} GiB") } else { format!("{gibibytes:.0} GiB") }
 }
 
-/// Refuses sizes that no machine has room for, before anything is computed from them.
-///
-/// # Errors
-/// [`Error::Config`] naming the key.
-pub(crate) fn check_sizes(sizes: &[(&str, usize)]) -> Result<()> {
-    match sizes.iter().find(|(_, size)| *size as u64 > LARGEST) {
-        Some((key, size)) => Err(Error::config(*key, format!("must be at most {LARGEST}, got {size}"))),
-        None => Ok(()),
-    }
-}
-
 /// Refuses a network of more units than there is memory for. `extents` makes one of so many and returns its parameters
 /// and the scalars of its recurrent state.
 ///
@@ -96,76 +72,6 @@ fn at(hidden: usize, [first, second, third]: [usize; 3]) -> f64 {
     first + more * (second - first) + more * (more - 1.0) / 2.0 * (third - 2.0 * second + first)
 }
 
-/// Refuses an encoder with more weights than there is memory for.
-///
-/// # Errors
-/// [`Error::Config`].
-pub(crate) fn check_encoder(config: &EncoderConfig, observations: &Space) -> Result<()> {
-    let mut need = Need::default();
-    match config {
-        EncoderConfig::Mlp(config) => {
-            let mut input = observations.len() as f64;
-            for &size in &config.sizes {
-                need.bytes("policy.encoder.sizes", NUMBER * input * size as f64);
-                input = size as f64;
-            }
-        }
-        EncoderConfig::NatureCnn(config) => {
-            // At least one feature comes in.
-            need.bytes("policy.encoder.features", NUMBER * config.features as f64);
-        }
-        EncoderConfig::Identity(_) | EncoderConfig::PaperCnn(_) => {}
-    }
-    need.check()
-}
-
-/// Refuses a training of an agent that the machine has no memory for.
-///
-/// # Errors
-/// [`Error::Config`] naming the key that asks for most, and where the environment cannot be made.
-pub(crate) fn check_agent(config: &AgentConfig, make: &MakeEnv<'_>) -> Result<()> {
-    let rollout = &config.rollout;
-    let (environments, steps) = (rollout.environments as f64, rollout.steps as f64);
-    let small = rollout.environments.saturating_mul(rollout.steps) <= SMALL_ROLLOUT;
-    if small && rollout.environments <= MADE && config.policy.hidden <= MADE {
-        return Ok(());
-    }
-    let env = make(0)?;
-    let (observations, actions) = (env.observation_space(), env.action_space());
-    let policy = ActorCritic::new(&config.policy, observations, actions, config.seed, DType::F32, &Device::Cpu)?;
-    let (parameters, state) = (policy.parameters().count() as f64, policy.state_len() as f64);
-    let element = if observations.dtype() == Dtype::U8 { 1.0 } else { NUMBER };
-    let segments = (rollout.steps.div_ceil(rollout.sequence_length())) as f64;
-    let blocks = match config.algorithm {
-        // A gradient each, until they are summed.
-        AlgorithmConfig::A2c(_) => (environments / rollout.group_size() as f64) * segments,
-        AlgorithmConfig::Ppo(_) => 1.0,
-    };
-    let mut need = Need::default();
-    let most = if rollout.steps > rollout.environments { "rollout.steps" } else { "rollout.environments" };
-    // Values twice, two moments of Adam, and all of it again as it was before the update.
-    need.bytes("policy.hidden", NUMBER * parameters * 7.0);
-    // Present, final and saved state, and one before every training sequence.
-    need.bytes(most, NUMBER * (parameters * blocks + environments * state * (3.0 + segments)));
-    let numbers = policy.distribution().len() + policy.distribution().action_len() + 5;
-    let step = element * observations.len() as f64 + NUMBER * numbers as f64;
-    need.bytes(most, environments * steps * step);
-    need.check()
-}
-
-/// A network of a policy's form, checked before it is made.
-///
-/// # Errors
-/// [`Error::Config`].
-pub(crate) fn check_policy(config: &PolicyConfig, observations: &Space, actions: &Space) -> Result<()> {
-    check_encoder(&config.encoder, observations)?;
-    check_network(config.hidden, |hidden| {
-        let small = PolicyConfig { hidden, ..config.clone() };
-        let small = ActorCritic::new(&small, observations, actions, 0, DType::F32, &Device::Cpu)?;
-        Ok([small.parameters().count(), small.state_len()])
-    })
-}
-
 /// Bytes of memory that this process may have: the machine's with its swap, or less by its control group. Where that is
 /// unknown, what a pointer of 48 bits reaches.
 fn machine() -> f64 {
@@ -188,9 +94,12 @@ fn machine() -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use candle_core::{DType, Device};
     use stpn_core::cells::CellName;
+    use stpn_envs::Space;
 
     use super::*;
+    use crate::policy::{ActorCritic, PolicyConfig};
 
     #[test]
     fn sizes_of_networks_are_quadratic_in_their_units() {

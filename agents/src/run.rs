@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use stpn_random::{Purpose, Stream};
 
+use changes::CONFIG;
 pub use changes::Change;
 pub use directory::{Saved, holds_run, saved, saved_config};
 
@@ -20,11 +21,12 @@ use crate::config::RunConfig;
 use crate::lock::{Owner, RunLock};
 use crate::logging::LogState;
 use crate::metrics::Metrics;
+use crate::saved::SavedTrainer;
+use crate::start::training_on;
 use crate::stop::Stop;
 use crate::supervised::test::Generalization;
 use crate::supervised::{self, TestReport};
-use crate::trainer::SavedTrainer;
-use crate::training::{Best, Training, training_on};
+use crate::training::{Best, Training};
 use crate::{Error, Result};
 use directory::{lock_run, newest, not_saved, other_numerics, read_config, refuse_used, same_checkpoint};
 use logs::Logs;
@@ -44,9 +46,6 @@ pub struct Run {
     changes: Vec<Change>,
     stop: Stop,
 }
-
-/// The run directory's file with the resolved configuration.
-const CONFIG: &str = "config.toml";
 
 /// Why training stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,12 +1,13 @@
 //! The training loop's body: collect a rollout, learn from it.
 
-use std::collections::VecDeque;
+mod memory;
+mod training;
+
 use std::sync::Arc;
 use std::time::Instant;
 
 use candle_core::{DType, Device};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 use stpn_envs::vector::Maker;
 use stpn_envs::{Env, VectorEnv};
 
@@ -19,14 +20,15 @@ use crate::evaluator::{Evaluator, MEAN_RETURN};
 use crate::learner::{LOWER_RATE, Learner};
 use crate::logging::LogState;
 use crate::metrics::{Metrics, Over};
-use crate::optimizer::{Adam, Clock};
+use crate::optimizer::Clock;
 use crate::policy::ActorCritic;
 use crate::rollout::worker::{EnergySampling, SavedWorker};
 use crate::rollout::{FailureWatch, Fragment, GrowthWatch, Normalization, Worker};
+use crate::saved::{Ended, Progress, SavedTrainer};
 use crate::statistics::Moments;
 use crate::stop::Stop;
 use crate::training::{Best, OnHang};
-use crate::{Error, Result, memory, unused};
+use crate::{Error, Result, process, unused};
 
 /// Updates whose episodes make up `charts/episodic_return_recent`.
 const RECENT_UPDATES: usize = 50;
@@ -50,72 +52,6 @@ pub struct Trainer {
     exchange: Exchange,
     /// Everything as it was before the update that runs or ran last.
     before: SavedTrainer,
-}
-
-/// How far a run has come. Saved in every checkpoint.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
-    /// Updates done.
-    pub update: u64,
-    /// Environment steps taken, over all environments.
-    pub env_steps: u64,
-    /// Episodes finished.
-    pub episodes: u64,
-    /// What ended in each of the last 50 updates.
-    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
-    pub recent: VecDeque<Ended>,
-    /// Best mean return so far: of evaluations where there are any, else of `recent` at checkpoints.
-    pub best_return: Option<f64>,
-    /// Statistics for normalising observations and rewards.
-    #[serde(default, skip_serializing_if = "Normalization::is_off")]
-    pub normalization: Normalization,
-    /// What PPO carries from update to update.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ppo: Option<PpoState>,
-    /// Best validation of a supervised task so far.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub best_validation: Option<Validation>,
-}
-
-/// Episodes that ended in one update.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Ended {
-    /// How many.
-    pub episodes: u64,
-    /// Sum of their returns.
-    pub returns: f64,
-}
-
-/// A validation of a supervised task.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Validation {
-    /// Share of right answers.
-    pub accuracy: f64,
-    /// The update after which it was measured.
-    pub update: u64,
-}
-
-impl Progress {
-    /// Mean return of the episodes that ended in the last 50 updates, each with the same weight.
-    pub fn recent_return(&self) -> Option<f64> {
-        let episodes: u64 = self.recent.iter().map(|ended| ended.episodes).sum();
-        (episodes > 0).then(|| self.recent.iter().map(|ended| ended.returns).sum::<f64>() / episodes as f64)
-    }
-}
-
-/// Everything a trainer needs to continue bit for bit.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SavedTrainer {
-    /// Counters and best-so-far.
-    pub progress: Progress,
-    /// All parameters, flat.
-    pub parameters: Vec<f32>,
-    /// The optimiser.
-    pub adam: Adam,
-    /// Environments, random streams and recurrent states, one entry per worker.
-    pub workers: Vec<SavedWorker>,
-    /// What the run's logs carry on.
-    pub log: LogState,
 }
 
 impl Trainer {
@@ -154,9 +90,7 @@ impl Trainer {
         collective: Arc<dyn Collective>,
     ) -> Result<Self> {
         config.check()?;
-        memory::check_agent(config, &make)?;
-        // Blocks run side by side, so products inside one run on one thread and never depend on how many there are.
-        gemm::set_threading_threshold(usize::MAX);
+        memory::check(config, &make)?;
         let AgentConfig { rollout, seed, .. } = config;
         let envs = VectorEnv::part(
             &make,
@@ -168,6 +102,7 @@ impl Trainer {
         let (observations, actions) = (envs.observation_space().clone(), envs.action_space().clone());
         let policy = ActorCritic::new(&config.policy, &observations, &actions, *seed, DType::F32, &Device::Cpu)?;
         config.algorithm.check_distribution(policy.distribution())?;
+        process::warn_of_split_products(policy.is_fused());
         unused::check_spaces(config, &observations, &actions)?;
         let input_mask = energy_mask(&config.log.energy_skip_inputs, policy.cell().input_size())?;
         let failures = FailureWatch::new(rollout, envs.groups());
@@ -187,7 +122,7 @@ impl Trainer {
             normalization: Normalization::new(&config.normalization, &observations)?,
             ppo: match &config.algorithm {
                 AlgorithmConfig::Ppo(config) => Some(PpoState::new(config, *seed)),
-                AlgorithmConfig::A2c(_) => None,
+                _ => None,
             },
             ..Progress::default()
         };

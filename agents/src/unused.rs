@@ -10,7 +10,6 @@ use crate::algorithms::AlgorithmConfig;
 use crate::config::{EnvFailure, EvaluationConfig, RolloutConfig};
 use crate::policy::distribution::GaussianConfig;
 use crate::policy::encoder::EncoderConfig;
-use crate::policy::{Critic, PolicyConfig};
 use crate::rollout::NormalizationConfig;
 use crate::supervised::SupervisedConfig;
 use crate::{AgentConfig, Error, Result, RunConfig};
@@ -52,9 +51,8 @@ pub fn check_spaces(config: &AgentConfig, observations: &Space, actions: &Space)
     if !matches!(actions, Space::Box { .. }) {
         unused.extend(gaussian(&config.policy.gaussian, "does nothing where actions are discrete: leave it out"));
     }
-    let encoder = &config.policy.encoder;
-    if observations.dtype() != Dtype::U8 && encoder.bytes() != encoder.default_bytes() {
-        unused.push(("policy.encoder.bytes", "does nothing where observations are numbers already: leave it out"));
+    if observations.dtype() != Dtype::U8 {
+        unused.extend(bytes_of_numbers(&config.policy.encoder));
     }
     refuse(unused)
 }
@@ -85,7 +83,7 @@ fn agent(config: &AgentConfig) -> Vec<Unused> {
         unused.push(("normalization.clip", problem));
     }
     if evaluation.every == 0 {
-        let problem = "does nothing with evaluation.every = 0: set that, or leave this out (--set KEY=none)";
+        let problem = "does nothing with evaluation.every = 0: set that, or leave this out";
         let set = [
             ("evaluation.episodes", evaluation.episodes != defaults.2.episodes),
             ("evaluation.deterministic", evaluation.deterministic != defaults.2.deterministic),
@@ -104,18 +102,15 @@ fn agent(config: &AgentConfig) -> Vec<Unused> {
 }
 
 fn supervised(config: &SupervisedConfig) -> Vec<Unused> {
-    let PolicyConfig { critic, policy_gain, encoder, gaussian: continuous, cell: cells, .. } = &config.policy;
-    let problem = "is for agents: the network of a supervised task is a cell under a linear readout; leave it out";
-    let mut unused = cell(cells);
-    let set = [
-        ("policy.critic", *critic != Critic::Shared),
-        ("policy.policy_gain", *policy_gain != 1.0),
-        ("policy.encoder.name", encoder.name() != EncoderConfig::default().name()),
-        ("policy.encoder.bytes", *encoder != EncoderConfig::default()),
-    ];
-    unused.extend(set.into_iter().filter(|(_, set)| *set).map(|(key, _)| (key, problem)));
-    unused.extend(gaussian(continuous, problem));
+    let mut unused = cell(&config.policy.cell);
+    unused.extend(bytes_of_numbers(&config.policy.encoder));
     unused
+}
+
+/// Inputs that are numbers need no rule for bytes.
+fn bytes_of_numbers(encoder: &EncoderConfig) -> Option<Unused> {
+    let problem = "does nothing where observations are numbers already: leave it out";
+    (encoder.bytes() != encoder.default_bytes()).then_some(("policy.encoder.bytes", problem))
 }
 
 fn gaussian(config: &GaussianConfig, problem: &'static str) -> impl Iterator<Item = Unused> {

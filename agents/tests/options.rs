@@ -3,8 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use stpn_agents::metrics::depends_on_the_clock;
-use stpn_agents::training::training;
+use stpn_agents::start::training;
 use stpn_agents::{RunConfig, keys};
+use stpn_core::cells::CellName;
+use stpn_envs::Space;
+use stpn_envs::registry::{ENVIRONMENTS, Entry};
 use toml::{Table, Value};
 
 /// Experiments of milliseconds that between them have every section.
@@ -47,7 +50,7 @@ const EXPERIMENTS: [(&str, &str); 5] = [
 ];
 
 /// Keys that leave the updates of a sound, undisturbed run as they are, since they are about something else.
-const ABOUT_SOMETHING_ELSE: [&str; 17] = [
+const ABOUT_SOMETHING_ELSE: [&str; 18] = [
     "training.updates",
     "training.threads",
     "rollout.env_failure",
@@ -61,6 +64,8 @@ const ABOUT_SOMETHING_ELSE: [&str; 17] = [
     "log.every",
     "log.histograms_every",
     // The end of a run and what comes after it.
+    // No car gets to the goal in so short a run.
+    "env.goal_velocity",
     "task.patience",
     "task.test_sequences",
     "task.test_intervals",
@@ -130,8 +135,14 @@ fn other(key: &str, old: &Value) -> Value {
         (_, old) => match key {
             "policy.critic" => value("'shared'"),
             "policy.encoder.name" => value("'identity'"),
+            "policy.cell.modulation" if old.as_str() == Some("constant") => value("'network'"),
             "policy.cell.modulation" => value("'constant'"),
+            "policy.cell.activation" => value("'relu'"),
             "policy.cell.bound" => value("'additive'"),
+            "policy.cell.granularity" => value("'synapse'"),
+            "policy.cell.normalize_state" => value("'none'"),
+            "policy.cell.norm_of" => value("'G'"),
+            "policy.cell.rule" => value("'hebb'"),
             _ => panic!("name another value than {old} for {key}"),
         },
     }
@@ -160,18 +171,41 @@ fn result(table: &Table) -> stpn_agents::Result<String> {
     Ok(format!("{seen}{:?}{:?}{:?}", saved.parameters, saved.adam, saved.workers))
 }
 
+/// The experiments above with all their keys, and, with those of their own, each cell and each environment.
+fn experiments() -> Vec<(String, Table, &'static str)> {
+    let mut experiments: Vec<(String, Table, &str)> =
+        EXPERIMENTS.iter().map(|(name, text)| (name.to_string(), text.parse().unwrap(), "")).collect();
+    let first = experiments[0].1.clone();
+    for cell in CellName::ALL {
+        let mut table = first.clone();
+        set(&mut table, "policy.cell", Value::try_from(cell.config()).unwrap());
+        experiments.push((cell.to_string(), table, "policy.cell."));
+    }
+    // The options of Atari's games and of MuJoCo's tasks are tested with those.
+    let apart = |entry: &&Entry| entry.name == "atari" || entry.summary.ends_with("(MuJoCo)");
+    for entry in ENVIRONMENTS.iter().filter(|entry| !apart(entry)) {
+        let env = (entry.default)();
+        let discrete = matches!(env.make().unwrap().action_space(), Space::Discrete { .. });
+        let mut table = experiments[if discrete { 0 } else { 2 }].1.clone();
+        set(&mut table, "env", Value::try_from(env).unwrap());
+        experiments.push((entry.name.to_string(), table, "env."));
+    }
+    experiments
+}
+
 #[test]
 fn options_were_accepted_and_did_nothing() {
     let mut idle = Vec::new();
-    for (name, text) in EXPERIMENTS {
-        let config = RunConfig::from_table(text.parse().unwrap()).unwrap();
+    for (name, table, section) in experiments() {
+        let config = RunConfig::from_table(table).unwrap();
         let table: Table = config.to_toml().unwrap().parse().unwrap();
         let plain = result(&table).unwrap();
         assert_eq!(plain, result(&table).unwrap(), "{name} repeats");
         let keys = keys::flat(&table);
-        let present = keys.iter().filter(|(key, _)| !ABOUT_SOMETHING_ELSE.contains(&key.as_str()));
+        let present =
+            keys.iter().filter(|(key, _)| key.starts_with(section) && !ABOUT_SOMETHING_ELSE.contains(&key.as_str()));
         let mut walk: Vec<(String, Value)> = present.map(|(key, old)| (key.clone(), other(key, old))).collect();
-        let absent = OPTIONAL.iter().filter(|(key, _)| keys::get(&table, key).is_none());
+        let absent = OPTIONAL.iter().filter(|(key, _)| key.starts_with(section) && keys::get(&table, key).is_none());
         walk.extend(absent.map(|(key, text)| (key.to_string(), value(text))));
         for (key, to) in walk {
             let mut changed = table.clone();

@@ -14,7 +14,7 @@ use stpn_agents::policy::encoder::ObservationRef;
 use stpn_agents::policy::inference::PreparedPolicy;
 use stpn_agents::rollout::Normalization;
 use stpn_agents::run::Run;
-use stpn_agents::trainer::SavedTrainer;
+use stpn_agents::saved::SavedTrainer;
 use stpn_agents::training::Best;
 use stpn_agents::{ActorCritic, AgentConfig, Metrics, RunConfig, Trainer, Training, checkpoint};
 use stpn_core::Kernel;

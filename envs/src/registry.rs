@@ -5,7 +5,7 @@
 mod environments;
 mod table;
 
-pub use environments::{ENVIRONMENTS, EnvConfig};
+pub use environments::{ENVIRONMENTS, Entry, EnvConfig};
 
 use environments::NAMES;
 
@@ -14,17 +14,6 @@ use crate::custom::{self, CustomConfig};
 use crate::gymnasium::GymnasiumConfig;
 use crate::native::FEATURES;
 use crate::{Error, Result};
-
-/// An environment that [`EnvConfig`] knows.
-#[derive(Clone, Copy, Debug)]
-pub struct Entry {
-    /// Its name, as in [`EnvConfig`]'s `name`.
-    pub name: &'static str,
-    /// What it is, in one line.
-    pub summary: &'static str,
-    /// Its default settings.
-    pub default: fn() -> EnvConfig,
-}
 
 /// The cargo feature that the environment of that name needs, in this build or not.
 pub fn feature(name: &str) -> Option<&'static str> {

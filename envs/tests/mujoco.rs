@@ -100,6 +100,29 @@ fn a_restored_state_continues_bit_for_bit() {
 }
 
 #[test]
+fn mujoco_tasks_had_no_pictures() {
+    struct Drawn;
+    impl Claim for Drawn {
+        fn check<T: Task>(&self, make: &dyn Fn() -> Limited<T>) {
+            let mut env = make();
+            let mut actions = Stream::from_seed(5);
+            reset(&mut env, Some(1));
+            play(&mut env, &mut actions, 1);
+            let first = env.screen().unwrap();
+            assert_eq!(first.rgb.len(), first.width * first.height * 3);
+            let red = [209, 73, 91];
+            let shown = first.rgb.chunks_exact(3).filter(|pixel| pixel == &red).count();
+            assert!(shown > 20, "{}: {shown} pixels of the body", T::NAME);
+            let (before, picture) = (seen(&env), env.screen().unwrap());
+            assert!(picture == first && seen(&env) == before, "{}: looking changes nothing", T::NAME);
+            play(&mut env, &mut actions, 8);
+            assert!(env.screen().unwrap() != first, "{}: its picture stands still", T::NAME);
+        }
+    }
+    every_task(&Drawn);
+}
+
+#[test]
 fn threads_do_not_change_a_trajectory() {
     let run = |seed| {
         let mut env = AntConfig::default().make().unwrap();

@@ -7,8 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::batch::{SequenceBatch, SequenceId};
+use super::coefficients::{check_coefficients, check_discounts};
+use super::experience::{Experience, Moment, advantage_moments, explained_variance, standard};
 use super::objective::{Derivatives, Losses, Objective, Sample, gradient};
-use super::{Experience, advantage_moments, check_coefficients, check_discounts, explained_variance};
 use crate::Result;
 use crate::collective::Exchange;
 use crate::learner::Learner;
@@ -96,7 +97,7 @@ pub fn update(
     experience: &Experience<'_>,
     exchange: &Exchange,
     learning_rate: f64,
-    at: super::Moment,
+    at: Moment,
 ) -> Result<Metrics> {
     let Experience { fragments, advantages } = experience;
     // One block is one segment of one worker: whole rows of its fragment.
@@ -147,7 +148,7 @@ impl A2cObjective {
             value: config.value_coefficient,
             entropy: config.entropy_coefficient.at(clock),
             concentration: config.concentration_coefficient,
-            standard: super::standard(advantages),
+            standard: standard(advantages),
         }
     }
 }

@@ -2,6 +2,8 @@
 
 pub mod a2c;
 pub mod batch;
+mod coefficients;
+mod experience;
 pub mod objective;
 pub mod ppo;
 #[cfg(test)]
@@ -10,15 +12,11 @@ mod tests;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::advantage::Advantages;
-use crate::collective::Exchange;
-use crate::config::RolloutConfig;
-use crate::optimizer::{Clock, Schedule};
+use crate::optimizer::Schedule;
 use crate::policy::distribution::Distribution;
-use crate::rollout::Fragment;
-use crate::statistics::Moments;
 use crate::{Error, Result};
 pub use a2c::A2cConfig;
+pub use experience::{Experience, Moment};
 pub use ppo::{PpoConfig, PpoState};
 
 /// Which algorithm, with its settings.
@@ -74,16 +72,15 @@ impl AlgorithmConfig {
         }
     }
 
-    /// Refuses impossible values.
+    /// Refuses impossible values; a rollout has so many `steps`, over all environments.
     ///
     /// # Errors
     /// [`Error::Config`] naming the key and what is allowed.
-    pub fn check(&self, rollout: &RolloutConfig) -> Result<()> {
+    pub fn check(&self, steps: usize) -> Result<()> {
         match self {
             Self::A2c(config) => config.check(),
             Self::Ppo(config) => {
                 config.check()?;
-                let steps = rollout.environments * rollout.steps;
                 if config.minibatch_size > steps {
                     let problem = format!("must be at most the {steps} steps of a rollout");
                     return Err(Error::config("algorithm.minibatch_size", problem));
@@ -106,69 +103,4 @@ impl AlgorithmConfig {
             _ => Ok(()),
         }
     }
-}
-
-/// When an update takes place.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment {
-    /// The update's number, counted from 1.
-    pub update: u64,
-    /// How far the run had come before it.
-    pub clock: Clock,
-}
-
-/// A rollout with its advantages.
-pub struct Experience<'a> {
-    /// By worker.
-    pub fragments: Vec<&'a Fragment>,
-    /// By worker.
-    pub advantages: &'a [Advantages],
-}
-
-impl Experience<'_> {
-    /// Steps of all environments.
-    pub fn steps(&self) -> usize {
-        self.fragments.iter().map(|fragment| fragment.shape.steps * fragment.shape.batch).sum()
-    }
-}
-
-/// The mean, and the inverse of the deviation, by which advantages of these moments are standardised.
-pub(crate) fn standard(advantages: Option<Moments>) -> (f64, f64) {
-    advantages.map_or((0.0, 1.0), |moments| (moments.mean(), 1.0 / (moments.variance().sqrt() + 1e-8)))
-}
-
-/// Moments of each worker's advantages.
-fn advantage_moments(advantages: &[Advantages]) -> Vec<Moments> {
-    advantages.iter().map(|a| a.advantages.iter().map(|&a| f64::from(a)).collect()).collect()
-}
-
-/// 1 − Var(R − V) / Var(R): 1 = perfect values, 0 = no better than a constant. 0 where returns do not vary.
-fn explained_variance(experience: &Experience<'_>, exchange: &Exchange) -> f64 {
-    let workers = || experience.advantages.iter().zip(&experience.fragments);
-    let returns: Vec<Moments> = workers().map(|(a, _)| a.returns.iter().map(|&r| f64::from(r)).collect()).collect();
-    let errors: Vec<Moments> = workers()
-        .map(|(a, fragment)| {
-            a.returns.iter().zip(&fragment.values).map(|(&r, &v)| f64::from(r) - f64::from(v)).collect()
-        })
-        .collect();
-    let (total, left) = (exchange.total(&returns).variance(), exchange.total(&errors).variance());
-    if total > 0.0 { 1.0 - left / total } else { 0.0 }
-}
-
-fn check_discounts(gamma: f64, gae_lambda: f64) -> Result<()> {
-    for (key, value) in [("algorithm.gamma", gamma), ("algorithm.gae_lambda", gae_lambda)] {
-        if !(0.0..=1.0).contains(&value) {
-            return Err(Error::config(key, format!("must lie in [0, 1], got {value}")));
-        }
-    }
-    Ok(())
-}
-
-fn check_coefficients(coefficients: &[(&str, f64)]) -> Result<()> {
-    for &(key, value) in coefficients {
-        if !(value.is_finite() && value >= 0.0) {
-            return Err(Error::config(key, format!("must be finite and not negative, got {value}")));
-        }
-    }
-    Ok(())
 }

@@ -13,8 +13,8 @@ pub use config::{KlPenalty, NormalizeAdvantages, PpoConfig};
 pub(crate) use objective::PpoObjective;
 
 use super::batch::{SequenceBatch, SequenceId, sequences};
+use super::experience::{Experience, Moment, advantage_moments, explained_variance};
 use super::objective::{Losses, gradient};
-use super::{Experience, Moment, advantage_moments, explained_variance};
 use crate::Result;
 use crate::advantage::Advantages;
 use crate::collective::{Exchange, agree};

@@ -7,7 +7,7 @@ use super::staging::Staging;
 use super::write;
 use crate::config::RunConfig;
 use crate::optimizer::FlatLayout;
-use crate::trainer::Progress;
+use crate::saved::Progress;
 use crate::{Error, Result};
 
 /// Writes a checkpoint's configuration, progress and parameters, without optimiser and environments, as a checkpoint

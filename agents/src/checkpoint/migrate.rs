@@ -6,7 +6,7 @@
 use serde_json::{Value, json};
 
 use crate::config::RunConfig;
-use crate::trainer::Progress;
+use crate::saved::Progress;
 use crate::{Result, keys, unused};
 
 /// The progress of a checkpoint of format 2. How many episodes ended in an update is not known: each of the last
@@ -25,10 +25,39 @@ pub fn progress(contents: &[u8]) -> serde_json::Result<Progress> {
     serde_json::from_value(progress)
 }
 
+/// Keys of an agent's network, which that of a supervised task had as well until it got keys of its own, with the value
+/// that did nothing, if there is only one.
+const OF_AGENTS: [(&str, Option<&str>); 3] =
+    [("critic", Some("'shared'")), ("policy_gain", Some("1.0")), ("gaussian", None)];
+
+/// A configuration as it was saved, of any format from 3 on, in today's keys.
+pub fn saved(mut table: toml::Table) -> toml::Table {
+    if table.contains_key("task")
+        && let Some(toml::Value::Table(policy)) = table.get_mut("policy")
+    {
+        policy.retain(|key, value| {
+            let idle = OF_AGENTS.iter().find(|(known, _)| *known == key);
+            idle.is_none_or(|(_, idle)| idle.is_some_and(|idle| value.to_string().replace('"', "'") != idle))
+        });
+    }
+    table
+}
+
 /// The configuration of a checkpoint of format 2, without what did nothing.
 pub fn config(mut table: toml::Table) -> Result<RunConfig> {
+    let left_out =
+        |key: &str| tracing::warn!("{key} did nothing in the run that wrote this checkpoint, and is left out");
+    if table.contains_key("task")
+        && let Some(toml::Value::Table(policy)) = table.get_mut("policy")
+    {
+        for key in OF_AGENTS.map(|(key, _)| key).into_iter().chain(["encoder"]) {
+            if policy.remove(key).is_some() {
+                left_out(&format!("policy.{key}"));
+            }
+        }
+    }
     for key in unused::keys(&RunConfig::parse(table.clone())?) {
-        tracing::warn!("{key} did nothing in the run that wrote this checkpoint, and is left out");
+        left_out(key);
         keys::remove(&mut table, key);
     }
     RunConfig::from_table(table)
@@ -37,6 +66,7 @@ pub fn config(mut table: toml::Table) -> Result<RunConfig> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::supervised::NetworkConfig;
 
     #[test]
     fn updates_of_format_2_get_the_episodes_that_the_run_had_on_average() {
@@ -55,6 +85,19 @@ mod tests {
         let table: toml::Table = text.parse().unwrap();
         assert!(RunConfig::from_table(table.clone()).unwrap_err().to_string().contains("policy.critic"));
         let config = config(table).unwrap();
-        assert_eq!(config.policy(), &crate::policy::PolicyConfig::new(config.policy().cell.clone(), 5));
+        let RunConfig::Supervised(config) = config else { panic!("has a task") };
+        assert_eq!(config.policy, NetworkConfig::new(config.policy.cell.clone(), 5));
+    }
+
+    #[test]
+    fn a_task_saved_with_the_keys_of_an_agent_is_read() {
+        let text = "[task]\nname = 'art'\n[policy]\nhidden = 5\nkernel = 'auto'\ncritic = 'shared'\npolicy_gain = 1.0\n\
+                    [policy.cell]\nkind = 'rnn'\n[policy.encoder]\nname = 'identity'\nbytes = 'unit'\n\
+                    [policy.gaussian]\nstd = 'softplus'\n";
+        let table: toml::Table = text.parse().unwrap();
+        assert!(RunConfig::from_table(table.clone()).unwrap_err().to_string().contains("critic"));
+        RunConfig::from_table(saved(table)).unwrap();
+        let separate: toml::Table = text.replace("shared", "separate").parse().unwrap();
+        assert!(RunConfig::from_table(saved(separate)).unwrap_err().to_string().contains("critic"));
     }
 }

@@ -9,27 +9,14 @@
 pub mod export;
 pub mod manifest;
 mod migrate;
+mod names;
 pub mod read;
 pub mod staging;
 pub mod tensors;
 pub mod write;
 
 pub use export::export;
+pub use migrate::saved as saved_config;
+pub use names::{FORMAT, OLDEST, directory_name, shard_name};
 pub use read::{Checkpoint, best, find, newest, read, read_shard};
 pub use write::{point_best, write, write_on_ranks};
-
-/// Version of the on-disk format.
-pub const FORMAT: u32 = 3;
-
-/// The oldest version that is still read.
-pub const OLDEST: u32 = 2;
-
-/// Name of the directory of the checkpoint after `update`.
-pub fn directory_name(update: u64) -> String {
-    format!("update-{update:08}")
-}
-
-/// Name of the file with the environments of `rank`.
-pub fn shard_name(rank: usize) -> String {
-    format!("workers-{rank:05}.safetensors")
-}

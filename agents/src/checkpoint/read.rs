@@ -10,7 +10,7 @@ use crate::config::RunConfig;
 use crate::logging::LogState;
 use crate::optimizer::{Adam, FlatLayout};
 use crate::rollout::worker::SavedWorker;
-use crate::trainer::{Progress, SavedTrainer};
+use crate::saved::{Progress, SavedTrainer};
 use crate::{Error, Result};
 
 /// The files of every checkpoint beside its manifest.
@@ -82,7 +82,7 @@ pub fn read_shard(path: &Path, shard: usize) -> Result<Checkpoint> {
         let problem = format!("is of update {}, the manifest of {}", progress.update, manifest.update);
         return Err(refuse("progress.json", problem));
     }
-    let config = if migrated { migrate::config(table) } else { RunConfig::from_table(table) }?;
+    let config = if migrated { migrate::config(table) } else { RunConfig::from_table(migrate::saved(table)) }?;
     Ok(Checkpoint { path: path.to_path_buf(), config, progress, numerics, parameters, training, shard, shards })
 }
 

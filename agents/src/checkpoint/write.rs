@@ -11,7 +11,7 @@ use super::{directory_name, shard_name};
 use crate::collective::{Collective, Local, agree};
 use crate::config::RunConfig;
 use crate::optimizer::FlatLayout;
-use crate::trainer::SavedTrainer;
+use crate::saved::SavedTrainer;
 use crate::{Error, Result};
 
 /// Writes `saved` into `directory` (a run's `checkpoints`), moves `latest` (and `best` where asked) to it and removes

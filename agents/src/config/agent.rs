@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use stpn_envs::EnvConfig;
 
 use super::rollout::RolloutConfig;
-use super::sections::{CheckpointConfig, LogConfig, TrainingConfig, at_least_one, check_sections, one};
+use super::sections::{CheckpointConfig, LogConfig, TrainingConfig, check_sections, one};
 use crate::algorithms::AlgorithmConfig;
-use crate::memory::check_sizes;
+use crate::limits::{at_least_one, check_sizes};
 use crate::optimizer::AdamConfig;
 use crate::policy::PolicyConfig;
 use crate::rollout::NormalizationConfig;
@@ -98,12 +98,12 @@ impl AgentConfig {
         ])?;
         self.policy.check()?;
         self.normalization.check()?;
-        check_sections(&self.training, &self.policy, &self.checkpoint, &self.log)?;
+        check_sections(&self.training, self.policy.hidden, &self.checkpoint, &self.log)?;
         if !(0.0..=1e6).contains(&self.rollout.step_timeout) {
             return Err(Error::config("rollout.step_timeout", "must be seconds from 0 (no limit) to 1000000"));
         }
         self.env.validate()?;
-        self.algorithm.check(&self.rollout)?;
+        self.algorithm.check(self.rollout.environments * self.rollout.steps)?;
         self.optimizer.check()?;
         unused::check_agent(self)
     }

@@ -12,7 +12,7 @@ mod sections;
 pub mod shape;
 
 use serde::{Deserialize, Serialize};
-use stpn_core::NUMERICS;
+use stpn_core::{CellConfig, Kernel, NUMERICS};
 use stpn_envs::EnvConfig;
 use stpn_envs::registry::missing_feature;
 
@@ -21,12 +21,12 @@ pub use document::{Detail, document};
 pub use rollout::{EnvFailure, RolloutConfig};
 pub use schema::json_schema;
 pub use sections::{CheckpointConfig, LogConfig, TrainingConfig};
-pub(crate) use sections::{at_least_one, check_sections, hidden, one};
+pub(crate) use sections::{check_sections, hidden, one};
 
 use crate::optimizer::AdamConfig;
-use crate::policy::PolicyConfig;
+use crate::policy::encoder::EncoderConfig;
+use crate::saved::Progress;
 use crate::supervised::SupervisedConfig;
-use crate::trainer::Progress;
 use crate::{Error, Result, keys};
 
 /// What stands before the number of the arithmetic in the first line of a written configuration.
@@ -74,14 +74,48 @@ impl RunConfig {
         seed, seed_mut: u64;
         /// How long to train, and on how many threads.
         training, training_mut: TrainingConfig;
-        /// The network.
-        policy, policy_mut: PolicyConfig;
         /// The optimiser.
         optimizer, optimizer_mut: AdamConfig;
         /// When checkpoints are written and which are kept.
         checkpoint, checkpoint_mut: CheckpointConfig;
         /// What is logged how often.
         log, log_mut: LogConfig;
+    }
+}
+
+macro_rules! network {
+    ($($(#[$doc:meta])* $name:ident, $name_mut:ident: $type:ty;)*) => {
+        $(
+            $(#[$doc])*
+            pub fn $name(&self) -> &$type {
+                match self {
+                    Self::Agent(config) => &config.policy.$name,
+                    Self::Supervised(config) => &config.policy.$name,
+                }
+            }
+
+            $(#[$doc])*
+            pub fn $name_mut(&mut self) -> &mut $type {
+                match self {
+                    Self::Agent(config) => &mut config.policy.$name,
+                    Self::Supervised(config) => &mut config.policy.$name,
+                }
+            }
+        )*
+    };
+}
+
+/// What every network has.
+impl RunConfig {
+    network! {
+        /// Units of the recurrent layer.
+        hidden, hidden_mut: usize;
+        /// Which path sequences take.
+        kernel, kernel_mut: Kernel;
+        /// From observations to the recurrent layer's input.
+        encoder, encoder_mut: EncoderConfig;
+        /// The recurrent layer.
+        cell, cell_mut: CellConfig;
     }
 }
 

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::policy::PolicyConfig;
-use crate::{Error, Result};
+use crate::Result;
+use crate::limits::at_least_one;
 
 /// How long to train, and on how many threads.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -63,26 +63,18 @@ impl Default for LogConfig {
 /// Refuses impossible values in the sections that every run has.
 pub(crate) fn check_sections(
     training: &TrainingConfig,
-    policy: &PolicyConfig,
+    hidden: usize,
     checkpoint: &CheckpointConfig,
     log: &LogConfig,
 ) -> Result<()> {
     at_least_one(&[
         ("training.updates", training.updates),
-        ("policy.hidden", policy.hidden as u64),
+        ("policy.hidden", hidden as u64),
         ("checkpoint.every", checkpoint.every),
         ("checkpoint.keep", checkpoint.keep as u64),
         ("log.every", log.every),
         ("log.histograms_every", log.histograms_every),
     ])
-}
-
-/// Refuses zeros.
-pub(crate) fn at_least_one(values: &[(&str, u64)]) -> Result<()> {
-    match values.iter().find(|(_, value)| *value == 0) {
-        Some((key, _)) => Err(Error::config(*key, "must be at least 1")),
-        None => Ok(()),
-    }
 }
 
 /// The seed if nothing is said.

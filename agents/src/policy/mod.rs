@@ -1,103 +1,31 @@
 //! Recurrent actor–critic policies: trunk (encoder → recurrent layer) → policy and value heads.
 
 mod composed;
+mod config;
 pub mod distribution;
 pub mod element;
 pub mod encoder;
 pub mod inference;
+mod inputs;
 pub mod linear;
 pub mod training;
-mod trunk;
+pub(crate) mod trunk;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use stpn_core::{Cell, CellConfig, Initializer, Kernel, Parameters};
+use stpn_core::{Cell, Initializer, Parameters};
 use stpn_envs::Space;
 use stpn_random::{Purpose, Stream};
 
-use crate::config::hidden;
-use crate::{Error, Result, memory};
-use distribution::{Distribution, GaussianConfig};
-use encoder::{EncoderConfig, ObservationRef};
+pub use config::{Critic, PolicyConfig};
+pub use inputs::Inputs;
+
+use crate::{Result, memory};
+use distribution::Distribution;
 use linear::Linear;
 use trunk::Trunk;
-
-/// The network of an agent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PolicyConfig {
-    /// Units of the recurrent layer.
-    #[serde(default = "hidden")]
-    #[schemars(extend("x-sb3" = "lstm_hidden_size"))]
-    pub hidden: usize,
-    /// Which path sequences take: `auto` (fused where there is one) or `composed`.
-    #[serde(default)]
-    pub kernel: Kernel,
-    /// Whether the value head shares the policy's trunk.
-    #[serde(default)]
-    pub critic: Critic,
-    /// Factor of the policy head's initial weights; small values start near the uniform policy.
-    #[serde(default = "one")]
-    pub policy_gain: f64,
-    /// From observations to the recurrent layer's input.
-    #[serde(default)]
-    pub encoder: EncoderConfig,
-    /// Options for continuous actions.
-    #[serde(default)]
-    pub gaussian: GaussianConfig,
-    /// The recurrent layer.
-    pub cell: CellConfig,
-}
-
-/// Where values come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Critic {
-    /// A head on the policy's trunk (the published runs).
-    #[default]
-    Shared,
-    /// A head on a trunk of its own: twice the parameters, the recurrent state and the work.
-    Separate,
-}
-
-impl PolicyConfig {
-    /// A network of the published form.
-    pub fn new(cell: CellConfig, hidden: usize) -> Self {
-        Self {
-            hidden,
-            kernel: Kernel::Auto,
-            critic: Critic::Shared,
-            policy_gain: 1.0,
-            encoder: EncoderConfig::default(),
-            gaussian: GaussianConfig::default(),
-            cell,
-        }
-    }
-
-    /// Refuses impossible values.
-    ///
-    /// # Errors
-    /// [`Error::Config`] naming the key and what is allowed.
-    pub fn check(&self) -> Result<()> {
-        if self.hidden == 0 {
-            return Err(Error::config("policy.hidden", "must be at least 1"));
-        }
-        if !(self.policy_gain.is_finite() && self.policy_gain >= 0.0) {
-            let problem = format!("must be finite and not negative, got {}", self.policy_gain);
-            return Err(Error::config("policy.policy_gain", problem));
-        }
-        self.encoder.check()?;
-        self.gaussian.check()
-    }
-}
-
-fn one() -> f64 {
-    1.0
-}
 
 /// A recurrent policy with a value head.
 ///
@@ -124,19 +52,6 @@ struct Sections {
     value_head: Range<usize>,
 }
 
-/// Sequences as the network sees them; every slice is time-major.
-#[derive(Clone, Copy, Debug)]
-pub struct Inputs<'a> {
-    /// Steps L.
-    pub steps: usize,
-    /// Sequences B.
-    pub batch: usize,
-    /// `[L, B, O]`
-    pub observations: ObservationRef<'a>,
-    /// `[L, B]` 1 where the state is zeroed before the step.
-    pub episode_starts: &'a [u8],
-}
-
 /// What the network says of a batch of sequences; N = L·B, time-major.
 #[derive(Clone, Debug)]
 pub struct Outputs {
@@ -160,11 +75,15 @@ impl ActorCritic {
         device: &Device,
     ) -> Result<Self> {
         config.check()?;
-        memory::check_policy(config, observation_space, action_space)?;
+        memory::check_network(config.hidden, |hidden| {
+            let small = PolicyConfig { hidden, ..config.clone() };
+            let small = Self::new(&small, observation_space, action_space, seed, dtype, device)?;
+            Ok([small.parameters.count(), small.state_len()])
+        })?;
         let distribution = Distribution::for_space(action_space, &config.gaussian)?;
         let mut stream = Stream::new(seed, Purpose::Parameters, 0);
         let mut init = Initializer::new(&mut stream, dtype, device);
-        let actor = Arc::new(Trunk::new(config, observation_space, &mut init)?);
+        let actor = Arc::new(Trunk::new(config.trunk(), observation_space, &mut init)?);
         let policy_head = Linear::scaled(config.hidden, distribution.head_len(), config.policy_gain, &mut init)?;
         let value_head = Linear::new(config.hidden, 1, &mut init)?;
         if let Distribution::Gaussian(gaussian) = &distribution {
@@ -172,7 +91,7 @@ impl ActorCritic {
         }
         let critic = match config.critic {
             Critic::Shared => None,
-            Critic::Separate => Some(Arc::new(Trunk::new(config, observation_space, &mut init)?)),
+            Critic::Separate => Some(Arc::new(Trunk::new(config.trunk(), observation_space, &mut init)?)),
         };
         let free_len = distribution.len() - distribution.head_len();
         let mut free = Parameters::default();
@@ -207,6 +126,12 @@ impl ActorCritic {
     /// The policy's recurrent layer.
     pub fn cell(&self) -> &dyn Cell {
         self.actor.cell()
+    }
+
+    /// Whether all of it runs on kernels, in rollouts and in training.
+    pub fn is_fused(&self) -> bool {
+        // The critic's trunk is of the same kind.
+        self.actor.fused().is_some()
     }
 
     /// The family of action distributions.

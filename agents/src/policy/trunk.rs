@@ -4,18 +4,31 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
-use stpn_core::kernels::{Extent, Prepared, Stepper, Tape};
-use stpn_core::{Cell, Initializer, Kernel, Parameters, State, StateField};
+use stpn_core::kernels::{Extent, FusedKernel, Prepared, Stepper, Tape};
+use stpn_core::{Cell, CellConfig, Initializer, Kernel, Parameters, State, StateField};
 use stpn_envs::Space;
 
 use super::composed::ComposedStepper;
 use super::element::Element;
-use super::encoder::{Encoder, EncoderTape, ObservationRef, PreparedEncoder};
-use super::{Inputs, PolicyConfig};
+use super::encoder::{Encoder, EncoderConfig, EncoderTape, ObservationRef, PreparedEncoder};
+use super::inputs::Inputs;
 use crate::Result;
 
 /// Scalars from which on laying out parameters is worth another thread.
 const WORTH_A_THREAD: usize = 1 << 16;
+
+/// What a trunk is made from: sections of a configuration.
+#[derive(Clone, Copy, Debug)]
+pub struct TrunkConfig<'c> {
+    /// Units of the recurrent layer.
+    pub hidden: usize,
+    /// Which path sequences take.
+    pub kernel: Kernel,
+    /// From observations to the recurrent layer's input.
+    pub encoder: &'c EncoderConfig,
+    /// The recurrent layer.
+    pub cell: &'c CellConfig,
+}
 
 /// An encoder and a recurrent layer.
 #[derive(Debug)]
@@ -30,8 +43,8 @@ impl Trunk {
     ///
     /// # Errors
     /// Fails on an impossible configuration.
-    pub fn new(config: &PolicyConfig, observations: &Space, init: &mut Initializer<'_>) -> Result<Self> {
-        let encoder = Encoder::new(&config.encoder, observations, init)?;
+    pub fn new(config: TrunkConfig<'_>, observations: &Space, init: &mut Initializer<'_>) -> Result<Self> {
+        let encoder = Encoder::new(config.encoder, observations, init)?;
         let cell = config.cell.build(encoder.output_len(), config.hidden, config.kernel, init)?;
         let mut parameters = Parameters::default();
         parameters.extend("encoder", encoder.parameters());
@@ -47,6 +60,11 @@ impl Trunk {
     /// The recurrent layer.
     pub fn cell(&self) -> &dyn Cell {
         self.cell.as_ref()
+    }
+
+    /// The cell's kernel, if it has one and is to use it.
+    pub fn fused(&self) -> Option<Arc<dyn FusedKernel>> {
+        self.cell.fused().filter(|_| self.cell.kernel() == Kernel::Auto)
     }
 
     /// Scalars of recurrent state per environment.
@@ -92,10 +110,7 @@ impl Trunk {
     /// Lays out parameter values (packed in the parameters' order) for work on slices.
     pub fn prepare<T: Element>(self: &Arc<Self>, values: &[T]) -> PreparedTrunk<T> {
         let (of_encoder, of_cell) = values.split_at(self.encoder.parameters().count());
-        let cell = || match self.cell.fused() {
-            Some(kernel) if self.cell.kernel() == Kernel::Auto => Some(T::kernel(kernel).prepare(of_cell)),
-            _ => None,
-        };
+        let cell = || self.fused().map(|kernel| T::kernel(kernel).prepare(of_cell));
         let encoder = || self.encoder.prepare_from(of_encoder);
         let (encoder, cell) = match of_encoder.len().min(of_cell.len()) < WORTH_A_THREAD {
             true => (encoder(), cell()),
@@ -139,6 +154,18 @@ impl<T: Element> PreparedTrunk<T> {
     /// # Errors
     /// Fails on shapes that do not fit.
     pub fn pass(&self, inputs: &Inputs<'_>, state: &[f32]) -> Result<Pass<T>> {
+        self.run(inputs, state, true)
+    }
+
+    /// Activities of sequences alone, `[N, H]`.
+    ///
+    /// # Errors
+    /// Fails on shapes that do not fit.
+    pub fn activities(&self, inputs: &Inputs<'_>, state: &[f32]) -> Result<Vec<T>> {
+        Ok(self.run(inputs, state, false)?.hidden)
+    }
+
+    fn run(&self, inputs: &Inputs<'_>, state: &[f32], tape: bool) -> Result<Pass<T>> {
         let Inputs { steps, batch, observations, episode_starts } = *inputs;
         let Some(cell) = &self.cell else {
             let hidden = self.trunk.forward(inputs, state)?;
@@ -148,7 +175,7 @@ impl<T: Element> PreparedTrunk<T> {
         let encoder = self.encoder.forward_taped(observations, &mut x);
         let mut hidden = vec![T::ZERO; steps * batch * self.trunk.cell().hidden_size()];
         let extent = Extent { steps, batch };
-        let tape = cell.forward(extent, &x, Some(episode_starts), &T::of_f32(state), None, &mut hidden, true);
+        let tape = cell.forward(extent, &x, Some(episode_starts), &T::of_f32(state), None, &mut hidden, tape);
         Ok(Pass { hidden, graph: Graph::Slices { x, encoder, tape } })
     }
 

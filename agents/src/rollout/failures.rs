@@ -9,7 +9,7 @@ use super::{Watchdog, Worker};
 use crate::Result;
 use crate::config::{EnvFailure, RolloutConfig};
 use crate::metrics::{Metrics, Over};
-use crate::trainer::SavedTrainer;
+use crate::saved::SavedTrainer;
 use crate::training::OnHang;
 
 /// What a trainer does about environments that fail.

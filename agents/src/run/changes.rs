@@ -11,10 +11,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
-use super::CONFIG;
-use crate::checkpoint::staging;
+use crate::checkpoint::{saved_config, staging};
 use crate::config::RunConfig;
 use crate::{Error, Result};
+
+/// The run directory's file with the resolved configuration.
+pub(super) const CONFIG: &str = "config.toml";
 
 /// The record's name in a run directory.
 const CHANGES: &str = "changes.jsonl";
@@ -138,7 +140,7 @@ pub(super) fn recorded(directory: &Path, update: u64) -> Result<Option<RunConfig
     }
     let Some(config) = last else { return Ok(None) };
     let table = config.parse().map_err(|error: toml::de::Error| damaged(error.to_string()))?;
-    RunConfig::from_table(table).map(Some)
+    RunConfig::from_table(saved_config(table)).map(Some)
 }
 
 /// Adds to the record what this resumption changed.
@@ -173,7 +175,8 @@ pub(super) fn keep_edited(directory: &Path, config: &RunConfig) -> Result<()> {
         return Ok(());
     }
     let edited = text.parse().map_err(|error: toml::de::Error| Error::config(CONFIG, error.to_string()));
-    let differs = match edited.and_then(RunConfig::parse).and_then(|edited| between(config, &edited)) {
+    let differs = match edited.map(saved_config).and_then(RunConfig::parse).and_then(|edited| between(config, &edited))
+    {
         Ok(changes) if changes.is_empty() => return Ok(()),
         Ok(changes) => changes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         Err(error) => error.to_string(),
@@ -182,10 +185,9 @@ pub(super) fn keep_edited(directory: &Path, config: &RunConfig) -> Result<()> {
     fs::copy(&path, &aside).map_err(Error::io("cannot write", &aside))?;
     tracing::warn!(
         "{} is not what the run's checkpoint was made with: {differs}. The run goes on with the checkpoint's, and the \
-         edited file is kept as {}. To change a run: `stpn resume {} --set KEY=VALUE`",
+         edited file is kept as {}. A run is changed as it is resumed",
         path.display(),
-        aside.display(),
-        directory.display()
+        aside.display()
     );
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use stpn_core::NUMERICS;
 
-use super::{CONFIG, changes};
+use super::changes::{self, CONFIG};
 use crate::checkpoint::{self, Checkpoint, staging};
 use crate::collective::Collective;
 use crate::config::RunConfig;
@@ -29,10 +29,7 @@ pub(super) fn refuse_used(directory: &Path) -> Result<()> {
         let name = entry.map_err(Error::io("cannot list", directory))?.file_name();
         let name = name.to_string_lossy();
         if OURS.contains(&name.as_ref()) || name.contains("tfevents") {
-            let problem = format!(
-                "holds a run already ({name}): give another with --run-dir, or continue this one with `stpn resume`"
-            );
-            return Err(Error::RunDirectory { path: directory.to_path_buf(), problem });
+            return Err(Error::RunExists { path: directory.to_path_buf(), found: name.into_owned() });
         }
     }
     Ok(())
@@ -50,10 +47,7 @@ fn refuse_no_run(directory: &Path) -> Result<()> {
     if holds_run(directory) {
         return Ok(());
     }
-    let problem = "holds no run: it has neither checkpoints nor a config.toml; one can be started there with `stpn \
-                   train … --run-dir`"
-        .into();
-    Err(Error::RunDirectory { path: directory.to_path_buf(), problem })
+    Err(Error::NoRun { path: directory.to_path_buf() })
 }
 
 /// Takes hold of a run that is there, and removes what a process that was killed left unfinished.
@@ -116,7 +110,7 @@ pub struct Saved {
 /// What is saved of the run in `directory`.
 ///
 /// # Errors
-/// [`Error::RunDirectory`] where there is no run, [`Error::Checkpoint`] where its checkpoints cannot be used,
+/// [`Error::NoRun`] where there is none, [`Error::Checkpoint`] where its checkpoints cannot be used,
 /// [`Error::Config`] where it has none and its `config.toml` is not sound.
 pub fn saved(directory: &Path) -> Result<Saved> {
     refuse_no_run(directory)?;
@@ -142,7 +136,7 @@ pub(super) fn read_config(path: &Path) -> Result<RunConfig> {
     let text = fs::read_to_string(path).map_err(Error::io("cannot read", path))?;
     let table =
         text.parse().map_err(|error: toml::de::Error| Error::config(path.display().to_string(), error.to_string()))?;
-    RunConfig::from_table(table)
+    RunConfig::from_table(checkpoint::saved_config(table))
 }
 
 #[cfg(test)]

@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::data::{Sequences, Split};
 use crate::Result;
-use crate::config::at_least_one;
-use crate::memory::check_sizes;
+use crate::limits::{at_least_one, check_sizes};
 
 /// Symbols: 26 letters, 10 digits, `?`.
 pub const SYMBOLS: usize = LETTERS + DIGITS + 1;

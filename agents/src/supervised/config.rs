@@ -2,14 +2,18 @@
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use stpn_core::{CellConfig, Kernel};
+use stpn_envs::Space;
 
 use super::art::{self, ArtConfig};
 use super::familiarity::FamiliarityConfig;
-use crate::config::{CheckpointConfig, LogConfig, TrainingConfig, at_least_one, check_sections, one};
+use crate::config::{CheckpointConfig, LogConfig, TrainingConfig, check_sections, hidden, one};
+use crate::limits::at_least_one;
 use crate::memory::Need;
 use crate::optimizer::AdamConfig;
-use crate::policy::PolicyConfig;
-use crate::trainer::Progress;
+use crate::policy::encoder::EncoderConfig;
+use crate::policy::trunk::TrunkConfig;
+use crate::saved::Progress;
 use crate::{Error, Result, unused};
 
 /// A network on a supervised task.
@@ -24,8 +28,8 @@ pub struct SupervisedConfig {
     pub training: TrainingConfig,
     /// The task.
     pub task: TaskConfig,
-    /// The network: a cell under a linear readout.
-    pub policy: PolicyConfig,
+    /// The network.
+    pub policy: NetworkConfig,
     /// The optimiser; its schedule counts epochs.
     #[serde(default)]
     pub optimizer: AdamConfig,
@@ -35,6 +39,35 @@ pub struct SupervisedConfig {
     /// What is logged how often.
     #[serde(default)]
     pub log: LogConfig,
+}
+
+/// The network of a task: encoder and recurrent layer, as an agent's, under a linear readout.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NetworkConfig {
+    /// Units of the recurrent layer.
+    #[serde(default = "hidden")]
+    #[schemars(extend("x-sb3" = "lstm_hidden_size"))]
+    pub hidden: usize,
+    /// Which path sequences take: `auto` (fused where there is one) or `composed`.
+    #[serde(default)]
+    pub kernel: Kernel,
+    /// From the task's inputs to the recurrent layer's.
+    #[serde(default)]
+    pub encoder: EncoderConfig,
+    /// The recurrent layer.
+    pub cell: CellConfig,
+}
+
+impl NetworkConfig {
+    /// A network of the published form.
+    pub fn new(cell: CellConfig, hidden: usize) -> Self {
+        Self { hidden, kernel: Kernel::Auto, encoder: EncoderConfig::default(), cell }
+    }
+
+    pub(super) fn trunk(&self) -> TrunkConfig<'_> {
+        TrunkConfig { hidden: self.hidden, kernel: self.kernel, encoder: &self.encoder, cell: &self.cell }
+    }
 }
 
 /// Which task, with its settings.
@@ -84,11 +117,19 @@ impl TaskConfig {
         need
     }
 
-    /// Size of the network's input and number of its outputs.
-    pub fn sizes(&self) -> (usize, usize) {
+    /// What the network sees at a step.
+    pub fn inputs(&self) -> Space {
         match self {
-            Self::Art(_) => (art::SYMBOLS, art::SYMBOLS),
-            Self::Familiarity(config) => (config.dimension, 1),
+            Self::Art(_) => Space::boxed(0.0, 1.0, [art::SYMBOLS]),
+            Self::Familiarity(config) => Space::boxed(-1.0, 1.0, [config.dimension]),
+        }
+    }
+
+    /// Number of the network's outputs.
+    pub fn outputs(&self) -> usize {
+        match self {
+            Self::Art(_) => art::SYMBOLS,
+            Self::Familiarity(_) => 1,
         }
     }
 }
@@ -106,7 +147,7 @@ impl SupervisedConfig {
     /// # Errors
     /// [`Error::Config`] with what is allowed.
     pub fn check(&self) -> Result<()> {
-        check_sections(&self.training, &self.policy, &self.checkpoint, &self.log)?;
+        check_sections(&self.training, self.policy.hidden, &self.checkpoint, &self.log)?;
         if self.training.warmup_updates > 0 {
             return Err(Error::config("training.warmup_updates", "is for agents; a supervised task has no warm-up"));
         }
@@ -118,6 +159,7 @@ impl SupervisedConfig {
             TaskConfig::Familiarity(config) => config.check()?,
         }
         self.task.need().check()?;
+        self.policy.encoder.check()?;
         self.optimizer.check()?;
         unused::check_supervised(self)
     }

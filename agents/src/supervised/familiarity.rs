@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
 use super::data::{Sequences, Split};
-use crate::config::at_least_one;
-use crate::memory::check_sizes;
+use crate::limits::{at_least_one, check_sizes};
 use crate::{Error, Result};
 
 /// Settings of the task; the defaults are the published ones.

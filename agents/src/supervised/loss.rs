@@ -2,7 +2,17 @@
 
 use candle_core::{D, Tensor};
 
+use super::data::Answers;
 use crate::Result;
+
+/// What is asked of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Objective {
+    /// When.
+    pub answers: Answers,
+    /// How answers are judged.
+    pub loss: Loss,
+}
 
 /// What is minimised, per answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,7 @@
 use super::config::TaskConfig;
 use super::data::{Answers, Sequences, Split};
 use super::familiarity::DataConfig;
-use super::gradient::Objective;
-use super::loss::Loss;
+use super::loss::{Loss, Objective};
 
 impl TaskConfig {
     /// What is asked of the network.

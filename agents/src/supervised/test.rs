@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::config::{SupervisedConfig, TaskConfig};
 use super::data::Split;
-use super::evaluation::{EnergySampling, Scores, evaluate};
+use super::evaluation::{EnergySampling, evaluate};
+use super::scores::Scores;
 use crate::Result;
 use crate::checkpoint::Checkpoint;
 use crate::evaluation::energy_mask;
@@ -96,7 +97,7 @@ pub fn test(config: &SupervisedConfig, checkpoint: &Checkpoint, seed: Option<u64
     let network = config.network()?;
     let layout = FlatLayout::new(network.parameters());
     layout.assign(&checkpoint.parameters(&layout)?)?;
-    let mask = energy_mask(&config.log.energy_skip_inputs, config.task.sizes().0)?;
+    let mask = energy_mask(&config.log.energy_skip_inputs, network.cell().input_size())?;
     let energy = EnergySampling { input_mask: mask.as_deref(), ..EnergySampling::full() };
     let (objective, data) = (config.task.objective(), config.task.test(seed));
     let scores = evaluate(&network, objective, data.as_ref(), energy, stop)?;

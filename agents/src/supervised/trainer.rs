@@ -7,18 +7,19 @@ use stpn_random::{Purpose, Stream};
 
 use super::config::SupervisedConfig;
 use super::data::Sequences;
-use super::evaluation::{EnergySampling, Scores, evaluate};
+use super::evaluation::{EnergySampling, evaluate};
 use super::gradient::{gradient, not_finite};
 use super::network::Network;
-use crate::Result;
+use super::scores::Scores;
 use crate::evaluation::energy_mask;
 use crate::learner::Learner;
 use crate::logging::Histogram;
 use crate::metrics::{Metrics, Over};
 use crate::optimizer::{Adam, Clock, FlatLayout};
+use crate::saved::{Progress, SavedTrainer, Validation};
 use crate::stop::Stop;
-use crate::trainer::{Progress, SavedTrainer, Validation};
 use crate::training::{Best, Training, parameter_histograms};
+use crate::{Result, process};
 
 /// Validation sequences in which energy is measured, and how many of their steps: far below 5 % of an epoch.
 const ENERGY_SEQUENCES: usize = 1000;
@@ -51,8 +52,7 @@ impl SupervisedConfig {
     /// # Errors
     /// Fails on an impossible configuration.
     pub fn network(&self) -> Result<Network> {
-        let (input, outputs) = self.task.sizes();
-        Network::new(&self.policy, input, outputs, self.seed, DType::F32)
+        Network::new(&self.policy, &self.task.inputs(), self.task.outputs(), self.seed, DType::F32)
     }
 }
 
@@ -63,11 +63,11 @@ impl SupervisedTrainer {
     /// Fails on an impossible configuration.
     pub fn new(config: &SupervisedConfig) -> Result<Self> {
         config.check()?;
-        // Blocks run side by side, so products inside one run on one thread and never depend on how many there are.
-        gemm::set_threading_threshold(usize::MAX);
         let learner = Learner::new(config.network()?, &config.optimizer)?;
+        process::warn_of_split_products(learner.network().is_fused());
+        let inputs = learner.network().cell().input_size();
         Ok(Self {
-            energy_mask: energy_mask(&config.log.energy_skip_inputs, config.task.sizes().0)?,
+            energy_mask: energy_mask(&config.log.energy_skip_inputs, inputs)?,
             training: config.task.training(config.seed, 0),
             validation: config.task.validation(config.seed),
             before: Before {

@@ -18,7 +18,7 @@ fn train_and_play(folder: &Path) -> Result<()> {
     // Every setting of a preset can be changed, or all of them read from TOML by `RunConfig::from_table`.
     let mut config = stpn::preset("cartpole")?;
     config.training_mut().updates = 20;
-    config.policy_mut().hidden = 32;
+    *config.hidden_mut() = 32;
 
     // A run writes checkpoints, metrics and TensorBoard events. The closure is called after each update and may end it.
     let directory = folder.join("run");

@@ -53,10 +53,28 @@ pub fn message(error: &anyhow::Error) -> String {
         said if said.ends_with(&cause) => message,
         said => format!("{said}: {cause}"),
     });
-    match environment(error) {
-        Some(stpn_envs::Error::Untrusted { .. }) => format!("{message}; if you trust who wrote it: --trust-env-code"),
-        _ => message,
+    match hint(error) {
+        Some(hint) => format!("{message}; {hint}"),
+        None => message,
     }
+}
+
+/// What to do about it on the command line, of which libraries know nothing.
+fn hint(error: &anyhow::Error) -> Option<String> {
+    use stpn_agents::Error;
+    if let Some(stpn_envs::Error::Untrusted { .. }) = environment(error) {
+        return Some("if you trust who wrote it: --trust-env-code".into());
+    }
+    Some(match error.downcast_ref()? {
+        Error::Config { key, problem } if problem.contains("leave this out") => format!("`--set {key}=none` does"),
+        Error::NotFinite { .. } => "`stpn resume RUN --set optimizer.learning_rate=…`".into(),
+        Error::NotSaved { run, .. } => format!("`stpn resume {}`", run.display()),
+        Error::RunExists { path, .. } => {
+            format!("--run-dir gives another, `stpn resume {}` continues this one", path.display())
+        }
+        Error::NoRun { path } => format!("`stpn train … --run-dir {}` starts one there", path.display()),
+        _ => return None,
+    })
 }
 
 /// The error of an environment, if it is one.
@@ -86,7 +104,13 @@ pub fn code(error: &anyhow::Error) -> u8 {
         _ if misnamed => 2,
         Some(Error::Config { .. }) => 2,
         Some(Error::Core(stpn_core::Error::Config { .. })) => 2,
-        Some(Error::Checkpoint { .. } | Error::Format { .. } | Error::RunDirectory { .. }) => 3,
+        Some(
+            Error::Checkpoint { .. }
+            | Error::Format { .. }
+            | Error::RunDirectory { .. }
+            | Error::RunExists { .. }
+            | Error::NoRun { .. },
+        ) => 3,
         Some(Error::NotFinite { .. }) => 4,
         _ if error.is::<UsageError>() => 2,
         _ if error.is::<Interrupted>() => INTERRUPTED,
@@ -121,6 +145,27 @@ impl std::error::Error for Interrupted {}
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn libraries_named_flags_of_this_command_line() {
+        use stpn_agents::Error;
+        let path = std::path::PathBuf::from("runs/x");
+        let errors = [
+            (Error::NoRun { path: path.clone() }, "--run-dir runs/x"),
+            (Error::RunExists { path: path.clone(), found: "config.toml".into() }, "stpn resume runs/x"),
+            (Error::config("evaluation.episodes", "does nothing: leave this out"), "--set evaluation.episodes=none"),
+            (
+                Error::NotFinite { what: "a loss".into(), update: 3, remedy: "a lower rate".into() },
+                "--set optimizer.learning_rate=…",
+            ),
+        ];
+        for (error, hint) in errors {
+            let own = error.to_string();
+            assert!(!own.contains("--") && !own.contains("stpn "), "{own}");
+            let said = message(&anyhow::Error::new(error));
+            assert!(said.starts_with(&own) && said.contains(hint), "{said}");
+        }
+    }
 
     #[test]
     fn a_cause_was_printed_twice() {

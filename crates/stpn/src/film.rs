@@ -1,6 +1,8 @@
-//! Episodes as animated pictures.
+//! Pictures of environments, and episodes as animated ones.
 
+pub mod blocks;
 mod classic;
+mod fast;
 
 use std::io::Write;
 
@@ -9,6 +11,8 @@ use gif::{Encoder, Frame, Repeat};
 use stpn_agents::episode::Moment;
 use stpn_agents::policy::encoder::ObservationRef;
 use stpn_envs::{Env, EnvConfig, Screen};
+
+pub use fast::FastMap;
 
 /// Pixels of one picture, RGB.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +24,21 @@ pub struct Picture {
     /// `[height, width, 3]`
     pub rgb: Vec<u8>,
 }
+
+/// What a picture is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Use {
+    /// A file: large enough to look at.
+    Film,
+    /// A terminal, where pixels are few.
+    Terminal,
+}
+
+/// Colours of a maze.
+const WALL: [u8; 3] = [70, 76, 86];
+const AGENT: [u8; 3] = [209, 73, 91];
+const GOAL: [u8; 3] = [0, 121, 140];
+const FREE: [u8; 3] = [250, 250, 250];
 
 /// How an environment is drawn.
 #[derive(Clone, Debug)]
@@ -58,17 +77,35 @@ impl Scene {
         }
     }
 
-    fn draw<E: Env>(&self, moment: &Moment<'_, E>) -> Option<Picture> {
+    /// Signs of the text rendering, with their colours in a picture and what they stand for.
+    pub fn key(&self) -> &'static [(&'static str, [u8; 3], &'static str)] {
+        match self {
+            Self::Cells => &[("██", WALL, "wall"), ("@@", AGENT, "agent"), ("$$", GOAL, "goal")],
+            _ => &[],
+        }
+    }
+
+    /// The picture of a moment; a maze's with the fast weights beside it, if there are some.
+    pub fn draw<E: Env>(&self, moment: &Moment<'_, E>, fast: Option<&FastMap<'_>>, made_for: Use) -> Option<Picture> {
         let observation: &[f32] = match moment.observation.all() {
             ObservationRef::F32(values) => values,
             ObservationRef::U8(_) => &[],
         };
         match *self {
-            Self::Cells => moment.env.render().map(|text| cells(&text)),
+            Self::Cells => {
+                let maze = cells(&moment.env.render()?, if made_for == Use::Film { 16 } else { 2 });
+                Some(fast.map_or(maze.clone(), |fast| {
+                    let (height, gap) = (usize::from(maze.height), usize::from(maze.height) / 9);
+                    fast::beside(&maze, &fast.picture(height * 3 / 2, height), gap)
+                }))
+            }
             Self::CartPole { angle } => classic::cart_pole(observation[0], observation[angle]),
             Self::Pendulum => classic::pendulum(observation[0], observation[1]),
             Self::MountainCar => classic::mountain_car(observation[0]),
-            Self::Screen => moment.env.screen().map(|screen| enlarged(&screen)),
+            Self::Screen => moment.env.screen().map(|screen| match made_for {
+                Use::Film => enlarged(&screen),
+                Use::Terminal => as_it_is(screen),
+            }),
             Self::Acrobot => classic::acrobot([observation[0], observation[1], observation[2], observation[3]]),
         }
     }
@@ -95,8 +132,8 @@ impl<W: Write> Film<W> {
     ///
     /// # Errors
     /// Fails where it cannot be written.
-    pub fn add<E: Env>(&mut self, scene: &Scene, moment: &Moment<'_, E>) -> Result<()> {
-        scene.draw(moment).map_or(Ok(()), |picture| self.show(&picture))
+    pub fn add<E: Env>(&mut self, scene: &Scene, moment: &Moment<'_, E>, fast: Option<&FastMap<'_>>) -> Result<()> {
+        scene.draw(moment, fast, Use::Film).map_or(Ok(()), |picture| self.show(&picture))
     }
 
     fn show(&mut self, picture: &Picture) -> Result<()> {
@@ -126,30 +163,34 @@ impl<W: Write> Film<W> {
     }
 }
 
-/// A picture of text cells of two characters: `██` walls, `@@` the agent, `$$` the goal.
-fn cells(text: &str) -> Picture {
-    const SIDE: usize = 16;
+/// A picture of text cells of two characters, each a square: `██` walls, `@@` the agent, `$$` the goal.
+fn cells(text: &str, side: usize) -> Picture {
     let rows: Vec<Vec<char>> = text.lines().map(|line| line.chars().step_by(2).collect()).collect();
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let color = |cell: Option<&char>| match cell {
-        Some('█') => [70, 76, 86],
-        Some('@') => [209, 73, 91],
-        Some('$') => [0, 121, 140],
-        _ => [250, 250, 250],
+        Some('█') => WALL,
+        Some('@') => AGENT,
+        Some('$') => GOAL,
+        _ => FREE,
     };
-    let mut rgb = Vec::with_capacity(rows.len() * columns * SIDE * SIDE * 3);
+    let mut rgb = Vec::with_capacity(rows.len() * columns * side * side * 3);
     for row in &rows {
-        for _ in 0..SIDE {
+        for _ in 0..side {
             for column in 0..columns {
-                (0..SIDE).for_each(|_| rgb.extend(color(row.get(column))));
+                (0..side).for_each(|_| rgb.extend(color(row.get(column))));
             }
         }
     }
-    Picture { width: (columns * SIDE) as u16, height: (rows.len() * SIDE) as u16, rgb }
+    Picture { width: (columns * side) as u16, height: (rows.len() * side) as u16, rgb }
 }
 
 /// Columns from which on a screen is large enough to look at.
 const LARGE: usize = 320;
+
+/// A screen pixel by pixel.
+fn as_it_is(screen: Screen) -> Picture {
+    Picture { width: screen.width as u16, height: screen.height as u16, rgb: screen.rgb }
+}
 
 /// A screen with every pixel of a small one, such as a game's, twice as wide and high.
 fn enlarged(screen: &Screen) -> Picture {
@@ -171,7 +212,7 @@ mod tests {
 
     #[test]
     fn cells_become_squares() {
-        let picture = cells("██@@\n$$  \n");
+        let picture = cells("██@@\n$$  \n", 16);
         assert_eq!((picture.width, picture.height, picture.rgb.len()), (32, 32, 32 * 32 * 3));
         assert_eq!(picture.rgb[..3], [70, 76, 86]);
         assert_eq!(picture.rgb[picture.rgb.len() - 3..], [250; 3]);
@@ -206,7 +247,7 @@ mod tests {
         let mut film = Film::new(Counter(&written));
         for number in 0..20 {
             let before = written.get();
-            film.show(&cells(if number % 2 == 0 { "@@  \n" } else { "  @@\n" })).unwrap();
+            film.show(&cells(if number % 2 == 0 { "@@  \n" } else { "  @@\n" }, 16)).unwrap();
             assert!(written.get() > before, "picture {number} was kept back");
         }
         assert_eq!(film.finish().unwrap(), 20);

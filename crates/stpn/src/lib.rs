@@ -32,12 +32,14 @@
 //! | configure a run | [`RunConfig`], from [`preset`] or [`RunConfig::from_table`] |
 //! | train, resume | [`Run`]; without files [`Trainer`](agents::Trainer) |
 //! | use an agent | [`Agent`], [`Memory`] |
+//! | have results that no number of threads changes, on candle's own path too | [`ProcessSettings`] |
 //! | use a layer in a candle model of your own | [`cells`] |
 //! | write an environment | [`envs::Env`], and [`cli::main_with`] to have it under the command line |
 
 #![forbid(unsafe_code)]
 
 mod algorithm;
+mod asked;
 mod cell;
 pub mod cli;
 mod commands;
@@ -51,6 +53,7 @@ mod presets;
 mod progress;
 mod ranks;
 mod reference;
+mod references;
 mod report;
 mod say;
 mod settings;
@@ -64,7 +67,7 @@ pub use stpn_agents as agents;
 pub use stpn_agents::evaluation::{Evaluation, EvaluationOptions};
 pub use stpn_agents::policy::encoder::ObservationRef;
 pub use stpn_agents::run::Run;
-pub use stpn_agents::{Agent, AgentConfig, Error, Memory, Result, RunConfig};
+pub use stpn_agents::{Agent, AgentConfig, Error, Memory, ProcessSettings, Result, RunConfig};
 /// Plastic and other recurrent layers for candle.
 pub use stpn_core as cells;
 /// Environments, and the trait of one's own.

@@ -177,6 +177,14 @@ pub static PRESETS: &[Preset] = &[
         adapt: control_cell,
     },
     Preset {
+        name: "inverted-pendulum-tuned",
+        summary: "the same with rewards normalised: every cell learns it",
+        feature: Some("mujoco"),
+        text: include_str!("../presets/inverted-pendulum-tuned.toml"),
+        sizes: CONTROL_SIZES,
+        adapt: control_cell,
+    },
+    Preset {
         name: "inverted-double-pendulum",
         summary: "balance two poles, one on the other",
         feature: Some("mujoco"),

@@ -1,10 +1,12 @@
-//! Progress of a training: a bar on a terminal, plain lines elsewhere. Always on stderr.
+//! Progress of a training: a line that renews itself on a terminal, plain lines elsewhere. Always on stderr.
 
 use std::time::{Duration, Instant};
 
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use stpn_agents::{Metrics, RunConfig, Training};
 
+use crate::references::References;
+use crate::report::axis::number;
 use crate::{say, terminal};
 
 /// Seconds between plain lines.
@@ -19,6 +21,7 @@ pub struct Display {
     first_update: u64,
     started: Instant,
     printed: Option<Instant>,
+    references: Option<References>,
 }
 
 impl Display {
@@ -26,23 +29,28 @@ impl Display {
     pub fn new(config: &RunConfig, done: u64) -> Self {
         let updates = config.training().updates;
         let unit = if config.agent().is_ok() { "update" } else { "epoch" };
-        let style = ProgressStyle::with_template(&format!("{{bar:32}} {{pos}}/{{len}} {unit}s  {{msg}}  {{eta}} left"))
+        // What does not fit the line is cut from the message.
+        let style = ProgressStyle::with_template("{bar:10} {pos}/{len}, {eta} left  {wide_msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = terminal::draws(&std::io::stderr()).then(|| {
             let bar = ProgressBar::new(updates).with_style(style).with_position(done);
             bar.reset_eta();
             bar
         });
-        Self { bar, unit, updates, first_update: done, started: Instant::now(), printed: None }
+        let references = config.agent().ok().and_then(References::quickly);
+        Self { bar, unit, updates, first_update: done, started: Instant::now(), printed: None, references }
     }
 
     /// Shows the state after an update.
     pub fn update(&mut self, training: &dyn Training, metrics: &Metrics) {
         let progress = training.progress();
-        let message = message(training, metrics);
+        let message = self.message(training, metrics);
         if let Some(bar) = &self.bar {
-            bar.set_position(progress.update);
-            bar.set_message(message);
+            let (bar, update) = (bar.clone(), progress.update);
+            say::draw(move || {
+                bar.set_message(message);
+                bar.set_position(update);
+            });
             return;
         }
         let last = training.finished();
@@ -51,30 +59,41 @@ impl Display {
             let done = (progress.update - self.first_update).max(1) as f64;
             let left = self.started.elapsed().as_secs_f64() / done * (self.updates - progress.update) as f64;
             let left = HumanDuration(Duration::from_secs_f64(left));
-            say::note(format!("{} {}/{}  {message}  {left} left", self.unit, progress.update, self.updates));
+            say::note(format!("{} {}/{}  {message}  {left:#} left", self.unit, progress.update, self.updates));
         }
     }
 
     /// Leaves the last state on the screen.
     pub fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.abandon();
+        if let Some(bar) = self.bar.clone() {
+            say::draw(move || bar.abandon());
         }
+    }
+
+    /// What returns are held against, if it is known.
+    pub fn references(&self) -> Option<References> {
+        self.references
+    }
+
+    /// How well it goes and how fast.
+    fn message(&self, training: &dyn Training, metrics: &Metrics) -> String {
+        if let Some(rate) = metrics.get("charts/SPS") {
+            return returns(training.progress().recent_return(), self.references, rate);
+        }
+        let rate = thousands(metrics.get("charts/sequences_per_second").unwrap_or(0.0) as u64);
+        let accuracy = match training.progress().best_validation {
+            Some(best) => format!("validation accuracy {:.4} at best", best.accuracy),
+            None => format!("training accuracy {:.4}", metrics.get("charts/training_accuracy").unwrap_or(0.0)),
+        };
+        format!("{accuracy}  {rate} sequences/s")
     }
 }
 
-/// How well it goes and how fast.
-fn message(training: &dyn Training, metrics: &Metrics) -> String {
-    if let Some(rate) = metrics.get("charts/SPS") {
-        let mean = training.progress().recent_return().map_or("-".to_string(), |mean| format!("{mean:.2}"));
-        return format!("return {mean}  {} steps/s", thousands(rate as u64));
-    }
-    let rate = thousands(metrics.get("charts/sequences_per_second").unwrap_or(0.0) as u64);
-    let accuracy = match training.progress().best_validation {
-        Some(best) => format!("validation accuracy {:.4} at best", best.accuracy),
-        None => format!("training accuracy {:.4}", metrics.get("charts/training_accuracy").unwrap_or(0.0)),
-    };
-    format!("{accuracy}  {rate} sequences/s")
+/// The mean return beside its references, and environment steps per second.
+fn returns(mean: Option<f64>, references: Option<References>, rate: f64) -> String {
+    let mean = mean.map_or("-".to_string(), |mean| format!("{mean:.2}"));
+    let references = references.map_or(String::new(), |references| format!(" ({})", references.text()));
+    format!("return {mean}{references}  {} steps/s", number(rate.round()))
 }
 
 /// 1234567 → "1,234,567".
@@ -92,8 +111,21 @@ pub fn thousands(n: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+
     #[test]
     fn thousands_are_grouped() {
-        assert_eq!([0, 999, 1000, 1234567].map(super::thousands), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([0, 999, 1000, 1234567].map(thousands), ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn progress_was_wider_than_a_terminal() {
+        let references = Some(References { random: 8.04, oracle: Some(210.7) });
+        let message = returns(Some(98.125), references, 12_345.6);
+        assert_eq!(message, "return 98.12 (random 8.04, oracle 211)  12.3k steps/s");
+        // A bar of ten, counts, the time left.
+        let line = format!("{} {}/{}, {} left  {message}", "█".repeat(10), 1200, 2000, "59m");
+        assert!(line.chars().count() <= 80, "{}", line.chars().count());
+        assert_eq!(returns(None, None, 9.4), "return -  9 steps/s");
     }
 }

@@ -16,6 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 enum Message {
     Note(String),
+    Draw(Box<dyn FnOnce() + Send>),
     Result(String),
     Flush(SyncSender<()>),
 }
@@ -23,6 +24,11 @@ enum Message {
 /// Says a line to whoever watches: to stderr.
 pub fn note(line: impl Into<String>) {
     send(Message::Note(line.into()));
+}
+
+/// Has something drawn on the terminal. A terminal that was halted (Ctrl-S) holds up the drawing alone.
+pub fn draw(drawing: impl FnOnce() + Send + 'static) {
+    send(Message::Draw(Box::new(drawing)));
 }
 
 /// Says a line of the result: to stdout.
@@ -70,6 +76,10 @@ fn write(messages: &Receiver<Message>) {
         // Whoever does not want to hear it need not.
         let _ = match message {
             Message::Note(line) => writeln!(std::io::stderr(), "{line}"),
+            Message::Draw(drawing) => {
+                drawing();
+                Ok(())
+            }
             Message::Result(line) => writeln!(std::io::stdout(), "{line}"),
             Message::Flush(done) => {
                 let flushed = std::io::stdout().flush();

@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::phases::Phases;
 use crate::run::{install_debian, root, run as execute, succeeds};
-use crate::{book, deny, links, memcheck, native, python, setup, unsafety};
+use crate::{book, circles, deny, links, memcheck, native, python, setup, unsafety};
 
 /// The test programs of the default build: what it says of environments that it leaves out.
 const DEFAULT_TESTS: [&str; 2] = ["command_line", "check_env"];
@@ -27,7 +27,8 @@ pub fn run() -> Result<()> {
         }
         cargo(&["fmt", "--all", "--check"])?;
         links::check()?;
-        unsafety::check()
+        unsafety::check()?;
+        circles::check()
     })?;
     let python = phases.run("Python packages", python::interpreter)?;
     phases.run("book", || {

@@ -4,6 +4,7 @@
 
 mod book;
 mod check;
+mod circles;
 mod deny;
 mod links;
 mod memcheck;

@@ -46,7 +46,7 @@ fn forbids(package: &Path) -> bool {
 }
 
 /// The workspace's packages, by their folders below the root.
-fn packages() -> Result<Vec<PathBuf>> {
+pub fn packages() -> Result<Vec<PathBuf>> {
     let mut packages = vec![PathBuf::from("agents"), PathBuf::from("envs")];
     for entry in fs::read_dir(root().join("crates"))? {
         let entry = entry?;
@@ -57,7 +57,8 @@ fn packages() -> Result<Vec<PathBuf>> {
     Ok(packages)
 }
 
-fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+/// The Rust files below `folder`.
+pub fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
         let path = entry?.path();
         if path.is_dir() {

@@ -10,32 +10,18 @@
 //! ```
 
 mod contract;
+mod options;
 mod play;
 mod replay;
 mod report;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use options::CheckOptions;
 use play::Subject;
 pub use report::{Check, Report};
 
 use crate::{Env, Result, panic};
-
-/// How long to look.
-#[derive(Clone, Copy, Debug)]
-pub struct CheckOptions {
-    /// Steps within which an episode of random actions has to end. Each check takes as many as that episode, and 100
-    /// more.
-    pub steps: usize,
-    /// Of the environment and of the random actions.
-    pub seed: u64,
-}
-
-impl Default for CheckOptions {
-    fn default() -> Self {
-        Self { steps: 20_000, seed: 1 }
-    }
-}
 
 /// A check: its name, what it claims, and how it looks.
 type Rule = (&'static str, &'static str, fn(&Subject<'_>) -> std::result::Result<(), String>);

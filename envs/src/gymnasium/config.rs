@@ -4,11 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::env::GymnasiumEnv;
-use super::pool::Pool;
-use super::trust;
-use crate::wrappers::Mask;
-use crate::{Env, Error, Result};
+use crate::{Error, Result};
 
 /// Which environment of Python's Gymnasium, and how it is made.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -105,29 +101,6 @@ impl GymnasiumConfig {
             return refuse("max_episode_steps", "0", "at least 1");
         }
         Ok(())
-    }
-
-    /// Makes one such environment, in a process of the pool that this program has for these settings.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for impossible settings, [`Error::Untrusted`] where code would be run that nobody allowed, and
-    /// [`Error::Simulator`] with what Python says.
-    pub fn make(&self) -> Result<Box<dyn Env>> {
-        let env = self.make_whole()?;
-        match self.keep.is_empty() {
-            true => Ok(Box::new(env)),
-            false => Ok(Box::new(Mask::new(env, self.label(), &self.keep[..])?)),
-        }
-    }
-
-    /// The environment with all that it shows, whatever `keep` says.
-    ///
-    /// # Errors
-    /// As [`GymnasiumConfig::make`].
-    pub fn make_whole(&self) -> Result<GymnasiumEnv> {
-        self.validate()?;
-        trust::require(self)?;
-        GymnasiumEnv::new(Pool::of(self)?)
     }
 }
 

@@ -6,11 +6,14 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
+use super::config::GymnasiumConfig;
 use super::pool::{Pool, Seat, Spaces};
 use super::process::Ready;
 use super::protocol::{
     Command, INCOMING, Layout, OUTGOING, RECORDED, Saving, TERMINATED, TRUNCATED, failed, read, word,
 };
+use super::trust;
+use crate::wrappers::Mask;
 use crate::{Action, Dtype, Env, Episode, Error, ObservationMut, Result, Screen, Space, Step, state};
 
 /// How long a call may take where nobody says anything else.
@@ -70,6 +73,31 @@ struct Saved {
 /// What Gymnasium takes of a seed.
 fn python_seed(seed: u64) -> u64 {
     seed % (1 << 31)
+}
+
+impl GymnasiumConfig {
+    /// Makes one such environment, in a process of the pool that this program has for these settings.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for impossible settings, [`Error::Untrusted`] where code would be run that nobody allowed, and
+    /// [`Error::Simulator`] with what Python says.
+    pub fn make(&self) -> Result<Box<dyn Env>> {
+        let env = self.make_whole()?;
+        match self.keep.is_empty() {
+            true => Ok(Box::new(env)),
+            false => Ok(Box::new(Mask::new(env, self.label(), &self.keep[..])?)),
+        }
+    }
+
+    /// The environment with all that it shows, whatever `keep` says.
+    ///
+    /// # Errors
+    /// As [`GymnasiumConfig::make`].
+    pub fn make_whole(&self) -> Result<GymnasiumEnv> {
+        self.validate()?;
+        trust::require(self)?;
+        GymnasiumEnv::new(Pool::of(self)?)
+    }
 }
 
 impl GymnasiumEnv {

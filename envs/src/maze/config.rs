@@ -3,7 +3,6 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Maze;
 use crate::{Error, Result};
 
 /// Settings of the maze; the defaults are the published ones.
@@ -52,14 +51,6 @@ impl MazeConfig {
             return refuse("view_radius", view_radius.to_string(), format!("1 to {}, one less than size", size - 1));
         }
         Ok(())
-    }
-
-    /// The maze with these settings.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for impossible settings.
-    pub fn make(&self) -> Result<Maze> {
-        Maze::new(self.clone())
     }
 
     /// Side of the patch of walls that the agent sees.

@@ -44,6 +44,16 @@ struct State {
     running: bool,
 }
 
+impl MazeConfig {
+    /// The maze with these settings.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for impossible settings.
+    pub fn make(&self) -> Result<Maze> {
+        Maze::new(self.clone())
+    }
+}
+
 impl Maze {
     /// A maze of those settings.
     ///

@@ -5,10 +5,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::Simulation;
 use super::model::Model;
+use super::{Simulation, View};
 use crate::wrappers::TimeLimit;
-use crate::{Action, Env, Error, ObservationMut, Result, Space, Step, state};
+use crate::{Action, Env, Error, ObservationMut, Result, Screen, Space, Step, state};
 
 /// The rules of a task about a simulated body.
 pub trait Task: Send {
@@ -20,6 +20,9 @@ pub trait Task: Send {
 
     /// Whether observations or rewards need the contact forces on every body.
     const CONTACT_FORCES: bool = false;
+
+    /// From where a picture shows it.
+    const VIEW: View = View::Side;
 
     /// Number of elements of an observation.
     fn observation_len(&self, simulation: &Simulation) -> usize;
@@ -190,6 +193,10 @@ impl<T: Task> Env for MujocoEnv<T> {
         self.running = !terminated;
         round(&self.observation, observation);
         Ok(Step { reward, terminated, ..Step::default() })
+    }
+
+    fn screen(&self) -> Option<Screen> {
+        Some(T::VIEW.of(&self.simulation))
     }
 
     fn save_state(&self, bytes: &mut Vec<u8>) -> Result<()> {

@@ -26,6 +26,7 @@ mod reacher;
 mod script;
 mod simulation;
 mod swimmer;
+mod view;
 mod walker2d;
 mod writer;
 
@@ -42,4 +43,5 @@ pub use reacher::{Reacher, ReacherConfig};
 pub(crate) use script::bare;
 pub use simulation::Simulation;
 pub use swimmer::{Swimmer, SwimmerConfig};
+pub use view::View;
 pub use walker2d::{Walker2d, Walker2dConfig};

@@ -9,7 +9,7 @@ use stpn_random::Stream;
 use super::arithmetic::{difference, length, squares};
 use super::env::Setup;
 use super::writer::Writer;
-use super::{MujocoEnv, Simulation, Task, checks, model, noise};
+use super::{MujocoEnv, Simulation, Task, View, checks, model, noise};
 use crate::Result;
 use crate::wrappers::TimeLimit;
 
@@ -30,6 +30,7 @@ pub struct Pusher {
 
 impl Task for Pusher {
     const NAME: &'static str = "pusher";
+    const VIEW: View = View::Above;
     const DERIVES_AT_START: bool = true;
 
     fn observation_len(&self, _simulation: &Simulation) -> usize {

@@ -9,7 +9,7 @@ use stpn_random::Stream;
 use super::arithmetic::{difference, length, squares};
 use super::env::Setup;
 use super::writer::Writer;
-use super::{MujocoEnv, Simulation, Task, checks, model, noise};
+use super::{MujocoEnv, Simulation, Task, View, checks, model, noise};
 use crate::Result;
 use crate::wrappers::TimeLimit;
 
@@ -37,6 +37,7 @@ impl Reacher {
 
 impl Task for Reacher {
     const NAME: &'static str = "reacher";
+    const VIEW: View = View::Above;
     const DERIVES_AT_START: bool = true;
 
     fn observation_len(&self, simulation: &Simulation) -> usize {

@@ -8,7 +8,7 @@ use stpn_random::Stream;
 
 use super::env::Setup;
 use super::writer::Writer;
-use super::{MujocoEnv, Simulation, Task, checks, locomotion, model, noise};
+use super::{MujocoEnv, Simulation, Task, View, checks, locomotion, model, noise};
 use crate::Result;
 use crate::wrappers::TimeLimit;
 
@@ -21,6 +21,7 @@ pub struct Swimmer {
 
 impl Task for Swimmer {
     const NAME: &'static str = "swimmer";
+    const VIEW: View = View::Above;
     const DERIVES_AT_START: bool = false;
 
     fn observation_len(&self, simulation: &Simulation) -> usize {

@@ -3,12 +3,22 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Entry;
 use super::table::environments;
 use crate::custom::CustomConfig;
 #[cfg(unix)]
 use crate::gymnasium::GymnasiumConfig;
 use crate::{Env, Result};
+
+/// An environment that [`EnvConfig`] knows.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Its name, as in [`EnvConfig`]'s `name`.
+    pub name: &'static str,
+    /// What it is, in one line.
+    pub summary: &'static str,
+    /// Its default settings.
+    pub default: fn() -> EnvConfig,
+}
 
 environments! {
     Maze("maze", "find a goal hidden in a grid, then return to it from anywhere"): maze::MazeConfig, make;

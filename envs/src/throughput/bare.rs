@@ -4,17 +4,9 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Instant;
 
+use super::simulator::Bare;
 use super::{Throughput, Workload};
 use crate::{EnvConfig, Error, Result};
-
-/// A simulator doing what it does inside of an environment, and nothing else: no observation, reward or end.
-pub trait Bare: Send {
-    /// What one step of the environment asks of the simulator, starts of episodes included.
-    ///
-    /// # Errors
-    /// Fails where the simulator does.
-    fn step(&mut self) -> Result<()>;
-}
 
 impl EnvConfig {
     /// `count` simulators of this environment by themselves; `None` for environments that have none.

@@ -2,9 +2,11 @@
 
 mod bare;
 mod comparison;
+mod simulator;
 
-pub use bare::{Bare, BareMeter};
+pub use bare::BareMeter;
 pub use comparison::{Comparison, compare};
+pub use simulator::Bare;
 
 use std::time::Instant;
 

@@ -1,12 +1,9 @@
 //! What becomes of an environment that fails.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
-use crate::{Env, Error, ObservationMut, Result, Space, panic};
-
-/// Makes environment number `index`, whenever it is needed.
-pub type Maker = Arc<dyn Fn(usize) -> Result<Box<dyn Env>> + Send + Sync>;
+use super::make::Maker;
+use crate::{Error, ObservationMut, Space, panic};
 
 /// What a group does with an environment that fails, panics or returns what is not finite.
 #[derive(Clone, Default)]
@@ -24,7 +21,7 @@ pub enum OnFailure {
 }
 
 /// Runs `work`; says what its error or panic is.
-pub(super) fn attempt<T>(work: impl FnOnce() -> std::result::Result<T, Failure>) -> std::result::Result<T, String> {
+pub(super) fn attempt<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, String> {
     match catch_unwind(AssertUnwindSafe(work)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(Failure::Error(error))) => Err(error.to_string()),
@@ -56,7 +53,7 @@ impl From<Error> for Failure {
 }
 
 /// Refuses an observation that is not finite, or a choice that its space does not have.
-pub(super) fn sound_observation(space: &Space, row: &ObservationMut<'_>) -> std::result::Result<(), Failure> {
+pub(super) fn sound_observation(space: &Space, row: &ObservationMut<'_>) -> Result<(), Failure> {
     let ObservationMut::F32(values) = row else { return Ok(()) };
     // Without early exit, so that it vectorises.
     if !values.iter().fold(true, |finite, value| finite & value.is_finite()) {

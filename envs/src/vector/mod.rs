@@ -12,18 +12,17 @@ mod failure;
 mod group;
 mod halves;
 mod heartbeat;
+mod make;
 
 pub use buffers::{ActionRows, Actions, Transition};
-pub use failure::{Maker, OnFailure};
+pub use failure::OnFailure;
 pub use group::EnvGroup;
 pub use heartbeat::Heartbeat;
+pub use make::{MakeEnv, Maker};
 
 use rayon::prelude::*;
 
-use crate::{Env, Episode, Error, ObservationMut, Result, Space};
-
-/// Makes environment number `index`; called once per environment.
-pub type MakeEnv<'a> = dyn Fn(usize) -> Result<Box<dyn Env>> + Sync + 'a;
+use crate::{Episode, Error, ObservationMut, Result, Space};
 
 /// All environments of a run.
 pub struct VectorEnv {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::super::{check_coefficients, check_discounts};
+use crate::algorithms::coefficients::{check_coefficients, check_discounts};
 use crate::optimizer::Schedule;
 use crate::{Error, Result};
 

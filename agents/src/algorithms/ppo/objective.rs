@@ -1,8 +1,8 @@
 //! The clipped objective.
 
 use super::PpoConfig;
+use crate::algorithms::experience::standard;
 use crate::algorithms::objective::{Derivatives, Losses, Objective, Sample};
-use crate::algorithms::standard;
 use crate::optimizer::Clock;
 use crate::policy::distribution::Terms;
 use crate::statistics::Moments;

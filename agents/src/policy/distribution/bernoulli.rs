@@ -3,7 +3,8 @@
 use stpn_core::kernels::Real;
 use stpn_random::Stream;
 
-use super::{ActionRef, Terms, softplus};
+use super::exponential::softplus;
+use super::{ActionRef, Terms};
 
 /// Independent switches, one logit each.
 #[derive(Clone, Debug, PartialEq)]

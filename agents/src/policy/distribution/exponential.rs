@@ -86,6 +86,11 @@ fn lane_by_lane(len: usize, start: f64, term: impl Fn(usize) -> f64, join: impl 
     lanes.into_iter().fold(start, join)
 }
 
+/// ln(1 + e^x) without overflow.
+pub fn softplus(x: f64) -> f64 {
+    x.max(0.0) + (-x.abs()).exp().ln_1p()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

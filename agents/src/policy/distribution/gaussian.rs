@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use stpn_core::kernels::Real;
 use stpn_random::Stream;
 
-use super::{ActionRef, Terms, softplus};
+use super::exponential::softplus;
+use super::{ActionRef, Terms};
 use crate::{Error, Result};
 
 /// Smallest standard deviation of a softplus policy: below it densities overflow in f32.

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use stpn_core::cells::Activation;
 
 use super::bytes::ByteScaling;
+use crate::memory::{NUMBER, Need};
 use crate::{Error, Result};
 
 /// Which encoder (`name`), with its options.
@@ -133,5 +134,26 @@ impl EncoderConfig {
             Self::PaperCnn(_) => PaperCnnConfig::default().bytes,
             Self::NatureCnn(_) => NatureCnnConfig::default().bytes,
         }
+    }
+
+    /// Refuses more weights than there is memory for, from observations of `input` elements.
+    ///
+    /// # Errors
+    /// [`Error::Config`].
+    pub(super) fn check_memory(&self, input: usize) -> Result<()> {
+        let mut need = Need::default();
+        match self {
+            Self::Mlp(config) => {
+                let mut input = input as f64;
+                for &size in &config.sizes {
+                    need.bytes("policy.encoder.sizes", NUMBER * input * size as f64);
+                    input = size as f64;
+                }
+            }
+            // At least one feature comes in.
+            Self::NatureCnn(config) => need.bytes("policy.encoder.features", NUMBER * config.features as f64),
+            Self::Identity(_) | Self::PaperCnn(_) => {}
+        }
+        need.check()
     }
 }

@@ -60,6 +60,7 @@ impl Encoder {
     /// [`Error::Config`] on impossible settings or an observation that the encoder cannot take.
     pub fn new(config: &EncoderConfig, observation: &Space, init: &mut Initializer<'_>) -> Result<Self> {
         config.check()?;
+        config.check_memory(observation.len())?;
         let (input, numbers) = (observation.len(), observation.features());
         let image = || {
             image_of_shape(observation.shape()).ok_or_else(|| {

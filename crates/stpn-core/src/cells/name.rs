@@ -9,116 +9,76 @@ use super::{
 };
 use crate::Error;
 
-/// A cell of the paper or of its comparisons, by name. [`CellName::config`] gives its options.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum CellName {
-    /// STPN.
-    Stpn,
-    /// STPNf.
-    Stpnf,
-    /// STPN with one λ and one γ.
-    StpnScalar,
-    /// STPNf with one λ and one γ.
-    StpnfScalar,
-    /// HebbFF.
-    HebbFf,
-    /// Fast weights.
-    FastWeights,
-    /// Plain recurrent network.
-    Rnn,
-    /// Long short-term memory.
-    Lstm,
-    /// Gated recurrent unit.
-    Gru,
-    /// Differentiable plasticity.
-    DifferentiablePlasticity,
-    /// Backpropamine.
-    Backpropamine,
-    /// Retroactive Backpropamine.
-    BackpropamineRetroactive,
-    /// Memoryless layer.
-    Mlp,
+/// Makes [`CellName`] from an entry per name: `Variant, "name", "what it is, in one line", options;`.
+macro_rules! names {
+    ($($variant:ident, $name:literal, $description:literal, $config:expr;)*) => {
+        /// A cell of the paper or of its comparisons, by name. [`CellName::config`] gives its options.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum CellName {
+            $(
+                #[doc = $description]
+                $variant,
+            )*
+        }
+
+        impl CellName {
+            /// All names, in the order in which they are listed.
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
+
+            /// The name as it is written.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
+            /// What it is, in one line.
+            pub fn description(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $description,)*
+                }
+            }
+
+            /// The published options. A task may differ from them: the maze's STPN normalises its state after the update
+            /// and clamps it at 1.
+            pub fn config(self) -> CellConfig {
+                match self {
+                    $(Self::$variant => $config,)*
+                }
+            }
+        }
+    };
 }
 
-impl CellName {
-    /// All names, in the order in which they are listed.
-    pub const ALL: [Self; 13] = [
-        Self::Stpn,
-        Self::Stpnf,
-        Self::StpnScalar,
-        Self::StpnfScalar,
-        Self::HebbFf,
-        Self::FastWeights,
-        Self::Rnn,
-        Self::Lstm,
-        Self::Gru,
-        Self::DifferentiablePlasticity,
-        Self::Backpropamine,
-        Self::BackpropamineRetroactive,
-        Self::Mlp,
-    ];
+names! {
+    Stpn, "stpn", "short-term plasticity neurons, recurrent: a fast weight, a decay and a rate per synapse",
+        CellConfig::Stpn(StpnConfig::default());
+    Stpnf, "stpnf", "short-term plasticity neurons, feed-forward: all memory in the synapses",
+        CellConfig::Stpn(StpnConfig::feed_forward());
+    StpnScalar, "stpn-scalar", "STPN with one decay and one rate for all synapses", scalar(StpnConfig::default());
+    StpnfScalar, "stpnf-scalar", "STPNf with one decay and one rate for all synapses",
+        scalar(StpnConfig::feed_forward());
+    HebbFf, "hebbff", "anti-Hebbian feed-forward network (Tyulmankov et al. 2022)", CellConfig::Hebbff(HebbFfConfig {});
+    FastWeights, "fast-weights", "fast weights that attend to the recent past (Ba et al. 2016)",
+        CellConfig::FastWeights(FastWeightsConfig::default());
+    Rnn, "rnn", "plain tanh recurrent network", CellConfig::Rnn(RnnConfig::default());
+    Lstm, "lstm", "long short-term memory", CellConfig::Lstm(LstmConfig::default());
+    Gru, "gru", "gated recurrent unit, PyTorch's equations", CellConfig::Gru(GruConfig {});
+    DifferentiablePlasticity, "differentiable-plasticity",
+        "plastic recurrent weights with one trained rate (Miconi et al. 2018)", modulated(Modulation::Constant);
+    Backpropamine, "backpropamine", "plastic recurrent weights with a self-made rate (Miconi et al. 2019)",
+        modulated(Modulation::Network);
+    BackpropamineRetroactive, "backpropamine-retroactive",
+        "Backpropamine acting on an eligibility trace (Miconi et al. 2019)", modulated(Modulation::Retroactive);
+    Mlp, "mlp", "a tanh layer without memory", CellConfig::Mlp(MlpConfig::default());
+}
 
-    /// The name as it is written.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Stpn => "stpn",
-            Self::Stpnf => "stpnf",
-            Self::StpnScalar => "stpn-scalar",
-            Self::StpnfScalar => "stpnf-scalar",
-            Self::HebbFf => "hebbff",
-            Self::FastWeights => "fast-weights",
-            Self::Rnn => "rnn",
-            Self::Lstm => "lstm",
-            Self::Gru => "gru",
-            Self::DifferentiablePlasticity => "differentiable-plasticity",
-            Self::Backpropamine => "backpropamine",
-            Self::BackpropamineRetroactive => "backpropamine-retroactive",
-            Self::Mlp => "mlp",
-        }
-    }
+fn scalar(config: StpnConfig) -> CellConfig {
+    CellConfig::Stpn(StpnConfig { granularity: Granularity::Scalar, ..config })
+}
 
-    /// What it is, in one line.
-    pub fn description(self) -> &'static str {
-        match self {
-            Self::Stpn => "short-term plasticity neurons, recurrent: a fast weight, a decay and a rate per synapse",
-            Self::Stpnf => "short-term plasticity neurons, feed-forward: all memory in the synapses",
-            Self::StpnScalar => "STPN with one decay and one rate for all synapses",
-            Self::StpnfScalar => "STPNf with one decay and one rate for all synapses",
-            Self::HebbFf => "anti-Hebbian feed-forward network (Tyulmankov et al. 2022)",
-            Self::FastWeights => "fast weights that attend to the recent past (Ba et al. 2016)",
-            Self::Rnn => "plain tanh recurrent network",
-            Self::Lstm => "long short-term memory",
-            Self::Gru => "gated recurrent unit, PyTorch's equations",
-            Self::DifferentiablePlasticity => "plastic recurrent weights with one trained rate (Miconi et al. 2018)",
-            Self::Backpropamine => "plastic recurrent weights with a self-made rate (Miconi et al. 2019)",
-            Self::BackpropamineRetroactive => "Backpropamine acting on an eligibility trace (Miconi et al. 2019)",
-            Self::Mlp => "a tanh layer without memory",
-        }
-    }
-
-    /// The published options. A task may differ from them: the maze's STPN normalises its state after the update
-    /// and clamps it at 1.
-    pub fn config(self) -> CellConfig {
-        let scalar = Granularity::Scalar;
-        let modulated = |modulation| {
-            CellConfig::Backpropamine(BackpropamineConfig { modulation, ..BackpropamineConfig::default() })
-        };
-        match self {
-            Self::Stpn => CellConfig::Stpn(StpnConfig::default()),
-            Self::Stpnf => CellConfig::Stpn(StpnConfig::feed_forward()),
-            Self::StpnScalar => CellConfig::Stpn(StpnConfig { granularity: scalar, ..StpnConfig::default() }),
-            Self::StpnfScalar => CellConfig::Stpn(StpnConfig { granularity: scalar, ..StpnConfig::feed_forward() }),
-            Self::HebbFf => CellConfig::Hebbff(HebbFfConfig {}),
-            Self::FastWeights => CellConfig::FastWeights(FastWeightsConfig::default()),
-            Self::Rnn => CellConfig::Rnn(RnnConfig::default()),
-            Self::Lstm => CellConfig::Lstm(LstmConfig::default()),
-            Self::Gru => CellConfig::Gru(GruConfig {}),
-            Self::DifferentiablePlasticity => modulated(Modulation::Constant),
-            Self::Backpropamine => modulated(Modulation::Network),
-            Self::BackpropamineRetroactive => modulated(Modulation::Retroactive),
-            Self::Mlp => CellConfig::Mlp(MlpConfig::default()),
-        }
-    }
+fn modulated(modulation: Modulation) -> CellConfig {
+    CellConfig::Backpropamine(BackpropamineConfig { modulation, ..BackpropamineConfig::default() })
 }
 
 impl Display for CellName {

@@ -11,6 +11,7 @@ use stpn_core::kernels::plastic::{PlasticKernel, PlasticSpec};
 use stpn_core::kernels::{FusedKernel, Instructions};
 
 /// The kernel of a cell of that configuration and size, which must have one.
+#[allow(unreachable_patterns, reason = "a new cell has no kernel yet")]
 pub fn kernel(config: &CellConfig, input: usize, hidden: usize, instructions: Instructions) -> Arc<dyn FusedKernel> {
     let gated = |kind| -> Arc<dyn FusedKernel> {
         Arc::new(GatedKernel::with_instructions(GatedSpec { kind, input, hidden }, instructions))
@@ -33,5 +34,6 @@ pub fn kernel(config: &CellConfig, input: usize, hidden: usize, instructions: In
         }
         CellConfig::Stpn(config) => plastic(PlasticSpec::stpn(config, input, hidden).unwrap()),
         CellConfig::Hebbff(HebbFfConfig {}) => plastic(PlasticSpec::hebbff(input, hidden)),
+        other => panic!("{} has no kernel", other.label()),
     }
 }

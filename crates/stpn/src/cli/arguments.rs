@@ -56,6 +56,12 @@ pub enum Command {
     Bench(BenchArguments),
     /// Check whether an environment keeps the rules that training relies on.
     CheckEnv(CheckEnvArguments),
+    /// Draw charts of recorded results again: of comparisons, and of curves kept as JSON.
+    Draw(DrawArguments),
+    /// Print what makes a shell complete this command line.
+    Completions(CompletionsArguments),
+    /// Print the manual page.
+    Man,
     /// Tell what this binary has inside, where its files are, and run every environment for a few steps.
     Doctor,
 }
@@ -330,6 +336,37 @@ pub struct ReportArguments {
     pub episode_seed: u64,
 }
 
+/// Arguments of `stpn draw`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A folder of `compare` or `reproduce` gets its pictures anew from its comparison.json, curves.csv \
+and generalization.csv. Beside a file of curves, FILE.svg is written. It holds names of axes, references and, for every \
+series, the curve of every seed:
+  {\"x\": \"environment steps\", \"y\": \"mean return (reward per episode)\", \"possible\": [0, null],
+   \"levels\": {\"random policy\": 8.04}, \"series\": [{\"name\": \"stpn\", \"curves\": [[[0, 1.5], [100, 2]]]}]}
+
+Examples:
+  stpn draw runs/compare-art
+  stpn draw docs/maze-small.json"
+)]
+pub struct DrawArguments {
+    /// Folders of comparisons, and files of curves.
+    #[arg(value_name = "DIR|FILE.json", required = true)]
+    pub sources: Vec<PathBuf>,
+}
+
+/// Arguments of `stpn completions`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  stpn completions bash > ~/.local/share/bash-completion/completions/stpn
+  stpn completions zsh > ~/.zfunc/_stpn
+  stpn completions fish > ~/.config/fish/completions/stpn.fish")]
+pub struct CompletionsArguments {
+    /// Which shell.
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
 /// Arguments of `stpn compare`.
 #[derive(Debug, Args)]
 #[command(after_help = "Every run has a directory of its own below --out. The same command continues what was \
@@ -446,8 +483,8 @@ pub struct ReproduceArguments {
   stpn bench kernels --threads 2 --json
   stpn bench envs --case maze --case cartpole
 
-Cases: maze, maze-lstm, art, art-lstm, pong, pong-lstm, pendulum (learning from one rollout of random observations at
-the paper's shapes), maze-update (a whole update of the preset, environments included). Those of `envs` are
+Cases: maze, maze-lstm, maze-gru, art, art-lstm, pong, pong-lstm, pendulum (learning from one rollout of random
+observations at the paper's shapes), maze-update (a whole update of the preset, environments included). Those of `envs` are
 environments, with random actions: steps per second by one thread and by all, and of those around a simulator the share
 of that simulator's own speed. Run it on an idle machine.")]
 pub struct BenchArguments {

@@ -3,12 +3,13 @@
 pub mod arguments;
 mod foreign;
 mod number;
+pub(crate) mod words;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use serde::de::DeserializeOwned;
-use stpn_agents::Result;
+use stpn_agents::{ProcessSettings, Result};
 use stpn_envs::{Env, custom};
 
 pub use arguments::*;
@@ -35,6 +36,7 @@ pub fn main() -> ExitCode {
 /// ```
 pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode {
     exit::decently_where_printing_fails();
+    ProcessSettings::default().apply();
     tracing_subscriber::fmt()
         .with_writer(|| say::Notes)
         .with_ansi(terminal::colours(&std::io::stderr()))
@@ -60,6 +62,9 @@ pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode
         Command::Export(arguments) => commands::export::run(&arguments),
         Command::Compare(arguments) => commands::compare::run(&arguments),
         Command::Reproduce(arguments) => commands::reproduce::run(&arguments),
+        Command::Draw(arguments) => commands::draw::run(&arguments),
+        Command::Completions(arguments) => commands::shell::completions(arguments.shell),
+        Command::Man => commands::shell::manual(),
         Command::List => commands::list::run(),
         Command::Config(arguments) => commands::config::run(&arguments),
         Command::Explain(arguments) => commands::explain::run(&arguments),

@@ -59,7 +59,7 @@ fn cells(arguments: &CompareArguments) -> Result<Vec<CellName>> {
 fn describe(plan: &Plan) {
     let rows: Vec<Vec<String>> = (plan.runs.iter().filter(|run| run.seed == 1))
         .map(|run| {
-            let units = run.config.policy().hidden.to_string();
+            let units = run.config.hidden().to_string();
             vec![run.cell.to_string(), units, thousands(run.parameters as u64)]
         })
         .collect();

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use stpn_agents::evaluation::{EvaluationOptions, evaluate};
 use stpn_agents::{Agent, RunConfig};
 
 use crate::cli::ReportArguments;
@@ -14,6 +13,7 @@ use crate::comparison::statistics::METHOD;
 use crate::exit::{self, UsageError};
 use crate::machine::Provenance;
 use crate::progress::thousands;
+use crate::references::References;
 use crate::report::curves::{self, FINAL, Outcome};
 use crate::report::episode;
 use crate::report::figure::Figure;
@@ -35,8 +35,8 @@ pub fn run(arguments: &ReportArguments) -> Result<ExitCode> {
     let mut sections = Vec::new();
     for experiment in &experiments {
         let levels = levels(experiment)?;
-        let mut figures = vec![curves::learning_curves(experiment, &levels)?];
-        figures.extend(curves::energy(experiment)?);
+        let mut figures = vec![curves::learning_curves(experiment, &levels)];
+        figures.extend(curves::energy(experiment));
         sections.push(Section::Figures { title: experiment.title.clone(), figures });
         sections.push(results(experiment)?);
     }
@@ -120,21 +120,28 @@ fn inside(run: &RunData, episode_seed: u64) -> Result<Vec<Section>> {
     let Some(checkpoint) = &run.checkpoint else { return Ok(sections) };
     if let Some(rates) = rates(run)? {
         let figures = plasticity::rates(&rates)?.into_iter().map(named).collect();
-        sections.push(Section::Figures { title: format!("What plasticity learned: {}", run.name()), figures });
+        sections
+            .push(Section::Figures { title: format!("What plasticity learned: {}", named_with_seed(run)), figures });
     }
     let RunConfig::Agent(config) = &checkpoint.config else { return Ok(sections) };
     let agent = Agent::of_checkpoint(checkpoint)?;
     let recording = episode::record(&config.env, &agent.subject(), episode_seed, false)?;
     let mut figures = match &recording.path {
-        Some(path) => path.figures()?,
+        Some(path) => path.figures(),
         None => Vec::new(),
     };
     figures.extend(plasticity::fast_weights(&recording)?);
     if !figures.is_empty() {
-        let title = format!("One episode of {} (return {:.1})", run.name(), recording.total_reward);
+        let of = format!("episode {episode_seed}, return {:.1}", recording.total_reward);
+        let title = format!("One episode of {} ({of})", named_with_seed(run));
         sections.push(Section::Figures { title, figures: figures.into_iter().map(named).collect() });
     }
     Ok(sections)
+}
+
+/// A run's folder and seed.
+fn named_with_seed(run: &RunData) -> String {
+    format!("{}, {} of seed {}", run.name(), run.cell, run.seed)
 }
 
 /// Figures of runs whose directories have one name would overwrite each other.
@@ -156,11 +163,9 @@ fn tell_apart(sections: &mut [Section]) {
 fn levels(experiment: &Experiment<'_>) -> Result<Vec<(String, f64)>> {
     let mut runs = experiment.groups.iter().flat_map(|group| &group.runs);
     let Some(RunConfig::Agent(config)) = runs.find_map(|run| run.config.as_ref()) else { return Ok(Vec::new()) };
-    let options =
-        EvaluationOptions { episodes: RANDOM_EPISODES, seed: 0, deterministic: false, energy_skip_inputs: Vec::new() };
-    let random = evaluate(&|_| config.env.make(), None, &options)?;
-    let mut levels = vec![("random policy".to_string(), random.mean_return())];
-    levels.extend(random.oracle_return.map(|oracle| ("oracle".to_string(), oracle)));
+    let references = References::measure(config, RANDOM_EPISODES)?;
+    let mut levels = vec![("random policy".to_string(), references.random)];
+    levels.extend(references.oracle.map(|oracle| ("oracle".to_string(), oracle)));
     Ok(levels)
 }
 

@@ -11,8 +11,9 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use stpn_core::cells::CellName;
 
+use crate::asked::Asked;
 use crate::cell;
-use crate::cli::{Paper, ReproduceArguments};
+use crate::cli::{Paper, ReproduceArguments, words};
 use crate::comparison::children::children;
 use crate::comparison::generalization::GENERALIZATION_TABLE;
 use crate::comparison::jobs::{self, Jobs};
@@ -196,6 +197,9 @@ fn redraw(arguments: &ReproduceArguments, chosen: &[&Experiment]) -> Result<Exit
         let results = arguments.out.join(experiment.name);
         let comparison = Comparison::read(&results)?.tabulated_again();
         comparison.write(&results)?;
+        if let Some(curves) = GeneralizationCurves::read(&results)? {
+            curves.write(&results)?;
+        }
         section(experiment, &comparison, &results)?;
         say::result(results.display().to_string());
     }
@@ -237,7 +241,7 @@ fn length(plan: &Plan, path: &Path, arguments: &ReproduceArguments, jobs: Jobs, 
     } else if let Some(minutes) = share {
         for run in plan.runs.iter().filter(|run| run.seed == 1) {
             if let Entry::Vacant(entry) = length.seconds_per_update.entry(run.cell.to_string()) {
-                entry.insert(trial(&run.arguments, jobs.threads)?);
+                entry.insert(trial(&run.asked, jobs.threads)?);
             }
         }
         let cells = plan.runs.iter().filter(|run| run.seed == 1).map(|run| run.cell.to_string());
@@ -268,16 +272,16 @@ impl Length {
     }
 }
 
-/// Seconds of an update of the run that `arguments` train.
-fn trial(arguments: &[String], threads: usize) -> Result<f64> {
+/// Seconds of an update of the training that is asked for.
+fn trial(asked: &Asked, threads: usize) -> Result<f64> {
     let directory = std::env::temp_dir().join(format!("stpn-trial-{}", std::process::id()));
+    // Every update is logged, whatever the experiment says: the first and the last are looked at.
+    let overrides = asked.overrides.iter().cloned().chain(["log.every=1".to_string()]).collect();
+    let asked = Asked { updates: Some(TRIAL_UPDATES), threads: Some(threads), overrides, ..asked.clone() };
     let run = || -> Result<f64> {
         let program = std::env::current_exe().context("cannot find this program")?;
         let mut command = Command::new(program);
-        command.args(without_updates(arguments)).arg("--run-dir").arg(&directory);
-        command.args(["--updates", &TRIAL_UPDATES.to_string(), "--threads", &threads.to_string(), "--with-parent"]);
-        // Every update, whatever the experiment says: the first and the last are looked at.
-        command.args(["--set", "log.every=1"]);
+        command.args(words::train(&asked)).arg("--run-dir").arg(&directory).arg("--with-parent");
         let output = children()?.output(&mut command)?;
         if !output.status.success() {
             bail!("the trial failed: {}", String::from_utf8_lossy(&output.stderr).trim());
@@ -297,11 +301,6 @@ fn trial(arguments: &[String], threads: usize) -> Result<f64> {
     // Best effort: it lies among the system's temporary files.
     let _ = fs::remove_dir_all(&directory);
     seconds
-}
-
-fn without_updates(arguments: &[String]) -> Vec<&String> {
-    let place = arguments.iter().position(|argument| argument == "--updates").unwrap_or(arguments.len());
-    arguments[..place].iter().chain(arguments.iter().skip(place + 2)).collect()
 }
 
 /// Writes `README.md` of all sections there are.
@@ -335,13 +334,5 @@ mod tests {
         let short = Length { updates: 7, budget_minutes: Some(2.5), ..whole };
         let statement = short.statement();
         assert!(statement.contains("7 updates in place of 200") && statement.contains("2.5 minutes"), "{statement}");
-    }
-
-    #[test]
-    fn a_trial_takes_its_own_number_of_updates() {
-        let arguments: Vec<String> = "train art --updates 9 --set a=b".split(' ').map(String::from).collect();
-        let left: Vec<&str> = without_updates(&arguments).into_iter().map(String::as_str).collect();
-        assert_eq!(left, ["train", "art", "--set", "a=b"]);
-        assert_eq!(without_updates(&arguments[..2]).len(), 2);
     }
 }

@@ -10,7 +10,7 @@ use stpn_agents::run::{Run, saved};
 use stpn_agents::{RunConfig, Stop};
 use toml::Table;
 
-use super::train::train;
+use super::training::train;
 use crate::cli::ResumeArguments;
 use crate::{overrides, ranks, say, shutdown, threads};
 

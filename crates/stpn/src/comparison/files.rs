@@ -2,12 +2,13 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use super::figures;
-use super::results::{Comparison, CurvePoint};
+use super::measure::CurvePoint;
+use super::results::Comparison;
 
 /// The results.
 const RESULTS: &str = "comparison.json";
@@ -29,18 +30,32 @@ impl Comparison {
                 let _ = writeln!(curves, "{},{},{update},{env_steps},{value}", run.cell, run.seed);
             }
         }
-        let mut files = vec![
+        let files = [
             (RESULTS, serde_json::to_string_pretty(self)? + "\n"),
             ("comparison.md", format!("{}\n{}.\n", self.markdown(), self.provenance)),
             (CURVES, curves),
         ];
-        files.extend(figures::learning_curves(self)?.map(|svg| ("learning-curves.svg", svg)));
-        files.extend(figures::energy(self)?.map(|svg| ("energy.svg", svg)));
         for (name, contents) in files {
             let path = directory.join(name);
             fs::write(&path, contents).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        Ok(())
+        self.draw(directory).map(drop)
+    }
+
+    /// Writes the pictures alone; returns their paths.
+    ///
+    /// # Errors
+    /// Fails where a file cannot be written.
+    pub fn draw(&self, directory: &Path) -> Result<Vec<PathBuf>> {
+        let pictures = [("learning-curves.svg", figures::learning_curves(self)), ("energy.svg", figures::energy(self))];
+        let mut written = Vec::new();
+        for (name, svg) in pictures {
+            let Some(svg) = svg else { continue };
+            let path = directory.join(name);
+            fs::write(&path, svg).with_context(|| format!("cannot write {}", path.display()))?;
+            written.push(path);
+        }
+        Ok(written)
     }
 
     /// What [`Comparison::write`] wrote.

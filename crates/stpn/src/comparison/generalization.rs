@@ -2,15 +2,18 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::Plan;
-use super::statistics::{Mean, SHARE};
+use super::statistics::{Mean, NOT_NEGATIVE, SHARE};
 use crate::report::chart::{Chart, Line};
-use crate::report::figure::color;
+
+/// The curves.
+const CURVES: &str = "generalization.csv";
+const HEADER: &str = "cell,interval,accuracy,low,high,true_positive_rate,false_positive_rate,seeds";
 
 /// The file with the table in Markdown.
 pub const GENERALIZATION_TABLE: &str = "generalization.md";
@@ -71,7 +74,7 @@ impl GeneralizationCurves {
     /// # Errors
     /// Fails where a file cannot be written.
     pub fn write(&self, directory: &Path) -> Result<()> {
-        let mut csv = String::from("cell,interval,accuracy,low,high,true_positive_rate,false_positive_rate,seeds\n");
+        let mut csv = format!("{HEADER}\n");
         for (cell, points) in &self.cells {
             for Point { interval, accuracy, true_positives, false_positives } in points {
                 let (hits, alarms) = (true_positives.mean, false_positives.mean);
@@ -80,29 +83,60 @@ impl GeneralizationCurves {
                 let _ = writeln!(csv, "{cell},{interval},{},{ends},{hits},{alarms},{}", accuracy.mean, accuracy.count);
             }
         }
-        let (table, picture) = (self.markdown(), self.chart().svg()?);
-        for (name, contents) in
-            [("generalization.csv", csv), (GENERALIZATION_TABLE, table), ("generalization.svg", picture)]
-        {
+        for (name, contents) in [(CURVES, csv), (GENERALIZATION_TABLE, self.markdown())] {
             let path = directory.join(name);
             fs::write(&path, contents).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        Ok(())
+        self.draw(directory).map(drop)
+    }
+
+    /// Writes `generalization.svg`; returns its path.
+    ///
+    /// # Errors
+    /// Fails where it cannot be written.
+    pub fn draw(&self, directory: &Path) -> Result<PathBuf> {
+        let path = directory.join("generalization.svg");
+        fs::write(&path, self.chart().svg()).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(path)
+    }
+
+    /// What [`GeneralizationCurves::write`] wrote; none where there are no such curves.
+    ///
+    /// # Errors
+    /// Fails, naming the line, if the file is damaged.
+    pub fn read(directory: &Path) -> Result<Option<Self>> {
+        let path = directory.join(CURVES);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let mut cells: Vec<(String, Vec<Point>)> = Vec::new();
+        for (number, line) in text.lines().enumerate().skip(1) {
+            let (cell, point) = parsed(line).with_context(|| format!("{} line {}", path.display(), number + 1))?;
+            match cells.iter_mut().find(|(known, _)| *known == cell) {
+                Some((_, points)) => points.push(point),
+                None => cells.push((cell, vec![point])),
+            }
+        }
+        Ok(Some(Self { cells }))
     }
 
     fn chart(&self) -> Chart {
         let lines = self.cells.iter().enumerate().map(|(i, (cell, points))| Line {
             name: cell.clone(),
-            color: color(i),
+            style: i,
             points: points.iter().map(|point| (point.interval as f64, point.accuracy.mean)).collect(),
             band: points
                 .iter()
                 .filter_map(|point| point.accuracy.interval.map(|[low, high]| (point.interval as f64, low, high)))
                 .collect(),
+            ..Line::default()
         });
         Chart {
-            x_label: "test interval R".into(),
-            y_label: "accuracy".into(),
+            x_label: "test interval R (symbols)".into(),
+            y_label: "test accuracy (share)".into(),
+            possible_x: NOT_NEGATIVE,
+            possible_y: SHARE,
             lines: lines.collect(),
             ..Chart::default()
         }
@@ -129,6 +163,24 @@ impl GeneralizationCurves {
         text + "\n**Accuracy**, true positives / false positives in per cent, at each interval R of the test data, means \
                 over seeds.\n"
     }
+}
+
+/// A line of the file.
+fn parsed(line: &str) -> Result<(String, Point)> {
+    let fields: Vec<&str> = line.split(',').collect();
+    let &[cell, interval, accuracy, low, high, hits, alarms, seeds] = &fields[..] else {
+        bail!("{} fields in place of {}", fields.len(), HEADER.split(',').count());
+    };
+    let ends = if low.is_empty() { None } else { Some([low.parse()?, high.parse()?]) };
+    let count = seeds.parse()?;
+    let mean = |text: &str, interval| Ok::<_, std::num::ParseFloatError>(Mean { mean: text.parse()?, interval, count });
+    let point = Point {
+        interval: interval.parse()?,
+        accuracy: mean(accuracy, ends)?,
+        true_positives: mean(hits, None)?,
+        false_positives: mean(alarms, None)?,
+    };
+    Ok((cell.to_string(), point))
 }
 
 /// Means over seeds at every interval.
@@ -168,7 +220,21 @@ mod tests {
         let text = curves.markdown();
         assert!(text.contains("| cell | R = 3 | R = 5 |"), "{text}");
         assert!(text.contains("| stpn | **87.5** 44 / 25 | **50.0** 25 / 25 |"), "{text}");
-        assert!(curves.chart().svg().unwrap().contains("test interval R"));
+        assert!(curves.chart().svg().contains("test interval R"));
+    }
+
+    #[test]
+    fn written_curves_are_read_and_drawn_again() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(GeneralizationCurves::read(directory.path()).unwrap().is_none());
+        let points = points(&[file([0.75, 0.5]), file([1.0, 0.5])]);
+        let curves = GeneralizationCurves { cells: vec![("stpn".into(), points)] };
+        curves.write(directory.path()).unwrap();
+        let again = GeneralizationCurves::read(directory.path()).unwrap().unwrap();
+        assert_eq!((again.markdown(), again.chart().svg()), (curves.markdown(), curves.chart().svg()));
+        fs::write(directory.path().join(CURVES), format!("{HEADER}\nstpn,3\n")).unwrap();
+        let damaged = GeneralizationCurves::read(directory.path()).unwrap_err();
+        assert!(format!("{damaged:#}").contains("generalization.csv line 2"), "{damaged:#}");
     }
 
     #[test]

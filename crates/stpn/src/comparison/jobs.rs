@@ -12,6 +12,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::children::{Children, children};
 use super::{PlannedRun, RunState};
+use crate::cli::words;
 use crate::{exit, say, terminal, threads};
 
 /// Exit code of a child that ended as asked.
@@ -103,7 +104,7 @@ fn train_one(
             command.arg("resume").arg(&run.directory).args(["--updates", &updates]);
         }
         _ => {
-            command.args(&run.arguments).arg("--run-dir").arg(&run.directory);
+            command.args(words::train(&run.asked)).arg("--run-dir").arg(&run.directory);
         }
     }
     command.args(["--with-parent", "--threads", &threads.to_string()]);

@@ -4,12 +4,45 @@ use std::fs;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
 use stpn_agents::RunConfig;
 use stpn_agents::run::saved_config;
 
 use super::PlannedRun;
 use super::children::children;
-use super::results::{CurvePoint, RunResult};
+
+/// One run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RunResult {
+    /// The cell.
+    pub cell: String,
+    /// The seed.
+    pub seed: u64,
+    /// Its directory, relative to the comparison's.
+    pub directory: String,
+    /// The result: accuracy on the test data, or mean return of the evaluation's episodes.
+    pub result: f64,
+    /// The energy in the same measurement.
+    pub energy: Option<f64>,
+    /// Updates done.
+    pub updates: u64,
+    /// Seconds spent in updates.
+    pub seconds: f64,
+    /// The learning curve, as `curves.csv` holds it.
+    #[serde(skip)]
+    pub curve: Vec<CurvePoint>,
+}
+
+/// A place on a learning curve.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CurvePoint {
+    /// Updates done.
+    pub update: u64,
+    /// Environment steps, 0 where there are none.
+    pub env_steps: u64,
+    /// Validation accuracy, or mean return over the last 50 updates.
+    pub value: f64,
+}
 
 /// What a finished run came to.
 pub fn result(run: &PlannedRun, episodes: usize) -> Result<RunResult> {

@@ -7,8 +7,7 @@ use stpn_agents::run::saved_config;
 use stpn_agents::{Error, RunConfig, checkpoint};
 use stpn_core::cells::CellName;
 
-use crate::cli::TrainArguments;
-use crate::commands::train;
+use crate::asked::Asked;
 use crate::presets::Sizes;
 use crate::settings::Settings;
 
@@ -33,8 +32,8 @@ pub struct PlannedRun {
     pub config: RunConfig,
     /// Its directory.
     pub directory: PathBuf,
-    /// `stpn train`'s arguments without run directory and threads.
-    pub arguments: Vec<String>,
+    /// Which training.
+    pub asked: Asked,
 }
 
 /// How far a run has come.
@@ -58,7 +57,7 @@ pub struct Request<'a> {
     pub seeds: u64,
     /// Updates in place of the experiment's.
     pub updates: Option<u64>,
-    /// `--set` overrides.
+    /// Keys of every run's configuration, `section.key=value` each.
     pub overrides: &'a [String],
     /// Where it is written.
     pub directory: &'a Path,
@@ -71,32 +70,22 @@ impl Plan {
         for &cell in request.cells {
             let mut parameters = None;
             for seed in 1..=request.seeds {
-                let mut arguments: Vec<String> =
-                    ["train", request.experiment, "--cell", cell.as_str(), "--seed", &seed.to_string()]
-                        .map(String::from)
-                        .to_vec();
-                if let Some(updates) = request.updates {
-                    arguments.extend(["--updates".into(), updates.to_string()]);
-                }
-                for assignment in request.overrides {
-                    arguments.extend(["--set".into(), assignment.clone()]);
-                }
-                let asked = TrainArguments {
+                let asked = Asked {
                     experiment: request.experiment.to_string(),
-                    cell: Some(cell.as_str().to_string()),
+                    cell: Some(cell),
                     seed: Some(seed),
                     updates: request.updates,
                     overrides: request.overrides.to_vec(),
-                    ..TrainArguments::default()
+                    ..Asked::default()
                 };
-                let config = train::configure(&asked, 1)?;
+                let config = asked.configure(1)?;
                 let count = match parameters {
                     Some(count) => count,
                     None => Sizes::new(&config)?.configured()?,
                 };
                 parameters = Some(count);
                 let directory = request.directory.join(format!("{cell}-seed{seed}"));
-                runs.push(PlannedRun { cell, seed, parameters: count, config, directory, arguments });
+                runs.push(PlannedRun { cell, seed, parameters: count, config, directory, asked });
             }
         }
         Ok(Self { directory: request.directory.to_path_buf(), runs })
@@ -120,7 +109,7 @@ impl PlannedRun {
             return Ok(RunState::Absent);
         }
         if let Some(problem) = self.unlike(&saved_config(&self.directory)?)? {
-            let problem = format!("{problem}; compare into another directory with --out, or remove this one");
+            let problem = format!("{problem}; compare into another directory, or remove this one");
             return Err(Error::RunDirectory { path: self.directory.clone(), problem }.into());
         }
         let tested = self.config.agent().is_ok() || self.directory.join("test.json").exists();
@@ -141,7 +130,7 @@ impl PlannedRun {
         }
         let (there, asked) = (saved.training().updates, self.config.training().updates);
         if there > asked {
-            let unlike = format!("holds a run of {there} updates in place of {asked}: compare at --updates {there}");
+            let unlike = format!("holds a run of {there} updates in place of {asked}: compare at {there} updates");
             return Ok(Some(unlike));
         }
         if there < asked && ours.follows_length() {

@@ -7,8 +7,9 @@ use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use stpn_core::cells::CellName;
 
+use super::Plan;
+use super::measure::{self, RunResult};
 use super::statistics::{ANY, METHOD, Mean, NOT_NEGATIVE, SHARE};
-use super::{Plan, measure};
 use crate::machine::Provenance;
 use crate::progress::thousands;
 use crate::table;
@@ -63,39 +64,6 @@ pub struct CellResult {
     pub seconds: Mean,
 }
 
-/// One run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct RunResult {
-    /// The cell.
-    pub cell: String,
-    /// The seed.
-    pub seed: u64,
-    /// Its directory, relative to the comparison's.
-    pub directory: String,
-    /// The result: accuracy on the test data, or mean return of the evaluation's episodes.
-    pub result: f64,
-    /// The energy in the same measurement.
-    pub energy: Option<f64>,
-    /// Updates done.
-    pub updates: u64,
-    /// Seconds spent in updates.
-    pub seconds: f64,
-    /// The learning curve, as `curves.csv` holds it.
-    #[serde(skip)]
-    pub curve: Vec<CurvePoint>,
-}
-
-/// A place on a learning curve.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct CurvePoint {
-    /// Updates done.
-    pub update: u64,
-    /// Environment steps, 0 where there are none.
-    pub env_steps: u64,
-    /// Validation accuracy, or mean return over the last 50 updates.
-    pub value: f64,
-}
-
 impl Comparison {
     /// Reads what the finished runs left; an agent's is measured on `episodes` fresh episodes by `stpn eval`.
     pub fn of(plan: &Plan, episodes: usize) -> Result<Self> {
@@ -103,7 +71,7 @@ impl Comparison {
         let mut sizes: Vec<(CellName, usize, usize)> = Vec::new();
         for run in &plan.runs {
             if sizes.iter().all(|(cell, ..)| *cell != run.cell) {
-                sizes.push((run.cell, run.config.policy().hidden, run.parameters));
+                sizes.push((run.cell, *run.config.hidden(), run.parameters));
             }
         }
         let agent = plan.runs.iter().find_map(|run| Some((run, run.config.agent().ok()?)));

@@ -30,7 +30,7 @@ impl<'c> Sizes<'c> {
     /// Parameters with `hidden` units of `cell`.
     pub fn count(&self, cell: &CellConfig, hidden: usize) -> Result<usize> {
         let mut config = self.config.clone();
-        (config.policy_mut().cell, config.policy_mut().hidden) = (cell.clone(), hidden);
+        (*config.cell_mut(), *config.hidden_mut()) = (cell.clone(), hidden);
         Ok(match (&config, &self.spaces) {
             (RunConfig::Agent(config), Some((observations, actions))) => {
                 let policy = ActorCritic::new(&config.policy, observations, actions, 0, DType::F32, &Device::Cpu)?;
@@ -43,7 +43,7 @@ impl<'c> Sizes<'c> {
 
     /// Parameters as configured.
     pub fn configured(&self) -> Result<usize> {
-        self.count(&self.config.policy().cell, self.config.policy().hidden)
+        self.count(self.config.cell(), *self.config.hidden())
     }
 
     /// The size of `cell` with closest to `target` parameters.

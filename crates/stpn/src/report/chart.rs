@@ -1,41 +1,47 @@
-//! Line, scatter and bar charts as SVG, by plotters.
+//! Line and scatter charts: curves with their seeds or intervals, references, and a legend below.
 
-use std::error::Error as StdError;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
-use anyhow::{Result, anyhow};
-use plotters::prelude::*;
-use plotters::style::RGBColor;
+use super::axis::{number, padded, span, ticks, with_references};
+use super::legend::{self, Sample};
+use super::sheet::{Anchor, FONT, Sheet, WIDTH, dashes, shortened, width_of};
+use crate::comparison::statistics::ANY;
 
-/// Letters of a name that a legend has room for.
-const NAME: usize = 40;
+/// Height of the plotting area.
+pub const HEIGHT: f64 = 320.0;
+/// Where it begins, below the name of y.
+pub const TOP: f64 = 44.0;
+/// What lies to its right.
+pub const RIGHT: f64 = 26.0;
+/// Numbers and name of x below it.
+pub const BELOW: f64 = 66.0;
+/// Room inside it for a note on a reference beyond.
+const NOTE: f64 = 28.0;
+/// Dashes of references, in their order.
+const LEVELS: [&str; 2] = ["2 5", "9 6"];
 
-/// Width and height of a chart in its own units; pages scale it.
-pub const SIZE: (u32, u32) = (640, 400);
-
-/// Font size that stays readable where a phone scales a chart down to half.
-const FONT: (&str, u32) = ("sans-serif", 20);
-
-/// One line, with an interval around it where `band` has points.
-#[derive(Clone, Debug)]
+/// One series: its mean, and its seeds or an interval around it where there are some.
+#[derive(Clone, Debug, Default)]
 pub struct Line {
     /// Its name in the legend.
     pub name: String,
-    /// Its colour.
-    pub color: (u8, u8, u8),
+    /// The number of its colour and dashes.
+    pub style: usize,
     /// x and y, by rising x.
     pub points: Vec<(f64, f64)>,
     /// x, lower and upper end of the interval.
     pub band: Vec<(f64, f64, f64)>,
+    /// Every seed by itself, drawn thin.
+    pub seeds: Vec<Vec<(f64, f64)>>,
 }
 
-/// A point with its name beside it.
+/// A point of a series.
 #[derive(Clone, Debug)]
 pub struct Dot {
-    /// Its label.
+    /// Its name in the legend.
     pub name: String,
-    /// Its colour.
-    pub color: (u8, u8, u8),
+    /// The number of its colour and mark.
+    pub style: usize,
     /// x and y.
     pub at: (f64, f64),
     /// The intervals in x and y, where there are some.
@@ -43,12 +49,16 @@ pub struct Dot {
 }
 
 /// A chart of lines and dots on linear axes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Chart {
     /// Name and unit of x.
     pub x_label: String,
     /// Name and unit of y.
     pub y_label: String,
+    /// What x can be.
+    pub possible_x: RangeInclusive<f64>,
+    /// What y can be.
+    pub possible_y: RangeInclusive<f64>,
     /// Lines, drawn in order.
     pub lines: Vec<Line>,
     /// Horizontal lines with their names, e.g. the random policy and the oracle.
@@ -57,273 +67,227 @@ pub struct Chart {
     pub dots: Vec<Dot>,
 }
 
+impl Default for Chart {
+    fn default() -> Self {
+        Self {
+            x_label: String::new(),
+            y_label: String::new(),
+            possible_x: ANY,
+            possible_y: ANY,
+            lines: Vec::new(),
+            levels: Vec::new(),
+            dots: Vec::new(),
+        }
+    }
+}
+
 impl Chart {
     /// The chart as an SVG document.
-    ///
-    /// # Errors
-    /// Fails where nothing finite is to be drawn.
-    pub fn svg(&self) -> Result<String> {
-        let mut svg = String::new();
-        self.draw(&mut svg).map_err(|error| anyhow!("cannot draw a chart: {error}"))?;
-        Ok(responsive(&svg))
+    pub fn svg(&self) -> String {
+        let mut sheet = Sheet::default();
+        let y_range = self.y_range();
+        let beyond = |above: bool| {
+            let far = move |value: f64| if above { value > y_range.end } else { value < y_range.start };
+            self.levels.iter().filter(|(_, level)| far(*level)).collect::<Vec<_>>()
+        };
+        let (above, below) = (beyond(true), beyond(false));
+        let room = |notes: &[_]| NOTE * notes.len() as f64;
+        let frame = Frame { x: self.x_range(), y: self.y_range(), left: 0.0, inset: (room(&above), room(&below)) };
+        let frame = frame.with_axes(&mut sheet, &self.x_label, &self.y_label);
+        let edge = WIDTH - RIGHT - 6.0;
+        for (i, (name, level)) in above.iter().enumerate() {
+            let at = (edge, TOP + NOTE * (i as f64 + 0.72));
+            sheet.text(at, Anchor::End, "soft", &format!("↑ {name} {}", number(*level)));
+        }
+        for (i, (name, level)) in below.iter().enumerate() {
+            let at = (edge, TOP + HEIGHT - NOTE * i as f64 - 8.0);
+            sheet.text(at, Anchor::End, "soft", &format!("↓ {name} {}", number(*level)));
+        }
+        let mut entries = self.draw_series(&mut sheet, &frame);
+        for (i, (name, level)) in self.levels.iter().enumerate() {
+            if frame.y.contains(level) || frame.y.end == *level {
+                let ends = [frame.x.start, frame.x.end].map(|x| frame.place((x, *level)));
+                sheet.line(ends[0], ends[1], "level", LEVELS[i % LEVELS.len()]);
+                entries.push((Sample::Level(LEVELS[i % LEVELS.len()]), format!("{name} {}", number(*level))));
+            }
+        }
+        let end = legend::draw(&mut sheet, &entries, TOP + HEIGHT + BELOW);
+        sheet.finish(end + 10.0)
     }
 
-    fn draw(&self, svg: &mut String) -> Result<(), Box<dyn StdError + '_>> {
-        let root = SVGBackend::with_string(svg, SIZE).into_drawing_area();
-        root.fill(&WHITE)?;
-        let (x, y) = (self.x_range(), self.y_range());
-        let mut chart = ChartBuilder::on(&root)
-            .margin(12)
-            .margin_right(24)
-            .x_label_area_size(58)
-            .y_label_area_size(88)
-            .build_cartesian_2d(x.clone(), y)?;
-        chart
-            .configure_mesh()
-            .light_line_style(TRANSPARENT)
-            .bold_line_style(BLACK.mix(0.1))
-            .axis_style(BLACK.mix(0.4))
-            .label_style(FONT)
-            .axis_desc_style(FONT)
-            .x_labels(6)
-            .y_labels(7)
-            .x_label_formatter(&|value| number(*value))
-            .y_label_formatter(&|value| number(*value))
-            .x_desc(&self.x_label)
-            .y_desc(&self.y_label)
-            .draw()?;
-        for (name, level) in &self.levels {
-            let ends = [(x.start, *level), (x.end, *level)];
-            chart.draw_series(DashedLineSeries::new(ends, 6, 5, BLACK.mix(0.5).stroke_width(1)))?;
-            let at = (x.start + 0.01 * (x.end - x.start), *level);
-            chart.draw_series([Text::new(name.clone(), at, FONT.into_font().color(&BLACK.mix(0.6)))])?;
+    /// Lines and dots; returns what the legend says of them.
+    fn draw_series(&self, sheet: &mut Sheet, frame: &Frame) -> Vec<(Sample, String)> {
+        let mut entries = Vec::new();
+        for line in self.lines.iter().filter(|line| !line.band.is_empty()) {
+            let upper = line.band.iter().map(|&(x, _, upper)| frame.place((x, upper)));
+            let lower = line.band.iter().rev().map(|&(x, lower, _)| frame.place((x, lower)));
+            sheet.colored(line.style, |sheet| sheet.polygon(upper.chain(lower), 0.16));
         }
         for line in &self.lines {
-            let upper = line.band.iter().map(|&(x, _, upper)| (x, upper));
-            let lower = line.band.iter().rev().map(|&(x, lower, _)| (x, lower));
-            let outline: Vec<(f64, f64)> = upper.chain(lower).collect();
-            if !outline.is_empty() {
-                chart.draw_series([Polygon::new(outline, rgb(line.color).mix(0.16))])?;
-            }
+            sheet.colored(line.style, |sheet| {
+                for seed in &line.seeds {
+                    sheet.polyline(seed.iter().map(|&at| frame.place(at)), 1.0, 0.55, "");
+                }
+            });
         }
         for line in &self.lines {
-            let color = rgb(line.color);
-            if let [only] = line.points[..] {
+            sheet.colored(line.style, |sheet| match line.points[..] {
                 // A line through one point would not show.
-                chart.draw_series([Circle::new(only, 4, color.filled())])?;
-            }
-            chart
-                .draw_series(LineSeries::new(line.points.iter().copied(), color.stroke_width(2)))?
-                .label(shortened(&line.name))
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(3)));
+                [only] => sheet.mark(line.style, frame.place(only), 5.0),
+                ref points => {
+                    sheet.polyline(points.iter().map(|&at| frame.place(at)), 2.6, 1.0, dashes(line.style));
+                }
+            });
+            entries.push((Sample::Line(line.style), line.name.clone()));
         }
         for dot in &self.dots {
-            let (color, (x, y), [in_x, in_y]) = (rgb(dot.color), dot.at, dot.intervals);
+            let ((x, y), [in_x, in_y]) = (dot.at, dot.intervals);
             let across = in_x.map(|[low, high]| [(low, y), (high, y)]);
             let upright = in_y.map(|[low, high]| [(x, low), (x, high)]);
-            let bars = across.into_iter().chain(upright);
-            chart.draw_series(bars.map(|bar| PathElement::new(bar, color.mix(0.6).stroke_width(1))))?;
-            chart.draw_series([Circle::new(dot.at, 6, color.filled())])?;
-            let label = EmptyElement::at(dot.at) + Text::new(dot.name.clone(), (9, -8), FONT.into_font().color(&color));
-            chart.draw_series([label])?;
+            sheet.colored(dot.style, |sheet| {
+                for bar in across.into_iter().chain(upright) {
+                    sheet.polyline(bar.map(|at| frame.place(at)), 1.5, 0.6, "");
+                }
+                sheet.mark(dot.style, frame.place(dot.at), 7.0);
+            });
+            entries.push((Sample::Mark(dot.style), dot.name.clone()));
         }
-        if self.lines.len() > 1 {
-            chart
-                .configure_series_labels()
-                .position(self.legend(&self.x_range(), &self.y_range()))
-                .background_style(WHITE.mix(0.8))
-                .label_font(FONT)
-                .draw()?;
-        }
-        root.present()?;
-        Ok(())
+        // What the axis names already needs no legend.
+        if entries.len() == 1 && self.levels.is_empty() { Vec::new() } else { entries }
     }
 
-    /// The corner in which a legend hides the fewest points.
-    fn legend(&self, x: &Range<f64>, y: &Range<f64>) -> SeriesLabelPosition {
-        use SeriesLabelPosition::{LowerLeft, LowerRight, UpperLeft, UpperRight};
-        let longest = self.lines.iter().map(|line| shortened(&line.name).chars().count()).max().unwrap_or(0);
-        // Shares of the plotting area, by the size of the font.
-        let width = (60.0 + 9.0 * longest as f64) / f64::from(SIZE.0 - 112);
-        let height = (16.0 + 25.0 * self.lines.len() as f64) / f64::from(SIZE.1 - 82);
-        let share = |value: f64, range: &Range<f64>| (value - range.start) / (range.end - range.start);
-        let points = || self.lines.iter().flat_map(|line| &line.points).map(|&(at, to)| (share(at, x), share(to, y)));
-        let hidden = |corner: &SeriesLabelPosition| {
-            let beside = |x: f64| if matches!(corner, UpperLeft | LowerLeft) { x < width } else { x > 1.0 - width };
-            let across = |y: f64| if matches!(corner, LowerLeft | LowerRight) { y < height } else { y > 1.0 - height };
-            points().filter(|&(x, y)| beside(x) && across(y)).count()
-        };
-        [UpperLeft, UpperRight, LowerRight, LowerLeft].into_iter().min_by_key(hidden).unwrap_or(UpperLeft)
+    fn points(&self) -> impl Iterator<Item = &(f64, f64)> {
+        self.lines.iter().flat_map(|line| line.points.iter().chain(line.seeds.iter().flatten()))
     }
 
     fn x_range(&self) -> Range<f64> {
-        let lines = self.lines.iter().flat_map(|line| line.points.iter().map(|&(x, _)| x));
         let dots = self.dots.iter().flat_map(|dot| dot.intervals[0].unwrap_or([dot.at.0; 2]));
-        let range = span(lines.chain(dots));
-        // Labels of dots stand to their right.
-        if self.dots.is_empty() { range } else { padded(range.start..range.end + 0.15 * (range.end - range.start)) }
+        let range = span(self.points().map(|&(x, _)| x).chain(dots));
+        if self.dots.is_empty() { range } else { padded(&range, &self.possible_x) }
     }
 
     fn y_range(&self) -> Range<f64> {
-        let lines = self.lines.iter().flat_map(|line| line.points.iter().map(|&(_, y)| y));
         let bands = self.lines.iter().flat_map(|line| line.band.iter().flat_map(|&(_, low, high)| [low, high]));
-        let levels = self.levels.iter().map(|(_, level)| *level);
         let dots = self.dots.iter().flat_map(|dot| dot.intervals[1].unwrap_or([dot.at.1; 2]));
-        padded(span(lines.chain(bands).chain(levels).chain(dots)))
+        let data = span(self.points().map(|&(_, y)| y).chain(bands).chain(dots));
+        padded(&with_references(data, self.levels.iter().map(|(_, level)| *level)), &self.possible_y)
     }
 }
 
-/// A histogram's bars between `edges` (one more than there are bars), with edges at even distances on the axis.
-///
-/// # Errors
-/// Fails where there is no bar.
-pub fn bars(x_label: &str, y_label: &str, edges: &[f64], counts: &[f64], color: (u8, u8, u8)) -> Result<String> {
-    let mut svg = String::new();
-    draw_bars(&mut svg, x_label, y_label, edges, counts, color)
-        .map_err(|error| anyhow!("cannot draw a histogram: {error}"))?;
-    Ok(responsive(&svg))
+/// Axes, and where values lie between them.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    /// What the width shows.
+    pub x: Range<f64>,
+    /// What the height shows.
+    pub y: Range<f64>,
+    /// Where the plotting area begins.
+    pub left: f64,
+    /// Room above the greatest and below the least y.
+    pub inset: (f64, f64),
 }
 
-fn draw_bars<'a>(
-    svg: &'a mut String,
-    x_label: &str,
-    y_label: &str,
-    edges: &[f64],
-    counts: &[f64],
-    color: (u8, u8, u8),
-) -> Result<(), Box<dyn StdError + 'a>> {
-    let root = SVGBackend::with_string(svg, SIZE).into_drawing_area();
-    root.fill(&WHITE)?;
-    let high = counts.iter().copied().fold(1.0, f64::max) * 1.05;
-    let edge = |place: f64| edges.get(place.round() as usize).map_or(String::new(), |&edge| number(edge));
-    let mut chart = ChartBuilder::on(&root)
-        .margin(12)
-        .margin_right(24)
-        .x_label_area_size(58)
-        .y_label_area_size(88)
-        .build_cartesian_2d(0.0..counts.len().max(1) as f64, 0.0..high)?;
-    chart
-        .configure_mesh()
-        .disable_x_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(BLACK.mix(0.1))
-        .axis_style(BLACK.mix(0.4))
-        .label_style(FONT)
-        .axis_desc_style(FONT)
-        .x_labels(7)
-        .x_label_formatter(&|place| edge(*place))
-        .y_label_formatter(&|value| number(*value))
-        .x_desc(x_label)
-        .y_desc(y_label)
-        .draw()?;
-    let bar = |(i, &count): (usize, &f64)| {
-        Rectangle::new([(i as f64 + 0.06, 0.0), (i as f64 + 0.94, count)], rgb(color).filled())
-    };
-    chart.draw_series(counts.iter().enumerate().map(bar))?;
-    root.present()?;
-    Ok(())
-}
-
-/// A name that fits a legend; the page has the whole of it.
-fn shortened(name: &str) -> String {
-    if name.chars().count() <= NAME {
-        name.to_string()
-    } else {
-        name.chars().take(NAME - 1).collect::<String>() + "…"
+impl Frame {
+    /// Draws axes with numbers on both; returns the frame as wide as they leave it.
+    pub fn with_axes(self, sheet: &mut Sheet, x_label: &str, y_label: &str) -> Self {
+        let marks = ticks(&self.x, 5).into_iter().map(|x| (x, number(x))).collect::<Vec<_>>();
+        self.with_marks(sheet, x_label, y_label, &marks)
     }
-}
 
-/// A colour for plotters.
-pub fn rgb((r, g, b): (u8, u8, u8)) -> RGBColor {
-    RGBColor(r, g, b)
-}
-
-/// An SVG document that takes the width of what it stands in: without a size of its own, with its proportions.
-pub fn responsive(svg: &str) -> String {
-    let (width, height) = SIZE;
-    svg.replacen(&format!("<svg width=\"{width}\" height=\"{height}\""), "<svg", 1)
-}
-
-/// 1234567 → `1.2M`; small numbers with three significant digits.
-pub fn number(value: f64) -> String {
-    let size = value.abs();
-    let plain = |value: f64, digits: usize| {
-        let text = format!("{value:.digits$}");
-        let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-        if text == "-0" { "0".to_string() } else { text.to_string() }
-    };
-    match size {
-        _ if size >= 1e9 => format!("{}G", plain(value / 1e9, 1)),
-        _ if size >= 1e6 => format!("{}M", plain(value / 1e6, 1)),
-        _ if size >= 1e4 => format!("{}k", plain(value / 1e3, 1)),
-        _ if size >= 100.0 => plain(value, 0),
-        _ if size >= 1.0 => plain(value, 2),
-        _ if size >= 1e-3 || size == 0.0 => plain(value, 4),
-        _ => format!("{value:.1e}"),
+    /// The same with these marks along x.
+    pub fn with_marks(mut self, sheet: &mut Sheet, x_label: &str, y_label: &str, marks: &[(f64, String)]) -> Self {
+        let heights = ticks(&self.y, 5);
+        self.left = heights.iter().map(|y| width_of(&number(*y))).fold(30.0, f64::max) + 22.0;
+        let (right, floor) = (WIDTH - RIGHT, TOP + HEIGHT);
+        for y in heights {
+            let (_, at) = self.place((self.x.start, y));
+            sheet.line((self.left, at), (right, at), "grid", "");
+            sheet.text((self.left - 10.0, at + 0.35 * FONT), Anchor::End, "soft", &number(y));
+        }
+        for (x, name) in marks {
+            let (at, _) = self.place((*x, self.y.start));
+            sheet.line((at, floor), (at, floor + 6.0), "axis", "");
+            // The last one does not leave the sheet.
+            let at = at.min(WIDTH - width_of(name) / 2.0 - 2.0);
+            sheet.text((at, floor + 26.0), Anchor::Middle, "soft", name);
+        }
+        sheet.line((self.left, floor), (right, floor), "axis", "");
+        sheet.line((self.left, TOP), (self.left, floor), "axis", "");
+        sheet.text((14.0, 26.0), Anchor::Start, "ink", &shortened(y_label, WIDTH - 20.0));
+        let middle = (self.left + right) / 2.0;
+        sheet.text((middle, floor + 52.0), Anchor::Middle, "ink", &shortened(x_label, WIDTH - 20.0));
+        self
     }
-}
 
-/// From the least to the greatest of the finite values; a range of length 1 where there is none.
-fn span(values: impl Iterator<Item = f64>) -> Range<f64> {
-    let (low, high) = values
-        .filter(|value| value.is_finite())
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(value), high.max(value)));
-    match () {
-        () if low > high => 0.0..1.0,
-        () if low == high => low - 0.5..high + 0.5,
-        () => low..high,
+    /// Where a value lies on the sheet.
+    pub fn place(&self, (x, y): (f64, f64)) -> (f64, f64) {
+        let share = |value: f64, range: &Range<f64>| (value - range.start) / (range.end - range.start);
+        let (above, below) = self.inset;
+        let height = HEIGHT - above - below;
+        (self.left + share(x, &self.x) * (WIDTH - RIGHT - self.left), TOP + HEIGHT - below - share(y, &self.y) * height)
     }
-}
-
-fn padded(range: Range<f64>) -> Range<f64> {
-    let margin = 0.06 * (range.end - range.start);
-    range.start - margin..range.end + margin
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::comparison::statistics::SHARE;
 
-    #[test]
-    fn numbers_are_short() {
-        let shown = [0.0, 12_800_000.0, 50_000.0, 271.4, 3.25, 0.0125, 2e-5, -0.00001].map(number);
-        assert_eq!(shown, ["0", "12.8M", "50k", "271", "3.25", "0.0125", "2.0e-5", "-1.0e-5"]);
+    fn line(name: &str, style: usize) -> Line {
+        Line {
+            name: name.into(),
+            style,
+            points: vec![(0.0, 0.2), (1.0, 0.9)],
+            band: vec![(0.0, 0.1, 0.3), (1.0, 0.8, 1.0)],
+            ..Line::default()
+        }
     }
 
     #[test]
     fn every_line_is_drawn_once_and_the_document_scales() {
-        let line = |name: &str| Line {
-            name: name.into(),
-            color: (1, 2, 3),
-            points: vec![(0.0, 1.0), (1.0, 2.0)],
-            band: vec![(0.0, 0.5, 1.5), (1.0, 1.5, 2.5)],
-        };
-        let chart = Chart { lines: vec![line("a"), line("b")], ..Chart::default() };
-        let svg = chart.svg().unwrap();
-        assert_eq!(svg.matches("stroke=\"#010203\" stroke-width=\"2\"").count(), 2, "{svg}");
+        let svg = Chart { lines: vec![line("a", 0), line("b<", 4)], ..Chart::default() }.svg();
+        assert_eq!(svg.matches("stroke-width=\"2.6\"").count(), 2, "{svg}");
         assert!(svg.starts_with("<svg viewBox"), "{}", &svg[..60]);
+        assert!(svg.contains("prefers-color-scheme:dark") && svg.contains(">b&lt;</text>"), "{svg}");
     }
 
     #[test]
     fn a_legend_hid_the_curves() {
-        let line = |name: &str, points: [(f64, f64); 3]| Line {
-            name: name.into(),
-            color: (1, 2, 3),
-            points: points.to_vec(),
-            band: Vec::new(),
+        let lines = (0..9).map(|i| line(&format!("a long name of series {i}"), i)).collect();
+        let svg = Chart { lines, ..Chart::default() }.svg();
+        let height = |text: &str| {
+            let tag = svg.split("<text").find(|tag| tag.contains(text)).unwrap();
+            tag.split("y=\"").nth(1).unwrap().split('"').next().unwrap().parse::<f64>().unwrap()
         };
-        let place = |points| {
-            let chart = Chart { lines: vec![line("a", points), line("b", points)], ..Chart::default() };
-            chart.legend(&chart.x_range(), &chart.y_range())
-        };
-        let rising = place([(0.0, 0.0), (0.5, 0.9), (1.0, 1.0)]);
-        assert!(matches!(rising, SeriesLabelPosition::UpperLeft));
-        let falling = place([(0.0, 1.0), (0.05, 0.9), (1.0, 0.0)]);
-        assert!(matches!(falling, SeriesLabelPosition::UpperRight));
+        let sheet: f64 = svg.split('"').nth(1).unwrap().split(' ').nth(3).unwrap().parse().unwrap();
+        for i in 0..9 {
+            let at = height(&format!("series {i}"));
+            assert!(at > TOP + HEIGHT && at < sheet, "series {i} at {at} of {sheet}");
+        }
+    }
+
+    #[test]
+    fn an_oracle_far_off_pressed_the_curves_to_the_floor() {
+        let levels = vec![("random policy".to_string(), 0.15), ("oracle".to_string(), 270.4)];
+        let chart = Chart { lines: vec![line("stpn", 0)], levels, ..Chart::default() };
+        assert!(chart.y_range().end < 2.0, "{:?}", chart.y_range());
+        let svg = chart.svg();
+        assert!(svg.contains("↑ oracle 270<") && svg.contains(">random policy 0.15<"), "{svg}");
+        assert_eq!(svg.matches("class=\"level\"").count(), 2, "a line and its sample, for the near one alone");
+    }
+
+    #[test]
+    fn what_is_impossible_is_on_no_axis() {
+        let chart = Chart { lines: vec![line("stpn", 0)], possible_y: SHARE, ..Chart::default() };
+        let range = chart.y_range();
+        assert!(range.start >= 0.0 && range.end == 1.0, "{range:?}");
+        let at = Dot { name: "stpn".into(), style: 0, at: (0.1, 1.0), intervals: [Some([0.0, 2.0]), None] };
+        let chart = Chart { dots: vec![at], possible_x: 0.0..=f64::INFINITY, possible_y: SHARE, ..Chart::default() };
+        assert_eq!(chart.x_range().start, 0.0);
     }
 
     #[test]
     fn an_empty_chart_is_an_empty_frame() {
-        assert!(Chart::default().svg().unwrap().contains("</svg>"));
+        assert!(Chart::default().svg().contains("</svg>"));
     }
 }

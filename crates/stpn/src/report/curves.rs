@@ -2,16 +2,18 @@
 
 use std::ops::RangeInclusive;
 
-use anyhow::Result;
-
-use super::chart::{Chart, Dot, Line, number};
-use super::figure::{Figure, color};
+use super::axis::number;
+use super::chart::{Chart, Dot, Line};
+use super::figure::Figure;
 use super::grouping::{Experiment, Group};
 use super::runs::{ENERGY, RunData};
-use crate::comparison::statistics::{ANY, Mean};
+use crate::comparison::statistics::{ANY, Mean, NOT_NEGATIVE};
 
 /// Points of a curve: more are not told apart.
 const POINTS: usize = 240;
+
+/// Seeds from which on an interval is drawn in place of every seed by itself.
+const MANY: usize = 5;
 
 /// Updates over which a run's final result is taken.
 pub const FINAL: u64 = 50;
@@ -39,57 +41,67 @@ impl Outcome {
     }
 }
 
-/// Result over training, a line per series: the mean over seeds with its 95 % interval. `levels` are drawn across.
-///
-/// # Errors
-/// Fails where the chart cannot be drawn.
-pub fn learning_curves(experiment: &Experiment<'_>, levels: &[(String, f64)]) -> Result<Figure> {
+/// Result over training, a line per series: the mean over seeds, with every seed or a 95 % interval. `levels` are drawn
+/// across.
+pub fn learning_curves(experiment: &Experiment<'_>, levels: &[(String, f64)]) -> Figure {
     let groups = &experiment.groups;
     let first = groups.iter().find_map(|group| group.runs.first());
     let (key, y_label) = first.map_or(("", ""), |run| run.result());
-    let lines: Vec<Line> = groups.iter().enumerate().map(|(i, group)| line(group, key, color(i))).collect();
+    let lines: Vec<Line> = groups.iter().enumerate().map(|(i, group)| line(group, key, i)).collect();
+    let spread = spread(&lines);
     let chart = Chart {
         x_label: first.map_or("", |run| run.x_label()).into(),
         y_label: y_label.into(),
-        lines: lines.clone(),
+        possible_x: NOT_NEGATIVE,
+        possible_y: first.map_or(ANY, |run| run.possible(key)),
+        lines,
         levels: levels.to_vec(),
         dots: Vec::new(),
     };
-    Ok(Figure {
+    Figure {
         id: format!("{}-learning-curves", experiment.id),
         title: format!("Learning curves: {}", experiment.title),
-        caption: format!("Running mean over a twentieth of the run, averaged over seeds.{}", band(&lines)),
+        caption: format!("Running mean over a twentieth of the run, averaged over seeds.{spread}"),
         series: groups.iter().map(|group| group.name.clone()).collect(),
-        svg: chart.svg()?,
-    })
-}
-
-/// What is said of the intervals around lines, where there are some.
-pub fn band(lines: &[Line]) -> &'static str {
-    match lines.iter().any(|line| !line.band.is_empty()) {
-        true => " Shaded: 95 % interval of the mean over seeds (Student's t, cut to the values that are possible).",
-        false => "",
+        svg: chart.svg(),
     }
 }
 
+/// What is said of seeds and intervals around lines, if there are some.
+pub fn spread(lines: &[Line]) -> String {
+    let mut said = String::new();
+    if lines.iter().any(|line| !line.seeds.is_empty()) {
+        said += " Thin: every seed by itself.";
+    }
+    if lines.iter().any(|line| !line.band.is_empty()) {
+        said += " Shaded: 95 % interval of the mean over seeds (Student's t, cut to the values that are possible).";
+    }
+    said
+}
+
 /// Final energy and final result, a dot per series; none where no run has an energy.
-///
-/// # Errors
-/// Fails where the chart cannot be drawn.
-pub fn energy(experiment: &Experiment<'_>) -> Result<Option<Figure>> {
+pub fn energy(experiment: &Experiment<'_>) -> Option<Figure> {
     let groups = &experiment.groups;
     let mut dots = Vec::new();
     for (i, group) in groups.iter().enumerate() {
         if let Outcome { result: Some(result), energy: Some(energy) } = Outcome::of(group) {
-            dots.push(dot(&group.name, &energy, &result, color(i)));
+            dots.push(dot(&group.name, &energy, &result, i));
         }
     }
     if dots.is_empty() {
-        return Ok(None);
+        return None;
     }
-    let y_label = groups.iter().find_map(|group| group.runs.first()).map_or("", |run| run.result().1);
-    let chart = Chart { x_label: "energy".into(), y_label: y_label.into(), dots: dots.clone(), ..Chart::default() };
-    Ok(Some(Figure {
+    let first = groups.iter().find_map(|group| group.runs.first());
+    let (key, y_label) = first.map_or(("", ""), |run| run.result());
+    let chart = Chart {
+        x_label: first.map_or("", |run| run.energy_label()).into(),
+        y_label: y_label.into(),
+        possible_x: NOT_NEGATIVE,
+        possible_y: first.map_or(ANY, |run| run.possible(key)),
+        dots: dots.clone(),
+        ..Chart::default()
+    };
+    Some(Figure {
         id: format!("{}-energy", experiment.id),
         title: format!("Energy against performance: {}", experiment.title),
         caption: format!(
@@ -98,18 +110,18 @@ pub fn energy(experiment: &Experiment<'_>) -> Result<Option<Figure>> {
              of a symbol in supervised tasks. Up and to the left is better."
         ),
         series: dots.into_iter().map(|dot| dot.name).collect(),
-        svg: chart.svg()?,
-    }))
+        svg: chart.svg(),
+    })
 }
 
 /// A dot at an energy and a result.
-pub fn dot(name: &str, energy: &Mean, result: &Mean, color: (u8, u8, u8)) -> Dot {
+pub fn dot(name: &str, energy: &Mean, result: &Mean, style: usize) -> Dot {
     let (at, intervals) = ((energy.mean, result.mean), [energy.interval, result.interval]);
-    Dot { name: name.to_string(), color, at, intervals }
+    Dot { name: name.to_string(), style, at, intervals }
 }
 
 /// A group's line.
-fn line(group: &Group<'_>, key: &str, color: (u8, u8, u8)) -> Line {
+fn line(group: &Group<'_>, key: &str, style: usize) -> Line {
     let smooth = |run: &&RunData| {
         let series = run.series(key);
         let values: Vec<f64> = series.iter().map(|(_, value)| *value).collect();
@@ -118,27 +130,32 @@ fn line(group: &Group<'_>, key: &str, color: (u8, u8, u8)) -> Line {
     };
     let curves: Vec<Vec<(f64, f64)>> = group.runs.iter().map(smooth).collect();
     let possible = group.runs.first().map_or(ANY, |run| run.possible(key));
-    averaged(&group.name, &curves, &possible, color)
+    averaged(&group.name, &curves, &possible, style)
 }
 
-/// Mean over curves with its interval, at common places along x: from where the last one begins to where the first one
-/// ends.
-pub fn averaged(name: &str, curves: &[Vec<(f64, f64)>], possible: &RangeInclusive<f64>, color: (u8, u8, u8)) -> Line {
+/// Mean over curves, at common places along x: from where the last one begins to where the first one ends. Few curves
+/// are drawn beside it; of many, the mean's interval.
+pub fn averaged(name: &str, curves: &[Vec<(f64, f64)>], possible: &RangeInclusive<f64>, style: usize) -> Line {
     let curves: Vec<&Vec<(f64, f64)>> = curves.iter().filter(|curve| !curve.is_empty()).collect();
     let last = curves.iter().filter_map(|curve| curve.last()).map(|(x, _)| *x).fold(f64::INFINITY, f64::min);
     let first = curves.iter().filter_map(|curve| curve.first()).map(|(x, _)| *x).fold(0.0, f64::max);
     let count = POINTS.min(curves.iter().map(|curve| curve.len()).max().unwrap_or(0));
-    let (mut points, mut band) = (Vec::new(), Vec::new());
+    let mut line = Line { name: name.to_string(), style, ..Line::default() };
+    let few = curves.len() < MANY;
+    if few && curves.len() > 1 {
+        line.seeds = vec![Vec::new(); curves.len()];
+    }
     for i in 1..=count {
         // The last point is at the last step, whatever the number of points.
         let x = if i == count { last } else { first + (last - first) * (i - 1) as f64 / (count - 1) as f64 };
         let values: Vec<f64> = curves.iter().map(|curve| interpolated(curve, x)).collect();
         if let Some(Mean { mean, interval, .. }) = Mean::of(&values, possible) {
-            points.push((x, mean));
-            band.extend(interval.map(|[low, high]| (x, low, high)));
+            line.points.push((x, mean));
+            line.band.extend(interval.filter(|_| !few).map(|[low, high]| (x, low, high)));
         }
+        line.seeds.iter_mut().zip(values).for_each(|(seed, value)| seed.push((x, value)));
     }
-    Line { name: name.to_string(), color, points, band }
+    line
 }
 
 /// A curve's value at x, linear between its points.
@@ -199,23 +216,37 @@ mod tests {
         for n in [1, 2, 100, 239, 240, 241, 1000] {
             let curve = |seed: f64| (1..=n).map(|i| (2048.0 * f64::from(i), seed + f64::from(i))).collect::<Vec<_>>();
             for curves in [vec![curve(0.0)], vec![curve(0.0), curve(1.0), curve(5.0)]] {
-                let line = averaged("stpn", &curves, &ANY, color(0));
+                let line = averaged("stpn", &curves, &ANY, 0);
                 let (x, y) = *line.points.last().unwrap();
                 let seeds: f64 = curves.iter().map(|curve| curve.last().unwrap().1).sum();
                 assert_eq!((x, y), (2048.0 * f64::from(n), seeds / curves.len() as f64), "{n} values");
                 assert_eq!(line.points[0].0, 2048.0, "{n} values");
                 assert_eq!(line.points.len(), POINTS.min(n as usize));
                 assert!(line.points.is_sorted_by(|(a, _), (b, _)| a < b), "{n} values");
-                let banded = if curves.len() > 1 { line.points.len() } else { 0 };
-                assert_eq!(line.band.len(), banded);
+                assert!(line.seeds.iter().all(|seed| seed.len() == line.points.len()));
             }
         }
     }
 
     #[test]
+    fn few_seeds_are_drawn_by_themselves_and_many_as_an_interval() {
+        for seeds in 1..8u32 {
+            let curves: Vec<_> = (0..seeds).map(|seed| vec![(0.0, 0.0), (1.0, f64::from(seed) / 7.0)]).collect();
+            let line = averaged("stpn", &curves, &(0.0..=1.0), 0);
+            let (shown, banded) = (line.seeds.len(), line.band.len());
+            match seeds {
+                1 => assert_eq!((shown, banded), (0, 0)),
+                2..5 => assert_eq!((shown, banded), (seeds as usize, 0)),
+                _ => assert_eq!((shown, banded), (0, 2)),
+            }
+            assert!(line.band.iter().all(|&(_, low, high)| 0.0 <= low && high <= 1.0), "{line:?}");
+        }
+    }
+
+    #[test]
     fn a_line_of_one_point_was_not_drawn() {
-        let line = averaged("stpn", &[vec![(5.0, 1.0)]], &ANY, (1, 2, 3));
-        let svg = Chart { lines: vec![line], ..Chart::default() }.svg().unwrap();
+        let line = averaged("stpn", &[vec![(5.0, 1.0)]], &ANY, 0);
+        let svg = Chart { lines: vec![line], ..Chart::default() }.svg();
         assert!(svg.contains("<circle"), "{svg}");
     }
 

@@ -8,6 +8,7 @@ use stpn_envs::maze::Maze;
 use stpn_envs::{Env, EnvConfig};
 
 use super::maze::Path;
+use crate::film::FastMap;
 
 /// Most snapshots of F that are kept; beyond that every other one goes.
 const SNAPSHOTS: usize = 64;
@@ -107,6 +108,13 @@ impl FastWeights {
             start = range.end;
         }
         Self { range: 0..0, columns: 1 }
+    }
+
+    /// Those of a state as a picture shows them, with the largest so far; none for cells without fast weights.
+    pub fn map<'a>(&self, state: &'a [f32], largest: &mut f32) -> Option<FastMap<'a>> {
+        let values = &state[self.range.clone()];
+        *largest = values.iter().fold(*largest, |largest, f| largest.max(f.abs()));
+        (!values.is_empty()).then_some(FastMap { values, columns: self.columns, largest: *largest })
     }
 
     /// Mean absolute value; 0 for cells without fast weights.

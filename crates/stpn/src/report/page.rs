@@ -1,6 +1,7 @@
 //! The report as one HTML page that needs nothing else: no script, no font, no network.
 
 use super::figure::Figure;
+use super::sheet::escaped;
 
 /// A section of the page.
 pub enum Section {
@@ -32,24 +33,27 @@ pub enum Section {
 }
 
 const STYLE: &str = "
-:root { color-scheme: light; --ink: #1f2430; --soft: #5b6475; --line: #e2e5ea; --accent: #00798c; }
+:root { color-scheme: light dark; --ink: #1f2430; --soft: #596273; --line: #e2e5ea; --page: #f6f7f9; --card: #fff; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e8ebf0; --soft: #a4adbb; --line: #2c313a; --page: #0d0f13; --card: #14171d; }
+}
 * { box-sizing: border-box; }
-body { margin: 0; font: 16px/1.55 system-ui, sans-serif; color: var(--ink); background: #f6f7f9; }
+body { margin: 0; font: 16px/1.55 system-ui, sans-serif; color: var(--ink); background: var(--page); }
 main { max-width: 1320px; margin: 0 auto; padding: 24px 20px 64px; }
 h1 { font-size: 1.7rem; margin: 8px 0 4px; } h2 { font-size: 1.25rem; margin: 36px 0 12px; }
 h3 { font-size: 1rem; margin: 0 0 8px; }
 p.lead { color: var(--soft); margin: 0; }
 .figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 420px), 1fr)); gap: 18px; }
-figure { margin: 0; padding: 16px; background: #fff; border: 1px solid var(--line); border-radius: 10px; }
+figure { margin: 0; padding: 16px; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
 figure svg { display: block; width: 100%; height: auto; max-width: 760px; margin: 0 auto; }
 figcaption { color: var(--soft); font-size: .9rem; margin-top: 8px; }
-.scroll { overflow-x: auto; background: #fff; border: 1px solid var(--line); border-radius: 10px; }
+.scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: 10px; }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; padding: 8px 14px; border-bottom: 1px solid var(--line); white-space: nowrap; }
 tr:last-child td { border-bottom: 0; } th { color: var(--soft); font-weight: 600; }
-details { background: #fff; border: 1px solid var(--line); border-radius: 10px; padding: 10px 16px; margin: 10px 0; }
+details { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 10px 16px; margin: 10px 0; }
 summary { cursor: pointer; font-weight: 600; } pre { overflow-x: auto; font-size: .85rem; }
-@media (max-width: 600px) { main { padding: 14px 10px 40px; } figure { padding: 10px; } }
+@media (max-width: 600px) { main { padding: 14px 10px 40px; } figure { padding: 10px 4px; } figcaption { padding: 0 8px; } }
 ";
 
 /// The page.
@@ -101,11 +105,6 @@ fn table_html(title: &str, caption: &str, header: &[String], rows: &[Vec<String>
         line("th", header),
         escaped(caption)
     )
-}
-
-/// Text that HTML takes as text.
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 #[cfg(test)]

@@ -2,10 +2,16 @@
 
 use anyhow::Result;
 
-use super::chart::{Chart, Line, bars};
+use super::bars::bars;
+use super::chart::{Chart, Line};
 use super::episode::Recording;
-use super::figure::{Figure, color};
+use super::figure::Figure;
 use super::heatmap::{HeatMap, Scale};
+use crate::comparison::statistics::NOT_NEGATIVE;
+
+/// What the axes of a matrix of synapses say.
+const FROM: &str = "from: inputs, then units (index)";
+const TO: &str = "to: unit (index)";
 
 /// The trained plasticity parameters of a network, `[H, D]` or a scalar each.
 pub struct Rates {
@@ -25,14 +31,7 @@ pub fn rates(rates: &Rates) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     if rates.columns > 1 {
         let map = |id: &str, name: &str, title: &str, values: &[f32], scale, caption: &str| -> Result<Figure> {
-            let map = HeatMap {
-                values,
-                columns: rates.columns,
-                x_label: "presynaptic: inputs, then units",
-                y_label: "postsynaptic unit",
-                scale,
-                limits: None,
-            };
+            let map = HeatMap { values, columns: rates.columns, x_label: FROM, y_label: TO, unit: name, scale };
             Ok(Figure {
                 id: id.into(),
                 title: title.into(),
@@ -42,16 +41,19 @@ pub fn rates(rates: &Rates) -> Result<Vec<Figure>> {
             })
         };
         let decay = "How much of a synapse's fast weight is left after a step.";
-        figures.push(map("lambda", "λ", "Learned decay λ", &rates.lambda, Scale::Sequential, decay)?);
-        let growth = "How much a synapse grows with the product of its two activities: red Hebbian, blue anti-Hebbian.";
-        figures.push(map("gamma", "γ", "Learned plasticity rate γ", &rates.gamma, Scale::Diverging, growth)?);
+        let scale = Scale::sequential(&rates.lambda);
+        figures.push(map("lambda", "λ (share)", "Learned decay λ", &rates.lambda, scale, decay)?);
+        let growth = "How much a synapse grows with the product of its two activities: red Hebbian, blue anti-Hebbian. \
+                      Colours are linear up to a usual γ, logarithmic beyond.";
+        let scale = Scale::signed(&rates.gamma);
+        figures.push(map("gamma", "γ (no unit)", "Learned plasticity rate γ", &rates.gamma, scale, growth)?);
     }
-    figures.push(time_constants(&rates.lambda)?);
+    figures.push(time_constants(&rates.lambda));
     Ok(figures)
 }
 
 /// −1/ln λ of every synapse with 0 < λ < 1, in logarithmic classes.
-fn time_constants(lambda: &[f32]) -> Result<Figure> {
+fn time_constants(lambda: &[f32]) -> Figure {
     const EDGES: [f64; 10] = [0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0];
     let (mut counts, mut outside) = ([0.0; EDGES.len()], 0usize);
     for &value in lambda {
@@ -66,13 +68,13 @@ fn time_constants(lambda: &[f32]) -> Result<Figure> {
         0 => String::new(),
         n => format!(" Not shown: {n} of {} synapses with λ outside (0, 1), which have none.", lambda.len()),
     };
-    Ok(Figure {
+    Figure {
         id: "time-constants".into(),
         title: "Time constants of the synapses".into(),
         caption: format!("−1/ln λ in steps: how long a fast weight lasts; the last class is open.{rest}"),
         series: vec!["time constants".into()],
-        svg: bars("time constant −1/ln λ (steps)", "synapses", &EDGES, &counts, color(1))?,
-    })
+        svg: bars("time constant −1/ln λ (steps)", "synapses (count)", &EDGES, &counts, 1),
+    }
 }
 
 /// The size of F over an episode, and F itself at four moments.
@@ -84,10 +86,11 @@ pub fn fast_weights(recording: &Recording) -> Result<Vec<Figure>> {
         return Ok(Vec::new());
     }
     let points = recording.fast_size.iter().enumerate().map(|(t, size)| (t as f64 + 1.0, *size)).collect();
-    let line = Line { name: "mean |F|".into(), color: color(0), points, band: Vec::new() };
+    let line = Line { name: "mean |F|".into(), points, ..Line::default() };
     let chart = Chart {
-        x_label: "step of the episode".into(),
-        y_label: "mean |F|".into(),
+        x_label: "time in the episode (steps)".into(),
+        y_label: "mean size of a fast weight, |F| (no unit)".into(),
+        possible_y: NOT_NEGATIVE,
         lines: vec![line],
         ..Chart::default()
     };
@@ -96,7 +99,7 @@ pub fn fast_weights(recording: &Recording) -> Result<Vec<Figure>> {
         title: "Fast weights over an episode".into(),
         caption: "Mean size of the fast weights F after every step of one evaluation episode.".into(),
         series: vec!["mean |F|".into()],
-        svg: chart.svg()?,
+        svg: chart.svg(),
     }];
     let shown: Vec<&(usize, Vec<f32>)> = (1..=4)
         .filter_map(|quarter| {
@@ -104,21 +107,21 @@ pub fn fast_weights(recording: &Recording) -> Result<Vec<Figure>> {
             recording.snapshots.iter().min_by_key(|(step, _)| step.abs_diff(wanted))
         })
         .collect();
-    let values = shown.iter().flat_map(|(_, fast)| fast);
-    let largest = values.fold(0f32, |largest, f| largest.max(f.abs())).max(f32::MIN_POSITIVE);
+    let scale = Scale::signed(shown.iter().flat_map(|(_, fast)| fast));
     for (i, (step, fast)) in shown.into_iter().enumerate() {
         let map = HeatMap {
             values: fast,
             columns: recording.fast_columns,
-            x_label: "presynaptic: inputs, then units",
-            y_label: "postsynaptic unit",
-            scale: Scale::Diverging,
-            limits: Some((-largest, largest)),
+            x_label: FROM,
+            y_label: TO,
+            unit: "F (no unit)",
+            scale,
         };
         figures.push(Figure {
             id: format!("fast-weights-{}", i + 1),
             title: format!("F after step {step}"),
-            caption: "One scale for all four moments of the episode.".into(),
+            caption: "One scale for all four moments of the episode: linear up to a usual size, logarithmic beyond."
+                .into(),
             series: vec!["F".into()],
             svg: map.svg()?,
         });
@@ -132,7 +135,7 @@ mod tests {
 
     #[test]
     fn decays_without_a_time_constant_are_counted_apart() {
-        let figure = time_constants(&[0.5, 0.9, 1.2, -0.1, 0.999]).unwrap();
+        let figure = time_constants(&[0.5, 0.9, 1.2, -0.1, 0.999]);
         assert!(figure.caption.contains("2 of 5"), "{}", figure.caption);
     }
 }

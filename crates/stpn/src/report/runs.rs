@@ -26,10 +26,10 @@ pub const ENERGY: &str = "charts/energy";
 
 /// Metrics that tell how well a run does, the first that a run has counts, with how a chart names them.
 const RESULTS: [(&str, &str); 4] = [
-    (RETURN, "mean return per episode"),
-    ("charts/validation_accuracy", "validation accuracy"),
-    ("charts/accuracy", "accuracy"),
-    ("losses/total_loss", "loss"),
+    (RETURN, "mean return (reward per episode)"),
+    ("charts/validation_accuracy", "validation accuracy (share)"),
+    ("charts/accuracy", "accuracy (share)"),
+    ("losses/total_loss", "total loss (no unit)"),
 ];
 
 /// A run directory, read whole.
@@ -161,6 +161,15 @@ impl RunData {
     /// What the x-axis counts.
     pub fn x_label(&self) -> &'static str {
         if self.is_supervised() { "epochs" } else { "environment steps" }
+    }
+
+    /// What an axis of energies says.
+    pub fn energy_label(&self) -> &'static str {
+        if self.is_supervised() {
+            "energy Σ|G|z² (per step, summed over units)"
+        } else {
+            "energy Σ|G|z² (per unit and step)"
+        }
     }
 
     /// The trained parameters; none without a checkpoint.

@@ -6,6 +6,7 @@ Screenshots and the page are left in DIR where it is given. Needs selenium, and 
 """
 
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -24,6 +25,9 @@ FIGURES = """
             texts: svg.textContent,
             width: box.width,
             height: box.height,
+            letters: 20 * box.width / svg.viewBox.baseVal.width,
+            sheet: getComputedStyle(svg.querySelector(".sheet")).fill,
+            ink: getComputedStyle(svg.querySelector("text")).fill,
         };
     });
 """
@@ -38,13 +42,21 @@ def stpn(binary, *arguments):
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
 
 
-def check_page(page, width, height, screenshot):
+def brightness(color):
+    return sum(map(int, re.findall(r"\d+", color)[:3]))
+
+
+def check_page(page, width, height, scheme, screenshot):
     browser = chromium(width, height)
     try:
         # A phone's viewport is narrower than the narrowest window of a desktop browser.
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride",
                                 {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600})
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia",
+                                {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
         browser.get(page.as_uri())
+        ground = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+        assert (brightness(ground) < 200) == (scheme == "dark"), (scheme, ground)
         figures = browser.execute_script(FIGURES)
         messages = [entry for entry in browser.get_log("browser") if entry["level"] != "INFO"]
         assert not messages, messages
@@ -58,6 +70,9 @@ def check_page(page, width, height, screenshot):
             assert figure["series"] and all(figure["series"]), figure
             assert figure["marks"] >= len(figure["series"]), figure
             assert 100 < figure["width"] <= width and figure["height"] > 60, figure
+            assert figure["letters"] > 11, f"{figure['id']}: letters of {figure['letters']:.1f} pixels at {width}"
+            contrast = brightness(figure["ink"]) - brightness(figure["sheet"])
+            assert (contrast > 300) if scheme == "dark" else (contrast < -300), figure
         curves = next(figure for figure in figures if figure["id"] == "maze-learning-curves")
         assert set(curves["series"]) == {"stpn", "rnn"}, curves
         for name in [*curves["series"], "oracle", "random policy"]:
@@ -84,12 +99,15 @@ def main():
                  "--hidden", 12, "--set", "rollout.environments=8")
         page, plots = root / "report.html", root / "plots"
         stpn(binary, "report", *runs, "--out", page, "--plots", plots)
-        shots = (out / "desktop.png", out / "phone.png") if out else (None, None)
-        desktop = check_page(page, 1400, 1000, shots[0])
-        phone = check_page(page, 390, 844, shots[1])
-        assert desktop == phone
+        counts = set()
+        for name, width, height in [("desktop", 1280, 1000), ("phone", 400, 844)]:
+            for scheme in ["light", "dark"]:
+                shot = out / f"{name}-{scheme}.png" if out else None
+                counts.add(check_page(page, width, height, scheme, shot))
+        (desktop,) = counts
         assert len(list(plots.glob("*.svg"))) == desktop
-        print(f"report: {desktop} figures, at desktop and phone width, without a message in the console")
+        print(f"report: {desktop} figures, at desktop and phone width, light and dark, without a message in the"
+              " console")
 
         played = stpn(binary, "play", runs[0], "--episode-seed", 3)
         assert played.count("fast weights") == 100 and "@@" in played, played[:500]

@@ -120,6 +120,32 @@ fn a_reader_that_went_away_cost_the_checkpoint() {
 }
 
 #[cfg(target_os = "linux")]
+/// A terminal of which nothing is shown, as after Ctrl-S.
+fn halted_terminal() -> (rustix::fd::OwnedFd, fs::File) {
+    use rustix::{pty, termios};
+    use std::os::unix::ffi::OsStrExt;
+    let controller = pty::openpt(pty::OpenptFlags::RDWR | pty::OpenptFlags::NOCTTY).unwrap();
+    pty::grantpt(&controller).unwrap();
+    pty::unlockpt(&controller).unwrap();
+    let name = pty::ptsname(&controller, Vec::new()).unwrap();
+    let screen = fs::File::options().read(true).write(true).open(std::ffi::OsStr::from_bytes(name.as_bytes())).unwrap();
+    termios::tcflow(&screen, termios::Action::OOff).unwrap();
+    (controller, screen)
+}
+
+#[test]
+fn a_halted_terminal_held_up_training() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("run");
+    let (_controller, screen) = halted_terminal();
+    let child = shell("exec STPN", ENDLESS, &run).env("TERM", "xterm").stderr(screen).spawn().unwrap();
+    wait_for_updates(&run, 2);
+    std::thread::sleep(Duration::from_secs(1));
+    wait_for_updates(&run, 2);
+    signal("TERM", child.id());
+    assert_saved(child, &run, "Ctrl-S");
+}
+
 #[test]
 fn nohup_was_undone() {
     let directory = tempfile::tempdir().unwrap();

@@ -8,8 +8,13 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 
-use super::{native, tools};
-use crate::run::run;
+use super::tools;
+use crate::run::{root, run};
+
+/// The folder of everything native.
+fn native() -> PathBuf {
+    root().join("native")
+}
 
 /// An archive of the Python package index.
 pub struct Archive {

@@ -8,11 +8,7 @@ mod atari;
 mod mujoco;
 mod tools;
 
-use std::path::PathBuf;
-
 use anyhow::Result;
-
-use crate::run::root;
 
 /// Sets up every native part that is not set up yet.
 pub fn run() -> Result<()> {
@@ -23,9 +19,4 @@ pub fn run() -> Result<()> {
         "set up: build with `--features atari,mujoco`, e.g. cargo run --release --features atari,mujoco -- doctor"
     );
     Ok(())
-}
-
-/// The folder of everything native.
-fn native() -> PathBuf {
-    root().join("native")
 }

@@ -6,6 +6,7 @@
 //! set; calling it from elsewhere is correct, but slow.
 
 mod activation;
+mod dispatch;
 mod map;
 mod portable;
 mod simd;

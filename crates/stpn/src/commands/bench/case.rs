@@ -23,8 +23,8 @@ pub enum Layer {
     Stpn,
     /// Fast weights on H × I synapses.
     Stpnf,
-    /// Four gates.
-    Lstm,
+    /// So many gates of H × (I + H) weights each: four of the LSTM, three of the GRU.
+    Gated(usize),
 }
 
 /// One case.
@@ -85,11 +85,12 @@ const PONG: Case = Case {
 /// Every case, in the order in which they are measured.
 pub const CASES: &[Case] = &[
     MAZE,
-    Case { name: "maze-lstm", hidden: 47, layer: Layer::Lstm, cell: "name = 'lstm'", ..MAZE },
+    Case { name: "maze-lstm", hidden: 47, layer: Layer::Gated(4), cell: "name = 'lstm'", ..MAZE },
+    Case { name: "maze-gru", hidden: 54, layer: Layer::Gated(3), cell: "name = 'gru'", ..MAZE },
     ART,
-    Case { name: "art-lstm", hidden: 9, layer: Layer::Lstm, cell: "name = 'lstm'", ..ART },
+    Case { name: "art-lstm", hidden: 9, layer: Layer::Gated(4), cell: "name = 'lstm'", ..ART },
     PONG,
-    Case { name: "pong-lstm", hidden: 48, layer: Layer::Lstm, cell: "name = 'lstm'", ..PONG },
+    Case { name: "pong-lstm", hidden: 48, layer: Layer::Gated(4), cell: "name = 'lstm'", ..PONG },
     Case {
         name: "pendulum",
         steps: 20,
@@ -146,7 +147,7 @@ impl Case {
         match self.layer {
             Layer::Stpn => self.hidden * (self.input() + self.hidden),
             Layer::Stpnf => self.hidden * self.input(),
-            Layer::Lstm => 0,
+            Layer::Gated(_) => 0,
         }
     }
 
@@ -162,8 +163,8 @@ impl Case {
                 let synapse_steps = self.env_steps() * self.synapses();
                 (SYNAPSE_FORWARD * synapse_steps, SYNAPSE_BACKWARD * synapse_steps)
             }
-            Layer::Lstm => {
-                let forward = self.env_steps() * 4 * self.hidden * (self.input() + self.hidden);
+            Layer::Gated(gates) => {
+                let forward = self.env_steps() * gates * self.hidden * (self.input() + self.hidden);
                 (forward, 2 * forward)
             }
         }
@@ -220,5 +221,7 @@ mod tests {
         }
         assert_eq!(MAZE.synapses() * MAZE.env_steps(), 405_504_000);
         assert_eq!(PONG.synapses(), 64 * 2656);
+        let work = |name| CASES.iter().find(|case| case.name == name).map(Case::layer_work);
+        assert_eq!(work("maze-gru").map(|(forward, _)| forward), Some(102_400 * 3 * 54 * (17 + 54)));
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::json;
 use stpn_agents::collective::Collective;
 
-use super::{median, time};
+use super::clock::{median, time};
 use crate::cli::BenchArguments;
 use crate::exit::UsageError;
 use crate::{ranks, table};

@@ -12,8 +12,8 @@ use stpn_core::{Cell, Initializer, Kernel, StateField};
 use stpn_random::{Purpose, Stream};
 
 use super::case::{Case, Measure};
+use super::clock::{median, time};
 use super::machine::Limits;
-use super::{median, time};
 use crate::cli::BenchArguments;
 use crate::table;
 

@@ -1,6 +1,7 @@
 //! `stpn bench`: how fast this machine trains, beside what it could do at most.
 
 mod case;
+mod clock;
 mod envs;
 mod exchange;
 mod kernels;
@@ -9,7 +10,6 @@ mod memory;
 mod updates;
 
 use std::process::ExitCode;
-use std::time::Instant;
 
 use anyhow::Result;
 use serde_json::json;
@@ -65,33 +65,4 @@ fn chosen(names: &[String]) -> Result<Vec<&'static Case>> {
         })
     };
     names.iter().map(find).collect()
-}
-
-/// Seconds of each of `repeats` calls, after `warmup` that are not counted, sorted.
-fn time(warmup: usize, repeats: usize, mut run: impl FnMut() -> Result<()>) -> Result<Vec<f64>> {
-    let mut seconds = Vec::with_capacity(repeats);
-    for number in 0..warmup + repeats.max(1) {
-        let start = Instant::now();
-        run()?;
-        if number >= warmup {
-            seconds.push(start.elapsed().as_secs_f64());
-        }
-    }
-    seconds.sort_by(f64::total_cmp);
-    Ok(seconds)
-}
-
-/// The median of sorted values.
-fn median(sorted: &[f64]) -> f64 {
-    let middle = sorted.len() / 2;
-    if sorted.len() % 2 == 1 { sorted[middle] } else { sorted[middle - 1].midpoint(sorted[middle]) }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_median_lies_in_the_middle() {
-        assert_eq!(super::median(&[1.0, 2.0, 9.0]), 2.0);
-        assert_eq!(super::median(&[1.0, 2.0, 4.0, 9.0]), 3.0);
-    }
 }

@@ -9,8 +9,9 @@ use stpn_envs::{Action, Env, ObservationMut, Space, Step};
 use stpn_random::{Purpose, Stream};
 
 use super::case::{Case, Measure, SYNAPSE_BACKWARD_BYTES, SYNAPSE_FORWARD_BYTES};
+use super::clock::median;
 use super::machine::Limits;
-use super::{median, memory};
+use super::memory;
 use crate::cli::BenchArguments;
 use crate::progress::thousands;
 use crate::table;

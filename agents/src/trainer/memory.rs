@@ -1,0 +1,48 @@
+//! The memory of a training.
+
+use candle_core::{DType, Device};
+use stpn_envs::Dtype;
+use stpn_envs::vector::MakeEnv;
+
+use crate::Result;
+use crate::algorithms::AlgorithmConfig;
+use crate::config::AgentConfig;
+use crate::memory::{MADE, NUMBER, Need};
+use crate::policy::ActorCritic;
+
+/// Environment steps of an update up to which a rollout is not worth an estimate.
+const SMALL_ROLLOUT: usize = 1 << 20;
+
+/// Refuses a training of an agent that the machine has no memory for.
+///
+/// # Errors
+/// [`Error::Config`] naming the key that asks for most, and where the environment cannot be made.
+pub(super) fn check(config: &AgentConfig, make: &MakeEnv<'_>) -> Result<()> {
+    let rollout = &config.rollout;
+    let (environments, steps) = (rollout.environments as f64, rollout.steps as f64);
+    let small = rollout.environments.saturating_mul(rollout.steps) <= SMALL_ROLLOUT;
+    if small && rollout.environments <= MADE && config.policy.hidden <= MADE {
+        return Ok(());
+    }
+    let env = make(0)?;
+    let (observations, actions) = (env.observation_space(), env.action_space());
+    let policy = ActorCritic::new(&config.policy, observations, actions, config.seed, DType::F32, &Device::Cpu)?;
+    let (parameters, state) = (policy.parameters().count() as f64, policy.state_len() as f64);
+    let element = if observations.dtype() == Dtype::U8 { 1.0 } else { NUMBER };
+    let segments = (rollout.steps.div_ceil(rollout.sequence_length())) as f64;
+    let blocks = match config.algorithm {
+        AlgorithmConfig::Ppo(_) => 1.0,
+        // A gradient each, until they are summed.
+        _ => (environments / rollout.group_size() as f64) * segments,
+    };
+    let mut need = Need::default();
+    let most = if rollout.steps > rollout.environments { "rollout.steps" } else { "rollout.environments" };
+    // Values twice, two moments of Adam, and all of it again as it was before the update.
+    need.bytes("policy.hidden", NUMBER * parameters * 7.0);
+    // Present, final and saved state, and one before every training sequence.
+    need.bytes(most, NUMBER * (parameters * blocks + environments * state * (3.0 + segments)));
+    let numbers = policy.distribution().len() + policy.distribution().action_len() + 5;
+    let step = element * observations.len() as f64 + NUMBER * numbers as f64;
+    need.bytes(most, environments * steps * step);
+    need.check()
+}

@@ -1,0 +1,149 @@
+//! A training as it is asked for: an experiment, and what is changed in it.
+
+use std::path::Path;
+
+use anyhow::Result;
+use stpn_agents::{Error, RunConfig};
+use stpn_core::cells::CellName;
+use toml::{Table, Value};
+
+use crate::presets::Sizes;
+use crate::{algorithm, cell, overrides, paths, presets};
+
+/// An experiment with what is changed in it; what is not given stays as the experiment has it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Asked {
+    /// A preset or the path of a TOML file.
+    pub experiment: String,
+    /// The game of the preset `atari`, or the environment of the preset `gym`.
+    pub environment: Option<String>,
+    /// What an environment of Gymnasium is made with.
+    pub env_kwargs: Option<serde_json::Map<String, serde_json::Value>>,
+    /// The learning algorithm, with the experiment's discounts.
+    pub algorithm: Option<String>,
+    /// The recurrent layer; in the size of the published comparison, or matched in parameters, unless that is given.
+    pub cell: Option<CellName>,
+    /// Units of the recurrent layer.
+    pub hidden: Option<usize>,
+    /// Seed of every random stream.
+    pub seed: Option<u64>,
+    /// Updates to train for.
+    pub updates: Option<u64>,
+    /// Environment steps to train for, over all ranks, rounded up to whole updates.
+    pub steps: Option<u64>,
+    /// Worker threads.
+    pub threads: Option<usize>,
+    /// Which path sequences take.
+    pub kernel: Option<String>,
+    /// Keys of the configuration, `section.key=value` each.
+    pub overrides: Vec<String>,
+}
+
+impl Asked {
+    /// The resolved configuration of a run on so many ranks: preset or file, then algorithm and cell, then keys, then
+    /// the rest.
+    ///
+    /// # Errors
+    /// Fails if there is no such experiment or something asked for does not fit it.
+    pub fn configure(&self, ranks: usize) -> Result<RunConfig> {
+        let (mut table, preset) = presets::load(&self.experiment)?;
+        if let Some(environment) = &self.environment {
+            let key = match self.experiment.as_str() {
+                "atari" => "game",
+                "gym" => "id",
+                _ => {
+                    let problem = "only the preset `atari` takes a game, and `gym` an environment";
+                    return Err(Error::config(environment, problem).into());
+                }
+            };
+            overrides::section(&mut table, "env").insert(key.into(), Value::String(environment.clone()));
+        }
+        if let Some(kwargs) = &self.env_kwargs {
+            let kwargs = Value::try_from(kwargs).map_err(|error| Error::config("env.kwargs", error.to_string()))?;
+            overrides::section(&mut table, "env").insert("kwargs".into(), kwargs);
+        }
+        let reference = table.clone();
+        if let Some(name) = &self.algorithm {
+            algorithm::replace(&mut table, name)?;
+        }
+        if let Some(name) = self.cell {
+            let dropped = cell::replace(&mut table, name, preset)?;
+            if !dropped.is_empty() {
+                let (file, dropped) = (&self.experiment, dropped.join(", "));
+                tracing::warn!("{name}: the cell of {file} is of another kind; its options are dropped: {dropped}");
+            }
+        }
+        overrides::apply_all(&mut table, &self.overrides)?;
+        paths::make_absolute(&mut table, Path::new(""))?;
+        if let Some(seed) = self.seed {
+            let seed =
+                i64::try_from(seed).map_err(|_| Error::config("seed", format!("must be at most {}", i64::MAX)))?;
+            table.insert("seed".into(), Value::Integer(seed));
+        }
+        if let Some(kernel) = &self.kernel {
+            overrides::section(&mut table, "policy").insert("kernel".into(), Value::String(kernel.clone()));
+        }
+        let placed = |error| presets::placed(error, &self.experiment, &self.overrides);
+        let mut config = RunConfig::from_table(table).map_err(placed)?;
+        if let Some(hidden) = self.hidden {
+            *config.hidden_mut() = hidden;
+        } else if let (Some(name), false) = (self.cell, self.sets_hidden()) {
+            *config.hidden_mut() = match preset.and_then(|preset| preset.published_size(name)) {
+                Some(size) => size,
+                None => matched(&reference, &config)?,
+            };
+        }
+        if let Some(updates) = self.updates {
+            config.training_mut().updates = updates;
+        }
+        if let Some(steps) = self.steps {
+            let RunConfig::Agent(config) = &mut config else {
+                let problem = "a supervised task counts updates, which are epochs, and no environment steps";
+                return Err(Error::config("training.updates", problem).into());
+            };
+            let per_update = ranks as u64 * config.rollout.environments as u64 * config.rollout.steps as u64;
+            config.training.updates = steps.div_ceil(per_update);
+        }
+        if let Some(threads) = self.threads {
+            config.training_mut().threads = threads;
+        }
+        config.check()?;
+        Ok(config)
+    }
+
+    fn sets_hidden(&self) -> bool {
+        self.overrides.iter().any(|assignment| assignment.trim_start().starts_with("policy.hidden"))
+    }
+}
+
+/// The size of the configured cell that matches the experiment's own network in parameters.
+fn matched(reference: &Table, config: &RunConfig) -> Result<usize> {
+    let reference = RunConfig::from_table(reference.clone())?;
+    let target = Sizes::new(&reference)?.configured()?;
+    Sizes::new(config)?.matched(config.cell(), target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn configured(experiment: &str, steps: u64, ranks: usize) -> RunConfig {
+        Asked { experiment: experiment.into(), steps: Some(steps), ..Asked::default() }.configure(ranks).unwrap()
+    }
+
+    #[test]
+    fn steps_were_counted_for_each_rank() {
+        // 8 environments × 128 steps an update, on each rank.
+        for (ranks, updates) in [(1, 20), (2, 10), (3, 7)] {
+            assert_eq!(configured("cartpole", 20_480, ranks).training().updates, updates, "{ranks} ranks");
+        }
+    }
+
+    #[test]
+    fn presets_anneal_over_whatever_length_is_asked_for() {
+        for (experiment, scheduled) in [("cartpole", true), ("cartpole-masked", true), ("maze", false)] {
+            let expected: &[&str] = if scheduled { &["optimizer.learning_rate"] } else { &[] };
+            assert_eq!(configured(experiment, 1_000_000, 1).schedules_of_its_length(), expected, "{experiment}");
+        }
+    }
+}

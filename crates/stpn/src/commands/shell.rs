@@ -1,0 +1,76 @@
+//! `stpn completions` and `stpn man`: what the command line's own definition says, for shells and for `man`.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::cli::Cli;
+
+/// Name of the program.
+const NAME: &str = "stpn";
+
+/// Prints the completions of a shell.
+pub fn completions(shell: Shell) -> Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), NAME, &mut script);
+    print(&script)
+}
+
+/// Prints the manual page: the program's own, then a section for every command.
+pub fn manual() -> Result<ExitCode> {
+    print(&page()?)
+}
+
+fn page() -> Result<Vec<u8>> {
+    let mut command = Cli::command();
+    command.build();
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command.clone()).render(&mut page)?;
+    for subcommand in command.get_subcommands().filter(|command| !command.is_hide_set()) {
+        let title = format!("{NAME} {}", subcommand.get_name());
+        writeln!(page, ".SH {}", title.to_uppercase())?;
+        let man = clap_mangen::Man::new(subcommand.clone());
+        man.render_synopsis_section(&mut page)?;
+        man.render_description_section(&mut page)?;
+        man.render_options_section(&mut page)?;
+        man.render_extra_section(&mut page)?;
+    }
+    Ok(page)
+}
+
+fn print(text: &[u8]) -> Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text).and_then(|()| out.flush()).context("cannot write to standard output")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+
+    use super::*;
+
+    #[test]
+    fn every_command_is_in_the_manual_and_completed_by_every_shell() {
+        let names: Vec<String> = Cli::command().get_subcommands().map(|command| command.get_name().into()).collect();
+        assert!(names.len() > 10);
+        let manual = String::from_utf8(page().unwrap()).unwrap();
+        for name in &names {
+            let title = format!(".SH STPN {}", name.to_uppercase());
+            assert!(manual.contains(&title), "{title}");
+        }
+        assert!(manual.contains("episode\\-seed"), "options are in it");
+        for shell in Shell::value_variants() {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), NAME, &mut script);
+            let script = String::from_utf8(script).unwrap();
+            for name in &names {
+                assert!(script.contains(name.as_str()), "{name} by {shell}");
+            }
+            assert!(script.contains("episode-seed"), "{shell}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What `train` and `resume` have in common: training, and saying what came of it.
+
+use std::ops::ControlFlow;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use stpn_agents::Stop;
+use stpn_agents::collective::Collective;
+use stpn_agents::run::{Outcome, Run};
+
+use crate::progress::{Display, thousands};
+use crate::{exit, say};
+
+/// Trains to the end or until `stop`, and says what came of it.
+pub fn train(mut run: Run, ranks: &dyn Collective, stop: &Stop) -> Result<ExitCode> {
+    run.stop_by(stop);
+    let hint = format!("continue with: stpn resume {}", run.directory().display());
+    run.on_hang(move |error| {
+        let error = error.into();
+        let code = exit::code(&error);
+        let message = exit::message(&error);
+        say::note(format!("\nerror: {message}\nthe environment cannot be stopped, so this process ends; {hint}"));
+        say::flush();
+        std::process::exit(code.into());
+    });
+    let mut display = ranks.is_root().then(|| Display::new(run.config(), run.training().progress().update));
+    let outcome = run.train(|training, metrics| {
+        if let Some(display) = &mut display {
+            display.update(training, metrics);
+        }
+        ControlFlow::Continue(())
+    });
+    let Some(display) = display else {
+        let interrupted = outcome? == Outcome::Interrupted;
+        return Ok(if interrupted { ExitCode::from(exit::INTERRUPTED) } else { ExitCode::SUCCESS });
+    };
+    display.finish();
+    let outcome = outcome?;
+    let (progress, directory) = (run.training().progress(), run.directory().display());
+    say::result(format!("run           {directory}\nupdates       {}", thousands(progress.update)));
+    if progress.env_steps > 0 {
+        say::result(format!("env steps     {}", thousands(progress.env_steps)));
+    }
+    if let Some(mean) = progress.recent_return() {
+        let over = format!("episodes of the last {} updates", progress.recent.len());
+        let beside = display.references().map_or(String::new(), |references| format!("; {}", references.text()));
+        say::result(format!("mean return   {mean:.3} ({over}{beside})"));
+    }
+    if let Some(best) = progress.best_validation {
+        say::result(format!("validation    {:.4} at best, after epoch {}", best.accuracy, best.update));
+    }
+    if let Some(report) = run.test_report() {
+        say::result(super::eval::test_text(report).trim_end());
+    }
+    if outcome == Outcome::Interrupted {
+        say::note(format!("interrupted; continue with: stpn resume {directory}"));
+        return Ok(ExitCode::from(exit::INTERRUPTED));
+    }
+    if run.config().agent().is_ok() {
+        say::note(format!("watch it act: stpn play {directory}"));
+    }
+    say::note(format!(
+        "draw it:      stpn report {directory}\nevaluate it:  stpn eval {directory}\nall metrics:  tensorboard --logdir \
+         {directory}"
+    ));
+    Ok(ExitCode::SUCCESS)
+}
