@@ -35,7 +35,8 @@ def row(name, episodes):
     result = json.loads(stpn("eval", agent, "--episodes", episodes, "--json"))
     chance = json.loads(stpn("eval", agent, "--episodes", episodes, "--random", "--json"))
     env, cell = config["env"], config["policy"]["cell"]
-    kind = cell["kind"] + ("f" if cell["kind"] == "stpn" and not cell.get("recurrent", True) else "")
+    kind = cell.get("name") or cell["kind"]
+    kind += ("f" if kind == "stpn" and not cell.get("recurrent", True) else "")
     where = f"{env['game']}, {env['preprocessing']}" if env["name"] == "atari" else env["name"]
     where += f" {env['size']}×{env['size']}" if "size" in env else ""
     return [f"[{name}]({name})", f"{where}, {config['algorithm']['name'].upper()}", f"{kind}, {config['policy']['hidden']}",

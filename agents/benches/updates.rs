@@ -26,11 +26,11 @@ fn updates(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("update");
     group.sample_size(20).measurement_time(Duration::from_secs(5)).throughput(Throughput::Elements(64 * 100));
     for (name, cell) in [
-        ("stpn", "kind = 'stpn'\nnormalize_state = 'after'\nclamp = 1.0"),
-        ("stpnf", "kind = 'stpn'\nrecurrent = false\nnormalize_state = 'none'\nclamp = 0.1"),
-        ("lstm", "kind = 'lstm'"),
-        ("rnn", "kind = 'rnn'"),
-        ("mlp", "kind = 'mlp'"),
+        ("stpn", "name = 'stpn'\nnormalize_state = 'after'\nclamp = 1.0"),
+        ("stpnf", "name = 'stpn'\nrecurrent = false\nnormalize_state = 'none'\nclamp = 0.1"),
+        ("lstm", "name = 'lstm'"),
+        ("rnn", "name = 'rnn'"),
+        ("mlp", "name = 'mlp'"),
     ] {
         let mut trainer = Trainer::new(&config(cell)).expect("a trainer");
         group.bench_function(name, |bencher| bencher.iter(|| trainer.update().expect("an update")));

@@ -1,12 +1,10 @@
 //! Keys of a configuration by their dotted names: all of them with their values, and the one an error is about.
 
 use serde::de::DeserializeOwned;
+use toml::de::{DeTable, DeValue};
 use toml::{Table, Value};
 
 use crate::{Error, Result};
-
-/// Keys that choose which others there are.
-const KINDS: [&str; 2] = ["name", "kind"];
 
 /// Every key with its value, dotted, in order; lists and empty tables are values.
 pub fn flat(table: &Table) -> Vec<(String, Value)> {
@@ -30,6 +28,27 @@ pub fn get<'t>(table: &'t Table, key: &str) -> Option<&'t Value> {
     }
 }
 
+/// The value of a dotted key, to be changed.
+pub fn get_mut<'t>(table: &'t mut Table, key: &str) -> Option<&'t mut Value> {
+    match key.split_once('.') {
+        Some((section, rest)) => get_mut(table.get_mut(section)?.as_table_mut()?, rest),
+        None => table.get_mut(key),
+    }
+}
+
+/// Sets a dotted key, whose sections are made if they are not there. A value that stands where a section has to be stays.
+pub fn set(table: &mut Table, key: &str, value: Value) {
+    match key.split_once('.') {
+        Some((section, rest)) => {
+            let section = table.entry(section).or_insert_with(|| Value::Table(Table::new()));
+            if let Value::Table(section) = section {
+                set(section, rest, value);
+            }
+        }
+        None => drop(table.insert(key.to_string(), value)),
+    }
+}
+
 /// Removes a dotted key where it is there. Of a section whose `name` is removed, nothing else has a meaning.
 pub fn remove(table: &mut Table, key: &str) {
     match key.split_once('.') {
@@ -43,55 +62,31 @@ pub fn remove(table: &mut Table, key: &str) {
     }
 }
 
+/// The line, counted from 1, in which a file says a dotted key; of what it does not say, the section's that would hold it.
+pub fn line(text: &str, key: &str) -> Option<usize> {
+    let document = DeTable::parse(text).ok()?;
+    let (mut table, mut start) = (document.get_ref(), None);
+    for part in key.split('.') {
+        let Some((name, value)) = table.iter().find(|(name, _)| name.get_ref() == part) else { break };
+        start = Some(name.span().start);
+        let DeValue::Table(inner) = value.get_ref() else { break };
+        table = inner;
+    }
+    Some(text.get(..start?)?.matches('\n').count() + 1)
+}
+
 /// A table as a value of type T.
 ///
 /// # Errors
-/// [`Error::Config`] naming the key, also inside of sections whose `name` or `kind` decides what they hold: of those,
-/// serde itself tells the section alone.
+/// [`Error::Config`] naming the key: what no look at its shape can tell.
 pub fn read<T: DeserializeOwned>(table: Table) -> Result<T> {
-    serde_path_to_error::deserialize(table.clone()).map_err(|error: serde_path_to_error::Error<toml::de::Error>| {
+    serde_path_to_error::deserialize(table).map_err(|error: serde_path_to_error::Error<toml::de::Error>| {
         let path = match error.path().to_string() {
-            path if path == "." => String::new(),
+            path if path == "." => "(top level)".to_string(),
             path => path,
         };
-        let problem = problem::<T>(&table).unwrap_or_else(|| error.into_inner().to_string());
-        let key = culprit::<T>(&table, path, &problem);
-        Error::config(if key.is_empty() { "(top level)".to_string() } else { key }, problem.trim())
+        Error::config(path, error.into_inner().to_string().trim())
     })
-}
-
-/// What is wrong with a table.
-fn problem<T: DeserializeOwned>(table: &Table) -> Option<String> {
-    T::deserialize(table.clone()).err().map(|error: toml::de::Error| error.to_string())
-}
-
-/// The key below `path` without which the problem would be another, or none.
-fn culprit<T: DeserializeOwned>(table: &Table, path: String, problem: &str) -> String {
-    let section = if path.is_empty() { Some(table) } else { get(table, &path).and_then(Value::as_table) };
-    // What is missing is in no key that is there.
-    let Some(section) = section.filter(|_| !problem.contains("missing field")) else { return path };
-    let mut keys: Vec<&String> = section.keys().collect();
-    keys.sort_by_key(|key| KINDS.contains(&key.as_str()));
-    for key in keys {
-        let key = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-        let mut without = table.clone();
-        remove_only(&mut without, &key);
-        if self::problem::<T>(&without).as_deref() != Some(problem) {
-            return culprit::<T>(table, key, problem);
-        }
-    }
-    path
-}
-
-fn remove_only(table: &mut Table, key: &str) {
-    match key.split_once('.') {
-        Some((section, rest)) => {
-            if let Some(Value::Table(inner)) = table.get_mut(section) {
-                remove_only(inner, rest);
-            }
-        }
-        None => drop(table.remove(key)),
-    }
 }
 
 #[cfg(test)]
@@ -100,7 +95,7 @@ mod tests {
     use crate::RunConfig;
 
     const TEXT: &str = "[env]\nname = 'maze'\n[rollout]\nenvironments = 2\nsteps = 8\n[policy]\nhidden = 5\n\
-                        [policy.cell]\nkind = 'stpn'\n[algorithm]\nname = 'ppo'\nminibatch_size = 8\n";
+                        [policy.cell]\nname = 'stpn'\n[algorithm]\nname = 'ppo'\nminibatch_size = 8\n";
 
     fn table(more: &str) -> Table {
         format!("{TEXT}{more}").parse().unwrap()
@@ -123,7 +118,7 @@ mod tests {
             ("algorithm.epochs", "1.5", "algorithm.epochs"),
             ("algorithm.kl_penalty.target", "'low'", "algorithm.kl_penalty.target"),
             ("algorithm.clip", "'small'", "algorithm.clip"),
-            ("algorithm.clip.initial", "0.2", "algorithm.clip"),
+            ("algorithm.clip.initial", "0.2", "algorithm.clip.last"),
             ("algorithm.name", "'sarsa'", "algorithm.name"),
             ("algorithm.gama", "0.5", "algorithm.gama"),
             ("env.size", "'big'", "env.size"),
@@ -147,9 +142,70 @@ mod tests {
             let Err(Error::Config { key: named, problem }) = RunConfig::from_table(table) else { panic!("{key}") };
             assert_eq!(named, expected, "{problem}");
         }
-        let missing = "[env]\nname = 'maze'\n[policy]\nhidden = 5\n[policy.cell]\nkind = 'stpn'\n[algorithm]\n\
-                       name = 'a2c'\n[rollout]\nsteps = 8\n";
-        let error = RunConfig::from_table(missing.parse().unwrap()).unwrap_err().to_string();
-        assert!(error.contains("rollout: missing field `environments`"), "{error}");
+        for (text, expected) in [
+            ("policy.hidden = 5", "env: is missing"),
+            ("env = 'maze'\nalgorithm = 'ppo'\npolicy.hidden = 5", "policy.cell: is missing: one of \"stpn\""),
+            ("env.size = 5\nalgorithm = 'ppo'\npolicy.cell = 'rnn'", "env.name: is missing"),
+        ] {
+            let error = RunConfig::from_table(text.parse().unwrap()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_error_in_a_file_named_no_line() {
+        let text = "seed = 1\n\n[env]\nname = 'maze'\n[policy]\ncell.name = 'stpn'\n";
+        for (key, expected) in [
+            ("seed", Some(1)),
+            ("env.name", Some(4)),
+            ("env.sise", Some(3)),
+            ("policy.cell.name", Some(6)),
+            ("policy.cell.clamp", Some(6)),
+            ("rollout.steps", None),
+        ] {
+            assert_eq!(line(text, key), expected, "{key}");
+        }
+    }
+
+    /// Words of the library that reads TOML, which mean nothing to whoever writes a file.
+    #[test]
+    fn messages_spoke_of_untagged_enums() {
+        const JARGON: [&str; 8] =
+            ["untagged", "tagged", "variant", "missing field", "unknown field", "invalid type", "expected", "struct"];
+        for text in [
+            "policy.cell = { clamp = 1.0 }",
+            "policy.cell = 3",
+            "policy.cell.name = 'lstn'",
+            "policy.hiden = 3",
+            "algorithm = { name = 'ppo', clip = 'x' }",
+            "algorithm = { name = 'ppo', clip = { initial = 1.0 } }",
+            "algorithm = { name = 'ppo', kl_penalty = 3 }",
+            "algorithm = { name = 'ppo', normalize_advantages = 'never' }",
+            "algorithm = ['ppo']",
+            "optimizer.max_grad_norm = 'much'",
+            "rollout = 3",
+            "rollout.steps = -3",
+            "env = { name = 'maze', size = 'big' }",
+            "log.energy_skip_inputs = ['a']",
+            "seed = 1.5",
+            "colour = 'red'",
+        ] {
+            let mut table: Table = "env = 'maze'\nalgorithm = 'ppo'\npolicy.cell = 'rnn'".parse().unwrap();
+            for (key, value) in text.parse::<Table>().unwrap() {
+                match (table.get_mut(&key), value) {
+                    (Some(Value::Table(section)), Value::Table(more)) => section.extend(more),
+                    (_, value) => drop(table.insert(key, value)),
+                }
+            }
+            let error = RunConfig::from_table(table).unwrap_err().to_string();
+            assert!(!JARGON.iter().any(|word| error.contains(word)), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_steps_could_not_be_written_as_1e6() {
+        let text = "env = 'maze'\nalgorithm = 'ppo'\npolicy.cell = 'rnn'\ntraining.updates = 1e6\nseed = 1_000";
+        let config = RunConfig::from_table(text.parse().unwrap()).unwrap();
+        assert_eq!((config.training().updates, *config.seed()), (1_000_000, 1000));
     }
 }

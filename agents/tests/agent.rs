@@ -14,7 +14,7 @@ fn config(env: &str, cell: &str) -> AgentConfig {
         "
         env.name = '{env}'
         rollout = {{ environments = 2, steps = 4 }}
-        policy = {{ hidden = 5, cell.kind = '{cell}' }}
+        policy = {{ hidden = 5, cell.name = '{cell}' }}
         algorithm.name = 'a2c'
         "
     );

@@ -16,7 +16,7 @@ fn config(id: &str, updates: u64) -> RunConfig {
         training.updates = {updates}
         env = {{ name = 'custom', id = '{id}', options.max_episode_steps = 15 }}
         rollout = {{ environments = 4, steps = 10 }}
-        policy = {{ hidden = 4, cell.kind = 'stpn' }}
+        policy = {{ hidden = 4, cell.name = 'stpn' }}
         algorithm.name = 'a2c'
         "
     );
@@ -52,7 +52,7 @@ fn a_registered_environment_trains_and_resumes_by_its_name() {
 fn an_environment_that_is_not_registered_is_refused_with_the_remedy() {
     let text = "env = { name = 'custom', id = 'nowhere' }
         rollout = { environments = 1, steps = 1 }
-        policy = { hidden = 1, cell.kind = 'stpn' }
+        policy = { hidden = 1, cell.name = 'stpn' }
         algorithm.name = 'a2c'";
     let error = RunConfig::from_table(text.parse().unwrap()).unwrap_err().to_string();
     assert!(error.contains("`nowhere`") && error.contains("custom::register"), "{error}");

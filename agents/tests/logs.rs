@@ -17,7 +17,7 @@ use stpn_agents::{Metrics, RunConfig, Trainer};
 const TEXT: &str = "
     env = { name = 'cartpole' }
     rollout = { environments = 3, steps = 11 }
-    policy = { hidden = 5, cell = { kind = 'lstm' } }
+    policy = { hidden = 5, cell = { name = 'lstm' } }
     algorithm = { name = 'ppo', epochs = 2, minibatch_size = 11 }
     optimizer = { learning_rate = { initial = 1e-2, last = 0.0 } }
     training = { updates = 10 }

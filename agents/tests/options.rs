@@ -16,14 +16,14 @@ const EXPERIMENTS: [(&str, &str); 5] = [
         "A2C",
         "env = { name = 'maze', size = 5, episode_length = 25 }
          rollout = { environments = 4, steps = 30 }
-         policy = { hidden = 5, cell = { kind = 'stpn' } }
+         policy = { hidden = 5, cell = { name = 'stpn' } }
          algorithm = { name = 'a2c', entropy_coefficient = 0.01 }",
     ),
     (
         "PPO with choices",
         "env = { name = 'cartpole' }
          rollout = { environments = 3, steps = 12, sequence_length = 4 }
-         policy = { hidden = 5, cell = { kind = 'stpn' } }
+         policy = { hidden = 5, cell = { name = 'stpn' } }
          algorithm = { name = 'ppo', epochs = 2, minibatch_size = 12, recompute_states = true }
          optimizer = { learning_rate = 1e-2 }
          normalization = { observations = true, rewards = true }
@@ -33,19 +33,19 @@ const EXPERIMENTS: [(&str, &str); 5] = [
         "PPO with numbers",
         "env = { name = 'pendulum' }
          rollout = { environments = 3, steps = 12, sequence_length = 4 }
-         policy = { hidden = 5, critic = 'separate', encoder = { name = 'mlp', sizes = [4] }, cell = { kind = 'lstm' } }
+         policy = { hidden = 5, critic = 'separate', encoder = { name = 'mlp', sizes = [4] }, cell = { name = 'lstm' } }
          algorithm = { name = 'ppo', epochs = 2, minibatch_size = 12 }
          optimizer = { learning_rate = 1e-2 }",
     ),
     (
         "associative retrieval",
         "task = { name = 'art', training_sequences = 60, validation_sequences = 20, batch_size = 20 }
-         policy = { hidden = 5, cell = { kind = 'stpn' } }",
+         policy = { hidden = 5, cell = { name = 'stpn' } }",
     ),
     (
         "familiarity",
         "task = { name = 'familiarity', dimension = 6, steps = 60, validate_every = 1, test_intervals = [2] }
-         policy = { hidden = 5, cell = { kind = 'backpropamine' } }",
+         policy = { hidden = 5, cell = { name = 'backpropamine' } }",
     ),
 ];
 
@@ -73,7 +73,7 @@ const ABOUT_SOMETHING_ELSE: [&str; 18] = [
     "env.name",
     "algorithm.name",
     "task.name",
-    "policy.cell.kind",
+    "policy.cell.name",
 ];
 
 /// Keys that are absent unless they are set, and values that act.
@@ -90,11 +90,12 @@ const OPTIONAL: [(&str, &str); 9] = [
 ];
 
 /// Values of keys that have names, or of which half is no other value that acts.
-const OTHERS: [(&str, &str); 22] = [
+const OTHERS: [(&str, &str); 23] = [
     // Whole sequences, so that one step more may be none.
     ("algorithm.minibatch_size", "20"),
     ("env.max_episode_steps", "5"),
     ("optimizer.epsilon", "0.1"),
+    ("optimizer.max_grad_norm", "0.001"),
     ("normalization.clip", "0.05"),
     ("algorithm.clip", "0.0001"),
     ("algorithm.reduction", "'sum'"),

@@ -11,10 +11,10 @@ fn trainers_changed_the_matrix_library_behind_their_users_back() {
     for text in [
         "env = { name = 'cartpole' }
          rollout = { environments = 2, steps = 4 }
-         policy = { hidden = 3, kernel = 'composed', cell = { kind = 'rnn' } }
+         policy = { hidden = 3, kernel = 'composed', cell = { name = 'rnn' } }
          algorithm = { name = 'a2c' }",
         "task = { name = 'art', training_sequences = 20, validation_sequences = 20, batch_size = 20 }
-         policy = { hidden = 3, cell = { kind = 'rnn' } }",
+         policy = { hidden = 3, cell = { name = 'rnn' } }",
     ] {
         let config = RunConfig::from_table(text.parse().unwrap()).unwrap();
         training(&config).unwrap().update().unwrap();

@@ -101,7 +101,7 @@ fn config(algorithm: &str) -> AgentConfig {
     let text = format!(
         "env.name = 'cartpole'
          rollout = {{ environments = 16, steps = 16, sequence_length = 8 }}
-         policy = {{ hidden = 16, cell.kind = 'mlp' }}
+         policy = {{ hidden = 16, cell.name = 'mlp' }}
          optimizer.learning_rate = 0.01
          {algorithm}"
     );

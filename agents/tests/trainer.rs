@@ -27,7 +27,7 @@ use stpn_random::{Purpose, Stream};
 fn config(env: &str, cell: &str, more: &str) -> AgentConfig {
     let text = format!(
         "[env]\nname = '{env}'\n[rollout]\nenvironments = 6\nsteps = 20\nsequence_length = 8\n\
-         [policy]\nhidden = 5\n[policy.cell]\nkind = '{cell}'\n{more}"
+         [policy]\nhidden = 5\n[policy.cell]\nname = '{cell}'\n{more}"
     );
     match RunConfig::from_table(text.parse().unwrap()).unwrap() {
         RunConfig::Agent(config) => config,
@@ -332,7 +332,7 @@ fn what_does_not_go_together_is_refused_with_the_remedy() {
     let error = refused(config("pendulum", "lstm", &concentrated));
     assert!(error.contains("algorithm.concentration_coefficient"), "{error}");
     let text = "[env]\nname = 'cartpole'\n[rollout]\nenvironments = 2\nsteps = 8\n[policy]\nhidden = 5\n\
-                [policy.cell]\nkind = 'lstm'\n[algorithm]\nname = 'ppo'\nminibatch_size = 17\n";
+                [policy.cell]\nname = 'lstm'\n[algorithm]\nname = 'ppo'\nminibatch_size = 17\n";
     let error = RunConfig::from_table(text.parse().unwrap()).unwrap_err().to_string();
     assert!(error.contains("algorithm.minibatch_size") && error.contains("16"), "{error}");
 }

@@ -15,6 +15,11 @@ use crate::gymnasium::GymnasiumConfig;
 use crate::native::FEATURES;
 use crate::{Error, Result};
 
+/// The cargo feature that the environment of that name needs, in this build or not.
+pub fn feature(name: &str) -> Option<&'static str> {
+    NAMES.iter().find(|(known, _)| *known == name)?.1.first().copied()
+}
+
 /// The cargo feature that the environment of that name needs, where this build is without it.
 pub fn missing_feature(name: &str) -> Option<&'static str> {
     let &(_, features) = NAMES.iter().find(|(known, _)| *known == name)?;

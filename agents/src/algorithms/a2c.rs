@@ -3,6 +3,7 @@
 //! One gradient step per rollout: the loss of every training sequence from its exact initial state, by full
 //! back-propagation through the sequence.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::batch::{SequenceBatch, SequenceId};
@@ -18,7 +19,7 @@ use crate::policy::distribution::Terms;
 use crate::statistics::Moments;
 
 /// How the losses of single steps are put together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reduction {
     /// Mean over steps and environments: the maze's published setting.
@@ -28,17 +29,21 @@ pub enum Reduction {
 }
 
 /// Settings of A2C.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct A2cConfig {
     /// Discount factor γ.
+    #[schemars(extend("x-sb3" = "gamma", "x-cleanrl" = "gamma"))]
     pub gamma: f64,
     /// λ of generalised advantage estimation; 1 = n-step or Monte-Carlo returns.
+    #[schemars(extend("x-sb3" = "gae_lambda", "x-cleanrl" = "gae_lambda"))]
     pub gae_lambda: f64,
     /// Factor of the squared error (R − V)². The textbook's ½(R − V)² with coefficient c is c/2 here.
+    #[schemars(extend("x-sb3" = "vf_coef", "x-cleanrl" = "vf_coef"))]
     pub value_coefficient: f64,
     /// Factor of the entropy bonus: a number, or `{ initial, last }`, which ends with the run unless it has a
     /// `horizon` in environment steps.
+    #[schemars(extend("x-sb3" = "ent_coef", "x-cleanrl" = "ent_coef"))]
     pub entropy_coefficient: Schedule,
     /// Factor of the concentration penalty Σ_a π(a)², discrete actions only.
     pub concentration_coefficient: f64,
@@ -47,18 +52,19 @@ pub struct A2cConfig {
     /// Clip rewards to their sign before learning; reported returns stay raw.
     pub clip_rewards: bool,
     /// Standardise the advantages of each rollout to mean 0 and deviation 1.
+    #[schemars(extend("x-sb3" = "normalize_advantage", "x-cleanrl" = "norm_adv"))]
     pub normalize_advantages: bool,
 }
 
 impl Default for A2cConfig {
-    /// The maze's published settings.
+    /// The usual settings of the field, entropy aside.
     fn default() -> Self {
         Self {
-            gamma: 0.9,
-            gae_lambda: 1.0,
-            value_coefficient: 0.1,
-            entropy_coefficient: Schedule::Constant(0.0),
-            concentration_coefficient: 0.03,
+            gamma: 0.99,
+            gae_lambda: 0.95,
+            value_coefficient: 0.25,
+            entropy_coefficient: Schedule::Constant(0.001),
+            concentration_coefficient: 0.0,
             reduction: Reduction::Mean,
             clip_rewards: false,
             normalize_advantages: false,

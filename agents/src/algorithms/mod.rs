@@ -9,6 +9,7 @@ pub mod ppo;
 #[cfg(test)]
 mod tests;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::optimizer::Schedule;
@@ -19,7 +20,7 @@ pub use experience::{Experience, Moment};
 pub use ppo::{PpoConfig, PpoState};
 
 /// Which algorithm, with its settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "name", rename_all = "kebab-case")]
 pub enum AlgorithmConfig {
     /// Synchronous advantage actor–critic.

@@ -2,31 +2,43 @@
 
 use pulp::Arch;
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Schedule;
 use super::flat::PART;
+use super::schedule::Linear;
+use super::{Schedule, or_none};
 use crate::{Error, Result};
 
 /// Settings of the optimiser.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdamConfig {
     /// Learning rate: a number, or `{ initial, last }`, which ends with the run unless it has a `horizon`.
+    #[schemars(extend("x-sb3" = "learning_rate", "x-cleanrl" = "learning_rate"))]
     pub learning_rate: Schedule,
     /// Decay of the first moment.
     pub beta1: f64,
     /// Decay of the second moment.
     pub beta2: f64,
     /// Added to the root of the second moment.
+    #[schemars(extend("x-sb3" = "eps", "x-cleanrl" = "eps"))]
     pub epsilon: f64,
-    /// Global norm to which gradients are clipped; absent = no clipping.
+    /// Global norm to which gradients are clipped, or `"none"`.
+    #[serde(with = "or_none")]
+    #[schemars(schema_with = "or_none::schema", extend("x-sb3" = "max_grad_norm", "x-cleanrl" = "max_grad_norm"))]
     pub max_grad_norm: Option<f64>,
 }
 
 impl Default for AdamConfig {
     fn default() -> Self {
-        Self { learning_rate: Schedule::Constant(3e-4), beta1: 0.9, beta2: 0.999, epsilon: 1e-8, max_grad_norm: None }
+        Self {
+            learning_rate: Schedule::Linear(Linear { initial: 3e-3, last: 1e-5, horizon: None }),
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-5,
+            max_grad_norm: Some(0.5),
+        }
     }
 }
 

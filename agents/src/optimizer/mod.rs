@@ -2,6 +2,7 @@
 
 pub mod adam;
 pub mod flat;
+mod or_none;
 pub mod schedule;
 
 pub use adam::{Adam, AdamConfig};

@@ -1,5 +1,6 @@
 //! Values that change over a run.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -17,7 +18,7 @@ pub struct Clock {
 /// or after `horizon` steps where that is given.
 ///
 /// A run that is given more updates plans anew: what ends with the run then ends later.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "needs a number, or { initial = …, last = … } and perhaps `horizon`")]
 pub enum Schedule {
     /// Always this value.
@@ -27,7 +28,7 @@ pub enum Schedule {
 }
 
 /// A straight line over a run.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Linear {
     /// Value at step 0.

@@ -1,18 +1,22 @@
 //! The configuration of a policy.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_core::{CellConfig, Kernel};
 
 use super::distribution::GaussianConfig;
 use super::encoder::EncoderConfig;
 use super::trunk::TrunkConfig;
+use crate::config::hidden;
 use crate::{Error, Result};
 
 /// The network of an agent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PolicyConfig {
     /// Units of the recurrent layer.
+    #[serde(default = "hidden")]
+    #[schemars(extend("x-sb3" = "lstm_hidden_size"))]
     pub hidden: usize,
     /// Which path sequences take: `auto` (fused where there is one) or `composed`.
     #[serde(default)]
@@ -20,10 +24,10 @@ pub struct PolicyConfig {
     /// Whether the value head shares the policy's trunk.
     #[serde(default)]
     pub critic: Critic,
-    /// Factor of the policy head's initial weights; small values start near the uniform policy. Default 1.
+    /// Factor of the policy head's initial weights; small values start near the uniform policy.
     #[serde(default = "one")]
     pub policy_gain: f64,
-    /// From observations to the recurrent layer's input. Default `identity`.
+    /// From observations to the recurrent layer's input.
     #[serde(default)]
     pub encoder: EncoderConfig,
     /// Options for continuous actions.
@@ -34,7 +38,7 @@ pub struct PolicyConfig {
 }
 
 /// Where values come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Critic {
     /// A head on the policy's trunk (the published runs).

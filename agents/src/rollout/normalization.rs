@@ -3,6 +3,7 @@
 //! Statistics stand still while a rollout is collected and learned from, so that the policy that learns sees what the
 //! policy that acted saw; they move on between updates. In evaluation they stay as training left them.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_envs::{Dtype, Space};
 
@@ -13,16 +14,19 @@ use crate::{Error, Result};
 /// Added to variances before their root is taken.
 const EPSILON: f64 = 1e-8;
 
-/// What is normalised. Off by default, as in the published runs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What is normalised.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NormalizationConfig {
     /// Observations to mean 0 and variance 1, element by element; from the second update on.
+    #[schemars(extend("x-sb3" = "norm_obs"))]
     pub observations: bool,
     /// Rewards by the deviation of the discounted return that they add up to; their sign stays. Reported returns are
     /// of raw rewards.
+    #[schemars(extend("x-sb3" = "norm_reward"))]
     pub rewards: bool,
-    /// Bound on the magnitude of what comes out. Default 10.
+    /// Bound on the magnitude of what comes out.
+    #[schemars(extend("x-sb3" = "clip_obs"))]
     pub clip: f64,
 }
 

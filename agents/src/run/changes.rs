@@ -104,7 +104,7 @@ pub fn between(old: &RunConfig, new: &RunConfig) -> Result<Vec<Change>> {
 pub(super) fn check(changes: &[Change]) -> Result<()> {
     let mut refused = changes.iter().filter_map(|change| Some((change, reason(&change.key)?))).collect::<Vec<_>>();
     // Whatever chooses a section's keys is what was changed.
-    refused.sort_by_key(|(change, _)| !(change.key.ends_with(".name") || change.key.ends_with(".kind")));
+    refused.sort_by_key(|(change, _)| !change.key.ends_with(".name"));
     match refused.first() {
         Some((change, reason)) => {
             let problem = format!("cannot be changed in a run ({change}): {reason}; start a new run with it");
@@ -210,7 +210,7 @@ mod tests {
         {
             assert_eq!(reason(free), None, "{free}");
         }
-        for fixed in ["seed", "env.size", "policy.cell.kind", "policy.hidden", "algorithm.kl_penalty.coefficient"] {
+        for fixed in ["seed", "env.size", "policy.cell.name", "policy.hidden", "algorithm.kl_penalty.coefficient"] {
             assert!(reason(fixed).is_some(), "{fixed}");
         }
         assert_eq!(reason("algorithm.kl_penalty.target"), None);

@@ -2,6 +2,7 @@
 //!
 //! A sequence is three (letter, digit) pairs, `?`, `?`, and one of the letters; the answer is its digit.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::data::{Sequences, Split};
@@ -19,7 +20,7 @@ const PAIRS: usize = 3;
 const QUESTION: u8 = (LETTERS + DIGITS) as u8;
 
 /// Settings of the task; the defaults are the published ones.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ArtConfig {
     /// Training sequences, which an epoch goes through once in a new order.

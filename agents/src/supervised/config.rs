@@ -1,12 +1,13 @@
 //! The configuration of a run on a supervised task.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_core::{CellConfig, Kernel};
 use stpn_envs::Space;
 
 use super::art::{self, ArtConfig};
 use super::familiarity::FamiliarityConfig;
-use crate::config::{CheckpointConfig, LogConfig, TrainingConfig, check_sections, one};
+use crate::config::{CheckpointConfig, LogConfig, TrainingConfig, check_sections, hidden, one};
 use crate::limits::at_least_one;
 use crate::memory::Need;
 use crate::optimizer::AdamConfig;
@@ -16,7 +17,7 @@ use crate::saved::Progress;
 use crate::{Error, Result, unused};
 
 /// A network on a supervised task.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SupervisedConfig {
     /// Seed of every random stream, that of the data included.
@@ -41,15 +42,17 @@ pub struct SupervisedConfig {
 }
 
 /// The network of a task: encoder and recurrent layer, as an agent's, under a linear readout.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {
     /// Units of the recurrent layer.
+    #[serde(default = "hidden")]
+    #[schemars(extend("x-sb3" = "lstm_hidden_size"))]
     pub hidden: usize,
     /// Which path sequences take: `auto` (fused where there is one) or `composed`.
     #[serde(default)]
     pub kernel: Kernel,
-    /// From the task's inputs to the recurrent layer's. Default `identity`.
+    /// From the task's inputs to the recurrent layer's.
     #[serde(default)]
     pub encoder: EncoderConfig,
     /// The recurrent layer.
@@ -68,7 +71,7 @@ impl NetworkConfig {
 }
 
 /// Which task, with its settings.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "name", rename_all = "kebab-case")]
 pub enum TaskConfig {
     /// Associative retrieval.

@@ -1,5 +1,6 @@
 //! Continual familiarity detection (Tyulmankov, Yang, Abbott 2022): was this vector shown R steps ago?
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
@@ -8,7 +9,7 @@ use crate::limits::{at_least_one, check_sizes};
 use crate::{Error, Result};
 
 /// Settings of the task; the defaults are the published ones.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FamiliarityConfig {
     /// Elements d of a vector, ±1 each.
@@ -31,7 +32,7 @@ pub struct FamiliarityConfig {
 }
 
 /// Where the sequence of an epoch comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DataConfig {
     /// The same one in every epoch.

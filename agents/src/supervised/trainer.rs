@@ -233,10 +233,10 @@ mod tests {
     }
 
     const ART: &str = "task = { name = 'art', training_sequences = 2000, validation_sequences = 300 }
-        policy = { hidden = 11, cell = { kind = 'stpn' } }
+        policy = { hidden = 11, cell = { name = 'stpn' } }
         optimizer = { learning_rate = 1e-2 }";
     const FAMILIARITY: &str = "task = { name = 'familiarity', dimension = 20, steps = 400, validate_every = 2 }
-        policy = { hidden = 12, cell = { kind = 'hebbff' } }
+        policy = { hidden = 12, cell = { name = 'hebbff' } }
         optimizer = { learning_rate = 1e-2 }";
 
     #[test]

@@ -22,7 +22,7 @@ pub fn config() -> RunConfig {
         [policy]
         hidden = 4
         [policy.cell]
-        kind = 'stpn'
+        name = 'stpn'
         [algorithm]
         name = 'a2c'
         [checkpoint]

@@ -25,14 +25,14 @@ fn refusal(config: Value, input: usize, hidden: usize) -> String {
 #[test]
 fn impossible_values_are_refused_by_their_key() {
     for (config, key) in [
-        (json!({"kind": "stpn", "clamp": 0.0}), "cell.clamp"),
-        (json!({"kind": "stpn", "clamp": -1.0}), "cell.clamp"),
-        (json!({"kind": "stpn", "recurrent": false, "plastic": "recurrent"}), "cell.plastic"),
-        (json!({"kind": "stpn", "normalize_state": "none", "norm_of": "F"}), "cell.norm_of"),
-        (json!({"kind": "stpn", "bias": false, "plastic_bias": true}), "cell.plastic_bias"),
-        (json!({"kind": "fast-weights", "inner_steps": 0}), "cell.inner_steps"),
-        (json!({"kind": "fast-weights", "decay": 1.5}), "cell.decay"),
-        (json!({"kind": "fast-weights", "rate": -0.1}), "cell.rate"),
+        (json!({"name": "stpn", "clamp": 0.0}), "cell.clamp"),
+        (json!({"name": "stpn", "clamp": -1.0}), "cell.clamp"),
+        (json!({"name": "stpn", "recurrent": false, "plastic": "recurrent"}), "cell.plastic"),
+        (json!({"name": "stpn", "normalize_state": "none", "norm_of": "F"}), "cell.norm_of"),
+        (json!({"name": "stpn", "bias": false, "plastic_bias": true}), "cell.plastic_bias"),
+        (json!({"name": "fast-weights", "inner_steps": 0}), "cell.inner_steps"),
+        (json!({"name": "fast-weights", "decay": 1.5}), "cell.decay"),
+        (json!({"name": "fast-weights", "rate": -0.1}), "cell.rate"),
     ] {
         let message = refusal(config.clone(), 3, 2);
         assert!(message.starts_with(&format!("{key}: ")), "{config}: {message}");
@@ -51,11 +51,11 @@ fn unknown_keys_kinds_and_values_are_refused_with_the_known_ones() {
         config["surprise"] = json!(1);
         assert!(refusal(config, 3, 2).contains("unknown field `surprise`"), "{name}");
     }
-    let message = refusal(json!({"kind": "transformer"}), 3, 2);
+    let message = refusal(json!({"name": "transformer"}), 3, 2);
     assert!(message.contains("`transformer`") && message.contains("`stpn`") && message.contains("`lstm`"), "{message}");
-    let message = refusal(json!({"kind": "stpn", "normalize_state": "post"}), 3, 2);
+    let message = refusal(json!({"name": "stpn", "normalize_state": "post"}), 3, 2);
     assert!(message.contains("`post`") && message.contains("`after`"), "{message}");
-    assert!(refusal(json!({"kind": "stpn", "bias": "yes"}), 3, 2).contains("boolean"));
+    assert!(refusal(json!({"name": "stpn", "bias": "yes"}), 3, 2).contains("boolean"));
 }
 
 #[test]
@@ -70,11 +70,11 @@ fn configurations_survive_serialisation() {
 #[test]
 fn options_left_out_take_the_published_settings() {
     let read = |config: Value| serde_json::from_value::<CellConfig>(config).unwrap();
-    assert_eq!(read(json!({"kind": "stpn"})), CellName::Stpn.config());
-    assert_eq!(read(json!({"kind": "stpn", "granularity": "scalar"})), CellName::StpnScalar.config());
-    assert_eq!(read(json!({"kind": "hebbff"})), CellName::HebbFf.config());
-    assert_eq!(read(json!({"kind": "backpropamine"})), CellName::Backpropamine.config());
-    assert_eq!(read(json!({"kind": "lstm"})), CellName::Lstm.config());
+    assert_eq!(read(json!({"name": "stpn"})), CellName::Stpn.config());
+    assert_eq!(read(json!({"name": "stpn", "granularity": "scalar"})), CellName::StpnScalar.config());
+    assert_eq!(read(json!({"name": "hebbff"})), CellName::HebbFf.config());
+    assert_eq!(read(json!({"name": "backpropamine"})), CellName::Backpropamine.config());
+    assert_eq!(read(json!({"name": "lstm"})), CellName::Lstm.config());
 }
 
 #[test]

@@ -87,7 +87,7 @@ const PRESET: &str = "
 training.updates = 600
 env = { name = 'custom', id = 'echo' }
 rollout = { environments = 32, steps = 20 }
-policy = { hidden = 16, cell.kind = 'stpn' }
+policy = { hidden = 16, cell.name = 'stpn' }
 algorithm = { name = 'a2c', gamma = 0.5, entropy_coefficient = 0.01 }
 optimizer = { learning_rate = 1e-2, max_grad_norm = 1.0 }";
 

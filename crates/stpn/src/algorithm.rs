@@ -2,6 +2,8 @@
 
 use anyhow::Result;
 use stpn_agents::algorithms::{A2cConfig, AlgorithmConfig, PpoConfig};
+use stpn_agents::config::RolloutConfig;
+use stpn_agents::keys;
 use toml::{Table, Value};
 
 use crate::exit::UsageError;
@@ -18,11 +20,7 @@ pub fn replace(table: &mut Table, name: &str) -> Result<()> {
         return Ok(());
     }
     let config = match name {
-        "a2c" => AlgorithmConfig::A2c(A2cConfig {
-            value_coefficient: 0.25,
-            concentration_coefficient: 0.0,
-            ..A2cConfig::default()
-        }),
+        "a2c" => AlgorithmConfig::A2c(A2cConfig::default()),
         // A quarter of a rollout in a minibatch, and four epochs.
         "ppo" => AlgorithmConfig::Ppo(PpoConfig {
             epochs: 4,
@@ -41,8 +39,9 @@ pub fn replace(table: &mut Table, name: &str) -> Result<()> {
 
 /// Steps of a rollout.
 fn rollout(table: &Table) -> usize {
-    let number = |key| table.get("rollout").and_then(|section| section.get(key)).and_then(Value::as_integer);
-    number("environments").zip(number("steps")).map_or(0, |(environments, steps)| (environments * steps) as usize)
+    let rollout = RolloutConfig::default();
+    let number = |key, default| keys::get(table, key).and_then(Value::as_integer).map_or(default, |n| n as usize);
+    number("rollout.environments", rollout.environments).saturating_mul(number("rollout.steps", rollout.steps))
 }
 
 #[cfg(test)]

@@ -97,7 +97,8 @@ impl Asked {
         if let Some(kernel) = &self.kernel {
             overrides::section(&mut table, "policy").insert("kernel".into(), Value::String(kernel.clone()));
         }
-        let mut config = RunConfig::from_table(table)?;
+        let placed = |error| presets::placed(error, &self.experiment, &self.overrides);
+        let mut config = RunConfig::from_table(table).map_err(placed)?;
         if let Some(hidden) = self.hidden {
             *config.hidden_mut() = hidden;
         } else if let (Some(name), false) = (self.cell, self.sets_hidden()) {

@@ -1,6 +1,7 @@
 //! `--cell`: another recurrent layer in place of an experiment's own.
 
 use anyhow::{Context, Result};
+use stpn_agents::config::nearest::did_you_mean;
 use stpn_core::CellConfig;
 use stpn_core::cells::CellName;
 use toml::{Table, Value};
@@ -11,7 +12,8 @@ use crate::presets::Preset;
 
 /// A cell by its name on the command line.
 pub fn parse(name: &str) -> Result<CellName> {
-    name.parse().map_err(|error: stpn_core::Error| UsageError(format!("--cell {name}: {error}")).into())
+    let near = did_you_mean(name, CellName::ALL.iter().map(|cell| cell.as_str()));
+    name.parse().map_err(|error: stpn_core::Error| UsageError(format!("--cell {name}: {near}{error}")).into())
 }
 
 /// Makes `name` the cell of an experiment: in the version of a preset; in that of a file with its own options, where
@@ -21,7 +23,7 @@ pub fn replace(table: &mut Table, name: CellName, preset: Option<&Preset>) -> Re
     let named = Table::try_from(config).context("the cell's options")?;
     let own = table.get("policy").and_then(|policy| policy.get("cell")).and_then(Value::as_table);
     let own = own.filter(|_| preset.is_none()).cloned().unwrap_or_default();
-    let (cell, dropped) = if own.get("kind") == named.get("kind") {
+    let (cell, dropped) = if own.get("name") == named.get("name") {
         let mut cell = own;
         for key in identity(&named)? {
             match named.get(&key) {
@@ -31,9 +33,8 @@ pub fn replace(table: &mut Table, name: CellName, preset: Option<&Preset>) -> Re
         }
         (cell, Vec::new())
     } else {
-        (named, own.into_iter().map(|(key, _)| key).filter(|key| key != "kind").collect())
+        (named, own.into_iter().map(|(key, _)| key).filter(|key| key != "name").collect())
     };
-    overrides::apply(table, "policy.cell=none")?;
     overrides::section(table, "policy").insert("cell".into(), cell.into());
     Ok(dropped)
 }
@@ -42,7 +43,7 @@ pub fn replace(table: &mut Table, name: CellName, preset: Option<&Preset>) -> Re
 fn identity(cell: &Table) -> Result<Vec<String>> {
     let tables = CellName::ALL.map(CellName::config).into_iter().map(Table::try_from);
     let tables = tables.collect::<std::result::Result<Vec<_>, _>>().context("the cell's options")?;
-    let alike: Vec<Table> = tables.into_iter().filter(|other| other.get("kind") == cell.get("kind")).collect();
+    let alike: Vec<Table> = tables.into_iter().filter(|other| other.get("name") == cell.get("name")).collect();
     let Some(first) = alike.first() else { return Ok(Vec::new()) };
     let label = |table: Table| table.try_into().map(|config: CellConfig| config.label());
     let plain = label(first.clone()).context("the cell's options")?;
@@ -69,7 +70,7 @@ mod tests {
 
     #[test]
     fn the_options_of_a_files_own_cell_were_dropped() {
-        let own = "kind = 'stpn'\nclamp = 0.5\nnormalize_state = 'after'\n";
+        let own = "name = 'stpn'\nclamp = 0.5\nnormalize_state = 'after'\n";
         for (name, recurrent, granularity) in
             [("stpn", true, "synapse"), ("stpnf", false, "synapse"), ("stpn-scalar", true, "scalar")]
         {
@@ -81,13 +82,13 @@ mod tests {
             assert_eq!(config.normalize_state, stpn_core::cells::NormalizeState::After);
             assert!(dropped.is_empty());
         }
-        let feed_forward = "kind = 'stpn'\nrecurrent = false\ngranularity = 'scalar'\nclamp = 0.5\n";
+        let feed_forward = "name = 'stpn'\nrecurrent = false\ngranularity = 'scalar'\nclamp = 0.5\n";
         let cell: CellConfig = replaced(feed_forward, "stpn").0.try_into().unwrap();
         assert_eq!(cell.label(), "stpn");
         let (cell, dropped) = replaced(own, "lstm");
-        assert_eq!(cell["kind"].as_str(), Some("lstm"));
+        assert_eq!(cell["name"].as_str(), Some("lstm"));
         assert_eq!(dropped, ["clamp", "normalize_state"]);
-        let (cell, _) = replaced("kind = 'backpropamine'\nbound = 'hard-clamp'\n", "differentiable-plasticity");
+        let (cell, _) = replaced("name = 'backpropamine'\nbound = 'hard-clamp'\n", "differentiable-plasticity");
         let cell: CellConfig = cell.try_into().unwrap();
         assert_eq!(cell.label(), "differentiable-plasticity");
     }

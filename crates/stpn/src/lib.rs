@@ -52,6 +52,7 @@ mod paths;
 mod presets;
 mod progress;
 mod ranks;
+mod reference;
 mod references;
 mod report;
 mod say;

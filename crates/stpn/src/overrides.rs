@@ -3,48 +3,112 @@
 use std::path::Path;
 
 use anyhow::Result;
+use stpn_agents::config::normal::{VARIANTS, normal};
+use stpn_agents::config::{catalogue, shape::Shape};
+use stpn_agents::keys;
 use toml::{Table, Value};
 
 use crate::exit::UsageError;
 use crate::paths;
 
-/// Applies one override; the value is read as TOML, or as a string where it is none, and `none` removes the key.
+/// Applies one override; the value is read as TOML, or as a string if it is none, and `none` removes the key, unless it
+/// is one of the key's own values.
 pub fn apply(table: &mut Table, assignment: &str) -> Result<()> {
     let usage = |problem: &str| UsageError(format!("--set {assignment}: {problem}"));
-    let (path, value) = assignment.split_once('=').ok_or_else(|| usage("needs the form section.key=value"))?;
-    let mut keys: Vec<&str> = path.trim().split('.').collect();
-    let last = keys.pop().filter(|key| !key.is_empty()).ok_or_else(|| usage("has an empty key"))?;
-    let mut table = table;
-    for key in keys {
-        let entry = table.entry(key).or_insert_with(|| Value::Table(Table::new()));
-        table = entry.as_table_mut().ok_or_else(|| usage(&format!("`{key}` is a value and has no keys")))?;
+    let (path, value) = split(assignment).ok_or_else(|| usage("needs the form section.key=value"))?;
+    if path.split('.').any(str::is_empty) {
+        return Err(usage("has an empty key").into());
     }
-    match value.trim() {
-        "none" => {
-            table.remove(last);
+    normal(table);
+    if value == "none" && !may_be_none(&path) {
+        remove(table, &path);
+        return Ok(());
+    }
+    let value = parse(value);
+    let is_bare = VARIANTS.contains(&path.as_str()) && value.is_str();
+    if let Some(section) = is_bare.then_some(path.as_str()).or(tagged(&path)) {
+        if keys::get(table, &format!("{section}.name")) == Some(&value) {
+            return Ok(());
         }
-        value => {
-            let value = parse(value);
-            if path.trim() == "evaluation.every" && value == Value::Integer(0) {
-                // Where evaluations are switched off, how to make them goes too: it would do nothing.
-                table.clear();
-            }
-            table.insert(last.to_string(), value);
+        drop_keys(table, section, &value);
+    }
+    if path == "evaluation.every" && value == Value::Integer(0) {
+        // If evaluations are switched off, how to make them goes too: it would do nothing.
+        table.remove("evaluation");
+    }
+    let mut place = String::new();
+    for key in path.split('.').rev().skip(1).collect::<Vec<_>>().into_iter().rev() {
+        place = if place.is_empty() { key.to_string() } else { format!("{place}.{key}") };
+        if keys::get(table, &place).is_some_and(|value| !value.is_table()) {
+            return Err(usage(&format!("`{key}` is a value and has no keys")).into());
         }
     }
+    keys::set(table, &path, value);
+    normal(table);
     Ok(())
 }
 
-/// Applies all overrides of a command line, of which paths are read from the current folder.
+/// Applies all overrides of a command line, of which paths are read from the current folder. What chooses the keys of a
+/// section goes first.
 pub fn apply_all(table: &mut Table, assignments: &[String]) -> Result<()> {
-    for assignment in assignments {
+    let mut ordered: Vec<&String> = assignments.iter().collect();
+    ordered.sort_by_key(|assignment| {
+        let path = split(assignment).map(|(path, _)| path);
+        !path.is_some_and(|path| VARIANTS.contains(&path.as_str()) || tagged(&path).is_some())
+    });
+    for assignment in ordered {
         apply(table, assignment)?;
         paths::make_absolute(table, Path::new(""))?;
     }
     Ok(())
 }
 
-/// The table at `key`, made where there is none.
+/// Key and value; `kind` is an older word for the name of a cell.
+fn split(assignment: &str) -> Option<(String, &str)> {
+    let (path, value) = assignment.split_once('=')?;
+    let path = if path.trim() == "policy.cell.kind" { "policy.cell.name" } else { path.trim() };
+    Some((path.to_string(), value.trim()))
+}
+
+/// The section that a key chooses, if it does.
+fn tagged(path: &str) -> Option<&str> {
+    path.strip_suffix(".name").filter(|section| VARIANTS.contains(section))
+}
+
+/// Drops the keys of a section whose `name` becomes another, and says which.
+fn drop_keys(table: &mut Table, section: &str, name: &Value) {
+    let Some(Value::Table(old)) = keys::get_mut(table, section) else { return };
+    let dropped: Vec<String> = old.keys().filter(|key| *key != "name").cloned().collect();
+    old.clear();
+    if !dropped.is_empty() {
+        tracing::warn!("{section}.name is {name} now; the keys of the one before are dropped: {}", dropped.join(", "));
+    }
+}
+
+/// Whether `none` is a value of a key.
+fn may_be_none(path: &str) -> bool {
+    fn holds(shape: &Shape) -> bool {
+        match shape {
+            Shape::Word(words) => words.iter().any(|word| word.name == "none"),
+            Shape::Either(shapes) => shapes.iter().any(holds),
+            _ => false,
+        }
+    }
+    catalogue::catalogue().iter().any(|entry| entry.path == path && holds(&entry.key.shape))
+}
+
+fn remove(table: &mut Table, path: &str) {
+    match path.split_once('.') {
+        Some((section, rest)) => {
+            if let Some(Value::Table(inner)) = table.get_mut(section) {
+                remove(inner, rest);
+            }
+        }
+        None => drop(table.remove(path)),
+    }
+}
+
+/// The table at `key`, made if there is none.
 pub fn section<'t>(table: &'t mut Table, key: &str) -> &'t mut Table {
     let entry = table.entry(key).or_insert_with(|| Value::Table(Table::new()));
     if !entry.is_table() {
@@ -62,19 +126,44 @@ fn parse(value: &str) -> Value {
 mod tests {
     use super::*;
 
+    fn applied(text: &str, assignments: &[&str]) -> Table {
+        let mut table: Table = text.parse().unwrap();
+        let assignments: Vec<String> = assignments.iter().map(ToString::to_string).collect();
+        apply_all(&mut table, &assignments).unwrap();
+        table
+    }
+
     #[test]
     fn values_are_typed_and_tables_made_on_the_way() {
-        let mut table: Table = "[env]\nname = 'maze'\n[policy.cell]\nclamp = 1.0".parse().unwrap();
-        for assignment in ["env.size=9", "algorithm.gamma=0.5", "policy.cell.clamp=none", "env.name=cartpole"] {
-            apply(&mut table, assignment).unwrap();
-        }
-        let expected = "[env]\nname = 'cartpole'\nsize = 9\n[policy.cell]\n[algorithm]\ngamma = 0.5";
+        let text = "[env]\nname = 'maze'\n[policy.cell]\nclamp = 1.0";
+        let table = applied(text, &["env.size=9", "algorithm.gamma=0.5", "policy.cell.clamp=none", "env.reward=3"]);
+        let expected = "[env]\nname = 'maze'\nsize = 9\nreward = 3\n[policy.cell]\n[algorithm]\ngamma = 0.5";
         assert_eq!(table, expected.parse().unwrap());
-        let mut table: Table = "[evaluation]\nevery = 5\nepisodes = 10".parse().unwrap();
-        apply(&mut table, "evaluation.every=0").unwrap();
+        let table = applied("[evaluation]\nevery = 5\nepisodes = 10", &["evaluation.every=0"]);
         assert_eq!(table, "[evaluation]\nevery = 0".parse().unwrap());
         let mut table: Table = "[env]\nsize = 9".parse().unwrap();
         assert!(apply(&mut table, "env.size.rows=1").unwrap_err().to_string().contains("`size` is a value"));
         assert!(apply(&mut table, "gamma").is_err());
+    }
+
+    #[test]
+    fn another_environment_kept_the_keys_of_the_one_before() {
+        let maze = "[env]\nname = 'maze'\nsize = 9\n[policy]\nencoder = { name = 'mlp', sizes = [4] }";
+        let table = applied(maze, &["env.max_episode_steps=7", "env.name=cartpole", "policy.encoder=identity"]);
+        let expected = "[env]\nname = 'cartpole'\nmax_episode_steps = 7\n[policy.encoder]\nname = 'identity'";
+        assert_eq!(table, expected.parse().unwrap(), "in whatever order they are given");
+        assert_eq!(applied(maze, &["env.name=maze", "env=maze"]), maze.parse().unwrap(), "the same one");
+        let stpnf = applied("policy.cell = 'lstm'", &["policy.cell=stpnf"]);
+        assert_eq!(keys::get(&stpnf, "policy.cell.recurrent"), Some(&Value::Boolean(false)), "as --cell takes it");
+        let cell = applied("policy.cell = { kind = 'stpn', clamp = 1.0 }", &["policy.cell.kind=lstm"]);
+        assert_eq!(cell, "policy.cell.name = 'lstm'".parse().unwrap(), "as older versions said it");
+    }
+
+    #[test]
+    fn none_could_not_be_given_to_keys_of_which_it_is_a_value() {
+        let text = "[optimizer]\nmax_grad_norm = 1.0\n[policy.cell]\nname = 'stpn'\nclamp = 0.5";
+        let none = ["optimizer.max_grad_norm=none", "policy.cell.normalize_state=none", "policy.cell.clamp=none"];
+        let expected = "[optimizer]\nmax_grad_norm = 'none'\n[policy.cell]\nname = 'stpn'\nnormalize_state = 'none'";
+        assert_eq!(applied(text, &none), expected.parse().unwrap());
     }
 }

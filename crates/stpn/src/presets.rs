@@ -6,7 +6,9 @@ use std::path::Path;
 use std::sync::{PoisonError, RwLock};
 
 use anyhow::{Context, Result};
-use stpn_agents::RunConfig;
+use stpn_agents::config::nearest::did_you_mean;
+use stpn_agents::config::normal::normal;
+use stpn_agents::{RunConfig, keys};
 use stpn_core::CellConfig;
 use stpn_core::cells::{CellName, NormalizeState};
 use toml::Table;
@@ -365,19 +367,42 @@ pub fn load(name: &str) -> Result<(Table, Option<&'static Preset>)> {
     }
     if !name.ends_with(".toml") {
         let known: Vec<&str> = all().iter().map(|preset| preset.name).collect();
-        let problem = format!("no preset `{name}`; there are: {}; or give a file.toml", known.join(", "));
+        let near = did_you_mean(name, known.iter().copied());
+        let problem = format!("no preset `{name}`; {near}There are: {}; or give a file.toml", known.join(", "));
         return Err(UsageError(problem).into());
     }
     let text = std::fs::read_to_string(name).with_context(|| format!("cannot read {name}"))?;
     let mut table = text.parse().map_err(|error: toml::de::Error| UsageError(format!("{name}: {error}")))?;
+    normal(&mut table);
     paths::make_absolute(&mut table, paths::folder_of(Path::new(name)))?;
     Ok((table, None))
 }
 
+/// An error in the configuration that `name` names, with its line if it is a file, or with the override that made it.
+pub fn placed(error: stpn_agents::Error, name: &str, overrides: &[String]) -> anyhow::Error {
+    let stpn_agents::Error::Config { key, .. } = &error else { return error.into() };
+    let sets = |assignment: &&String| {
+        let path = assignment.split('=').next().unwrap_or_default().trim();
+        key == path || key.strip_prefix(path).is_some_and(|rest| rest.starts_with('.'))
+    };
+    if let Some(assignment) = overrides.iter().rev().find(sets) {
+        let said = format!("--set {assignment}");
+        return anyhow::Error::new(error).context(said);
+    }
+    if find(name).is_some() {
+        return error.into();
+    }
+    let line = std::fs::read_to_string(name).ok().and_then(|text| keys::line(&text, key));
+    let place = line.map_or_else(|| name.to_string(), |line| format!("{name}, line {line}"));
+    anyhow::Error::new(error).context(place)
+}
+
 impl Preset {
-    /// Its configuration.
+    /// Its configuration, in normal form.
     pub fn table(&self) -> Result<Table> {
-        self.text.parse().with_context(|| format!("preset {}", self.name))
+        let mut table = self.text.parse().with_context(|| format!("preset {}", self.name))?;
+        normal(&mut table);
+        Ok(table)
     }
 
     /// The feature that it needs and this program has not got.
@@ -467,6 +492,44 @@ mod tests {
             let stand_in = if preset.feature == Some("atari") { "name = 'cartpole'" } else { "name = 'pendulum'" };
             table.insert("env".into(), stand_in.parse::<Table>().unwrap().into());
             RunConfig::from_table(table).unwrap_or_else(|error| panic!("{}: {error}", preset.name));
+        }
+    }
+
+    /// Resolved by the program before defaults became those with which agents learn: also files of an older version.
+    #[test]
+    fn new_defaults_changed_what_presets_are() {
+        for preset in PRESETS.iter().filter(|preset| preset.missing_feature().is_none()) {
+            let path = format!("{}/tests/resolved/{}.toml", env!("CARGO_MANIFEST_DIR"), preset.name);
+            let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+            let before = RunConfig::from_table(text.parse().unwrap()).unwrap();
+            let now = RunConfig::from_table(preset.table().unwrap()).unwrap();
+            assert_eq!(now, before, "{}", preset.name);
+        }
+    }
+
+    #[test]
+    fn an_error_in_a_file_is_placed_in_its_line() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mine.toml");
+        std::fs::write(&path, "env = 'carpole'\nalgorithm = 'ppo'\npolicy.cell = 'lstm'\n").unwrap();
+        let name = path.to_str().unwrap();
+        let error = |overrides: &[&str]| {
+            let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+            let mut table = load(name).unwrap().0;
+            crate::overrides::apply_all(&mut table, &overrides).unwrap();
+            crate::exit::message(&placed(RunConfig::from_table(table).unwrap_err(), name, &overrides))
+        };
+        let text = error(&[]);
+        assert!(text.contains("mine.toml, line 1: configuration: env.name: ") && text.contains("`cartpole`"), "{text}");
+        let text = error(&["env=maze", "algorithm.epoch=3"]);
+        assert!(text.starts_with("--set algorithm.epoch=3: ") && text.contains("did you mean `epochs`"), "{text}");
+    }
+
+    #[test]
+    fn mistyped_presets_had_no_suggestion() {
+        for (name, meant) in [("carpole", "cartpole"), ("CartPole-v1", "cartpole"), ("maze_small", "maze-small")] {
+            let error = load(name).unwrap_err().to_string();
+            assert!(error.contains(&format!("did you mean `{meant}`?")), "{error}");
         }
     }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use stpn_agents::RunConfig;
+use stpn_agents::config::normal::normal;
 use toml::{Table, Value};
 
 /// Keys and sections that change nothing in what is learned or measured. Evaluations during training have episodes and
@@ -24,8 +25,8 @@ const WITHOUT_EFFECT: [&str; 7] = [
 /// Keys that may name a file, which is the same one in another folder.
 const FILES: [&str; 2] = ["env.game", "env.xml_file"];
 
-/// Keys by which a section says what it is: what else it holds follows from them.
-const TAGS: [&str; 2] = [".name", ".kind"];
+/// The key by which a section says what it is: what else it holds follows from it.
+const TAG: &str = ".name";
 
 /// Differences that a message lists.
 const LISTED: usize = 5;
@@ -37,8 +38,11 @@ pub struct Settings(BTreeMap<String, Value>);
 impl Settings {
     /// Of a resolved configuration.
     pub fn of(config: &Table) -> Self {
+        // An older program's words for the same are no difference.
+        let mut config = config.clone();
+        normal(&mut config);
         let mut settings = BTreeMap::new();
-        flatten("", config, &mut settings);
+        flatten("", &config, &mut settings);
         settings.retain(|key, _| !WITHOUT_EFFECT.iter().any(|section| is_below(key, section)));
         for key in FILES {
             if let Some(Value::String(path)) = settings.get_mut(key)
@@ -55,7 +59,7 @@ impl Settings {
     /// # Errors
     /// Fails where a value has no TOML form.
     pub fn of_config(config: &RunConfig) -> Result<Self> {
-        Ok(Self::of(&config.to_toml()?.parse()?))
+        Ok(Self::of(&config.table()?))
     }
 
     /// Whether a schedule among them ends where the run does: a run that is continued for longer is then another one
@@ -130,18 +134,18 @@ impl Differences {
 
 /// Whether one of `keys` is the tag of a section that `key` is in.
 fn tagged(keys: &[&str], key: &str) -> bool {
-    let section = |tag: &str| TAGS.iter().find_map(|end| tag.strip_suffix(end)).map(str::to_string);
+    let section = |tag: &str| tag.strip_suffix(TAG).map(str::to_string);
     keys.iter().any(|tag| *tag != key && section(tag).is_some_and(|section| is_below(key, &section)))
 }
 
 /// The last part of a key, of a tag the section's name, as long as that tells it from the others.
 fn short<'k>(key: &'k str, keys: &[&str]) -> &'k str {
     let last = |key: &'k str| {
-        let key = TAGS.iter().find_map(|end| key.strip_suffix(end)).unwrap_or(key);
+        let key = key.strip_suffix(TAG).unwrap_or(key);
         key.rsplit('.').next().unwrap_or(key)
     };
     let alike = keys.iter().filter(|other| other.rsplit('.').next() == key.rsplit('.').next());
-    let is_tag = TAGS.iter().any(|end| key.ends_with(end));
+    let is_tag = key.ends_with(TAG);
     if is_tag || alike.count() == 1 { last(key) } else { key }
 }
 
@@ -172,7 +176,7 @@ mod tests {
 
     fn settings(text: &str) -> Settings {
         let base: Table = "seed = 1\n[env]\nname = 'maze'\nsize = 9\n[optimizer]\nlearning_rate = 0.001\n\
-                           [policy]\nhidden = 55\ncell.kind = 'stpn'"
+                           [policy]\nhidden = 55\ncell.name = 'stpn'"
             .parse()
             .unwrap();
         let mut table = base;
@@ -233,6 +237,13 @@ mod tests {
         assert!(!settings("").follows_length());
         assert!(settings("optimizer.learning_rate={initial=0.1, last=0.0}").follows_length());
         assert!(!settings("optimizer.learning_rate={initial=0.1, last=0.0, horizon=9}").follows_length());
+    }
+
+    #[test]
+    fn the_word_for_a_cells_name_set_runs_apart() {
+        let older = "seed = 1\n[policy]\nhidden = 5\ncell = { kind = 'rnn' }".parse().unwrap();
+        let newer = "seed = 1\n[policy]\nhidden = 5\ncell = { name = 'rnn' }".parse().unwrap();
+        assert_eq!(Settings::of(&older), Settings::of(&newer));
     }
 
     #[test]

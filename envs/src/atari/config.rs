@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_atari::{Emulator, Options, Rom};
 
@@ -10,7 +11,7 @@ use crate::wrappers::FrameStack;
 use crate::{Env, Error, Result};
 
 /// What an agent sees of the screen, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Preprocessing {
@@ -29,7 +30,7 @@ pub enum Preprocessing {
 /// published Pong run.
 ///
 /// Rewards are changes of the score; algorithms clip them. Lengths of episodes count the agent's steps.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AtariConfig {
     /// The game's name, such as `pong` or `space_invaders`, or a cartridge file, `….bin`.

@@ -2,6 +2,7 @@
 
 use std::f64::consts::{PI, TAU};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
@@ -96,7 +97,7 @@ impl Dynamics for Acrobot {
 }
 
 /// Settings of `acrobot`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct AcrobotConfig {
     /// Steps after which an episode is truncated, at least 1. Gymnasium: 500.

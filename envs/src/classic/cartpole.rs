@@ -1,5 +1,6 @@
 //! A pole balanced on a cart (Barto, Sutton and Anderson 1983), Gymnasium's `CartPole-v1`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
@@ -70,7 +71,7 @@ impl Dynamics for CartPole {
 }
 
 /// Settings of `cartpole` and `cartpole-masked`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct CartPoleConfig {
     /// Steps after which an episode is truncated, at least 1. Gymnasium: 500.

@@ -1,12 +1,13 @@
 //! Delayed recall: a cue at the start, distractors, then the question what the cue was.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
 use crate::{Action, Env, Error, ObservationMut, Result, Space, Step, state};
 
 /// Settings of `memory`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MemoryConfig {
     /// Number of symbols, 2 to 1000. Default 4.

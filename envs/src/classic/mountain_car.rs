@@ -1,5 +1,6 @@
 //! A car too weak to climb a hill without a run-up (Moore 1990), Gymnasium's `MountainCar-v0`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
@@ -82,7 +83,7 @@ impl Dynamics for MountainCar {
 }
 
 /// Settings of `mountain-car`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MountainCarConfig {
     /// Steps after which an episode is truncated, at least 1. Gymnasium: 200.

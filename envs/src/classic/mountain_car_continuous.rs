@@ -1,5 +1,6 @@
 //! The mountain car with a continuous push, Gymnasium's `MountainCarContinuous-v0`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
@@ -64,7 +65,7 @@ impl Dynamics for MountainCarContinuous {
 }
 
 /// Settings of `mountain-car-continuous`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MountainCarContinuousConfig {
     /// Steps after which an episode is truncated, at least 1. Gymnasium: 999.

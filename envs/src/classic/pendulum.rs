@@ -2,6 +2,7 @@
 
 use std::f64::consts::{PI, TAU};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
@@ -72,7 +73,7 @@ impl Dynamics for Pendulum {
 }
 
 /// Settings of `pendulum`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PendulumConfig {
     /// Steps after which an episode is truncated, at least 1. Gymnasium: 200.

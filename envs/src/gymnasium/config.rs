@@ -1,22 +1,25 @@
 //! Settings of an environment of Python's Gymnasium.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::{Error, Result};
 
 /// Which environment of Python's Gymnasium, and how it is made.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GymnasiumConfig {
     /// Its name in Gymnasium's registry, e.g. `LunarLander-v3` or `MiniGrid/MemoryS7-v0`.
     #[serde(skip_serializing_if = "String::is_empty")]
+    #[schemars(extend("x-sb3" = "env", "x-cleanrl" = "env_id"))]
     pub id: String,
     /// In place of `id` a function that makes it: `my_env.py:make`, or `my_package.envs:make`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub make: String,
     /// What it is made with.
     #[serde(skip_serializing_if = "Map::is_empty")]
+    #[schemars(extend("x-sb3" = "env_kwargs"))]
     pub kwargs: Map<String, Value>,
     /// Packages that register it, imported first, e.g. `["minigrid"]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -1,11 +1,12 @@
 //! Settings of the maze.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
 /// Settings of the maze; the defaults are the published ones.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MazeConfig {
     /// Rows and columns of the grid, outer walls included: odd, 5 to 99. Published: 13.

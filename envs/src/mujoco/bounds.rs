@@ -1,9 +1,10 @@
 //! An interval that may be open-ended.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// An interval of numbers. A side that is left out is unbounded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Bounds {
     /// Lower bound; none = −∞.

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
@@ -65,7 +66,7 @@ impl Task for Hopper {
 }
 
 /// Settings of `hopper`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HopperConfig {
     /// Steps after which an episode is truncated, at least 1. Gymnasium: 1000.

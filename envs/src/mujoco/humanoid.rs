@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
@@ -81,7 +82,7 @@ impl Task for Humanoid {
 }
 
 /// Settings of `humanoid`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HumanoidConfig {
     /// Steps after which an episode is truncated, at least 1. Gymnasium: 1000.

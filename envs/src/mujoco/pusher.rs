@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
@@ -66,7 +67,7 @@ impl Task for Pusher {
 }
 
 /// Settings of `pusher`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PusherConfig {
     /// Steps after which an episode is truncated, at least 1. Gymnasium: 100.

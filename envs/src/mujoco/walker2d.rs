@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
@@ -56,7 +57,7 @@ impl Task for Walker2d {
 }
 
 /// Settings of `walker2d`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Walker2dConfig {
     /// Steps after which an episode is truncated, at least 1. Gymnasium: 1000.

@@ -1,5 +1,6 @@
 //! Every environment of this crate: an entry each, as [`table`](super::table) says.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::table::environments;

@@ -19,7 +19,7 @@ macro_rules! environments {
         /// let config: EnvConfig = serde_json::from_str(r#"{"name": "maze", "size": 9}"#).unwrap();
         /// assert_eq!(config.make().unwrap().observation_space().len(), 17);
         /// ```
-        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(tag = "name")]
         #[non_exhaustive]
         pub enum EnvConfig {

@@ -1,5 +1,6 @@
 //! Settings of PPO.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::algorithms::coefficients::{check_coefficients, check_discounts};
@@ -7,35 +8,45 @@ use crate::optimizer::Schedule;
 use crate::{Error, Result};
 
 /// Settings of PPO.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PpoConfig {
     /// Discount factor γ.
+    #[schemars(extend("x-sb3" = "gamma", "x-cleanrl" = "gamma"))]
     pub gamma: f64,
     /// λ of generalised advantage estimation.
+    #[schemars(extend("x-sb3" = "gae_lambda", "x-cleanrl" = "gae_lambda"))]
     pub gae_lambda: f64,
     /// Passes over a rollout.
+    #[schemars(extend("x-sb3" = "n_epochs", "x-cleanrl" = "update_epochs"))]
     pub epochs: usize,
     /// Steps in a minibatch, rounded to whole sequences of `rollout.sequence_length`.
+    #[schemars(extend("x-sb3" = "batch_size", "x-cleanrl" = "minibatch_size"))]
     pub minibatch_size: usize,
     /// ε of the clipped objective: a number, or `{ initial, last }`, which ends with the run unless it has a
     /// `horizon` in environment steps.
+    #[schemars(extend("x-sb3" = "clip_range", "x-cleanrl" = "clip_coef"))]
     pub clip: Schedule,
     /// Factor of the squared error (R − V)². The textbook's ½(R − V)² with coefficient c is c/2 here.
+    #[schemars(extend("x-sb3" = "vf_coef", "x-cleanrl" = "vf_coef"))]
     pub value_coefficient: f64,
     /// Clip values to ±this around the value of the policy that acted, and take the larger error; absent = no clipping.
+    #[schemars(extend("x-sb3" = "clip_range_vf", "x-cleanrl" = "clip_vloss"))]
     pub value_clip: Option<f64>,
     /// Clamp each squared error at this, which silences the value's gradient where the error is larger; absent = off.
     /// The published InvertedPendulum runs have 10, their framework's default.
     pub value_error_clamp: Option<f64>,
     /// Factor of the entropy bonus: a number, or `{ initial, last }`, which ends with the run unless it has a
     /// `horizon` in environment steps.
+    #[schemars(extend("x-sb3" = "ent_coef", "x-cleanrl" = "ent_coef"))]
     pub entropy_coefficient: Schedule,
     /// Penalty on the KL divergence from the policy that acted, its coefficient adapted; absent = none.
     pub kl_penalty: Option<KlPenalty>,
     /// No further epoch after one whose mean estimated KL divergence exceeds this; absent = all epochs.
+    #[schemars(extend("x-sb3" = "target_kl", "x-cleanrl" = "target_kl"))]
     pub target_kl: Option<f64>,
     /// Over what advantages are standardised to mean 0 and deviation 1.
+    #[schemars(extend("x-sb3" = "normalize_advantage", "x-cleanrl" = "norm_adv"))]
     pub normalize_advantages: NormalizeAdvantages,
     /// Recompute the recurrent states at the starts of sequences with the present parameters before every epoch but
     /// the first; otherwise they stay those of the policy that acted.
@@ -45,18 +56,18 @@ pub struct PpoConfig {
 }
 
 impl Default for PpoConfig {
-    /// The usual settings of the field (Stable-Baselines3).
+    /// Settings with which the built-in environments learn (docs/results/defaults.md).
     fn default() -> Self {
         Self {
             gamma: 0.99,
             gae_lambda: 0.95,
             epochs: 10,
-            minibatch_size: 64,
+            minibatch_size: 256,
             clip: Schedule::Constant(0.2),
             value_coefficient: 0.5,
             value_clip: None,
             value_error_clamp: None,
-            entropy_coefficient: Schedule::Constant(0.0),
+            entropy_coefficient: Schedule::Constant(0.001),
             kl_penalty: None,
             target_kl: None,
             normalize_advantages: NormalizeAdvantages::Minibatch,
@@ -67,7 +78,7 @@ impl Default for PpoConfig {
 }
 
 /// Over what advantages are standardised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NormalizeAdvantages {
     /// Not at all.
@@ -79,7 +90,7 @@ pub enum NormalizeAdvantages {
 }
 
 /// A penalty whose coefficient follows the divergence (Schulman et al. 2017, §4).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct KlPenalty {
     /// Coefficient at the start of training.

@@ -85,7 +85,12 @@ impl Case {
 }
 
 fn a2c() -> A2cConfig {
-    A2cConfig { entropy_coefficient: Schedule::Constant(0.05), ..A2cConfig::default() }
+    A2cConfig {
+        value_coefficient: 0.1,
+        entropy_coefficient: Schedule::Constant(0.05),
+        concentration_coefficient: 0.03,
+        ..A2cConfig::default()
+    }
 }
 
 fn ppo() -> PpoConfig {

@@ -2,6 +2,7 @@
 
 use std::f64::consts::{LN_2, PI};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_core::kernels::Real;
 use stpn_random::Stream;
@@ -14,15 +15,17 @@ use crate::{Error, Result};
 const MIN_STD: f64 = 1e-4;
 
 /// Options of policies for continuous actions.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GaussianConfig {
     /// Where the standard deviation comes from. Default `softplus`.
     pub std: Std,
     /// Squash actions into the space by tanh; otherwise they are clipped on their way to the environment. Default
     /// false.
+    #[schemars(extend("x-sb3" = "squash_output"))]
     pub squash: bool,
     /// Standard deviation at the start of training. Default 1.
+    #[schemars(extend("x-sb3" = "log_std_init"))]
     pub initial_std: f64,
 }
 
@@ -33,7 +36,7 @@ impl Default for GaussianConfig {
 }
 
 /// Where the standard deviation comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Std {
     /// softplus of an output of the policy head (the published InvertedPendulum runs).

@@ -1,12 +1,13 @@
 //! Bytes to numbers, once, at the network's entry.
 
 use candle_core::{DType, Tensor};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
 
 /// How an observation of bytes 0 to 255 becomes numbers. Observations that are numbers already stay as they are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ByteScaling {
     /// v / 255, in [0, 1]: the field's convention.

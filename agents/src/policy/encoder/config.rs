@@ -1,5 +1,6 @@
 //! The configuration of an encoder.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_core::cells::Activation;
 
@@ -8,7 +9,7 @@ use crate::memory::{NUMBER, Need};
 use crate::{Error, Result};
 
 /// Which encoder (`name`), with its options.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "name", rename_all = "kebab-case")]
 pub enum EncoderConfig {
     /// The observation itself, flat: the recurrent layer sees what the environment writes.
@@ -30,7 +31,7 @@ impl Default for EncoderConfig {
 }
 
 /// Options of `identity`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct IdentityConfig {
     /// How bytes become numbers; refused where observations are numbers already. Default `unit`.
@@ -38,12 +39,14 @@ pub struct IdentityConfig {
 }
 
 /// Options of `mlp`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MlpConfig {
     /// Units of each layer, first to last. Default two layers of 64.
+    #[schemars(extend("x-sb3" = "net_arch"))]
     pub sizes: Vec<usize>,
     /// The nonlinearity after every layer. Default `tanh`.
+    #[schemars(extend("x-sb3" = "activation_fn"))]
     pub activation: Activation,
     /// How bytes become numbers. Default `unit`.
     pub bytes: ByteScaling,
@@ -56,7 +59,7 @@ impl Default for MlpConfig {
 }
 
 /// Options of `paper-cnn`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PaperCnnConfig {
     /// How bytes become numbers. Default `centered`.
@@ -70,7 +73,7 @@ impl Default for PaperCnnConfig {
 }
 
 /// Options of `nature-cnn`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NatureCnnConfig {
     /// Units of the linear layer. Default 512.

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use candle_core::{Tensor, Var};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sigmoid::sigmoid;
@@ -20,7 +21,7 @@ const INITIAL_LAMBDA: f64 = 0.99;
 const INITIAL_GAMMA_TIMES_UNITS: f64 = 5.0;
 
 /// Options of [`HebbFf`]: none.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HebbFfConfig {}
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::{Tensor, Var};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::layer_norm::LayerNorm;
@@ -13,7 +14,7 @@ use crate::parts::energy_inputs;
 use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
 
 /// Options of [`Lstm`]; the default is the one of the published comparisons.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LstmConfig {
     /// Two matrices and two biases, as in cuDNN and PyTorch, in place of one of each. Default false.

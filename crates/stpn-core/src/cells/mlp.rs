@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::{Tensor, Var};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::kernels::FusedKernel;
@@ -12,7 +13,7 @@ use crate::parts::energy_inputs;
 use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
 
 /// Options of [`Mlp`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MlpConfig {
     /// The nonlinearity. Default `tanh`, as in the other cells.

@@ -14,6 +14,7 @@ mod rnn;
 mod sigmoid;
 mod stpn;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use backpropamine::Backpropamine;
@@ -33,9 +34,9 @@ pub use crate::options::{
 };
 use crate::{Cell, Initializer, Kernel, Result};
 
-/// Which cell (`kind`), with its options. Options left out take the published settings; unknown ones are refused.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
+/// Which cell (`name`), with its options. Options left out take the published settings; unknown ones are refused.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "name", rename_all = "kebab-case")]
 pub enum CellConfig {
     /// STPN, and STPNf with `recurrent = false`.
     Stpn(StpnConfig),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use candle_core::{Tensor, Var};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::kernels::FusedKernel;
@@ -11,7 +12,7 @@ use crate::parts::energy_inputs;
 use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
 
 /// Options of [`Rnn`]; the default is the one of the published comparisons.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct RnnConfig {
     /// Two matrices, `weight_ih` and `weight_hh`, in place of one for inputs and activity together. The same

@@ -27,6 +27,7 @@ use std::borrow::Cow;
 use std::fmt::Debug;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use instructions::Instructions;
@@ -34,7 +35,7 @@ pub use instructions::Instructions;
 use crate::Result;
 
 /// Which implementation of a sequence a cell runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kernel {
     /// The fused kernel on the CPU where the cell has one, else the composed path.

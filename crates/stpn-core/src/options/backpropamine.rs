@@ -1,5 +1,6 @@
 //! Options of differentiable plasticity and Backpropamine.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Limit of the clamped bounds.
@@ -8,7 +9,7 @@ pub(crate) const LIMIT: f64 = 1.0;
 pub(crate) const RETROACTIVE_SOFT_LIMIT: f64 = 0.99999;
 
 /// Options of [`crate::cells::Backpropamine`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BackpropamineConfig {
     /// What sets the rate of change. Default `network`.
@@ -24,7 +25,7 @@ impl Default for BackpropamineConfig {
 }
 
 /// What sets the rate m with which the fast weights change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Modulation {
     /// A trained scalar, m = η: differentiable plasticity.
@@ -36,7 +37,7 @@ pub enum Modulation {
 }
 
 /// How a change mΔ is applied to the fast weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Bound {
     /// F + mΔ, clamped at ±1.

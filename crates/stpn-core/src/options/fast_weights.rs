@@ -1,11 +1,12 @@
 //! Options of the fast weights.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
 /// Options of [`crate::cells::FastWeights`]; the default is the published setting.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FastWeightsConfig {
     /// Inner steps S, in which the fast weights act on the activity. Default 1.

@@ -1,11 +1,12 @@
 //! Options of the STPN.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
 /// Options of [`crate::cells::Stpn`]; the default is the paper's recurrent cell (Rodriguez, Guo, Moraitis 2022, eqs. 1–4).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StpnConfig {
     /// True: STPN, z = [x ; h]. False: STPNf, z = x and no activity in the state. Default true.
@@ -89,7 +90,7 @@ impl StpnConfig {
 }
 
 /// Where the fast weights are divided by a row norm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NormalizeState {
     /// Nowhere.
@@ -101,7 +102,7 @@ pub enum NormalizeState {
 }
 
 /// Whose row norm divides the fast weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum NormOf {
     /// The effective weights G = W + F.
     G,
@@ -110,7 +111,7 @@ pub enum NormOf {
 }
 
 /// The plasticity rule.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
     /// h ⊗ z.
@@ -120,7 +121,7 @@ pub enum Rule {
 }
 
 /// What λ multiplies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Decay {
     /// The old fast weights: λ⊙F̂ + γ⊙(h ⊗ z).
@@ -130,7 +131,7 @@ pub enum Decay {
 }
 
 /// Which synapses have fast weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Plastic {
     /// All.
@@ -142,7 +143,7 @@ pub enum Plastic {
 }
 
 /// How many λ and γ there are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Granularity {
     /// One for each plastic synapse.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::EnvCodeArguments;
+use super::number::count;
 use crate::exit;
 
 /// Reinforcement learning with short-term plasticity neurons.
@@ -48,6 +49,10 @@ pub enum Command {
     Reproduce(ReproduceArguments),
     /// List presets, environments and cells.
     List,
+    /// Write a whole configuration, every key described, or the JSON Schema from which editors complete.
+    Config(ConfigArguments),
+    /// Say what a key of a configuration is for, what it may hold, its default, and its name elsewhere.
+    Explain(ExplainArguments),
     /// Measure how fast this machine trains, and what share of its limits that is.
     Bench(BenchArguments),
     /// Check whether an environment keeps the rules that training relies on.
@@ -87,6 +92,39 @@ pub struct CheckEnvArguments {
     /// Seed of the environment and of the random actions.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+}
+
+/// Arguments of `stpn config`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  stpn config cartpole > my-experiment.toml
+  stpn config my-experiment.toml
+  stpn config --schema > stpn.schema.json
+
+Without a name: an agent that learns cartpole by PPO with every default.")]
+pub struct ConfigArguments {
+    /// A preset (see `stpn list`) or the path of a TOML file.
+    #[arg(value_name = "PRESET|FILE.toml")]
+    pub experiment: Option<String>,
+    /// Overrides one key of the configuration.
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Write the JSON Schema of configurations. An editor with Taplo (Even Better TOML) takes it from a file's first
+    /// line, `#:schema ./stpn.schema.json`.
+    #[arg(long, conflicts_with_all = ["experiment", "overrides"])]
+    pub schema: bool,
+}
+
+/// Arguments of `stpn explain`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  stpn explain rollout.steps
+  stpn explain algorithm
+  stpn explain n_steps")]
+pub struct ExplainArguments {
+    /// A key or a section, dotted or its last part alone, or what Stable-Baselines3 or CleanRL call it.
+    #[arg(value_name = "KEY")]
+    pub key: String,
 }
 
 /// Arguments of `stpn train`.
@@ -129,13 +167,13 @@ pub struct TrainArguments {
     #[arg(long, value_name = "N")]
     pub hidden: Option<usize>,
     /// Seed of every random stream.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub seed: Option<u64>,
     /// Updates to train for; on a supervised task epochs.
-    #[arg(long, value_name = "N", conflicts_with = "steps")]
+    #[arg(long, value_name = "N", conflicts_with = "steps", value_parser = count)]
     pub updates: Option<u64>,
     /// Environment steps to train for, over all ranks, rounded up to whole updates.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub steps: Option<u64>,
     /// Worker threads; 0 = one per core that this process may use, shared with other ranks on this host. The result does
     /// not depend on it.
@@ -204,7 +242,7 @@ pub struct ResumeArguments {
     #[command(flatten)]
     pub code: EnvCodeArguments,
     /// Updates of the whole run, those already done included; fewer than these change nothing [default: as configured].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub updates: Option<u64>,
     /// How to end early.
     #[command(flatten)]
@@ -256,7 +294,7 @@ pub struct EvalArguments {
     pub episodes: usize,
     /// Seed of the episodes, which are other ones than training's whatever the seed [default: 0]; of the test data of
     /// a supervised task [default: the run's].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub seed: Option<u64>,
     /// Take the most probable action in place of a sample.
     #[arg(long)]
@@ -385,7 +423,7 @@ pub struct CompareArguments {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
     /// Updates of every run; on a supervised task epochs [default: the experiment's].
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     pub updates: Option<u64>,
     /// Overrides one key of every run's configuration.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]

@@ -2,6 +2,8 @@
 
 pub mod arguments;
 mod env_code;
+mod foreign;
+mod number;
 pub(crate) mod words;
 
 use std::process::ExitCode;
@@ -51,7 +53,7 @@ pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode
         return exit::report(&error.into());
     }
     // Only now: its help lists what was registered.
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| foreign::with_tip(error).exit());
     if let Err(error) = environments_of_python(&cli) {
         return exit::report(&error);
     }
@@ -68,6 +70,8 @@ pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode
         Command::Completions(arguments) => commands::shell::completions(arguments.shell),
         Command::Man => commands::shell::manual(),
         Command::List => commands::list::run(),
+        Command::Config(arguments) => commands::config::run(&arguments),
+        Command::Explain(arguments) => commands::explain::run(&arguments),
         Command::Bench(arguments) => commands::bench::run(&arguments),
         Command::CheckEnv(arguments) => commands::check_env::run(&arguments),
         Command::Doctor => commands::doctor::run(),

@@ -3,10 +3,11 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use serde::Deserialize;
 use stpn_agents::Error;
+use stpn_agents::config::{environment, nearest::did_you_mean};
 use stpn_envs::EnvConfig;
 use stpn_envs::check_env::{CheckOptions, check_env_with};
+use stpn_envs::registry::ENVIRONMENTS;
 use stpn_envs::throughput::{Workload, measure};
 use toml::Table;
 
@@ -14,13 +15,6 @@ use crate::cli::CheckEnvArguments;
 use crate::exit::UsageError;
 use crate::overrides;
 use crate::progress::thousands;
-
-/// The part of a configuration that this command takes.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Config {
-    env: EnvConfig,
-}
 
 /// For how long speeds are measured, in seconds.
 const SECONDS: f64 = 2.0;
@@ -87,7 +81,8 @@ fn config(arguments: &CheckEnvArguments) -> Result<EnvConfig> {
         (name, None) => {
             arguments.code.apply(&mut table);
             // Asked by name first: the answer to an unknown one is clearer.
-            match EnvConfig::from_name(name).map_err(|error| UsageError(error.to_string()))? {
+            let near = || did_you_mean(name, ENVIRONMENTS.iter().map(|entry| entry.name));
+            match EnvConfig::from_name(name).map_err(|error| UsageError(format!("{}{error}", near())))? {
                 EnvConfig::Custom(custom) => {
                     overrides::apply(&mut table, "env.name=custom")?;
                     overrides::apply(&mut table, &format!("env.id=\"{}\"", custom.id))?;
@@ -100,6 +95,5 @@ fn config(arguments: &CheckEnvArguments) -> Result<EnvConfig> {
     for assignment in &arguments.overrides {
         overrides::apply(&mut table, assignment)?;
     }
-    let config: Config = table.try_into().map_err(|error| UsageError(error.to_string()))?;
-    Ok(config.env)
+    Ok(environment(table)?)
 }

@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use stpn_agents::RunConfig;
+use stpn_agents::config::{RolloutConfig, TrainingConfig};
+use stpn_agents::{RunConfig, keys};
 use stpn_core::cells::CellName;
 use stpn_envs::registry::ENVIRONMENTS;
 use toml::Value;
@@ -20,14 +21,16 @@ pub fn run() -> Result<ExitCode> {
         .map(|preset| {
             // From the table alone: the environment may not be in this program.
             let table = preset.table()?;
-            let number = |section: &str, key: &str| {
-                table.get(section).and_then(|section| section.get(key)).and_then(Value::as_integer).unwrap_or(0) as u64
+            let number = |key: &str, default: u64| {
+                keys::get(&table, key).and_then(Value::as_integer).map_or(default, |number| number as u64)
             };
-            let updates = number("training", "updates");
+            let (training, rollout) = (TrainingConfig::default(), RolloutConfig::default());
+            let updates = number("training.updates", training.updates);
             let algorithm = table.get("algorithm").and_then(|section| section.get("name")).and_then(Value::as_str);
             let (algorithm, length) = match algorithm {
                 Some(name) => {
-                    let steps = updates * number("rollout", "environments") * number("rollout", "steps");
+                    let environments = number("rollout.environments", rollout.environments as u64);
+                    let steps = updates * environments * number("rollout.steps", rollout.steps as u64);
                     (name, format!("{} steps", thousands(steps)))
                 }
                 None => ("supervised", format!("{} epochs", thousands(updates))),

@@ -3,9 +3,11 @@
 pub mod bench;
 pub mod check_env;
 pub mod compare;
+pub mod config;
 pub mod doctor;
 pub mod draw;
 pub mod eval;
+pub mod explain;
 pub mod export;
 pub mod list;
 pub mod play;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use stpn_agents::checkpoint::{self, Checkpoint};
+use stpn_agents::config::normal::normal;
 use stpn_agents::learner::Trainable;
 use stpn_agents::optimizer::FlatLayout;
 use stpn_agents::policy::PolicyConfig;
@@ -96,7 +97,8 @@ impl RunData {
     ///
     /// # Errors
     /// Fails where the configuration says neither what was learned nor by what network.
-    pub fn of_metrics(name: &str, table: Table, lines: Vec<Map<String, Value>>) -> Result<Self> {
+    pub fn of_metrics(name: &str, mut table: Table, lines: Vec<Map<String, Value>>) -> Result<Self> {
+        normal(&mut table);
         let config = RunConfig::from_table(table.clone());
         let problem = config.as_ref().err().map(ToString::to_string);
         let config = config.ok();

@@ -25,7 +25,7 @@ pub const MAZE: Experiment = Experiment {
         [policy]
         hidden = 5
         [policy.cell]
-        kind = 'stpn'
+        name = 'stpn'
         [algorithm]
         name = 'a2c'
         concentration_coefficient = 0.03
@@ -52,7 +52,7 @@ pub const CARTPOLE: Experiment = Experiment {
         [policy]
         hidden = 5
         [policy.cell]
-        kind = 'stpn'
+        name = 'stpn'
         [algorithm]
         name = 'ppo'
         epochs = 2
@@ -90,7 +90,7 @@ pub const ART: Experiment = Experiment {
         [policy]
         hidden = 5
         [policy.cell]
-        kind = 'stpn'
+        name = 'stpn'
         [optimizer]
         learning_rate = { initial = 1e-2, last = 1e-3, horizon = 5 }
         [checkpoint]
@@ -109,7 +109,7 @@ pub const FAMILIARITY: Experiment = Experiment {
         [policy]
         hidden = 5
         [policy.cell]
-        kind = 'stpn'
+        name = 'stpn'
         [checkpoint]
         every = 3
     ",
@@ -131,7 +131,7 @@ pub const INVERTED_PENDULUM: Experiment = Experiment {
         [policy]
         hidden = 5
         [policy.cell]
-        kind = 'stpn'
+        name = 'stpn'
         [algorithm]
         name = 'ppo'
         epochs = 2
@@ -160,7 +160,7 @@ pub const PONG: Experiment = Experiment {
         [policy]
         hidden = 5
         [policy.cell]
-        kind = 'stpn'
+        name = 'stpn'
         [algorithm]
         name = 'a2c'
         [checkpoint]
@@ -187,7 +187,7 @@ pub const PONG_STACKED: Experiment = Experiment {
         [policy]
         hidden = 5
         [policy.cell]
-        kind = 'stpn'
+        name = 'stpn'
         [algorithm]
         name = 'ppo'
         epochs = 2

@@ -21,7 +21,7 @@ fn configure(folder: &Path, env: &str) -> String {
     let text = format!(
         "env = {{ name = 'gymnasium', {env} }}
          rollout = {{ environments = 6, steps = 16 }}
-         policy = {{ hidden = 6, cell.kind = 'stpn' }}
+         policy = {{ hidden = 6, cell.name = 'stpn' }}
          algorithm.name = 'a2c'
          checkpoint.every = 1
          training = {{ updates = 20, threads = 2 }}"

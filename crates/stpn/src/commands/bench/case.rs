@@ -57,7 +57,7 @@ const MAZE: Case = Case {
     hidden: 55,
     actions: 4,
     layer: Layer::Stpn,
-    cell: "kind = 'stpn'\nnormalize_state = 'after'\nclamp = 1.0",
+    cell: "name = 'stpn'\nnormalize_state = 'after'\nclamp = 1.0",
 };
 
 const ART: Case = Case {
@@ -67,7 +67,7 @@ const ART: Case = Case {
     observation: &[37],
     hidden: 11,
     actions: 37,
-    cell: "kind = 'stpn'",
+    cell: "name = 'stpn'",
     ..MAZE
 };
 
@@ -78,19 +78,19 @@ const PONG: Case = Case {
     observation: &[1, 84, 84],
     hidden: 64,
     actions: 6,
-    cell: "kind = 'stpn'",
+    cell: "name = 'stpn'",
     ..MAZE
 };
 
 /// Every case, in the order in which they are measured.
 pub const CASES: &[Case] = &[
     MAZE,
-    Case { name: "maze-lstm", hidden: 47, layer: Layer::Gated(4), cell: "kind = 'lstm'", ..MAZE },
-    Case { name: "maze-gru", hidden: 54, layer: Layer::Gated(3), cell: "kind = 'gru'", ..MAZE },
+    Case { name: "maze-lstm", hidden: 47, layer: Layer::Gated(4), cell: "name = 'lstm'", ..MAZE },
+    Case { name: "maze-gru", hidden: 54, layer: Layer::Gated(3), cell: "name = 'gru'", ..MAZE },
     ART,
-    Case { name: "art-lstm", hidden: 9, layer: Layer::Gated(4), cell: "kind = 'lstm'", ..ART },
+    Case { name: "art-lstm", hidden: 9, layer: Layer::Gated(4), cell: "name = 'lstm'", ..ART },
     PONG,
-    Case { name: "pong-lstm", hidden: 48, layer: Layer::Gated(4), cell: "kind = 'lstm'", ..PONG },
+    Case { name: "pong-lstm", hidden: 48, layer: Layer::Gated(4), cell: "name = 'lstm'", ..PONG },
     Case {
         name: "pendulum",
         steps: 20,
@@ -99,7 +99,7 @@ pub const CASES: &[Case] = &[
         hidden: 64,
         actions: 2,
         layer: Layer::Stpnf,
-        cell: "kind = 'stpn'\nrecurrent = false\nnormalize_forward = false\nnormalize_state = 'none'\nclamp = 0.1",
+        cell: "name = 'stpn'\nrecurrent = false\nnormalize_forward = false\nnormalize_state = 'none'\nclamp = 0.1",
         ..MAZE
     },
     Case { name: "maze-update", measure: Measure::Preset("maze"), ..MAZE },
@@ -201,7 +201,8 @@ impl Case {
         let text = format!(
             "env.name = 'maze'\n[rollout]\nenvironments = {batch}\nsteps = {steps}\n[policy]\nhidden = {hidden}\n\
              [policy.cell]\n{cell}\n{encoder}\n[algorithm]\nname = 'a2c'\n\
-             [optimizer]\nlearning_rate = 1e-4\nmax_grad_norm = 4.0\n"
+             concentration_coefficient = 0.03\n[normalization]\nrewards = false\n[optimizer]\nlearning_rate = 1e-4\n\
+             max_grad_norm = 4.0\n"
         );
         text.parse().with_context(|| format!("case {}", self.name))
     }

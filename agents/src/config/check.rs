@@ -1,0 +1,121 @@
+//! A table against what its keys may hold, in words for people.
+
+use toml::{Table, Value};
+
+use super::catalogue::by_foreign_name;
+use super::nearest::did_you_mean;
+use super::shape::{Key, Shape};
+use crate::{Error, Result};
+
+/// Whole numbers up to here are exact as floats.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// Refuses a table in normal form that has not these keys, naming the one that is wrong. `1e6` becomes whole where that
+/// is needed.
+///
+/// # Errors
+/// [`Error::Config`] naming the key, with what is allowed.
+pub fn check(keys: &[Key], table: &mut Table) -> Result<()> {
+    section("", keys, table)
+}
+
+fn section(path: &str, keys: &[Key], table: &mut Table) -> Result<()> {
+    for (name, value) in table.iter_mut() {
+        match keys.iter().find(|key| key.name == *name) {
+            Some(key) => self::value(&joined(path, name), &key.shape, value)?,
+            None => return Err(Error::config(joined(path, name), unknown(name, keys))),
+        }
+    }
+    match keys.iter().find(|key| key.required && !table.contains_key(&key.name)) {
+        Some(key) => Err(Error::config(joined(path, &key.name), format!("is missing: {}", key.shape.words()))),
+        None => Ok(()),
+    }
+}
+
+fn unknown(name: &str, keys: &[Key]) -> String {
+    let foreign = by_foreign_name(name);
+    if let Some((library, path)) = foreign.first() {
+        return format!("there is no such key: what {library} calls `{name}` is `{path}`");
+    }
+    let near = did_you_mean(name, keys.iter().map(|key| key.name.as_str()));
+    let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
+    match names.as_slice() {
+        [] => "there is no such key, and no other".to_string(),
+        _ => format!("there is no such key; {near}There are: {}", names.join(", ")),
+    }
+}
+
+fn value(path: &str, shape: &Shape, value: &mut Value) -> Result<()> {
+    let wrong = |value: &Value| {
+        let given = match value {
+            Value::Table(_) => "a table".to_string(),
+            value => value.to_string(),
+        };
+        Err(Error::config(path, format!("must be {}, not {given}", shape.words())))
+    };
+    match (shape, &mut *value) {
+        (Shape::Any, _)
+        | (Shape::Flag, Value::Boolean(_))
+        | (Shape::Number, Value::Integer(_) | Value::Float(_))
+        | (Shape::Text, Value::String(_)) => Ok(()),
+        (Shape::Whole { least }, Value::Integer(number)) if *number >= *least => Ok(()),
+        (Shape::Whole { least }, Value::Float(number))
+            if number.fract() == 0.0 && number.abs() <= EXACT && *number >= *least as f64 =>
+        {
+            *value = Value::Integer(*number as i64);
+            Ok(())
+        }
+        (Shape::Word(words), Value::String(given)) => {
+            if words.iter().any(|word| word.name == *given) {
+                return Ok(());
+            }
+            let near = did_you_mean(given, words.iter().map(|word| word.name.as_str()));
+            Err(Error::config(
+                path,
+                format!("must be {}, not \"{given}\"; {near}", shape.words()).trim_end_matches([';', ' ']),
+            ))
+        }
+        (Shape::List(shape), Value::Array(list)) => {
+            list.iter_mut().try_for_each(|inner| self::value(path, shape, inner))
+        }
+        (Shape::Section(keys), Value::Table(table)) => section(path, keys, table),
+        (Shape::Variants(variants), Value::Table(table)) => {
+            let tag = joined(path, "name");
+            let Some(name) = table.get("name") else {
+                return Err(Error::config(tag, format!("is missing: {}", shape.words())));
+            };
+            let name = match name {
+                Value::String(name) => name.clone(),
+                other => return Err(Error::config(tag, format!("must be {}, not {other}", shape.words()))),
+            };
+            let Some(variant) = variants.iter().find(|variant| variant.name == name) else {
+                let names: Vec<&str> = variants.iter().map(|variant| variant.name.as_str()).collect();
+                let near = did_you_mean(&name, names.iter().copied());
+                return Err(Error::config(tag, format!("there is no `{name}`; {near}There are: {}", names.join(", "))));
+            };
+            let tag = table.remove("name");
+            let checked = section(path, &variant.keys, table);
+            table.extend(tag.map(|tag| ("name".to_string(), tag)));
+            checked
+        }
+        (Shape::Either(shapes), given) => {
+            for shape in shapes {
+                let mut tried = given.clone();
+                if self::value(path, shape, &mut tried).is_ok() {
+                    *given = tried;
+                    return Ok(());
+                }
+            }
+            // Of a table the error is in its keys.
+            match shapes.iter().find(|shape| given.is_table() && matches!(shape, Shape::Section(_))) {
+                Some(shape) => self::value(path, shape, given),
+                None => wrong(given),
+            }
+        }
+        (_, other) => wrong(other),
+    }
+}
+
+fn joined(path: &str, name: &str) -> String {
+    if path.is_empty() { name.to_string() } else { format!("{path}.{name}") }
+}

@@ -1,0 +1,30 @@
+//! Numbers on the command line.
+
+/// A whole number, also as `1e6` or `1_000_000`.
+pub fn count(text: &str) -> Result<u64, String> {
+    let plain = text.replace('_', "");
+    if let Ok(number) = plain.parse() {
+        return Ok(number);
+    }
+    match plain.parse::<f64>() {
+        // As far as a float counts exactly.
+        Ok(number) if number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&number) => Ok(number as u64),
+        _ => Err("must be a whole number, such as 1000000, 1_000_000 or 1e6".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_could_not_be_given_as_1e6() {
+        for text in ["1000000", "1_000_000", "1e6", "1E6"] {
+            assert_eq!(count(text), Ok(1_000_000), "{text}");
+        }
+        assert_eq!(count("18446744073709551615"), Ok(u64::MAX));
+        for text in ["", "-1", "1.5", "1e-3", "1e30", "many"] {
+            assert!(count(text).is_err(), "{text}");
+        }
+    }
+}

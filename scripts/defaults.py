@@ -1,0 +1,100 @@
+#!/usr/bin/env python3
+"""Trains agents from files of four lines, to see whether the defaults learn, and writes docs/results/defaults.md.
+
+    cargo build --release && python3 scripts/defaults.py
+
+Every file names an environment, PPO, a cell and 64 units; all else is default, for every environment the same. Finished
+runs below runs/defaults are kept. Needs Python 3 alone.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+STEPS = 400_000
+EPISODES = 100
+# Environment, the mean return to be reached, cells.
+GOALS = [
+    ("cartpole", 475.0, ["mlp", "lstm", "stpn"]),
+    ("cartpole-masked", 400.0, ["lstm", "gru", "stpn"]),
+    ("memory", 0.9, ["lstm", "gru", "stpn"]),
+    ("pendulum", -250.0, ["mlp"]),
+]
+FILE = """env = "{env}"
+algorithm = "ppo"
+[policy]
+cell = "{cell}"
+hidden = 64
+"""
+
+
+def output(*command):
+    return subprocess.run([str(word) for word in command], check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def mean_return(stpn, runs, env, cell, seed):
+    """Of fresh episodes, actions sampled; the run is made if it is not there."""
+    runs.mkdir(parents=True, exist_ok=True)
+    file = runs / f"{env}-{cell}.toml"
+    file.write_text(FILE.format(env=env, cell=cell))
+    run = runs / f"{env}-{cell}-{seed}"
+    how = ["--threads", 1, "--seed", seed, "--steps", STEPS, "--run-dir", run, "--or-resume"]
+    output(stpn, "train", file, *how)
+    return json.loads(output(stpn, "eval", run, "--episodes", EPISODES, "--threads", 1, "--json"))["mean_return"]
+
+
+def processor():
+    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.split(":")[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--stpn", type=pathlib.Path, default=ROOT / "target/release/stpn")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", help="one environment; the page is not written")
+    arguments = parser.parse_args()
+    seeds = range(1, arguments.seeds + 1)
+    rows = []
+    for env, goal, cells in GOALS:
+        if arguments.only not in (None, env):
+            continue
+        for cell in cells:
+            runs = ROOT / "runs" / "defaults"
+            returns = [mean_return(arguments.stpn, runs, env, cell, seed) for seed in seeds]
+            reached = sum(value >= goal for value in returns)
+            each = ", ".join(f"{value:.2f}" for value in returns)
+            rows.append(f"| {env} | {cell} | {goal:g} | {each} | {statistics.mean(returns):.2f} | "
+                        f"{reached} of {len(returns)} |")
+            print(rows[-1], flush=True)
+    if arguments.only:
+        return
+    commit = output("git", "-C", ROOT, "rev-parse", "--short=12", "HEAD").strip()
+    table = "\n".join(["| environment | cell | goal | mean return of each seed | mean | reached |",
+                       "|---|---|---|---|---|---|", *rows])
+    page = f"""# What the defaults learn
+
+A file of four lines, all else default and the same for every environment:
+
+```toml
+{FILE.format(env="cartpole", cell="lstm").strip()}
+```
+
+{STEPS:,} environment steps, then {EPISODES} fresh episodes with sampled actions. `scripts/defaults.py` makes this page.
+
+{table}
+
+Seeds 1 to {arguments.seeds}; {processor()}, {os.cpu_count()} cores, one thread a run; commit {commit}.
+"""
+    (ROOT / "docs/results/defaults.md").write_text(page)
+
+
+if __name__ == "__main__":
+    main()
