@@ -2,6 +2,7 @@
 
 use std::ops::RangeInclusive;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Level, Task};
@@ -9,7 +10,7 @@ use crate::wrappers::{Antialias, PreviousAction};
 use crate::{Env, Result};
 
 /// Settings of `popgym`: a task as the package has it, without the wrappers of the published experiments.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PopgymConfig {
     /// The task, e.g. `autoencode`. Default `repeat-previous`.

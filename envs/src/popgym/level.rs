@@ -1,9 +1,10 @@
 //! How hard a task is.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The size of a task.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// The smallest.
