@@ -234,10 +234,7 @@ fn options_were_accepted_and_did_nothing() {
 #[test]
 fn combinations_that_do_nothing_are_refused_with_the_remedy() {
     for (experiment, key, to, named) in [
-        ("associative retrieval", "policy.critic", "'separate'", "policy.critic"),
-        ("associative retrieval", "policy.encoder", "{ name = 'mlp' }", "policy.encoder.name"),
-        ("familiarity", "policy.gaussian.squash", "true", "policy.gaussian.squash"),
-        ("familiarity", "policy.policy_gain", "0.1", "policy.policy_gain"),
+        ("familiarity", "policy.encoder", "{ name = 'mlp', bytes = 'raw' }", "policy.encoder.bytes"),
         ("PPO with choices", "algorithm.clip_rewards", "true", "normalization.rewards"),
         ("PPO with choices", "policy.gaussian.initial_std", "0.5", "policy.gaussian.initial_std"),
         ("PPO with choices", "policy.encoder", "{ name = 'mlp', bytes = 'raw' }", "policy.encoder.bytes"),
@@ -254,5 +251,25 @@ fn combinations_that_do_nothing_are_refused_with_the_remedy() {
         let error = result(&table).unwrap_err().to_string();
         assert!(error.starts_with(&format!("configuration: {named}: ")), "{key}: {error}");
         assert!(["leave", "set"].iter().any(|remedy| error.contains(remedy)), "{key}: {error}");
+    }
+}
+
+#[test]
+fn tasks_took_the_keys_of_agents_and_ignored_encoders() {
+    for experiment in ["associative retrieval", "familiarity"] {
+        let (_, text) = EXPERIMENTS.iter().find(|(name, _)| *name == experiment).unwrap();
+        let with = |key: &str, to: &str| {
+            let mut table = text.parse().unwrap();
+            set(&mut table, key, value(to));
+            result(&table)
+        };
+        for (key, to) in [("critic", "'shared'"), ("policy_gain", "1.0"), ("gaussian", "{ squash = false }")] {
+            let error = with(&format!("policy.{key}"), to).unwrap_err().to_string();
+            assert!(error.contains(&format!("unknown field `{key}`")), "{error}");
+        }
+        let plain = result(&text.parse().unwrap()).unwrap();
+        assert_ne!(with("policy.encoder", "{ name = 'mlp', sizes = [4] }").unwrap(), plain, "{experiment}");
+        let refused = with("policy.encoder", "{ name = 'paper-cnn' }").unwrap_err().to_string();
+        assert!(refused.contains("policy.encoder.name"), "{refused}");
     }
 }

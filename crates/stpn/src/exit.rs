@@ -72,6 +72,7 @@ fn hint(error: &anyhow::Error) -> Option<String> {
     }
     Some(match error.downcast_ref()? {
         Error::Config { key, problem } if problem.contains("leave this out") => format!("`--set {key}=none` does"),
+        Error::Config { key, .. } if key == "training.updates" => "`--updates N` gives them".into(),
         Error::NotFinite { .. } => "`stpn resume RUN --set optimizer.learning_rate=…`".into(),
         Error::NotSaved { run, .. } => format!("`stpn resume {}`", run.display()),
         Error::RunExists { path, .. } => {
@@ -160,6 +161,7 @@ mod tests {
             (Error::NoRun { path: path.clone() }, "--run-dir runs/x"),
             (Error::RunExists { path: path.clone(), found: "config.toml".into() }, "stpn resume runs/x"),
             (Error::config("evaluation.episodes", "does nothing: leave this out"), "--set evaluation.episodes=none"),
+            (Error::config("training.updates", "are epochs here"), "--updates N"),
             (
                 Error::NotFinite { what: "a loss".into(), update: 3, remedy: "a lower rate".into() },
                 "--set optimizer.learning_rate=…",
