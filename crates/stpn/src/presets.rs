@@ -1,6 +1,8 @@
 //! The experiments that ship: a TOML file each, and the cell sizes of their comparison.
 
 mod sizes;
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
 use std::sync::{PoisonError, RwLock};
@@ -429,120 +431,5 @@ impl Preset {
     /// Its published size of a cell; none where the paper has none.
     pub fn published_size(&self, name: CellName) -> Option<usize> {
         self.sizes.iter().find(|(known, _)| *known == name).map(|(_, size)| *size)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parameters_are_those_of_the_published_networks() {
-        let published = [
-            ("maze", CellName::Stpn, 12_215),
-            ("art", CellName::Stpn, 2_039),
-            ("art", CellName::Lstm, 2_062),
-            ("art", CellName::Rnn, 1_937),
-            ("art", CellName::FastWeights, 1_977),
-            ("art", CellName::Stpnf, 1_961),
-            ("art", CellName::StpnScalar, 1_939),
-        ];
-        for (name, cell, expected) in published {
-            let (table, preset) = load(name).unwrap();
-            let (config, preset) = (RunConfig::from_table(table).unwrap(), preset.unwrap());
-            let size = preset.published_size(cell).unwrap();
-            let count = Sizes::new(&config).unwrap().count(&preset.cell(cell), size).unwrap();
-            assert_eq!(count, expected, "{name} {cell}");
-        }
-    }
-
-    /// The paper has no GRU: its size is the one closest in parameters, in every preset that compares an LSTM.
-    #[test]
-    fn a_gru_is_matched_in_parameters() {
-        for (name, size) in [("maze", 54), ("art", 11), ("familiarity", 27)] {
-            let (table, preset) = load(name).unwrap();
-            let (config, preset) = (RunConfig::from_table(table).unwrap(), preset.unwrap());
-            let (sizes, cell) = (Sizes::new(&config).unwrap(), preset.cell(CellName::Gru));
-            assert_eq!(preset.published_size(CellName::Gru), None, "{name}");
-            assert_eq!(sizes.matched(&cell, sizes.configured().unwrap()).unwrap(), size, "{name}");
-        }
-    }
-
-    #[test]
-    fn presets_are_added_by_name_once_and_if_they_are_possible() {
-        let text = PRESETS[0].text;
-        register("of-my-own", "a copy", text).unwrap();
-        assert_eq!(load("of-my-own").unwrap().1.unwrap().summary, "a copy");
-        assert!(register("of-my-own", "", text).unwrap_err().to_string().contains("of-my-own: the name is taken"));
-        assert!(register("maze", "", text).unwrap_err().to_string().contains("taken"));
-        assert!(register("hopeless", "", "seed = 1").unwrap_err().to_string().contains("env"));
-        assert!(find("hopeless").is_none());
-    }
-
-    #[test]
-    fn every_preset_is_a_possible_configuration() {
-        for preset in PRESETS {
-            let table = preset.table().unwrap();
-            if preset.feature.is_none() {
-                RunConfig::from_table(table).unwrap();
-                continue;
-            }
-            // Without the environment's native library, everything else is checked with another in its place.
-            let mut table = table;
-            let stand_in = if preset.feature == Some("atari") { "name = 'cartpole'" } else { "name = 'pendulum'" };
-            table.insert("env".into(), stand_in.parse::<Table>().unwrap().into());
-            RunConfig::from_table(table).unwrap_or_else(|error| panic!("{}: {error}", preset.name));
-        }
-    }
-
-    /// Resolved by the program before defaults became those with which agents learn: also files of an older version.
-    #[test]
-    fn new_defaults_changed_what_presets_are() {
-        for preset in PRESETS.iter().filter(|preset| preset.missing_feature().is_none()) {
-            let path = format!("{}/tests/resolved/{}.toml", env!("CARGO_MANIFEST_DIR"), preset.name);
-            let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
-            let before = RunConfig::from_table(text.parse().unwrap()).unwrap();
-            let now = RunConfig::from_table(preset.table().unwrap()).unwrap();
-            assert_eq!(now, before, "{}", preset.name);
-        }
-    }
-
-    #[test]
-    fn an_error_in_a_file_is_placed_in_its_line() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("mine.toml");
-        std::fs::write(&path, "env = 'carpole'\nalgorithm = 'ppo'\npolicy.cell = 'lstm'\n").unwrap();
-        let name = path.to_str().unwrap();
-        let error = |overrides: &[&str]| {
-            let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
-            let mut table = load(name).unwrap().0;
-            crate::overrides::apply_all(&mut table, &overrides).unwrap();
-            crate::exit::message(&placed(RunConfig::from_table(table).unwrap_err(), name, &overrides))
-        };
-        let text = error(&[]);
-        assert!(text.contains("mine.toml, line 1: configuration: env.name: ") && text.contains("`cartpole`"), "{text}");
-        let text = error(&["env=maze", "algorithm.epoch=3"]);
-        assert!(text.starts_with("--set algorithm.epoch=3: ") && text.contains("did you mean `epochs`"), "{text}");
-    }
-
-    #[test]
-    fn mistyped_presets_had_no_suggestion() {
-        for (name, meant) in [("carpole", "cartpole"), ("CartPole-v1", "cartpole"), ("maze_small", "maze-small")] {
-            let error = load(name).unwrap_err().to_string();
-            assert!(error.contains(&format!("did you mean `{meant}`?")), "{error}");
-        }
-    }
-
-    #[test]
-    fn supervised_networks_are_matched_in_parameters() {
-        for preset in PRESETS.iter().filter(|preset| ["art", "familiarity"].contains(&preset.name)) {
-            let config = RunConfig::from_table(preset.table().unwrap()).unwrap();
-            let sizes = Sizes::new(&config).unwrap();
-            let own = sizes.configured().unwrap() as f64;
-            for (cell, size) in preset.sizes {
-                let share = sizes.count(&preset.cell(*cell), *size).unwrap() as f64 / own;
-                assert!((0.85..1.15).contains(&share), "{} {cell}: {share}", preset.name);
-            }
-        }
     }
 }
