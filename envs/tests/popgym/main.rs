@@ -31,12 +31,12 @@ fn near(left: f64, right: f64, exact: bool) -> bool {
     if exact { left.to_bits() == right.to_bits() } else { (left - right).abs() < ROUNDING }
 }
 
-/// Plays recorded episodes with the chance of the recording: every observation, reward and end is the recorded one, to the
-/// bit if observations are whole numbers.
+/// Plays recorded episodes with the chance of the recording: every observation, reward and end is the recorded one, to
+/// the bit if observations are whole numbers.
 fn follow<G>(task: Task, game: impl Fn(Level) -> G)
 where
     G: Game + 'static,
-    G::Luck: DeserializeOwned,
+    G::Luck: Default + DeserializeOwned,
 {
     let recording = recording(task);
     for level in Level::ALL {
@@ -165,9 +165,9 @@ fn every_task_is_the_packages_step_for_step() {
 /// Every task at every level, as it is and with the published interface.
 fn configs() -> impl Iterator<Item = EnvConfig> {
     let of = |task| {
-        let both =
-            |level| [PopgymConfig { task, level, ..PopgymConfig::default() }, PopgymConfig::published(task, level)];
-        Level::ALL.into_iter().flat_map(both)
+        Level::ALL.into_iter().flat_map(move |level| {
+            [PopgymConfig { task, level, ..PopgymConfig::default() }, PopgymConfig::published(task, level)]
+        })
     };
     Task::ALL.into_iter().flat_map(of).map(EnvConfig::Popgym)
 }
