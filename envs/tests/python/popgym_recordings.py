@@ -26,13 +26,14 @@ warnings.filterwarnings("ignore")
 LEVELS = ("Easy", "Medium", "Hard")
 
 # Of each task: the module and class, and how the actions of each episode are chosen: the probability of a good one.
-# Where there is another list, it is that of the medium and the hard level, whose episodes are long.
+# Where there is another list, it is that of the medium and the hard level, whose episodes are long; on a
+# balanced pole, moreover, roundings grow without end.
 TASKS = {
     "autoencode": ("autoencode", "Autoencode", [0.5]),
     "repeat-first": ("repeat_first", "RepeatFirst", [0.5]),
     "repeat-previous": ("repeat_previous", "RepeatPrevious", [0.5]),
     "count-recall": ("count_recall", "CountRecall", [0.5]),
-    "position-only-cartpole": ("position_only_cartpole", "PositionOnlyCartPole", [0.0, 1.0]),
+    "position-only-cartpole": ("position_only_cartpole", "PositionOnlyCartPole", [0.0, 1.0], [0.0]),
     "velocity-only-cartpole": ("velocity_only_cartpole", "VelocityOnlyCartPole", [0.0, 1.0], [0.0]),
     "position-only-pendulum": ("position_only_pendulum", "PositionOnlyPendulum", [0.0]),
     "noisy-position-only-cartpole": ("noisy_position_only_cartpole", "NoisyPositionOnlyCartPole", [0.0, 1.0], [0.0]),
