@@ -9,8 +9,8 @@ use crate::{Action, Result, Space, Step};
 /// The suits of all cards of a deck are shown one by one; then they are to be named from the last to the first.
 ///
 /// Observation: 1 while cards are shown, else 0; and the suit shown, 0 while they are to be named. Action: a suit.
-/// Reward: ±1/n of n cards for each that is named, right or wrong. Terminated when all are named. One deck, two or three
-/// by level.
+/// Reward: ±1/n of n cards for each that is named, right or wrong. Terminated when all are named. One deck, two or
+/// three by level.
 ///
 /// Fault: the last card is shown together with the demand to name cards, so that it need not be remembered.
 #[derive(Clone, Debug)]

@@ -12,12 +12,12 @@ const SHIPS: [usize; 4] = [2, 3, 3, 4];
 /// Squares that ships lie on.
 const TARGETS: u32 = 12;
 
-/// Ships lie on a square board, along its sides and not on each other. The player names squares and hears whether a ship
-/// was hit; where it has shot already, it has to remember.
+/// Ships lie on a square board, along its sides and not on each other. The player names squares and hears whether a
+/// ship was hit; where it has shot already, it has to remember.
 ///
 /// Observation: 1 for a hit, 0 for a miss and at the start. Action: row and column. Reward: 1/12 for a hit of the 12
-/// squares of ships, −1/(n − 12) for a miss, on a board of n squares; a second shot at a square is a miss. Terminated when
-/// all are hit, truncated after n shots. Sides by level: 8, 10, 12.
+/// squares of ships, −1/(n − 12) for a miss, on a board of n squares; a second shot at a square is a miss. Terminated
+/// when all are hit, truncated after n shots. Sides by level: 8, 10, 12.
 #[derive(Clone, Debug)]
 pub struct Battleship {
     side: usize,
@@ -42,7 +42,8 @@ impl Battleship {
         (self.side * self.side) as u32
     }
 
-    /// The squares of a ship that begins somewhere and lies along a row or column; none if it does not fit on the board.
+    /// The squares of a ship that begins somewhere and lies along a row or column; none if it does not fit on the
+    /// board.
     fn ship(&self, stream: &mut Stream, length: usize) -> Option<impl Iterator<Item = usize> + Clone + use<>> {
         let (row, column) = (stream.below(self.side), stream.below(self.side));
         let (along_column, forward) = (stream.below(2) == 0, stream.below(2) == 0);

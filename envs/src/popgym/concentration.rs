@@ -6,13 +6,13 @@ use stpn_random::Stream;
 use super::{Card, Deck, Game, Level};
 use crate::{Action, Result, Space, Step};
 
-/// All cards lie face down. A turn flips two of them; if they are alike they stay face up, otherwise they are turned back,
-/// after one more look at both.
+/// All cards lie face down. A turn flips two of them; if they are alike they stay face up, otherwise they are turned
+/// back, after one more look at both.
 ///
 /// Observation: the kind of every card, or the number of kinds for one that lies face down. Action: the card to flip.
-/// Reward: 2/n of n cards for a pair; −1/(2n) for each card of a turn without one. A turn ends at once without a pair if a
-/// card is chosen that is face up for good. Terminated when all are found, truncated after 2n steps. Decks and kinds by
-/// level: 1 by colour, 2 by colour, 1 by rank.
+/// Reward: 2/n of n cards for a pair; −1/(2n) for each card of a turn without one. A turn ends at once without a pair
+/// if a card is chosen that is face up for good. Terminated when all are found, truncated after 2n steps. Decks and
+/// kinds by level: 1 by colour, 2 by colour, 1 by rank.
 #[derive(Clone, Debug)]
 pub struct Concentration {
     decks: usize,
@@ -45,7 +45,12 @@ impl Concentration {
         52 * self.decks
     }
 
-    /// Steps of the longest episode. The package rounds 2n − n/(2n − 1) up, the mean number of flips of a perfect player.
+    fn kind_at(&self, deck: &Deck, card: usize) -> u8 {
+        (self.kind)(deck.at(card)) as u8
+    }
+
+    /// Steps of the longest episode. The package rounds 2n − n/(2n − 1) up, the mean number of flips of a perfect
+    /// player.
     fn limit(&self) -> usize {
         2 * self.cards()
     }
@@ -87,7 +92,7 @@ impl Game for Concentration {
         let card = action.discrete(self.cards())?;
         let State { table, first, back, found, steps } = state;
         back.iter_mut().filter_map(Option::take).for_each(|card| table[card] = self.kinds);
-        let (face_down, kind) = (self.kinds, (self.kind)(deck.at(card)) as u8);
+        let (face_down, kind) = (self.kinds, self.kind_at(deck, card));
         let found_before = table[card] != face_down && *first != Some(card);
         table[card] = kind;
         let failure = -1.0 / self.limit() as f64;
@@ -123,7 +128,7 @@ impl Game for Concentration {
         let mut named = state.first.iter().chain(state.back.iter().flatten());
         deck.is(self.decks)
             && state.table.len() == cards
-            && state.table.iter().all(|&kind| kind <= self.kinds)
+            && state.table.iter().enumerate().all(|(at, &kind)| kind == self.kinds || kind == self.kind_at(deck, at))
             && named.all(|&card| card < cards)
             && state.found <= cards
             && state.steps <= self.limit()

@@ -9,6 +9,9 @@ use super::{Level, Task};
 use crate::wrappers::{Antialias, PreviousAction};
 use crate::{Env, Result};
 
+/// By how much the sum of an episode's rewards, each rounded, may leave the bounds of its return.
+const ROUNDING: f64 = 1e-12;
+
 /// Settings of `popgym`: a task as the package has it, without the wrappers of the published experiments.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -19,7 +22,8 @@ pub struct PopgymConfig {
     pub level: Level,
     /// Whether the observation also tells the action before, as in the published experiments. Default false.
     pub previous_action: bool,
-    /// Whether the observation also tells if it is the first of an episode, as in the published experiments. Default false.
+    /// Whether the observation also tells if it is the first of an episode, as in the published experiments. Default
+    /// false.
     pub antialias: bool,
 }
 
@@ -46,14 +50,15 @@ impl PopgymConfig {
 
     /// The least and the greatest possible return of an episode.
     pub(crate) fn return_bounds(&self) -> RangeInclusive<f64> {
-        match self.task {
-            Task::PositionOnlyCartpole | Task::VelocityOnlyCartpole | Task::NoisyPositionOnlyCartpole => 0.0..=1.0,
+        let (least, greatest) = match self.task {
+            Task::PositionOnlyCartpole | Task::VelocityOnlyCartpole | Task::NoisyPositionOnlyCartpole => (0.0, 1.0),
             Task::Battleship => {
                 // A miss at every step, which are as many as the board has squares.
                 let squares = self.level.of([64.0, 100.0, 144.0]);
-                -squares / (squares - 12.0)..=1.0
+                (-squares / (squares - 12.0), 1.0)
             }
-            _ => -1.0..=1.0,
-        }
+            _ => (-1.0, 1.0),
+        };
+        least - ROUNDING..=greatest + ROUNDING
     }
 }

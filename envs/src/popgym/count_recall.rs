@@ -6,11 +6,11 @@ use stpn_random::Stream;
 use super::{Card, Deck, Game, Level};
 use crate::{Action, Result, Space, Step};
 
-/// Two decks are shown side by side, a card of each at a time: how often has the first deck shown the kind of card that the
-/// second one shows?
+/// Two decks are shown side by side, a card of each at a time: how often has the first deck shown the kind of card that
+/// the second one shows?
 ///
-/// Observation: the kinds of both cards. Action: the number. Reward: ±1/(n − 1) of n cards, right or wrong. Terminated when
-/// the last cards are shown. Decks on each side and kinds by level: 1 by colour, 2 by suit, 4 by rank.
+/// Observation: the kinds of both cards. Action: the number. Reward: ±1/(n − 1) of n cards, right or wrong. Terminated
+/// when the last cards are shown. Decks on each side and kinds by level: 1 by colour, 2 by suit, 4 by rank.
 ///
 /// Fault: the documentation has rewards for numbers that are nearly right (`error_clamp`); there are none.
 #[derive(Clone, Debug)]

@@ -6,11 +6,11 @@ use stpn_random::Stream;
 use super::{Deck, Game, Level};
 use crate::{Action, Result, Space, Step};
 
-/// A deck is turned over card by card; before each it is to be said whether its rank will be higher than the last one's.
-/// Who remembers the cards that are gone, says so more often rightly.
+/// A deck is turned over card by card; before each it is to be said whether its rank will be higher than the last
+/// one's. Who remembers the cards that are gone, says so more often rightly.
 ///
-/// Observation: the rank of the present card. Action: 0 for higher, 1 for lower. Reward: ±1/n of n cards, right or wrong,
-/// and 0 if the ranks are equal. Terminated when the last card is turned over. One deck, two or three by level.
+/// Observation: the rank of the present card. Action: 0 for higher, 1 for lower. Reward: ±1/n of n cards, right or
+/// wrong, and 0 if the ranks are equal. Terminated when the last card is turned over. One deck, two or three by level.
 ///
 /// Fault: rewards are divided by the number of cards, which is one more than that of guesses.
 #[derive(Clone, Debug)]

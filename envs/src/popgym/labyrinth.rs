@@ -62,8 +62,8 @@ impl Labyrinth {
         labyrinth
     }
 
-    /// Makes another of the same size by hunt and kill: a random walk through rooms not yet entered; where it is stuck, it
-    /// goes on from a room not yet entered beside one that was. Start and goal are openings in opposite outer walls.
+    /// Makes another of the same size by hunt and kill: a random walk through rooms not yet entered; where it is stuck,
+    /// it goes on from a room not yet entered beside one that was. Start and goal are openings in opposite outer walls.
     pub(super) fn draw(&mut self, rooms: usize, goal: bool, stream: &mut Stream) {
         let side = 2 * rooms + 1;
         let square = |room: usize| (2 * (room / rooms) + 1) * side + 2 * (room % rooms) + 1;
@@ -165,8 +165,8 @@ impl Labyrinth {
 
     /// Writes what is seen: the 3×3 squares around the agent and what it did last.
     ///
-    /// Fault: in the first row or column, the squares are not those around the agent, but begin with its own row or column,
-    /// and what is missing at the other end is wall.
+    /// Fault: in the first row or column, the squares are not those around the agent, but begin with its own row or
+    /// column, and what is missing at the other end is wall.
     pub(super) fn observe(&self, walk: &Walk, observation: &mut [f32]) {
         let side = self.side();
         let (row, column) = (walk.at / side, walk.at % side);
@@ -218,7 +218,8 @@ impl Choice {
 mod tests {
     use super::*;
 
-    /// Of thousands of labyrinths of the package's generator (mazelib 0.9.16): the mean number of rooms with one way out.
+    /// Of thousands of labyrinths of the package's generator (mazelib 0.9.16): the mean number of rooms with one way
+    /// out.
     const DEAD_ENDS: [(usize, f64); 3] = [(5, 4.17), (7, 6.74), (9, 10.17)];
 
     fn ways(labyrinth: &Labyrinth, square: usize) -> usize {

@@ -8,12 +8,13 @@ use crate::{Action, Result, Space, Step};
 
 /// A labyrinth with an entrance and an exit on the other side, of which the agent sees 3×3 squares.
 ///
-/// Observation: those squares (0 free, 1 wall, 2 start, 3 exit) and the last move, 4 at the start. Action: left, right, up
-/// or down. Reward: −1/1024 a step, and 1 at the exit. Terminated there, truncated after 1,023 steps. Squares by level:
-/// 11×11, 15×15, 19×19.
+/// Observation: those squares (0 free, 1 wall, 2 start, 3 exit) and the last move, 4 at the start. Action: left, right,
+/// up or down. Reward: −1/1024 a step, and 1 at the exit. Terminated there, truncated after 1,023 steps. Squares by
+/// level: 11×11, 15×15, 19×19.
 ///
-/// Faults: episodes are one step shorter than the 1,024 that rewards are made for. In the first row and column the view is
-/// not centred on the agent. The package itself advises against its labyrinths: an agent without memory does well there.
+/// Faults: episodes are one step shorter than the 1,024 that rewards are made for. In the first row and column the view
+/// is not centred on the agent. The package itself advises against its labyrinths: an agent without memory does well
+/// there.
 #[derive(Clone, Debug)]
 pub struct LabyrinthEscape {
     rooms: usize,

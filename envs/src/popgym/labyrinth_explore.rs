@@ -9,9 +9,9 @@ use crate::{Action, Result, Space, Step};
 
 /// A labyrinth with an entrance, of which the agent sees 3×3 squares.
 ///
-/// Observation: those squares (0 free, 1 wall, 2 start) and the last move, 4 at the start. Action: left, right, up or down.
-/// Reward: 1/n of n free squares for a new one, −1/1024 for any other step. Terminated when all are visited, truncated after
-/// 1,023 steps. Squares by level: 11×11, 15×15, 19×19.
+/// Observation: those squares (0 free, 1 wall, 2 start) and the last move, 4 at the start. Action: left, right, up or
+/// down. Reward: 1/n of n free squares for a new one, −1/1024 for any other step. Terminated when all are visited,
+/// truncated after 1,023 steps. Squares by level: 11×11, 15×15, 19×19.
 ///
 /// Faults: those of [`LabyrinthEscape`](super::LabyrinthEscape).
 #[derive(Clone, Debug)]

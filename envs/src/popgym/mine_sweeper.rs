@@ -8,12 +8,12 @@ use crate::{Action, Result, Space, Step};
 
 /// Mines lie on a square board. The player names squares and hears how many mines lie on it and around it.
 ///
-/// Observation: that number, 0 at the start. Action: row and column. Reward, with c squares without a mine: 1/c for a new
-/// one, −1/2/(c − 2) for one seen before, −1/2 − 1/c for a mine. Terminated by a mine and when all c are seen, truncated
-/// after c steps. Sides and mines by level: 4 and 2, 6 and 6, 8 and 10.
+/// Observation: that number, 0 at the start. Action: row and column. Reward, with c squares without a mine: 1/c for a
+/// new one, −1/2/(c − 2) for one seen before, −1/2 − 1/c for a mine. Terminated by a mine and when all c are seen,
+/// truncated after c steps. Sides and mines by level: 4 and 2, 6 and 6, 8 and 10.
 ///
-/// Fault: an episode has just as many steps as there are squares to be seen, so that one seen twice makes it impossible to
-/// win.
+/// Fault: an episode has just as many steps as there are squares to be seen, so that one seen twice makes it impossible
+/// to win.
 #[derive(Clone, Debug)]
 pub struct MineSweeper {
     side: usize,

@@ -1,9 +1,9 @@
 //! The tasks of POPGym (Morad et al., ICLR 2023), a benchmark of memory: by the published rules of version 1.0.7 of its
 //! Python package, in the package's three levels.
 //!
-//! Each task is a file with its rules ([`Game`]); [`Play`] makes an environment of them. Chance is apart from the rules:
-//! what it decides before an episode is a game's `Deal`, what it decides at a step its `Luck`, so that an episode of the
-//! package can be played again here.
+//! Each task is a file with its rules ([`Game`]); [`Play`] makes an environment of them. Chance is apart from the
+//! rules: what it decides before an episode is a game's `Deal`, what it decides at a step its `Luck`, so that an
+//! episode of the package can be played again here.
 //!
 //! Where the package does something else than it says, the tasks here do what it does, and say so under "Fault".
 

@@ -9,8 +9,8 @@ use crate::{Action, Result, Space, Step};
 /// Each of some machines pays with a probability of its own, drawn uniformly for the episode.
 ///
 /// Observation: whether the machine just tried paid; 0 at the start. Action: a machine. Reward: ±1/T in an episode of T
-/// steps, paid or not. Truncated after T steps, never terminated. Machines and steps by level: 10 and 200, 20 and 400, 30
-/// and 600.
+/// steps, paid or not. Truncated after T steps, never terminated. Machines and steps by level: 10 and 200, 20 and 400,
+/// 30 and 600.
 ///
 /// Fault: the documentation says that a machine that does not pay costs nothing. It costs as much as the other gains.
 #[derive(Clone, Debug)]

@@ -8,8 +8,8 @@ use crate::{Action, Result, Space, Step};
 
 /// Cards are shown one by one; from the k-th on, the suit of the first of the last k is to be named.
 ///
-/// Observation: the suit of the present card. Action: a suit. Reward: ±1/(n − k) of n cards, right or wrong, once k cards
-/// were shown. Terminated when the last card is shown. Decks and k by level: 1 and 4, 2 and 32, 3 and 64.
+/// Observation: the suit of the present card. Action: a suit. Reward: ±1/(n − k) of n cards, right or wrong, once k
+/// cards were shown. Terminated when the last card is shown. Decks and k by level: 1 and 4, 2 and 32, 3 and 64.
 ///
 /// Fault: of "the card from k timesteps ago", the present one counts as the first, so that k − 1 lie between.
 #[derive(Clone, Debug)]

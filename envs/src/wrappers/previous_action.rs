@@ -8,8 +8,8 @@ use crate::{Action, Env, ObservationMut, Result, Screen, Space, Step};
 /// Shows, behind the observation, the action that led to it; at the start of an episode the first choice everywhere, or
 /// zeros, as POPGym's wrapper of that name does.
 ///
-/// Choices are appended to an observation of choices as such, and one-hot to one of numbers; in the network, where choices
-/// are one-hot, both come to the same. Numbers of an action are clipped to the bounds of their space.
+/// Choices are appended to an observation of choices as such, and one-hot to one of numbers; in the network, where
+/// choices are one-hot, both come to the same. Numbers of an action are clipped to the bounds of their space.
 #[derive(Debug)]
 pub struct PreviousAction<E> {
     env: E,

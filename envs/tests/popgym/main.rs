@@ -12,7 +12,7 @@ use stpn_envs::popgym::{
     noisy_position_only_pendulum, position_only_cartpole, position_only_pendulum, velocity_only_cartpole,
 };
 use stpn_envs::wrappers::{Antialias, PreviousAction};
-use stpn_envs::{Env, EnvConfig, ObservationMut, Space, Step};
+use stpn_envs::{Action, Env, EnvConfig, ObservationMut, Space, Step};
 use stpn_random::Stream;
 
 /// What numbers of classic control may differ by, whose sines and cosines are not the same everywhere.
@@ -31,12 +31,12 @@ fn near(left: f64, right: f64, exact: bool) -> bool {
     if exact { left.to_bits() == right.to_bits() } else { (left - right).abs() < ROUNDING }
 }
 
-/// Plays recorded episodes with the chance of the recording: every observation, reward and end is the recorded one, to the
-/// bit if observations are whole numbers.
+/// Plays recorded episodes with the chance of the recording: every observation, reward and end is the recorded one, to
+/// the bit if observations are whole numbers.
 fn follow<G>(task: Task, game: impl Fn(Level) -> G)
 where
     G: Game + 'static,
-    G::Luck: DeserializeOwned,
+    G::Luck: Default + DeserializeOwned,
 {
     let recording = recording(task);
     for level in Level::ALL {
@@ -124,7 +124,7 @@ impl<E: Env> Env for Still<E> {
         observation.f32(self.observations[0].len())?.copy_from_slice(&self.observations[0]);
         Ok(())
     }
-    fn step(&mut self, _: stpn_envs::Action<'_>, observation: ObservationMut<'_>) -> stpn_envs::Result<Step> {
+    fn step(&mut self, _: Action<'_>, observation: ObservationMut<'_>) -> stpn_envs::Result<Step> {
         self.moment += 1;
         observation.f32(self.observations[0].len())?.copy_from_slice(&self.observations[self.moment]);
         Ok(Step::default())
@@ -165,10 +165,9 @@ fn every_task_is_the_packages_step_for_step() {
 /// Every task at every level, as it is and with the published interface.
 fn configs() -> impl Iterator<Item = EnvConfig> {
     let of = |task| {
-        let both = move |level| {
+        Level::ALL.into_iter().flat_map(move |level| {
             [PopgymConfig { task, level, ..PopgymConfig::default() }, PopgymConfig::published(task, level)]
-        };
-        Level::ALL.into_iter().flat_map(both)
+        })
     };
     Task::ALL.into_iter().flat_map(of).map(EnvConfig::Popgym)
 }
@@ -249,4 +248,31 @@ fn a_state_of_another_task_or_level_is_refused() {
         assert!(alike(task) || !restores((task, easy), (task, hard)), "{task:?}");
     }
     assert!(!restores((Task::Autoencode, easy), (Task::Battleship, easy)));
+}
+
+/// The recordings hold no balanced pole of more than 200 steps: by then roundings have grown too large.
+#[test]
+fn a_balanced_pole_is_left_at_the_limit_of_its_level() {
+    for (level, limit) in Level::ALL.into_iter().zip([200, 400, 600]) {
+        let task = Task::PositionOnlyCartpole;
+        let mut env = PopgymConfig { task, level, ..PopgymConfig::default() }.make().unwrap();
+        let (mut before, mut seen) = ([0.0; 2], [0.0; 2]);
+        env.reset(Some(1), ObservationMut::F32(&mut before)).unwrap();
+        let (mut action, mut taken, mut total) = (0, 0, 0.0);
+        loop {
+            let step = env.step(Action::Discrete(action), ObservationMut::F32(&mut seen)).unwrap();
+            (taken, total) = (taken + 1, total + step.reward);
+            assert!(!step.terminated, "fell after {taken} steps");
+            if step.truncated {
+                break;
+            }
+            let [x, angle] = seen;
+            // Velocities from two positions, a fiftieth of a second apart.
+            let [speed, turning] = [0, 1].map(|at| (seen[at] - before[at]) * 50.0);
+            action = usize::from(angle + 0.3 * turning + 0.02 * x + 0.05 * speed > 0.0);
+            before = seen;
+        }
+        assert_eq!(taken, limit);
+        assert!((total - 1.0).abs() < 1e-12, "{total}");
+    }
 }

@@ -64,9 +64,8 @@ impl Recorded {
         serde_json::from_value(self.deal.clone()).unwrap()
     }
 
-    pub fn luck<L: DeserializeOwned>(&self, moment: usize) -> L {
-        let luck = self.luck.get(moment).cloned().unwrap_or_default();
-        serde_json::from_value(luck).unwrap()
+    pub fn luck<L: Default + DeserializeOwned>(&self, moment: usize) -> L {
+        self.luck.get(moment).map_or_else(L::default, |luck| serde_json::from_value(luck.clone()).unwrap())
     }
 
     pub fn rewards(&self) -> Vec<f64> {

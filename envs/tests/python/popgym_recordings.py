@@ -3,10 +3,10 @@
     pip install popgym==1.0.7 mazelib==0.9.16
     python popgym_recordings.py DIRECTORY [--seed N]
 
-Writes one JSON file a task, with episodes of all three levels. An episode holds everything that chance decided: the deck,
-board, maze or start (`deal`), and the numbers drawn at every moment (`luck`), so that the same episode can be played
-elsewhere; then actions, observations, rewards and how it ended. `interface` is what the published wrappers, flattened,
-show of its first two moments. Whole numbers of observations are digits in base 36.
+Writes one JSON file a task, with episodes of all three levels. An episode holds everything that chance decided: the
+deck, board, maze or start (`deal`), and the numbers drawn at every moment (`luck`), so that the same episode can be
+played elsewhere; then actions, observations, rewards and how it ended. `interface` is what the published wrappers,
+flattened, show of its first two moments. Whole numbers of observations are digits in base 36.
 """
 
 import argparse
@@ -25,14 +25,15 @@ warnings.filterwarnings("ignore")
 
 LEVELS = ("Easy", "Medium", "Hard")
 
-# Of each task: the module and class, and how the actions of each episode are chosen: the probability of a good one. Where
-# there is another list, it is that of the medium and the hard level, whose episodes are long.
+# Of each task: the module and class, and how the actions of each episode are chosen: the probability of a good one.
+# Where there is another list, it is that of the medium and the hard level, whose episodes are long; on a
+# balanced pole, moreover, roundings grow without end.
 TASKS = {
     "autoencode": ("autoencode", "Autoencode", [0.5]),
     "repeat-first": ("repeat_first", "RepeatFirst", [0.5]),
     "repeat-previous": ("repeat_previous", "RepeatPrevious", [0.5]),
     "count-recall": ("count_recall", "CountRecall", [0.5]),
-    "position-only-cartpole": ("position_only_cartpole", "PositionOnlyCartPole", [0.0, 1.0]),
+    "position-only-cartpole": ("position_only_cartpole", "PositionOnlyCartPole", [0.0, 1.0], [0.0]),
     "velocity-only-cartpole": ("velocity_only_cartpole", "VelocityOnlyCartPole", [0.0, 1.0], [0.0]),
     "position-only-pendulum": ("position_only_pendulum", "PositionOnlyPendulum", [0.0]),
     "noisy-position-only-cartpole": ("noisy_position_only_cartpole", "NoisyPositionOnlyCartPole", [0.0, 1.0], [0.0]),

@@ -143,8 +143,8 @@ pub struct TrainArguments {
     /// A preset (see `stpn list`) or the path of a TOML file like a run's `config.toml`.
     #[arg(value_name = "PRESET|FILE.toml")]
     pub experiment: String,
-    /// The game of the preset `atari`, e.g. `breakout`, the environment of the preset `gym`, e.g. `LunarLander-v3`, or the
-    /// task of the preset `popgym`, e.g. `repeat-first`.
+    /// The game of the preset `atari`, e.g. `breakout`, the environment of the preset `gym`, e.g. `LunarLander-v3`, or
+    /// the task of the preset `popgym`, e.g. `repeat-first`.
     #[arg(value_name = "GAME|ID|TASK")]
     pub game: Option<String>,
     /// How hard the task of the preset `popgym` is: `easy`, `medium` or `hard` [default: easy].

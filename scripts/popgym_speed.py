@@ -1,0 +1,119 @@
+"""Steps per second of every task of POPGym beside its Python package, in turns, in one run.
+
+    pip install popgym==1.0.7 mazelib==0.9.16
+    cargo build --release
+    python3 scripts/popgym_speed.py [--environments 16] [--seconds 0.5] [--out docs/popgym-speed.md] [TASK-LEVEL …]
+
+The Python that runs this runs the package. Random actions, drawn beforehand. Ours is `stpn bench envs` on one thread;
+the package is measured by itself, one environment in a loop, and in Gymnasium's vectors.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import time
+import warnings
+from importlib.metadata import version
+
+import gymnasium
+
+warnings.filterwarnings("ignore")
+sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "envs/tests/python"))
+from popgym_recordings import LEVELS, TASKS  # noqa: E402
+
+ACTIONS = 61
+
+
+def alone(make, seconds):
+    """Steps per second of one environment in a loop."""
+    env = make()
+    env.action_space.seed(0)
+    actions = [env.action_space.sample() for _ in range(ACTIONS)]
+    env.reset(seed=0)
+    steps, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        _, _, terminated, truncated, _ = env.step(actions[steps % ACTIONS])
+        steps += 1
+        if terminated or truncated:
+            env.reset()
+    return steps / (time.perf_counter() - start)
+
+
+def together(vector, environments, seconds):
+    """Steps per second of a vector of Gymnasium."""
+    vector.action_space.seed(0)
+    actions = [vector.action_space.sample() for _ in range(ACTIONS)]
+    vector.reset(seed=0)
+    for action in actions:
+        vector.step(action)
+    steps, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        vector.step(actions[steps % ACTIONS])
+        steps += 1
+    speed = steps * environments / (time.perf_counter() - start)
+    vector.close()
+    return speed
+
+
+def ours(program, case):
+    """Steps per second of ours on one thread."""
+    command = [program, "bench", "envs", "--case", f"popgym-{case}", "--threads", "1", "--repeats", "5", "--json"]
+    answer = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return answer["environments"][0]["steps_per_second"]
+
+
+def thousands(speed):
+    return f"{speed / 1e6:,.1f} M" if speed >= 1e6 else f"{speed / 1e3:,.1f} k"
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cases", nargs="*")
+    parser.add_argument("--environments", type=int, default=16)
+    parser.add_argument("--seconds", type=float, default=0.5)
+    parser.add_argument("--program", default="target/release/stpn")
+    parser.add_argument("--out", type=pathlib.Path)
+    arguments = parser.parse_args()
+    lines = [
+        "| task | Python alone | SyncVectorEnv | AsyncVectorEnv | ours, one thread | against the best of Python |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    least = float("inf")
+    for task, (module, cls, *_) in TASKS.items():
+        module = importlib.import_module(f"popgym.envs.{module}")
+        for level in LEVELS:
+            case = f"{task}-{level.lower()}"
+            if arguments.cases and case not in arguments.cases:
+                continue
+            make = getattr(module, cls + level)
+            many = [make] * arguments.environments
+            speeds = [alone(make, arguments.seconds)]
+            for vector in (gymnasium.vector.SyncVectorEnv, gymnasium.vector.AsyncVectorEnv):
+                speeds.append(together(vector(many), arguments.environments, arguments.seconds))
+            speed = ours(arguments.program, case)
+            ratio = speed / max(speeds)
+            least = min(least, ratio)
+            numbers = " | ".join(map(thousands, speeds + [speed]))
+            lines.append(f"| {case} | {numbers} | {ratio:,.0f}× |")
+            print(lines[-1], flush=True)
+    commit = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True).stdout.strip()
+    packages = ", ".join(f"{name} {version(name)}" for name in ("popgym", "gymnasium", "numpy"))
+    lines += [
+        "",
+        f"Steps per second. {os.cpu_count()} cores of a {platform.machine()} machine, {packages}, Python "
+        f"{platform.python_version()}; vectors of {arguments.environments} environments, {arguments.seconds:g} s each; "
+        f"commit {commit}. The smallest ratio is {least:,.0f}.",
+    ]
+    text = "\n".join(lines) + "\n"
+    print(lines[-1])
+    if arguments.out:
+        arguments.out.write_text(text)
+
+
+if __name__ == "__main__":
+    main()
