@@ -115,7 +115,7 @@ impl Viewer<'_> {
             text += &format!("{key}\n");
         }
         text += &self.status(moment, total, columns);
-        if let Some(map) = map.filter(|map| !map.values.is_empty()) {
+        if map.is_some() {
             let full = ((size / self.strongest.0) * BAR as f64).round() as usize;
             let bar = self.painted(FAST, &"█".repeat(full));
             text += &format!("fast weights {bar}{} mean |F| {size:.4}\n", "·".repeat(BAR - full));
