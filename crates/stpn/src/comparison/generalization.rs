@@ -152,8 +152,10 @@ fn parsed(header: &[&str], line: &str) -> Result<(String, (usize, Mean))> {
         let place = header.iter().position(|column| *column == name);
         place.map(|place| fields[place]).with_context(|| format!("there is no column `{name}`"))
     };
-    let ends = [field("low")?, field("high")?];
-    let interval = if ends[0].is_empty() { None } else { Some([ends[0].parse()?, ends[1].parse()?]) };
+    let interval = match (field("low"), field("high")) {
+        (Ok(low), Ok(high)) if !low.is_empty() => Some([low.parse()?, high.parse()?]),
+        _ => None,
+    };
     let accuracy = Mean { mean: field("accuracy")?.parse()?, interval, count: field("seeds")?.parse()? };
     Ok((field("cell")?.to_string(), (field("interval")?.parse()?, accuracy)))
 }
@@ -237,7 +239,7 @@ mod tests {
         assert_eq!(picture(), first);
         // As published first, without rates.
         let write = |text: &str| fs::write(directory.path().join(CURVES), text).unwrap();
-        write("cell,interval,accuracy,low,high,seeds\nstpn,3,0.875,,,2\n");
+        write("cell,interval,accuracy,seeds\nstpn,3,0.875,2\n");
         assert!(redraw(directory.path()).unwrap().is_some());
         write(&format!("{HEADER}\nstpn,3\n"));
         let damaged = redraw(directory.path()).unwrap_err();
