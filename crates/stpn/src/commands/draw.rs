@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::cli::DrawArguments;
 use crate::comparison::statistics::{ANY, NOT_NEGATIVE};
-use crate::comparison::{Comparison, GeneralizationCurves};
+use crate::comparison::{Comparison, generalization};
 use crate::report::chart::Chart;
 use crate::report::curves::averaged;
 
@@ -56,9 +56,7 @@ pub fn run(arguments: &DrawArguments) -> Result<ExitCode> {
 fn draw(source: &Path) -> Result<Vec<PathBuf>> {
     if source.is_dir() {
         let mut pictures = Comparison::read(source)?.draw(source)?;
-        if let Some(curves) = GeneralizationCurves::read(source)? {
-            pictures.push(curves.draw(source)?);
-        }
+        pictures.extend(generalization::redraw(source)?);
         return Ok(pictures);
     }
     let text = fs::read_to_string(source).with_context(|| format!("cannot read {}", source.display()))?;

@@ -15,7 +15,7 @@ use crate::asked::Asked;
 use crate::cell;
 use crate::cli::{Paper, ReproduceArguments, words};
 use crate::comparison::children::children;
-use crate::comparison::generalization::GENERALIZATION_TABLE;
+use crate::comparison::generalization::{self, GENERALIZATION_TABLE};
 use crate::comparison::jobs::{self, Jobs};
 use crate::comparison::plan::Request;
 use crate::comparison::{Comparison, GeneralizationCurves, Plan};
@@ -197,9 +197,7 @@ fn redraw(arguments: &ReproduceArguments, chosen: &[&Experiment]) -> Result<Exit
         let results = arguments.out.join(experiment.name);
         let comparison = Comparison::read(&results)?.tabulated_again();
         comparison.write(&results)?;
-        if let Some(curves) = GeneralizationCurves::read(&results)? {
-            curves.write(&results)?;
-        }
+        generalization::redraw(&results)?;
         section(experiment, &comparison, &results)?;
         say::result(results.display().to_string());
     }

@@ -87,59 +87,9 @@ impl GeneralizationCurves {
             let path = directory.join(name);
             fs::write(&path, contents).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        self.draw(directory).map(drop)
-    }
-
-    /// Writes `generalization.svg`; returns its path.
-    ///
-    /// # Errors
-    /// Fails where it cannot be written.
-    pub fn draw(&self, directory: &Path) -> Result<PathBuf> {
-        let path = directory.join("generalization.svg");
-        fs::write(&path, self.chart().svg()).with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(path)
-    }
-
-    /// What [`GeneralizationCurves::write`] wrote; none where there are no such curves.
-    ///
-    /// # Errors
-    /// Fails, naming the line, if the file is damaged.
-    pub fn read(directory: &Path) -> Result<Option<Self>> {
-        let path = directory.join(CURVES);
-        if !path.exists() {
-            return Ok(None);
-        }
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        let mut cells: Vec<(String, Vec<Point>)> = Vec::new();
-        for (number, line) in text.lines().enumerate().skip(1) {
-            let (cell, point) = parsed(line).with_context(|| format!("{} line {}", path.display(), number + 1))?;
-            match cells.iter_mut().find(|(known, _)| *known == cell) {
-                Some((_, points)) => points.push(point),
-                None => cells.push((cell, vec![point])),
-            }
-        }
-        Ok(Some(Self { cells }))
-    }
-
-    fn chart(&self) -> Chart {
-        let lines = self.cells.iter().enumerate().map(|(i, (cell, points))| Line {
-            name: cell.clone(),
-            style: i,
-            points: points.iter().map(|point| (point.interval as f64, point.accuracy.mean)).collect(),
-            band: points
-                .iter()
-                .filter_map(|point| point.accuracy.interval.map(|[low, high]| (point.interval as f64, low, high)))
-                .collect(),
-            ..Line::default()
-        });
-        Chart {
-            x_label: "test interval R (symbols)".into(),
-            y_label: "test accuracy (share)".into(),
-            possible_x: NOT_NEGATIVE,
-            possible_y: SHARE,
-            lines: lines.collect(),
-            ..Chart::default()
-        }
+        let accuracies = |points: &[Point]| points.iter().map(|point| (point.interval, point.accuracy)).collect();
+        let curves = self.cells.iter().map(|(cell, points)| (cell.clone(), accuracies(points)));
+        write_picture(directory, &curves.collect::<Vec<_>>()).map(drop)
     }
 
     /// Accuracy with true and false positive rates, a row a cell and a column an interval, in Markdown.
@@ -165,22 +115,76 @@ impl GeneralizationCurves {
     }
 }
 
-/// A line of the file.
-fn parsed(line: &str) -> Result<(String, Point)> {
+/// A cell, and its accuracy at every interval.
+type Curve = (String, Vec<(usize, Mean)>);
+
+/// Draws `generalization.svg` again from `generalization.csv`; returns its path, none where there are no such curves.
+///
+/// # Errors
+/// Fails, naming the line, if the file is damaged.
+pub fn redraw(directory: &Path) -> Result<Option<PathBuf>> {
+    let path = directory.join(CURVES);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut lines = text.lines();
+    let header: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
+    let mut curves: Vec<Curve> = Vec::new();
+    for (number, line) in lines.enumerate() {
+        let parsed = parsed(&header, line).with_context(|| format!("{} line {}", path.display(), number + 2));
+        let (cell, point) = parsed?;
+        match curves.iter_mut().find(|(known, _)| *known == cell) {
+            Some((_, points)) => points.push(point),
+            None => curves.push((cell, vec![point])),
+        }
+    }
+    write_picture(directory, &curves).map(Some)
+}
+
+/// A line of the file: a cell, an interval and its accuracy. Earlier files have fewer columns.
+fn parsed(header: &[&str], line: &str) -> Result<(String, (usize, Mean))> {
     let fields: Vec<&str> = line.split(',').collect();
-    let &[cell, interval, accuracy, low, high, hits, alarms, seeds] = &fields[..] else {
-        bail!("{} fields in place of {}", fields.len(), HEADER.split(',').count());
+    if fields.len() != header.len() {
+        bail!("{} fields in place of {}", fields.len(), header.len());
+    }
+    let field = |name: &str| {
+        let place = header.iter().position(|column| *column == name);
+        place.map(|place| fields[place]).with_context(|| format!("there is no column `{name}`"))
     };
-    let ends = if low.is_empty() { None } else { Some([low.parse()?, high.parse()?]) };
-    let count = seeds.parse()?;
-    let mean = |text: &str, interval| Ok::<_, std::num::ParseFloatError>(Mean { mean: text.parse()?, interval, count });
-    let point = Point {
-        interval: interval.parse()?,
-        accuracy: mean(accuracy, ends)?,
-        true_positives: mean(hits, None)?,
-        false_positives: mean(alarms, None)?,
+    let interval = match (field("low"), field("high")) {
+        (Ok(low), Ok(high)) if !low.is_empty() => Some([low.parse()?, high.parse()?]),
+        _ => None,
     };
-    Ok((cell.to_string(), point))
+    let accuracy = Mean { mean: field("accuracy")?.parse()?, interval, count: field("seeds")?.parse()? };
+    Ok((field("cell")?.to_string(), (field("interval")?.parse()?, accuracy)))
+}
+
+fn write_picture(directory: &Path, curves: &[Curve]) -> Result<PathBuf> {
+    let path = directory.join("generalization.svg");
+    fs::write(&path, chart(curves).svg()).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(path)
+}
+
+fn chart(curves: &[Curve]) -> Chart {
+    let lines = curves.iter().enumerate().map(|(i, (cell, points))| Line {
+        name: cell.clone(),
+        style: i,
+        points: points.iter().map(|(interval, accuracy)| (*interval as f64, accuracy.mean)).collect(),
+        band: points
+            .iter()
+            .filter_map(|(interval, accuracy)| accuracy.interval.map(|[low, high]| (*interval as f64, low, high)))
+            .collect(),
+        ..Line::default()
+    });
+    Chart {
+        x_label: "test interval R (symbols)".into(),
+        y_label: "test accuracy (share)".into(),
+        possible_x: NOT_NEGATIVE,
+        possible_y: SHARE,
+        lines: lines.collect(),
+        ..Chart::default()
+    }
 }
 
 /// Means over seeds at every interval.
@@ -220,20 +224,25 @@ mod tests {
         let text = curves.markdown();
         assert!(text.contains("| cell | R = 3 | R = 5 |"), "{text}");
         assert!(text.contains("| stpn | **87.5** 44 / 25 | **50.0** 25 / 25 |"), "{text}");
-        assert!(curves.chart().svg().contains("test interval R"));
     }
 
     #[test]
-    fn written_curves_are_read_and_drawn_again() {
+    fn written_curves_are_drawn_again() {
         let directory = tempfile::tempdir().unwrap();
-        assert!(GeneralizationCurves::read(directory.path()).unwrap().is_none());
+        assert!(redraw(directory.path()).unwrap().is_none());
         let points = points(&[file([0.75, 0.5]), file([1.0, 0.5])]);
-        let curves = GeneralizationCurves { cells: vec![("stpn".into(), points)] };
-        curves.write(directory.path()).unwrap();
-        let again = GeneralizationCurves::read(directory.path()).unwrap().unwrap();
-        assert_eq!((again.markdown(), again.chart().svg()), (curves.markdown(), curves.chart().svg()));
-        fs::write(directory.path().join(CURVES), format!("{HEADER}\nstpn,3\n")).unwrap();
-        let damaged = GeneralizationCurves::read(directory.path()).unwrap_err();
+        GeneralizationCurves { cells: vec![("stpn".into(), points)] }.write(directory.path()).unwrap();
+        let picture = || fs::read_to_string(directory.path().join("generalization.svg")).unwrap();
+        let first = picture();
+        assert!(first.contains("test interval R"));
+        assert!(redraw(directory.path()).unwrap().is_some());
+        assert_eq!(picture(), first);
+        // As published first, without rates.
+        let write = |text: &str| fs::write(directory.path().join(CURVES), text).unwrap();
+        write("cell,interval,accuracy,seeds\nstpn,3,0.875,2\n");
+        assert!(redraw(directory.path()).unwrap().is_some());
+        write(&format!("{HEADER}\nstpn,3\n"));
+        let damaged = redraw(directory.path()).unwrap_err();
         assert!(format!("{damaged:#}").contains("generalization.csv line 2"), "{damaged:#}");
     }
 
