@@ -107,7 +107,7 @@ fn a_pickle_in_a_strangers_checkpoint_is_not_read() {
     // There CartPole pickles to what leaves a trace where it is read, and is CartPole all the same.
     let text = format!(
         "from gymnasium.envs.classic_control.cartpole import CartPoleEnv\n\
-         code = \"(open({:?}, 'a').write('run'), __import__('gymnasium').make('CartPole-v1').unwrapped)[1]\"\n\
+         code = '''(open({:?}, 'a').write('run'), __import__('gymnasium').make('CartPole-v1').unwrapped)[1]'''\n\
          CartPoleEnv.__reduce__ = lambda self: (eval, (code,), self.__dict__)\n",
         trace.to_string_lossy()
     );
