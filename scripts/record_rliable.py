@@ -3,8 +3,8 @@
 
     pip install rliable==1.2.0 && python3 scripts/record_rliable.py
 
-Writes crates/stpn/tests/data/rliable.json: scores, interquartile means with intervals, probabilities of improvement,
-and performance profiles. rliable has its own random numbers: intervals agree up to the error of 10,000 resamples.
+Writes crates/stpn/tests/data/rliable.json: scores, interquartile means and probabilities of improvement with their
+intervals. rliable has its own random numbers: intervals agree up to the error of 10,000 resamples.
 """
 
 import json
@@ -15,7 +15,6 @@ from rliable import library, metrics
 
 OUT = pathlib.Path(__file__).resolve().parent.parent / "crates/stpn/tests/data/rliable.json"
 RESAMPLES = 10_000
-THRESHOLDS = [0.0, 0.25, 0.5, 0.75, 1.0]
 
 
 def main():
@@ -32,14 +31,11 @@ def main():
     pairs = {"a,b": (scores["a"], scores["b"]), "b,c": (scores["b"], scores["c"])}
     improvement, improvement_intervals = library.get_interval_estimates(
         pairs, metrics.probability_of_improvement, reps=RESAMPLES, random_state=seeded)
-    profiles, _ = library.create_performance_profile(scores, numpy.array(THRESHOLDS), reps=10)
     record = {
         "scores": {name: table.T.tolist() for name, table in scores.items()},
         "iqm": {name: [float(points[name][0]), *intervals[name][:, 0].tolist()] for name in scores},
         "improvement": {name: [float(improvement[name]), *numpy.ravel(improvement_intervals[name]).tolist()]
                         for name in pairs},
-        "thresholds": THRESHOLDS,
-        "profiles": {name: profiles[name].tolist() for name in scores},
     }
     OUT.parent.mkdir(parents=True, exist_ok=True)
     OUT.write_text(json.dumps(record, indent=1) + "\n")

@@ -50,14 +50,6 @@ impl Scores {
         })
     }
 
-    /// Share of seeds, averaged over tasks, that score more than each of the thresholds.
-    pub fn performance_profile(&self, thresholds: &[f64]) -> Vec<f64> {
-        let share = |threshold: f64| {
-            mean(self.0.iter().map(|seeds| mean(seeds.iter().map(|score| f64::from(*score > threshold)))))
-        };
-        thresholds.iter().map(|threshold| share(*threshold)).collect()
-    }
-
     /// As many seeds of every task, drawn with replacement among the task's own.
     fn resample(&self, stream: &mut Stream) -> Self {
         let draw = |seeds: &Vec<f64>| seeds.iter().map(|_| seeds[stream.below(seeds.len())]).collect();
@@ -116,8 +108,6 @@ mod tests {
         scores: BTreeMap<String, Vec<Vec<f64>>>,
         iqm: BTreeMap<String, [f64; 3]>,
         improvement: BTreeMap<String, [f64; 3]>,
-        thresholds: Vec<f64>,
-        profiles: BTreeMap<String, Vec<f64>>,
     }
 
     /// Points agree to rounding, ends of intervals to what 10,000 resamples leave open.
@@ -140,14 +130,7 @@ mod tests {
             let (better, worse) = pair.split_once(',').unwrap();
             assert_agrees(pair, scores(better).probability_of_improvement(&scores(worse)).unwrap(), *expected);
         }
-        for (name, expected) in &recorded.profiles {
-            let ours = scores(name).performance_profile(&recorded.thresholds);
-            assert!(
-                ours.iter().zip(expected).all(|(ours, expected)| (ours - expected).abs() < 1e-12),
-                "{name}: {ours:?}"
-            );
-        }
-        assert_eq!((recorded.iqm.len(), recorded.improvement.len(), recorded.profiles.len()), (3, 2, 3));
+        assert_eq!((recorded.iqm.len(), recorded.improvement.len()), (3, 2));
     }
 
     #[test]
