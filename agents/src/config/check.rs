@@ -41,7 +41,7 @@ fn unknown(name: &str, keys: &[Key]) -> String {
     let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
     match names.as_slice() {
         [] => "there is no such key, and no other".to_string(),
-        _ => format!("there is no such key; {near}There are: {}", names.join(", ")),
+        _ => format!("there is no such key; {near}there are: {}", names.join(", ")),
     }
 }
 
@@ -91,7 +91,7 @@ fn value(path: &str, shape: &Shape, value: &mut Value) -> Result<()> {
             let Some(variant) = variants.iter().find(|variant| variant.name == name) else {
                 let names: Vec<&str> = variants.iter().map(|variant| variant.name.as_str()).collect();
                 let near = did_you_mean(&name, names.iter().copied());
-                return Err(Error::config(tag, format!("there is no `{name}`; {near}There are: {}", names.join(", "))));
+                return Err(Error::config(tag, format!("there is no `{name}`; {near}there are: {}", names.join(", "))));
             };
             let tag = table.remove("name");
             let checked = section(path, &variant.keys, table);

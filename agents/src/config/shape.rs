@@ -131,16 +131,26 @@ fn keys(prefix: &str, schema: &Value) -> Vec<Key> {
         let path = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         let depends = DEPENDENT.iter().find(|dependent| dependent.key == path).map(|dependent| dependent.words);
         let text = |key: &str| schema.get(key).and_then(Value::as_str).map(str::to_string);
+        let shape = shape(&path, schema);
+        // A key that is written only if it is not empty, 0 or false has a default that is not written either.
+        let empty = match &shape {
+            Shape::Text if !required(name) => Some(Value::from("")),
+            Shape::List(_) if !required(name) => Some(Value::Array(Vec::new())),
+            Shape::Whole { .. } if !required(name) => Some(Value::from(0)),
+            Shape::Flag if !required(name) => Some(Value::from(false)),
+            _ => None,
+        };
+        let default = schema.get("default").cloned().or(empty.filter(|_| !is_optional(schema)));
         Key {
             name: name.clone(),
             description: description(schema),
-            default: schema.get("default").filter(|value| !value.is_null() && depends.is_none()).cloned(),
+            default: default.filter(|value| !value.is_null() && depends.is_none()),
             depends,
             optional: is_optional(schema),
             required: required(name),
             sb3: text("x-sb3"),
             cleanrl: text("x-cleanrl"),
-            shape: shape(&path, schema),
+            shape,
         }
     };
     properties.iter().map(key).collect()

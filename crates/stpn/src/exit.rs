@@ -78,6 +78,9 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         Error::RunExists { path, .. } => {
             format!("--run-dir gives another, `stpn resume {}` continues this one", path.display())
         }
+        Error::RunDirectory { problem, .. } if problem.contains("compare into another directory") => {
+            "--out gives another directory, --updates the length".into()
+        }
         Error::NoRun { path } => format!("`stpn train … --run-dir {}` starts one there", path.display()),
         _ => return None,
     })

@@ -370,7 +370,7 @@ pub fn load(name: &str) -> Result<(Table, Option<&'static Preset>)> {
     if !name.ends_with(".toml") {
         let known: Vec<&str> = all().iter().map(|preset| preset.name).collect();
         let near = did_you_mean(name, known.iter().copied());
-        let problem = format!("no preset `{name}`; {near}There are: {}; or give a file.toml", known.join(", "));
+        let problem = format!("no preset `{name}`; {near}there are: {}; or give a file.toml", known.join(", "));
         return Err(UsageError(problem).into());
     }
     let text = std::fs::read_to_string(name).with_context(|| format!("cannot read {name}"))?;

@@ -30,7 +30,7 @@ impl Display {
         let updates = config.training().updates;
         let unit = if config.agent().is_ok() { "update" } else { "epoch" };
         // What does not fit the line is cut from the message.
-        let style = ProgressStyle::with_template("{bar:10} {pos}/{len}, {eta} left  {wide_msg}")
+        let style = ProgressStyle::with_template("{bar:8} {pos}/{len}, {eta} left  {wide_msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = terminal::draws(&std::io::stderr()).then(|| {
             let bar = ProgressBar::new(updates).with_style(style).with_position(done);
@@ -89,11 +89,11 @@ impl Display {
     }
 }
 
-/// The mean return beside its references, and environment steps per second.
+/// The mean return beside its references, and environment steps per second (SPS).
 fn returns(mean: Option<f64>, references: Option<References>, rate: f64) -> String {
     let mean = mean.map_or("-".to_string(), |mean| format!("{mean:.2}"));
     let references = references.map_or(String::new(), |references| format!(" ({})", references.text()));
-    format!("return {mean}{references}  {} steps/s", number(rate.round()))
+    format!("return {mean}{references}  {} SPS", number(rate.round()))
 }
 
 /// 1234567 → "1,234,567".
@@ -122,10 +122,10 @@ mod tests {
     fn progress_was_wider_than_a_terminal() {
         let references = Some(References { random: 8.04, oracle: Some(210.7) });
         let message = returns(Some(98.125), references, 12_345.6);
-        assert_eq!(message, "return 98.12 (random 8.04, oracle 211)  12.3k steps/s");
-        // A bar of ten, counts, the time left.
-        let line = format!("{} {}/{}, {} left  {message}", "█".repeat(10), 1200, 2000, "59m");
+        assert_eq!(message, "return 98.12 (random 8.04, oracle 211)  12.3k SPS");
+        // A bar of eight, counts, the time left.
+        let line = format!("{} {}/{}, {} left  {message}", "█".repeat(8), 1200, 2000, "59m");
         assert!(line.chars().count() <= 80, "{}", line.chars().count());
-        assert_eq!(returns(None, None, 9.4), "return -  9 steps/s");
+        assert_eq!(returns(None, None, 9.4), "return -  9 SPS");
     }
 }

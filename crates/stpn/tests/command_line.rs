@@ -91,14 +91,14 @@ fn wrong_command_lines_name_the_key_and_what_is_allowed() {
         ("train maze-small --hidden 0", "policy.hidden"),
         ("train maze-small --set gamma", "section.key=value"),
         ("train absent.toml", "absent.toml"),
-        ("train art --set task.batch=5", "`batch_size`"),
+        ("train art --set task.batch=5", "batch_size"),
         ("train art --set task.batch_size=0", "task.batch_size"),
         ("train art --set task.patience=0", "task.patience"),
         ("train art --set env.name=maze", "excludes `env`"),
         ("train art --steps 100", "--updates"),
         ("train art --set training.warmup_updates=1", "training.warmup_updates"),
         ("train familiarity --set task.interval=6000", "task.steps"),
-        ("train familiarity --set task.data=stale", "`fresh`"),
+        ("train familiarity --set task.data=stale", "\"fresh\""),
     ];
     for (line, expected) in cases {
         let run = directory.path().join("refused");
@@ -250,8 +250,8 @@ fn check_env_tells_which_rules_are_kept() {
     assert!(endless.output.contains("no episode ended within 2 steps"), "{}", endless.output);
     for (line, problem) in [
         ("check-env labyrinth", "`labyrinth`"),
-        ("check-env maze --set env.sise=9", "`sise`"),
-        ("check-env maze --set policy.hidden=9", "`policy`"),
+        ("check-env maze --set env.sise=9", "`size`"),
+        ("check-env maze --set policy.hidden=9", "policy: there is no such key"),
         ("check-env maze --set env.size=4", "env.size = 4"),
     ] {
         let refused = check(line);

@@ -64,7 +64,9 @@ fn every_preset_is_a_possible_configuration() {
 /// Resolved by the program before defaults became those with which agents learn: also files of an older version.
 #[test]
 fn new_defaults_changed_what_presets_are() {
-    for preset in PRESETS.iter().filter(|preset| preset.missing_feature().is_none()) {
+    // Younger than the defaults.
+    let known = PRESETS.iter().filter(|preset| preset.missing_feature().is_none() && preset.name != "popgym");
+    for preset in known {
         let path = format!("{}/tests/resolved/{}.toml", env!("CARGO_MANIFEST_DIR"), preset.name);
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         let before = RunConfig::from_table(text.parse().unwrap()).unwrap();
