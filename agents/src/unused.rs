@@ -12,18 +12,19 @@ use crate::policy::distribution::GaussianConfig;
 use crate::policy::encoder::EncoderConfig;
 use crate::rollout::NormalizationConfig;
 use crate::supervised::SupervisedConfig;
-use crate::{AgentConfig, Error, Result, RunConfig};
+use crate::{AgentConfig, Error, Result};
 
 /// A key that does nothing, and why.
 type Unused = (&'static str, &'static str);
 
-/// The keys of a configuration that do nothing, as far as that does not depend on an environment's spaces.
-pub fn keys(config: &RunConfig) -> Vec<&'static str> {
-    let unused = match config {
-        RunConfig::Agent(config) => agent(config),
-        RunConfig::Supervised(config) => supervised(config),
-    };
-    unused.into_iter().map(|(key, _)| key).collect()
+/// The keys of an agent's configuration that do nothing, as far as that does not depend on an environment's spaces.
+pub fn keys_of_agent(config: &AgentConfig) -> Vec<&'static str> {
+    agent(config).into_iter().map(|(key, _)| key).collect()
+}
+
+/// The keys of a supervised task's configuration that do nothing.
+pub fn keys_of_task(config: &SupervisedConfig) -> Vec<&'static str> {
+    supervised(config).into_iter().map(|(key, _)| key).collect()
 }
 
 /// Refuses what does nothing in an agent's configuration.

@@ -56,7 +56,11 @@ pub fn config(mut table: toml::Table) -> Result<RunConfig> {
             }
         }
     }
-    for key in unused::keys(&RunConfig::parse(table.clone())?) {
+    let unused = match RunConfig::parse(table.clone())? {
+        RunConfig::Agent(config) => unused::keys_of_agent(&config),
+        RunConfig::Supervised(config) => unused::keys_of_task(&config),
+    };
+    for key in unused {
         left_out(key);
         keys::remove(&mut table, key);
     }

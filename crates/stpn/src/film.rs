@@ -3,6 +3,7 @@
 pub mod blocks;
 mod classic;
 mod fast;
+mod picture;
 
 use std::io::Write;
 
@@ -13,17 +14,7 @@ use stpn_agents::policy::encoder::ObservationRef;
 use stpn_envs::{Env, EnvConfig, Screen};
 
 pub use fast::FastMap;
-
-/// Pixels of one picture, RGB.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Picture {
-    /// Columns.
-    pub width: u16,
-    /// Rows.
-    pub height: u16,
-    /// `[height, width, 3]`
-    pub rgb: Vec<u8>,
-}
+pub use picture::Picture;
 
 /// What a picture is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::Picture;
+use super::picture::Picture;
 use crate::terminal::Colours;
 
 /// The picture as lines of text, made smaller where it exceeds so many columns and lines.

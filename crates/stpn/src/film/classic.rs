@@ -2,7 +2,7 @@
 
 use tiny_skia::{Color, FillRule, LineCap, Paint, PathBuilder, Pixmap, Rect, Stroke, Transform};
 
-use super::Picture;
+use super::picture::Picture;
 
 const WIDTH: u32 = 400;
 const HEIGHT: u32 = 280;

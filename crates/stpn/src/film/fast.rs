@@ -1,6 +1,6 @@
 //! The fast weights as a picture beside that of an environment.
 
-use super::Picture;
+use super::picture::Picture;
 use crate::report::heatmap::Scale;
 
 /// How much smaller than the largest a usual fast weight is taken to be.
