@@ -30,7 +30,7 @@ pub struct Moment<'a, E> {
 /// its own episodes: what ends a training episode, such as a lost life, is played through.
 ///
 /// # Errors
-/// Fails where the environment, the policy or `observe` does.
+/// Fails if the environment, the policy or `observe` does.
 pub fn live<E: Env>(
     env: &mut E,
     subject: &Subject<'_>,

@@ -60,7 +60,7 @@ pub enum Error {
         path: PathBuf,
         /// Its format version.
         found: u32,
-        /// Version of the stpn that wrote it; empty where it does not say.
+        /// Version of the stpn that wrote it; empty if it does not say.
         stpn: String,
         /// The oldest format version that is read.
         oldest: u32,

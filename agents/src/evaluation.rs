@@ -78,7 +78,7 @@ impl Evaluation {
 /// Runs `options.episodes` episodes of `subject` (the uniformly random policy where `None`).
 ///
 /// # Errors
-/// Fails where an environment does.
+/// Fails if an environment does.
 pub fn evaluate(make: &MakeEnv<'_>, subject: Option<&Subject<'_>>, options: &EvaluationOptions) -> Result<Evaluation> {
     evaluate_until(make, subject, options, &Stop::default())
 }
@@ -86,7 +86,7 @@ pub fn evaluate(make: &MakeEnv<'_>, subject: Option<&Subject<'_>>, options: &Eva
 /// [`evaluate`], given up where `stop` says so.
 ///
 /// # Errors
-/// Fails where an environment does, and with [`Error::Stopped`].
+/// Fails if an environment does, and with [`Error::Stopped`].
 pub fn evaluate_until(
     make: &MakeEnv<'_>,
     subject: Option<&Subject<'_>>,
@@ -205,7 +205,7 @@ fn evaluate_group(
     Ok(result)
 }
 
-/// 1 for inputs that count in the energy, 0 for those left out; none where all count.
+/// 1 for inputs that count in the energy, 0 for those left out; none if all count.
 ///
 /// # Errors
 /// [`Error::Config`] for an input that does not exist.

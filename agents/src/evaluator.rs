@@ -33,7 +33,7 @@ impl Evaluator {
     /// An evaluator of the configured policy in environments that `make` makes.
     ///
     /// # Errors
-    /// Fails where an environment cannot be made, and as [`ActorCritic::new`].
+    /// Fails if an environment cannot be made, and as [`ActorCritic::new`].
     pub fn new(config: &AgentConfig, make: Maker) -> Result<Self> {
         let first: Box<dyn Env> = make(0)?;
         let (observations, actions) = (first.observation_space(), first.action_space());
@@ -58,7 +58,7 @@ impl Evaluator {
     /// Takes a copy of the policy in `saved`, with the statistics by which it sees observations.
     ///
     /// # Errors
-    /// Fails where candle cannot copy parameters.
+    /// Fails if candle cannot copy parameters.
     pub fn load(&mut self, saved: &SavedTrainer) -> Result<()> {
         self.values.copy_from_slice(&saved.parameters);
         self.normalization.clone_from(&saved.progress.normalization);
@@ -68,7 +68,7 @@ impl Evaluator {
     /// Measures the copy: `eval/…`.
     ///
     /// # Errors
-    /// Fails where an environment does, and with [`Error::Stopped`](crate::Error::Stopped) where it is to be given up.
+    /// Fails if an environment does, and with [`Error::Stopped`](crate::Error::Stopped) if it is to be given up.
     pub fn evaluate(&self) -> Result<Metrics> {
         let start = Instant::now();
         let policy = self.policy.prepare_from(&self.values)?;

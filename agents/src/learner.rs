@@ -66,7 +66,7 @@ impl Learner {
     /// The policy's present parameters, laid out for work on slices.
     ///
     /// # Errors
-    /// Fails where candle cannot copy parameters out.
+    /// Fails if candle cannot copy parameters out.
     pub fn prepare(&self) -> Result<PreparedPolicy> {
         self.network.prepare_from(&self.values)
     }
@@ -76,7 +76,7 @@ impl<N: Trainable> Learner<N> {
     /// A learner at the first step.
     ///
     /// # Errors
-    /// Fails where the parameters cannot be read.
+    /// Fails if the parameters cannot be read.
     pub fn new(network: N, config: &AdamConfig) -> Result<Self> {
         let layout = FlatLayout::new(network.parameters());
         let values = layout.values()?;
@@ -107,7 +107,7 @@ impl<N: Trainable> Learner<N> {
     /// Takes over saved parameters and optimiser state.
     ///
     /// # Errors
-    /// [`Error::Config`] where their length is not that of the network.
+    /// [`Error::Config`] if their length is not that of the network.
     pub fn restore(&mut self, values: Vec<f32>, adam: Adam) -> Result<()> {
         for len in [values.len(), adam.first_moment.len(), adam.second_moment.len()] {
             if len != self.layout.len() {
@@ -124,7 +124,7 @@ impl<N: Trainable> Learner<N> {
     /// Back-propagates a scalar loss.
     ///
     /// # Errors
-    /// Fails where a tensor operation has no backward.
+    /// Fails if a tensor operation has no backward.
     pub fn gradient(&self, loss: &Tensor) -> Result<Gradient> {
         Ok(Gradient(self.layout.gradients(&loss.backward()?)?))
     }
@@ -132,7 +132,7 @@ impl<N: Trainable> Learner<N> {
     /// One optimiser step; returns the gradient's norm before clipping.
     ///
     /// # Errors
-    /// [`Error::NotFinite`] where the gradient or the step it leads to is not finite; parameters and optimiser are then
+    /// [`Error::NotFinite`] if the gradient or the step it leads to is not finite; parameters and optimiser are then
     /// of no use, and the caller goes back to saved ones.
     pub fn step(&mut self, mut gradient: Gradient, learning_rate: f64, update: u64) -> Result<f64> {
         let not_finite = |what: &str| Error::NotFinite { what: what.to_string(), update, remedy: LOWER_RATE.into() };

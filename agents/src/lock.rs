@@ -50,7 +50,7 @@ impl RunLock {
     /// Takes `directory`, which must exist.
     ///
     /// # Errors
-    /// [`Error::RunDirectory`] where another process has it, [`Error::Io`] where the lock file cannot be written.
+    /// [`Error::RunDirectory`] if another process has it, [`Error::Io`] if the lock file cannot be written.
     pub fn take(directory: &Path) -> Result<Self> {
         let path = directory.join(LOCK);
         let mut options = OpenOptions::new();

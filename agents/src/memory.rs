@@ -52,7 +52,7 @@ fn gibibytes(bytes: f64) -> String {
 /// and the scalars of its recurrent state.
 ///
 /// # Errors
-/// [`Error::Config`], and where a small network of the kind cannot be made.
+/// [`Error::Config`], and if a small network of the kind cannot be made.
 pub(crate) fn check_network(hidden: usize, extents: impl Fn(usize) -> Result<[usize; 2]>) -> Result<()> {
     check_sizes(&[("policy.hidden", hidden)])?;
     if hidden <= MADE {

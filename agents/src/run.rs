@@ -61,7 +61,7 @@ impl Run {
     /// `command_line` is logged as text.
     ///
     /// # Errors
-    /// [`Error::RunDirectory`] where the directory is in use, [`Error::Config`] on an impossible configuration.
+    /// [`Error::RunDirectory`] if the directory is in use, [`Error::Config`] on an impossible configuration.
     pub fn start(config: &RunConfig, directory: &Path, command_line: &str) -> Result<Self> {
         Self::start_on_ranks(config, directory, command_line, &(Arc::new(Local) as _))
     }
@@ -119,8 +119,8 @@ impl Run {
     /// number of updates: [`Run::changes`] tells what it did.
     ///
     /// # Errors
-    /// [`Error::Config`] where it alters what a run cannot change, [`Error::Checkpoint`] where there are
-    /// checkpoints and none can be used, [`Error::RunDirectory`] where another
+    /// [`Error::Config`] if it alters what a run cannot change, [`Error::Checkpoint`] if there are
+    /// checkpoints and none can be used, [`Error::RunDirectory`] if another
     /// process has the run or there is none.
     pub fn resume(directory: &Path, change: impl FnOnce(&mut RunConfig)) -> Result<(Self, Vec<Error>)> {
         Self::resume_on_ranks(directory, change, &(Arc::new(Local) as _))
@@ -267,7 +267,7 @@ impl Run {
         })
     }
 
-    /// True where the environments began anew, since the run is resumed by another number of ranks.
+    /// True if the environments began anew, since the run is resumed by another number of ranks.
     pub fn reseeded(&self) -> bool {
         self.reseeded
     }
@@ -327,7 +327,7 @@ impl Run {
     /// back.
     ///
     /// # Errors
-    /// Fails where an environment does, numbers stop being finite or files cannot be written; the state before the
+    /// Fails if an environment does, numbers stop being finite or files cannot be written; the state before the
     /// failing update is then checkpointed, where that is possible.
     pub fn train(&mut self, mut observe: impl FnMut(&dyn Training, &Metrics) -> ControlFlow<()>) -> Result<Outcome> {
         // Before the first update too: it may take long.

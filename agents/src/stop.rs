@@ -25,7 +25,7 @@ impl Stop {
         self.0.fetch_max(AT_ONCE, Ordering::SeqCst);
     }
 
-    /// True where an end was asked for, now or after the update.
+    /// True if an end was asked for, now or after the update.
     pub fn asked(&self) -> bool {
         self.0.load(Ordering::SeqCst) >= AFTER_THE_UPDATE
     }
@@ -33,7 +33,7 @@ impl Stop {
     /// Asked by whatever takes long, at every step or block of it: whether to go on.
     ///
     /// # Errors
-    /// [`Error::Stopped`] where the update is to be given up.
+    /// [`Error::Stopped`] if the update is to be given up.
     pub fn go_on(&self) -> Result<()> {
         if self.0.load(Ordering::Relaxed) >= AT_ONCE { Err(Error::Stopped) } else { Ok(()) }
     }

@@ -169,7 +169,7 @@ impl Trainer {
     /// the policy before this update, which collects the rollout.
     ///
     /// # Errors
-    /// Fails where an environment does or numbers stop being finite, and with [`Error::Stopped`] where the update is to
+    /// Fails if an environment does or numbers stop being finite, and with [`Error::Stopped`] if the update is to
     /// be given up; [`Trainer::last_good`] is then the state before it.
     pub fn update(&mut self) -> Result<Metrics> {
         self.remember()?;
@@ -365,7 +365,7 @@ impl Trainer {
     /// Everything needed to continue from here.
     ///
     /// # Errors
-    /// Fails where an environment cannot be saved.
+    /// Fails if an environment cannot be saved.
     pub fn save(&mut self) -> Result<SavedTrainer> {
         let mut workers = vec![SavedWorker::default(); self.workers.len()];
         self.workers.par_iter_mut().zip(&mut workers).try_for_each(|(worker, saved)| worker.save(saved))?;

@@ -26,7 +26,7 @@ pub trait Training: Send {
     /// How far it has come.
     fn progress(&self) -> &Progress;
 
-    /// True where nothing is left to do.
+    /// True if nothing is left to do.
     fn finished(&self) -> bool;
 
     /// What numbers an entry of the logs: `update`, and the x-axis of TensorBoard.
@@ -35,7 +35,7 @@ pub trait Training: Send {
     /// One update.
     ///
     /// # Errors
-    /// Fails where an environment does or numbers stop being finite, and with [`Error::Stopped`] where the update is to
+    /// Fails if an environment does or numbers stop being finite, and with [`Error::Stopped`] if the update is to
     /// be given up; [`Training::last_good`] is then the state before it.
     fn update(&mut self) -> Result<Metrics>;
 
@@ -49,7 +49,7 @@ pub trait Training: Send {
     /// Everything needed to continue from here.
     ///
     /// # Errors
-    /// Fails where an environment cannot be saved.
+    /// Fails if an environment cannot be saved.
     fn save(&mut self) -> Result<SavedTrainer>;
 
     /// Everything needed to continue from before the last update, or the one that failed.

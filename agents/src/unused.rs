@@ -1,4 +1,4 @@
-//! Options that could do nothing where they stand: refused by name, so that none is set in vain.
+//! Options that could do nothing if they stand: refused by name, so that none is set in vain.
 //!
 //! An option left at its default is none that was set.
 

@@ -53,7 +53,7 @@ static REGISTERED: RwLock<BTreeMap<String, Arc<Maker>>> = RwLock::new(BTreeMap::
 /// `env.options`, and is called once for every copy of the environment, from several threads.
 ///
 /// # Errors
-/// [`Error::Config`] where the name is taken, by one of this crate's environments too.
+/// [`Error::Config`] if the name is taken, by one of this crate's environments too.
 pub fn register<C, E>(id: &str, make: impl Fn(C) -> Result<E> + Send + Sync + 'static) -> Result<()>
 where
     C: DeserializeOwned,
@@ -93,7 +93,7 @@ impl CustomConfig {
     /// Makes one such environment.
     ///
     /// # Errors
-    /// [`Error::Unregistered`] where this process has registered none of that name, [`Error::Config`] where its
+    /// [`Error::Unregistered`] if this process has registered none of that name, [`Error::Config`] if its
     /// settings cannot be read from the options, and what else its constructor says.
     pub fn make(&self) -> Result<Box<dyn Env>> {
         let maker = REGISTERED.read().unwrap_or_else(PoisonError::into_inner).get(&self.id).cloned();

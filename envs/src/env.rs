@@ -83,7 +83,7 @@ impl<'a> ObservationMut<'a> {
     /// The buffer as `len` floats.
     ///
     /// # Errors
-    /// [`Error::Buffer`] where it is of bytes or another length.
+    /// [`Error::Buffer`] if it is of bytes or another length.
     pub fn f32(self, len: usize) -> Result<&'a mut [f32]> {
         match self {
             Self::F32(buffer) if buffer.len() == len => Ok(buffer),
@@ -94,7 +94,7 @@ impl<'a> ObservationMut<'a> {
     /// The buffer as `len` bytes.
     ///
     /// # Errors
-    /// [`Error::Buffer`] where it is of floats or another length.
+    /// [`Error::Buffer`] if it is of floats or another length.
     pub fn u8(self, len: usize) -> Result<&'a mut [u8]> {
         match self {
             Self::U8(buffer) if buffer.len() == len => Ok(buffer),
@@ -246,7 +246,7 @@ pub trait Env: Send {
     /// Appends everything needed to continue exactly, random stream included.
     ///
     /// # Errors
-    /// Fails where the simulator cannot save.
+    /// Fails if the simulator cannot save.
     fn save_state(&self, bytes: &mut Vec<u8>) -> Result<()>;
 
     /// Takes over what [`Env::save_state`] wrote in an environment of the same configuration.

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 /// Appends `state` to `bytes`.
 ///
 /// # Errors
-/// [`Error::State`] where the value cannot be serialised.
+/// [`Error::State`] if the value cannot be serialised.
 pub fn save(environment: &str, state: &impl Serialize, bytes: &mut Vec<u8>) -> Result<()> {
     let saved = postcard::to_allocvec(state).map_err(|error| refused(environment, error))?;
     bytes.extend(saved);
@@ -30,7 +30,7 @@ pub fn restore<T: DeserializeOwned>(environment: &str, bytes: &[u8]) -> Result<T
 /// Reads what [`save`] wrote at the front, as a wrapper does before it hands the rest to the environment inside.
 ///
 /// # Errors
-/// [`Error::State`] where the bytes do not begin with such a value.
+/// [`Error::State`] if the bytes do not begin with such a value.
 pub fn split<'a, T: DeserializeOwned>(environment: &str, bytes: &'a [u8]) -> Result<(T, &'a [u8])> {
     postcard::take_from_bytes(bytes).map_err(|error| refused(environment, error))
 }

@@ -1,4 +1,4 @@
-//! What a build with the feature `mujoco` says where nothing is set up, or where it is run from elsewhere: seen from the
+//! What a build with the feature `mujoco` says where nothing is set up, or if it is run from elsewhere: seen from the
 //! build script itself, so that nothing is compiled.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]

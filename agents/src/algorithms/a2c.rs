@@ -90,7 +90,7 @@ impl A2cConfig {
 /// One gradient step from a rollout. Returns the mean losses it came from.
 ///
 /// # Errors
-/// Fails where a tensor operation does, or numbers stop being finite.
+/// Fails if a tensor operation does, or numbers stop being finite.
 pub fn update(
     config: &A2cConfig,
     learner: &mut Learner,

@@ -38,7 +38,7 @@ pub struct SequenceBatch {
     pub lengths: Vec<usize>,
     /// `[L, B, O]`
     pub observations: Observations,
-    /// `[L, B]` 1 where an episode starts.
+    /// `[L, B]` 1 if an episode starts.
     pub episode_starts: Vec<u8>,
     /// `[B, S]` recurrent states before the first step.
     pub state: Vec<f32>,

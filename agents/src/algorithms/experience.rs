@@ -40,7 +40,7 @@ pub(super) fn advantage_moments(advantages: &[Advantages]) -> Vec<Moments> {
     advantages.iter().map(|a| a.advantages.iter().map(|&a| f64::from(a)).collect()).collect()
 }
 
-/// 1 − Var(R − V) / Var(R): 1 = perfect values, 0 = no better than a constant. 0 where returns do not vary.
+/// 1 − Var(R − V) / Var(R): 1 = perfect values, 0 = no better than a constant. 0 if returns do not vary.
 pub(super) fn explained_variance(experience: &Experience<'_>, exchange: &Exchange) -> f64 {
     let workers = || experience.advantages.iter().zip(&experience.fragments);
     let returns: Vec<Moments> = workers().map(|(a, _)| a.returns.iter().map(|&r| f64::from(r)).collect()).collect();

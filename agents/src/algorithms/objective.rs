@@ -103,7 +103,7 @@ impl Losses {
 /// The losses of a block of sequences; writes the gradient of their scaled sum, packed, to `gradient`.
 ///
 /// # Errors
-/// Fails where the network does.
+/// Fails if the network does.
 pub fn block_gradient<T: Element>(
     objective: &dyn Objective,
     policy: &PreparedPolicy<T>,

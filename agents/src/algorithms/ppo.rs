@@ -45,7 +45,7 @@ impl PpoState {
 /// All epochs over a rollout. Returns the losses of the last one, as means over its steps.
 ///
 /// # Errors
-/// Fails where the network does, or numbers stop being finite.
+/// Fails if the network does, or numbers stop being finite.
 pub fn update(
     config: &PpoConfig,
     state: &mut PpoState,

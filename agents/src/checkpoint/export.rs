@@ -14,7 +14,7 @@ use crate::{Error, Result};
 /// into `directory`. Returns its path.
 ///
 /// # Errors
-/// [`Error::Io`] or [`Error::Checkpoint`]; [`Error::RunDirectory`] where `directory` holds a checkpoint already.
+/// [`Error::Io`] or [`Error::Checkpoint`]; [`Error::RunDirectory`] if `directory` holds a checkpoint already.
 pub fn export(checkpoint: &Checkpoint, directory: &Path) -> Result<PathBuf> {
     let staging = begin(&checkpoint.progress, directory)?;
     commit(staging, &checkpoint.config, &checkpoint.progress, checkpoint.parameter_file())

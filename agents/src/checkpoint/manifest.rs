@@ -85,7 +85,7 @@ impl Manifest {
     /// Reads the manifest of `directory`.
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] where it is missing, damaged or belongs to another directory, [`Error::Format`] where it
+    /// [`Error::Checkpoint`] if it is missing, damaged or belongs to another directory, [`Error::Format`] if it
     /// is of another format version.
     pub fn read(directory: &Path) -> Result<Self> {
         let path = directory.join(MANIFEST);
@@ -107,7 +107,7 @@ impl Manifest {
     /// Reads a manifest's contents; `path` is for messages.
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] where it is damaged, [`Error::Format`] where it is of another format version.
+    /// [`Error::Checkpoint`] if it is damaged, [`Error::Format`] if it is of another format version.
     pub fn parse(path: &Path, contents: &[u8]) -> Result<Self> {
         let refuse = |problem: String| Error::Checkpoint { path: path.to_path_buf(), problem };
         let version: Version =
@@ -131,7 +131,7 @@ impl Manifest {
     /// The verified contents of one of the files.
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] where the file is missing, has another size or another checksum than when written.
+    /// [`Error::Checkpoint`] if the file is missing, has another size or another checksum than when written.
     pub fn file(&self, directory: &Path, name: &str) -> Result<Vec<u8>> {
         let path = directory.join(name);
         let refuse = |problem: String| Error::Checkpoint { path: path.clone(), problem };

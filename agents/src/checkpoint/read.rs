@@ -29,7 +29,7 @@ pub struct Checkpoint {
     pub config: RunConfig,
     /// How far the run had come.
     pub progress: Progress,
-    /// Number of the arithmetic it was made with; 0 where that was not counted yet.
+    /// Number of the arithmetic it was made with; 0 if that was not counted yet.
     pub numerics: u32,
     parameters: Vec<u8>,
     training: Option<TrainingFiles>,
@@ -114,7 +114,7 @@ fn update_in(name: &str) -> Option<u64> {
 /// Names of the checkpoint directories in `directory`, oldest first.
 ///
 /// # Errors
-/// [`Error::Io`] where the directory cannot be listed.
+/// [`Error::Io`] if the directory cannot be listed.
 pub fn directory_names(directory: &Path) -> Result<Vec<String>> {
     let listing = fs::read_dir(directory).map_err(Error::io("cannot list", directory))?;
     let mut names = Vec::new();
@@ -129,9 +129,9 @@ pub fn directory_names(directory: &Path) -> Result<Vec<String>> {
 /// The newest sound checkpoint in `directory`, and why newer ones were passed over.
 ///
 /// # Errors
-/// [`Error::Checkpoint`] where there is no sound one. What is whole and cannot be used here is no damage, and going back
-/// behind it would lose what it holds: [`Error::Format`] where it is of another format version,
-/// [`Error::Environment`] where its environment is not in this build, [`Error::Config`] where its settings are refused.
+/// [`Error::Checkpoint`] if there is no sound one. What is whole and cannot be used here is no damage, and going back
+/// behind it would lose what it holds: [`Error::Format`] if it is of another format version,
+/// [`Error::Environment`] if its environment is not in this build, [`Error::Config`] if its settings are refused.
 pub fn newest(directory: &Path) -> Result<(Checkpoint, Vec<Error>)> {
     let mut damaged = Vec::new();
     let mut names = directory_names(directory)?;
@@ -156,7 +156,7 @@ pub fn newest(directory: &Path) -> Result<(Checkpoint, Vec<Error>)> {
 /// refused: a measurement must be of what was asked for.
 ///
 /// # Errors
-/// [`Error::Checkpoint`] where there is none, or it is damaged.
+/// [`Error::Checkpoint`] if there is none, or it is damaged.
 pub fn find(path: &Path) -> Result<Checkpoint> {
     let checkpoints = path.join("checkpoints");
     if !checkpoints.is_dir() {
@@ -175,7 +175,7 @@ pub fn find(path: &Path) -> Result<Checkpoint> {
 /// The checkpoint in `directory` that the pointer file `best` names; none without that file.
 ///
 /// # Errors
-/// [`Error::Checkpoint`] where that checkpoint is missing or damaged.
+/// [`Error::Checkpoint`] if that checkpoint is missing or damaged.
 pub fn best(directory: &Path) -> Result<Option<Checkpoint>> {
     let path = directory.join("best");
     let Ok(name) = fs::read_to_string(&path) else { return Ok(None) };
@@ -200,7 +200,7 @@ impl Checkpoint {
     /// The parameters, flat in `layout`'s order.
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] where one is missing or of another shape.
+    /// [`Error::Checkpoint`] if one is missing or of another shape.
     pub fn parameters(&self, layout: &FlatLayout) -> Result<Vec<f32>> {
         let path = self.path.join("parameters.safetensors");
         let tensors = TensorReader::new(&path, &self.parameters)?;
@@ -210,7 +210,7 @@ impl Checkpoint {
     /// Everything a trainer needs to continue.
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] where something is missing or does not fit the configuration.
+    /// [`Error::Checkpoint`] if something is missing or does not fit the configuration.
     pub fn trainer(&self, layout: &FlatLayout) -> Result<SavedTrainer> {
         let Some(TrainingFiles { optimizer, workers: environments, log }) = &self.training else {
             let problem = "is an exported agent, without optimiser and environments: evaluate it, or resume its run";
@@ -233,7 +233,7 @@ impl Checkpoint {
 /// The workers in the contents of a `workers-…` file; `path` is for messages.
 ///
 /// # Errors
-/// [`Error::Checkpoint`] where one of them is missing something.
+/// [`Error::Checkpoint`] if one of them is missing something.
 pub fn workers(path: &Path, contents: &[u8]) -> Result<Vec<SavedWorker>> {
     let tensors = TensorReader::new(path, contents)?;
     let count = *tensors.u64("workers")?.first().ok_or_else(|| tensors.refuse("`workers` is empty".into()))?;

@@ -26,7 +26,7 @@ impl Staging {
     /// Begins the checkpoint after `update` in `directory`, a run's `checkpoints`.
     ///
     /// # Errors
-    /// [`Error::Io`] where the directory cannot be made.
+    /// [`Error::Io`] if the directory cannot be made.
     pub fn create(directory: &Path, update: u64) -> Result<Self> {
         fs::create_dir_all(directory).map_err(Error::io("cannot create", directory))?;
         let mut staging = Self::join(directory, update);
@@ -50,7 +50,7 @@ impl Staging {
     /// Writes and syncs a file.
     ///
     /// # Errors
-    /// [`Error::Io`] where it cannot be written.
+    /// [`Error::Io`] if it cannot be written.
     pub fn add(&self, name: &str, contents: &[u8]) -> Result<FileEntry> {
         write_synced(&self.aside.join(name), contents)?;
         Ok(FileEntry::of(name, contents))
@@ -59,7 +59,7 @@ impl Staging {
     /// Writes the manifest last, and gives the checkpoint its name. Returns its path.
     ///
     /// # Errors
-    /// [`Error::Io`] where that fails; every earlier checkpoint is then as it was.
+    /// [`Error::Io`] if that fails; every earlier checkpoint is then as it was.
     pub fn commit(mut self, files: Vec<FileEntry>) -> Result<PathBuf> {
         let stpn = env!("CARGO_PKG_VERSION").to_string();
         let manifest = Manifest { format: FORMAT, stpn, numerics: NUMERICS, update: self.update, files };
@@ -90,7 +90,7 @@ impl Drop for Staging {
 /// Removes what a process that was killed left unfinished in `directory`.
 ///
 /// # Errors
-/// [`Error::Io`] where something cannot be removed.
+/// [`Error::Io`] if something cannot be removed.
 pub fn clean(directory: &Path) -> Result<()> {
     let listing = match fs::read_dir(directory) {
         Ok(listing) => listing,

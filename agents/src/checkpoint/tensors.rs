@@ -43,7 +43,7 @@ impl TensorWriter {
     /// The file's contents.
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] where a shape and its values disagree.
+    /// [`Error::Checkpoint`] if a shape and its values disagree.
     pub fn finish(self, path: &Path) -> Result<Vec<u8>> {
         let refuse = |error: safetensors::SafeTensorError| Error::Checkpoint {
             path: path.to_path_buf(),
@@ -70,7 +70,7 @@ impl<'a> TensorReader<'a> {
     /// Reads a file's contents; `path` is for messages.
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] where the contents are no safetensors file.
+    /// [`Error::Checkpoint`] if the contents are no safetensors file.
     pub fn new(path: &'a Path, contents: &'a [u8]) -> Result<Self> {
         let refuse = |error| Error::Checkpoint { path: path.to_path_buf(), problem: format!("is damaged: {error}") };
         Ok(Self { path, tensors: SafeTensors::deserialize(contents).map_err(refuse)? })
@@ -86,7 +86,7 @@ impl<'a> TensorReader<'a> {
     /// The floats of `name`, whose shape must be `shape`.
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] where it is missing or of another shape or dtype.
+    /// [`Error::Checkpoint`] if it is missing or of another shape or dtype.
     pub fn f32(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let view = self.view(name, Dtype::F32)?;
         if view.shape() != shape {
@@ -98,7 +98,7 @@ impl<'a> TensorReader<'a> {
     /// The floats of `name`, of any shape.
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] where it is missing or of another dtype.
+    /// [`Error::Checkpoint`] if it is missing or of another dtype.
     pub fn any_f32(&self, name: &str) -> Result<Vec<f32>> {
         let view = self.view(name, Dtype::F32)?;
         Ok(view.data().as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
@@ -107,7 +107,7 @@ impl<'a> TensorReader<'a> {
     /// The bytes of `name`.
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] where it is missing or of another dtype.
+    /// [`Error::Checkpoint`] if it is missing or of another dtype.
     pub fn u8(&self, name: &str) -> Result<Vec<u8>> {
         Ok(self.view(name, Dtype::U8)?.data().to_vec())
     }
@@ -115,7 +115,7 @@ impl<'a> TensorReader<'a> {
     /// The observations of `name`, floats or bytes.
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] where it is missing or of another dtype.
+    /// [`Error::Checkpoint`] if it is missing or of another dtype.
     pub fn observations(&self, name: &str) -> Result<Observations> {
         match self.tensors.tensor(name).map(|view| view.dtype()) {
             Ok(Dtype::U8) => Ok(Observations::U8(self.u8(name)?)),
@@ -126,7 +126,7 @@ impl<'a> TensorReader<'a> {
     /// The integers of `name`.
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] where it is missing or of another dtype.
+    /// [`Error::Checkpoint`] if it is missing or of another dtype.
     pub fn u64(&self, name: &str) -> Result<Vec<u64>> {
         let view = self.view(name, Dtype::U64)?;
         Ok(view.data().as_chunks().0.iter().map(|bytes| u64::from_le_bytes(*bytes)).collect())

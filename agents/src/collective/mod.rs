@@ -62,7 +62,7 @@ pub fn any(collective: &dyn Collective, flag: bool) -> bool {
 }
 
 /// Fails on every rank where `result` is an error on any: on those that are well with the message of the first that is
-/// not, and with [`Error::Stopped`] where nothing failed and one was only asked to stop. So no rank goes on alone and
+/// not, and with [`Error::Stopped`] if nothing failed and one was only asked to stop. So no rank goes on alone and
 /// waits.
 ///
 /// # Errors

@@ -40,7 +40,7 @@ impl Mpi {
     /// Joins the job that `mpirun` or the cluster's scheduler started; a job of one rank where nothing did.
     ///
     /// # Errors
-    /// [`Error::Mpi`] where MPI cannot be initialised or does not allow calls from several threads in turn.
+    /// [`Error::Mpi`] if MPI cannot be initialised or does not allow calls from several threads in turn.
     pub fn join() -> Result<Self> {
         // Training runs on a worker thread of the pool; only one thread at a time calls MPI.
         let (universe, threading) = mpi::initialize_with_threading(Threading::Serialized)

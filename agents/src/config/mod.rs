@@ -128,7 +128,7 @@ impl RunConfig {
         }
     }
 
-    /// True where nothing is left to do.
+    /// True if nothing is left to do.
     pub fn finished(&self, progress: &Progress) -> bool {
         match self {
             Self::Agent(config) => progress.update >= config.training.updates,
@@ -139,7 +139,7 @@ impl RunConfig {
     /// The agent's configuration.
     ///
     /// # Errors
-    /// [`Error::Config`] where this is a supervised task's.
+    /// [`Error::Config`] if this is a supervised task's.
     pub fn agent(&self) -> Result<&AgentConfig> {
         match self {
             Self::Agent(config) => Ok(config),

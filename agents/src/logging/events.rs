@@ -31,7 +31,7 @@ impl EventLog {
     /// where `None`.
     ///
     /// # Errors
-    /// [`Error::Io`] where an earlier file cannot be read or cut, or none can be made.
+    /// [`Error::Io`] if an earlier file cannot be read or cut, or none can be made.
     pub fn open(directory: &Path, env_steps: Option<u64>) -> Result<Self> {
         let earlier = event_files(directory)?;
         for path in &earlier {

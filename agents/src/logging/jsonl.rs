@@ -38,7 +38,7 @@ impl MetricsLog {
     /// Opens `path` to continue after `update`: complete lines up to it stay, all others and a tail go.
     ///
     /// # Errors
-    /// [`Error::Io`] where the file cannot be opened or cut.
+    /// [`Error::Io`] if the file cannot be opened or cut.
     pub fn open(path: &Path, update: u64) -> Result<Self> {
         let kept = match File::open(path) {
             Ok(file) => kept_bytes(&mut BufReader::new(file), update).map_err(Error::io("cannot read", path))?,

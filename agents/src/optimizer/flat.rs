@@ -49,7 +49,7 @@ impl FlatLayout {
     /// The parameters' present values.
     ///
     /// # Errors
-    /// Fails where candle cannot convert to f32.
+    /// Fails if candle cannot convert to f32.
     pub fn values(&self) -> Result<Vec<f32>> {
         let mut flat = Vec::with_capacity(self.len);
         for (_, var) in self.parameters.iter() {
@@ -61,7 +61,7 @@ impl FlatLayout {
     /// Writes `flat` into the parameters.
     ///
     /// # Errors
-    /// Fails where candle cannot copy.
+    /// Fails if candle cannot copy.
     pub fn assign(&self, flat: &[f32]) -> Result<()> {
         for ((_, var), &start) in self.parameters.iter().zip(&self.offsets) {
             let values = Tensor::from_slice(&flat[start..start + var.elem_count()], var.shape(), var.device())?;
@@ -70,10 +70,10 @@ impl FlatLayout {
         Ok(())
     }
 
-    /// Copies gradients out of candle's store; 0 where a parameter took no part.
+    /// Copies gradients out of candle's store; 0 if a parameter took no part.
     ///
     /// # Errors
-    /// Fails where candle cannot convert to f32.
+    /// Fails if candle cannot convert to f32.
     pub fn gradients(&self, store: &GradStore) -> Result<Vec<f32>> {
         let mut flat = vec![0f32; self.len];
         for ((_, var), &start) in self.parameters.iter().zip(&self.offsets) {

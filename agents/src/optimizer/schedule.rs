@@ -53,7 +53,7 @@ impl Schedule {
         }
     }
 
-    /// True where it ends with the run.
+    /// True if it ends with the run.
     pub fn ends_with_the_run(self) -> bool {
         matches!(self, Self::Linear(Linear { horizon: None, .. }))
     }

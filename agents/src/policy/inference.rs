@@ -23,7 +23,7 @@ impl ActorCritic {
     /// Lays out the variables' present values.
     ///
     /// # Errors
-    /// Fails where candle cannot copy the parameters out.
+    /// Fails if candle cannot copy the parameters out.
     pub fn prepare<T: Element>(&self) -> Result<PreparedPolicy<T>> {
         self.prepare_from(&values(&self.parameters)?)
     }
@@ -32,7 +32,7 @@ impl ActorCritic {
     /// read them there.
     ///
     /// # Errors
-    /// Fails where candle cannot copy parameters out.
+    /// Fails if candle cannot copy parameters out.
     pub fn prepare_from<T: Element>(&self, packed: &[T]) -> Result<PreparedPolicy<T>> {
         let sections = &self.sections;
         Ok(PreparedPolicy {
@@ -68,7 +68,7 @@ impl PreparedPolicy {
     /// A session for `batch` environments, its recurrent state zero.
     ///
     /// # Errors
-    /// Fails where candle cannot allocate.
+    /// Fails if candle cannot allocate.
     pub fn session(&self, batch: usize) -> Result<Session<'_>> {
         Ok(Session {
             prepared: self,

@@ -11,6 +11,6 @@ pub struct Inputs<'a> {
     pub batch: usize,
     /// `[L, B, O]`
     pub observations: ObservationRef<'a>,
-    /// `[L, B]` 1 where the state is zeroed before the step.
+    /// `[L, B]` 1 if the state is zeroed before the step.
     pub episode_starts: &'a [u8],
 }

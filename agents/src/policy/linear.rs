@@ -17,7 +17,7 @@ impl Linear {
     /// A layer from `input` to `output` features.
     ///
     /// # Errors
-    /// Fails where candle cannot allocate.
+    /// Fails if candle cannot allocate.
     pub fn new(input: usize, output: usize, init: &mut Initializer<'_>) -> Result<Self> {
         Self::scaled(input, output, 1.0, init)
     }
@@ -25,7 +25,7 @@ impl Linear {
     /// A layer whose initial values are those of [`Linear::new`] times `gain`.
     ///
     /// # Errors
-    /// Fails where candle cannot allocate.
+    /// Fails if candle cannot allocate.
     pub fn scaled(input: usize, output: usize, gain: f64, init: &mut Initializer<'_>) -> Result<Self> {
         let bound = gain / (input as f64).sqrt();
         let mut parameters = Parameters::default();

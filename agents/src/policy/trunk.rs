@@ -132,7 +132,7 @@ impl PreparedTrunk<f32> {
     /// A stepper of `batch` environments.
     ///
     /// # Errors
-    /// Fails where candle cannot allocate.
+    /// Fails if candle cannot allocate.
     pub fn stepper(&self, batch: usize) -> Result<TrunkStepper<'_>> {
         let (trunk, cell) = (&self.trunk, self.trunk.cell());
         Ok(TrunkStepper {
@@ -182,7 +182,7 @@ impl<T: Element> PreparedTrunk<T> {
     /// Writes the gradient of the packed parameters, from that of the activities.
     ///
     /// # Errors
-    /// Fails where candle's backward does.
+    /// Fails if candle's backward does.
     pub fn backward(&self, inputs: &Inputs<'_>, pass: &Pass<T>, grad_hidden: &[T], gradient: &mut [T]) -> Result<()> {
         match (&self.cell, &pass.graph) {
             (Some(cell), Graph::Slices { x, encoder, tape: Some(tape) }) => {

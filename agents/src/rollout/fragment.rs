@@ -31,7 +31,7 @@ pub struct Fragment {
     pub terminated: Vec<bool>,
     /// `[T, B]` the episode was cut off after this step.
     pub truncated: Vec<bool>,
-    /// `[T, B]` 1 where this step is the first of an episode.
+    /// `[T, B]` 1 if this step is the first of an episode.
     pub episode_starts: Vec<u8>,
     /// `[T, B]` value of the final observation with the recurrent state of that moment, where truncated; 0 elsewhere.
     pub final_values: Vec<f32>,

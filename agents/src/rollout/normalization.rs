@@ -52,9 +52,9 @@ impl NormalizationConfig {
 /// The statistics. Saved in every checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Normalization {
-    /// Of each element of an observation; empty where observations are not normalised.
+    /// Of each element of an observation; empty if observations are not normalised.
     pub observations: Vec<Running>,
-    /// Of discounted returns; absent where rewards are not normalised.
+    /// Of discounted returns; absent if rewards are not normalised.
     pub returns: Option<Running>,
     /// Bound on the magnitude of what comes out.
     pub clip: f64,
@@ -64,7 +64,7 @@ impl Normalization {
     /// Statistics of nothing yet.
     ///
     /// # Errors
-    /// [`Error::Config`] where observations of bytes should be normalised.
+    /// [`Error::Config`] if observations of bytes should be normalised.
     pub fn new(config: &NormalizationConfig, observations: &Space) -> Result<Self> {
         config.check()?;
         if config.observations && observations.dtype() == Dtype::U8 {
@@ -84,7 +84,7 @@ impl Normalization {
         })
     }
 
-    /// True where nothing is normalised.
+    /// True if nothing is normalised.
     pub fn is_off(&self) -> bool {
         self.observations.is_empty() && self.returns.is_none()
     }

@@ -23,7 +23,7 @@ const ENERGY_EVERY: usize = 16;
 pub struct Worker {
     group: EnvGroup,
     streams: Vec<Stream>,
-    /// `[B]` 1 where the next step is the first of an episode.
+    /// `[B]` 1 if the next step is the first of an episode.
     episode_starts: Vec<u8>,
     /// `[B, S]` packed recurrent state before the next step.
     state: Vec<f32>,
@@ -49,7 +49,7 @@ impl Worker {
     /// A worker whose environments stand at the first step of their first episode.
     ///
     /// # Errors
-    /// Fails where an environment cannot be reset.
+    /// Fails if an environment cannot be reset.
     pub fn new(mut group: EnvGroup, mut fragment: Fragment, seed: u64) -> Result<Self> {
         let shape = fragment.shape;
         let batch = shape.batch;
@@ -109,7 +109,7 @@ impl Worker {
     /// Lives one fragment under `policy` and leaves it in [`Worker::fragment`].
     ///
     /// # Errors
-    /// Fails where an environment does, and with [`Error::Stopped`] where the update is to be given up.
+    /// Fails if an environment does, and with [`Error::Stopped`] if the update is to be given up.
     pub fn collect(&mut self, policy: &PreparedPolicy, normalization: &Normalization) -> Result<()> {
         let subject = Subject { policy, normalization };
         let shape = self.fragment.shape;
@@ -199,7 +199,7 @@ impl Worker {
     /// first of them on.
     ///
     /// # Errors
-    /// Fails where a step of the network does, and with [`Error::Stopped`] where the update is to be given up.
+    /// Fails if a step of the network does, and with [`Error::Stopped`] if the update is to be given up.
     pub fn recompute_states(&mut self, policy: &PreparedPolicy) -> Result<()> {
         let shape = self.fragment.shape;
         let (batch, row, state_row) = (shape.batch, shape.batch * shape.observation, self.state.len());
@@ -221,7 +221,7 @@ impl Worker {
     /// Writes down everything needed to continue.
     ///
     /// # Errors
-    /// Fails where an environment cannot be saved.
+    /// Fails if an environment cannot be saved.
     pub fn save(&self, saved: &mut SavedWorker) -> Result<()> {
         saved.environments.clear();
         self.group.save_state(&mut saved.environments)?;
@@ -333,7 +333,7 @@ fn peek(
     Ok(actor.session().values().to_vec())
 }
 
-/// Adds raw observations `[B, O]` to moments `[O]`; none where they are not normalised.
+/// Adds raw observations `[B, O]` to moments `[O]`; none if they are not normalised.
 fn take_in(moments: &mut [Moments], raw: &[f32]) {
     if !moments.is_empty() {
         for row in raw.chunks_exact(moments.len()) {

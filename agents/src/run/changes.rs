@@ -26,9 +26,9 @@ const CHANGES: &str = "changes.jsonl";
 pub struct Change {
     /// The key, dotted.
     pub key: String,
-    /// The value before; none where it was not set.
+    /// The value before; none if it was not set.
     pub from: Option<Value>,
-    /// The value now; none where it is not set.
+    /// The value now; none if it is not set.
     pub to: Option<Value>,
 }
 
@@ -49,7 +49,7 @@ struct Record {
     config: String,
 }
 
-/// Why a key below a prefix cannot change in a run; none where it can. The first prefix that fits counts.
+/// Why a key below a prefix cannot change in a run; none if it can. The first prefix that fits counts.
 const RULES: [(&str, Option<&str>); 24] = [
     ("seed", Some("every random stream of the run began with it")),
     ("training.warmup_updates", Some("a warm-up is at the beginning of a run")),
@@ -86,7 +86,7 @@ fn reason(key: &str) -> Option<&'static str> {
 /// The keys in which two configurations differ, in order.
 ///
 /// # Errors
-/// [`Error::Config`] where a value has no TOML form.
+/// [`Error::Config`] if a value has no TOML form.
 pub fn between(old: &RunConfig, new: &RunConfig) -> Result<Vec<Change>> {
     let (old, new): (BTreeMap<_, _>, BTreeMap<_, _>) =
         (old.keys()?.into_iter().collect(), new.keys()?.into_iter().collect());
@@ -123,10 +123,10 @@ pub(super) fn unlike_evaluations(changes: &[Change]) -> bool {
     })
 }
 
-/// The configuration that a record says the run goes on with after `update`; none where nothing has changed since.
+/// The configuration that a record says the run goes on with after `update`; none if nothing has changed since.
 ///
 /// # Errors
-/// [`Error::RunDirectory`] where the record is damaged, [`Error::Config`] where its configuration is not sound.
+/// [`Error::RunDirectory`] if the record is damaged, [`Error::Config`] if its configuration is not sound.
 pub(super) fn recorded(directory: &Path, update: u64) -> Result<Option<RunConfig>> {
     let path = directory.join(CHANGES);
     let damaged =
@@ -146,7 +146,7 @@ pub(super) fn recorded(directory: &Path, update: u64) -> Result<Option<RunConfig
 /// Adds to the record what this resumption changed.
 ///
 /// # Errors
-/// [`Error::Io`] where it cannot be written.
+/// [`Error::Io`] if it cannot be written.
 pub(super) fn record(directory: &Path, update: u64, changes: &[Change], config: &RunConfig) -> Result<()> {
     let path = directory.join(CHANGES);
     let record = Record { update, changes: changes.to_vec(), config: config.to_toml()? };
@@ -167,7 +167,7 @@ fn read(path: &Path) -> Result<String> {
 /// to change a run, but somebody's work.
 ///
 /// # Errors
-/// [`Error::Io`] where it cannot be kept.
+/// [`Error::Io`] if it cannot be kept.
 pub(super) fn keep_edited(directory: &Path, config: &RunConfig) -> Result<()> {
     let path = directory.join(CONFIG);
     let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };

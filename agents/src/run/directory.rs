@@ -103,15 +103,15 @@ fn has_checkpoints(directory: &Path) -> Result<bool> {
 pub struct Saved {
     /// The configuration.
     pub config: RunConfig,
-    /// Updates done at its newest sound checkpoint; 0 where it has none.
+    /// Updates done at its newest sound checkpoint; 0 if it has none.
     pub update: u64,
 }
 
 /// What is saved of the run in `directory`.
 ///
 /// # Errors
-/// [`Error::NoRun`] where there is none, [`Error::Checkpoint`] where its checkpoints cannot be used,
-/// [`Error::Config`] where it has none and its `config.toml` is not sound.
+/// [`Error::NoRun`] if there is none, [`Error::Checkpoint`] if its checkpoints cannot be used,
+/// [`Error::Config`] if it has none and its `config.toml` is not sound.
 pub fn saved(directory: &Path) -> Result<Saved> {
     refuse_no_run(directory)?;
     let checkpoints = directory.join("checkpoints");

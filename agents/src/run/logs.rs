@@ -109,7 +109,7 @@ impl Logs {
     /// Tells TensorBoard's page of hyperparameters what the run's are.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] where a value has no TOML form.
+    /// [`crate::Error::Config`] if a value has no TOML form.
     pub fn hyperparameters(&mut self, config: &RunConfig) -> Result<()> {
         if let Some(Files { events, .. }) = &mut self.files {
             events.hyperparameters(&config.keys()?);

@@ -38,7 +38,7 @@ impl EnergySampling<'_> {
 /// Answers of `network` to all of `data`.
 ///
 /// # Errors
-/// Fails where candle does, and with [`Error::Stopped`](crate::Error::Stopped) where `stop` says so.
+/// Fails if candle does, and with [`Error::Stopped`](crate::Error::Stopped) if `stop` says so.
 pub fn evaluate(
     network: &Network,
     objective: Objective,

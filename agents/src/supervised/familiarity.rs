@@ -100,7 +100,7 @@ pub struct FamiliaritySequence {
     dimension: usize,
     /// `[T, d]`
     pub vectors: Vec<f32>,
-    /// `[T]` 1 where the vector is a repeat.
+    /// `[T]` 1 if the vector is a repeat.
     pub targets: Vec<u8>,
 }
 

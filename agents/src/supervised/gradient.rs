@@ -23,7 +23,7 @@ const COMPOSED_BLOCK: usize = 64;
 /// Gradient of the mean loss over all answers of the sequences `indices`, and what was answered.
 ///
 /// # Errors
-/// Fails where candle does.
+/// Fails if candle does.
 pub fn gradient(
     learner: &Learner<Network>,
     objective: Objective,

@@ -52,7 +52,7 @@ impl Scores {
         (negatives - (self.right - self.true_positives)) as f64 / negatives as f64
     }
 
-    /// Mean energy of a step, summed over units; none where it was not measured.
+    /// Mean energy of a step, summed over units; none if it was not measured.
     pub fn energy_per_step(&self) -> Option<f64> {
         (self.energy_samples > 0).then(|| self.energy / self.energy_samples as f64)
     }

@@ -90,7 +90,7 @@ impl TestScores {
 /// Measures a checkpoint on the test data of its configuration; `seed` makes others in place of the run's own.
 ///
 /// # Errors
-/// Fails where the checkpoint does not fit its configuration, and with [`Error::Stopped`](crate::Error::Stopped) where
+/// Fails if the checkpoint does not fit its configuration, and with [`Error::Stopped`](crate::Error::Stopped) where
 /// `stop` says so.
 pub fn test(config: &SupervisedConfig, checkpoint: &Checkpoint, seed: Option<u64>, stop: &Stop) -> Result<TestReport> {
     let seed = seed.unwrap_or(config.seed);

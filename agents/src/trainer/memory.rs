@@ -16,7 +16,7 @@ const SMALL_ROLLOUT: usize = 1 << 20;
 /// Refuses a training of an agent that the machine has no memory for.
 ///
 /// # Errors
-/// [`Error::Config`] naming the key that asks for most, and where the environment cannot be made.
+/// [`Error::Config`] naming the key that asks for most, and if the environment cannot be made.
 pub(super) fn check(config: &AgentConfig, make: &MakeEnv<'_>) -> Result<()> {
     let rollout = &config.rollout;
     let (environments, steps) = (rollout.environments as f64, rollout.steps as f64);

@@ -88,7 +88,7 @@ impl Emulator {
     /// on what was before. Then starts an episode.
     ///
     /// # Errors
-    /// [`Error::Emulator`] where the cartridge cannot be read any more.
+    /// [`Error::Emulator`] if the cartridge cannot be read any more.
     pub fn seed(&mut self, seed: u32) -> Result<()> {
         self.handle = open(&self.rom, &self.options)?;
         self.handle.seed(seed);
@@ -98,7 +98,7 @@ impl Emulator {
     /// Starts an episode.
     ///
     /// # Errors
-    /// [`Error::Emulator`] where the emulator fails.
+    /// [`Error::Emulator`] if the emulator fails.
     pub fn reset(&mut self) -> Result<()> {
         self.status = self.handle.reset().map_err(|problem| failed(&self.rom, problem))?;
         Ok(())
@@ -107,7 +107,7 @@ impl Emulator {
     /// Plays one frame. After the end of an episode nothing moves until it is reset.
     ///
     /// # Errors
-    /// [`Error::Emulator`] where the emulator fails.
+    /// [`Error::Emulator`] if the emulator fails.
     pub fn act(&mut self, action: Action) -> Result<Outcome> {
         self.status = self.handle.act(action).map_err(|problem| failed(&self.rom, problem))?;
         let Status { reward, over, truncated, .. } = self.status;
@@ -142,7 +142,7 @@ impl Emulator {
     /// Appends the whole state: console, screen, lives and score, and the random stream of sticky actions.
     ///
     /// # Errors
-    /// [`Error::Emulator`] where the emulator fails.
+    /// [`Error::Emulator`] if the emulator fails.
     pub fn save(&self, bytes: &mut Vec<u8>) -> Result<()> {
         let start = bytes.len();
         bytes.extend([0; size_of::<u64>()]);

@@ -19,7 +19,7 @@ impl Rom {
     /// The game of that name, such as `pong` or `space_invaders`.
     ///
     /// # Errors
-    /// [`Error::UnknownGame`] with the names there are, [`Error::RomFolder`] where there are none, and the errors of
+    /// [`Error::UnknownGame`] with the names there are, [`Error::RomFolder`] if there are none, and the errors of
     /// [`Rom::file`].
     pub fn named(name: &str) -> Result<Self> {
         let known = games()?;
@@ -32,7 +32,7 @@ impl Rom {
     /// A cartridge file of one's own. It must be one that the emulator knows the rewards of, told by its MD5.
     ///
     /// # Errors
-    /// [`Error::Rom`] where it cannot be read or is not known.
+    /// [`Error::Rom`] if it cannot be read or is not known.
     pub fn file(path: &Path) -> Result<Self> {
         let refused = |problem: String| Error::Rom { path: path.into(), problem };
         let length = fs::metadata(path).map_err(|error| refused(format!("cannot be read: {error}")))?.len();
@@ -67,7 +67,7 @@ const TWO_PLAYERS: [&str; 4] = ["combat", "joust", "maze_craze", "warlords"];
 /// Names of the games in [`rom_folder`], sorted.
 ///
 /// # Errors
-/// [`Error::RomFolder`] where the folder cannot be read or is empty.
+/// [`Error::RomFolder`] if the folder cannot be read or is empty.
 pub fn games() -> Result<Vec<String>> {
     let folder = rom_folder();
     let entries = match fs::read_dir(&folder) {

@@ -69,7 +69,7 @@ pub trait Cell: Debug + Send + Sync {
     /// State of `batch` elements at the start of an episode: zeros.
     ///
     /// # Errors
-    /// Fails where candle cannot allocate.
+    /// Fails if candle cannot allocate.
     fn zero_state(&self, batch: usize) -> Result<State> {
         let device = self.parameters().iter().next().map_or(candle_core::Device::Cpu, |(_, var)| var.device().clone());
         State::zeros(self.state_layout(), batch, self.dtype(), &device)
@@ -77,7 +77,7 @@ pub trait Cell: Debug + Send + Sync {
 
     /// A whole sequence from x `[T, B, I]`.
     ///
-    /// `resets` (u8 `[T, B]`) is 1 where an element's episode starts: its state is zeroed before that step.
+    /// `resets` (u8 `[T, B]`) is 1 if an element's episode starts: its state is zeroed before that step.
     /// Takes the fused path where the cell has one, the tensors are on the CPU and [`Cell::kernel`] allows it.
     ///
     /// # Errors

@@ -18,7 +18,7 @@ impl Parameters {
     /// Adds a parameter with its initial value.
     ///
     /// # Errors
-    /// Fails where candle cannot make a variable of the tensor.
+    /// Fails if candle cannot make a variable of the tensor.
     pub fn add(&mut self, name: &str, initial: &Tensor) -> Result<Var> {
         debug_assert!(self.entries.iter().all(|(known, _)| known != name), "parameter {name} added twice");
         let var = Var::from_tensor(initial)?;
@@ -61,7 +61,7 @@ impl Parameters {
     /// All values concatenated in order, each row-major: one tensor `[count]`, differentiable in every parameter.
     ///
     /// # Errors
-    /// Fails where candle cannot concatenate (mixed dtypes).
+    /// Fails if candle cannot concatenate (mixed dtypes).
     pub fn packed(&self) -> Result<Tensor> {
         let flat = self.entries.iter().map(|(_, var)| var.flatten_all()).collect::<candle_core::Result<Vec<_>>>()?;
         Ok(Tensor::cat(&flat, 0)?)
@@ -101,7 +101,7 @@ impl<'a> Initializer<'a> {
     /// Independent draws from U[low, high).
     ///
     /// # Errors
-    /// Fails where candle cannot make the tensor.
+    /// Fails if candle cannot make the tensor.
     pub fn uniform(&mut self, shape: impl Into<Shape>, low: f64, high: f64) -> Result<Tensor> {
         let shape = shape.into();
         let values: Vec<f64> = (0..shape.elem_count()).map(|_| self.stream.uniform(low, high)).collect();
@@ -111,7 +111,7 @@ impl<'a> Initializer<'a> {
     /// Every element equal to `value`.
     ///
     /// # Errors
-    /// Fails where candle cannot make the tensor.
+    /// Fails if candle cannot make the tensor.
     pub fn constant(&mut self, shape: impl Into<Shape>, value: f64) -> Result<Tensor> {
         let shape = shape.into();
         self.tensor(vec![value; shape.elem_count()], shape)
@@ -120,7 +120,7 @@ impl<'a> Initializer<'a> {
     /// A tensor of given values in this initializer's dtype and device.
     ///
     /// # Errors
-    /// Fails where the number of values is not that of the shape.
+    /// Fails if the number of values is not that of the shape.
     pub fn tensor(&self, values: Vec<f64>, shape: impl Into<Shape>) -> Result<Tensor> {
         Ok(Tensor::from_vec(values, shape, &Device::Cpu)?.to_dtype(self.dtype)?.to_device(&self.device)?)
     }

@@ -23,7 +23,7 @@ impl CellParts {
     /// Parts without parameters or state yet.
     ///
     /// # Errors
-    /// [`Error::Config`] where a size is zero.
+    /// [`Error::Config`] if a size is zero.
     pub fn new(input: usize, hidden: usize, kernel: Kernel) -> Result<Self> {
         for (key, size) in [("input", input), ("hidden", hidden)] {
             if size == 0 {

@@ -24,7 +24,7 @@ impl StateField {
         self.shape.iter().product()
     }
 
-    /// True where the field holds nothing.
+    /// True if the field holds nothing.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -48,7 +48,7 @@ impl State {
     /// All zeros.
     ///
     /// # Errors
-    /// Fails where candle cannot allocate.
+    /// Fails if candle cannot allocate.
     pub fn zeros(layout: &[StateField], batch: usize, dtype: DType, device: &Device) -> Result<Self> {
         let zeros = |field: &StateField| {
             let shape: Vec<usize> = std::iter::once(batch).chain(field.shape.iter().copied()).collect();
@@ -84,7 +84,7 @@ impl State {
     /// A selection, not a product: a NaN in a finished episode does not leak into the next one.
     ///
     /// # Errors
-    /// Fails where the mask has not one element per batch element.
+    /// Fails if the mask has not one element per batch element.
     pub fn reset(&self, reset: &Tensor) -> Result<Self> {
         let zero = |(name, tensor): &(&'static str, Tensor)| {
             let mut mask = reset.clone();
@@ -104,7 +104,7 @@ impl State {
     /// One tensor `[B, S]`: every field flattened per batch element and concatenated in the cell's order.
     ///
     /// # Errors
-    /// Fails where the state has no field.
+    /// Fails if the state has no field.
     pub fn packed(&self) -> Result<Tensor> {
         let flat = self
             .fields
@@ -117,7 +117,7 @@ impl State {
     /// The inverse of [`State::packed`].
     ///
     /// # Errors
-    /// [`Error::Shape`] where `packed` is not `[B, S]` for that layout.
+    /// [`Error::Shape`] if `packed` is not `[B, S]` for that layout.
     pub fn unpacked(layout: &[StateField], packed: &Tensor) -> Result<Self> {
         let width: usize = layout.iter().map(StateField::len).sum();
         let &[batch, got] = packed.dims() else {

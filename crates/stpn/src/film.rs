@@ -52,7 +52,7 @@ pub enum Scene {
 }
 
 impl Scene {
-    /// The scene of an environment; none where it cannot be drawn.
+    /// The scene of an environment; none if it cannot be drawn.
     pub fn of(config: &EnvConfig, env: &dyn Env) -> Option<Self> {
         match config {
             EnvConfig::Maze(_) => Some(Self::Cells),
@@ -122,7 +122,7 @@ impl<W: Write> Film<W> {
     /// Adds the picture of a moment.
     ///
     /// # Errors
-    /// Fails where it cannot be written.
+    /// Fails if it cannot be written.
     pub fn add<E: Env>(&mut self, scene: &Scene, moment: &Moment<'_, E>, fast: Option<&FastMap<'_>>) -> Result<()> {
         scene.draw(moment, fast, Use::Film).map_or(Ok(()), |picture| self.show(&picture))
     }
@@ -146,7 +146,7 @@ impl<W: Write> Film<W> {
     /// Ends the film; returns the number of its pictures.
     ///
     /// # Errors
-    /// Fails where there is none, or its end cannot be written.
+    /// Fails if there is none, or its end cannot be written.
     pub fn finish(self) -> Result<usize> {
         let encoder = self.encoder.context("the episode gave no picture")?;
         encoder.into_inner()?.flush()?;

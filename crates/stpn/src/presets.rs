@@ -428,7 +428,7 @@ impl Preset {
         self.sizes.iter().map(|(cell, _)| *cell)
     }
 
-    /// Its published size of a cell; none where the paper has none.
+    /// Its published size of a cell; none if the paper has none.
     pub fn published_size(&self, name: CellName) -> Option<usize> {
         self.sizes.iter().find(|(known, _)| *known == name).map(|(_, size)| *size)
     }

@@ -1,7 +1,7 @@
 //! What is said beside the work: never waited for, and never a reason to stop.
 //!
 //! A thread of its own writes it, so that a reader that stopped reading holds up nothing, and one that went away or a
-//! full disk ends nothing. A command whose output is its work (`stpn eval`) prints instead, and fails where it cannot.
+//! full disk ends nothing. A command whose output is its work (`stpn eval`) prints instead, and fails if it cannot.
 
 use std::io::Write;
 use std::sync::OnceLock;

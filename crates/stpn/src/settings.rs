@@ -57,7 +57,7 @@ impl Settings {
     /// Of a configuration.
     ///
     /// # Errors
-    /// Fails where a value has no TOML form.
+    /// Fails if a value has no TOML form.
     pub fn of_config(config: &RunConfig) -> Result<Self> {
         Ok(Self::of(&config.table()?))
     }
@@ -120,7 +120,7 @@ impl Differences {
         Self { keys }
     }
 
-    /// How one of the settings stands out: `algorithm ppo, hidden 64`; empty where none differs.
+    /// How one of the settings stands out: `algorithm ppo, hidden 64`; empty if none differs.
     pub fn name(&self, settings: &Settings) -> String {
         let keys: Vec<&str> = self.keys.iter().map(String::as_str).collect();
         let part = |key: &&str| match settings.0.get(*key) {

@@ -77,7 +77,7 @@ impl Ears {
 /// the end of stdin is one, since it means that the process which wanted this one's work is gone.
 ///
 /// # Errors
-/// Fails where signals cannot be caught.
+/// Fails if signals cannot be caught.
 pub fn listen(with_parent: bool, mut react: impl FnMut(Request) + Send + 'static) -> Result<()> {
     let (speaker, requests) = channel();
     catch(speaker.clone())?;
@@ -102,7 +102,7 @@ pub fn listen(with_parent: bool, mut react: impl FnMut(Request) + Send + 'static
 /// its middle. The first rank says so.
 ///
 /// # Errors
-/// Fails where signals cannot be caught; a usage error for an impossible grace.
+/// Fails if signals cannot be caught; a usage error for an impossible grace.
 pub fn stop_training(ending: &EndingArguments, ranks: &dyn Collective) -> Result<Stop> {
     let grace = match ending.grace {
         Some(seconds) => Duration::try_from_secs_f64(seconds)

@@ -22,7 +22,7 @@ pub enum Colours {
 }
 
 impl Colours {
-    /// Those of a stream; none where it is no terminal, or they are not wanted.
+    /// Those of a stream; none if it is no terminal, or they are not wanted.
     pub fn of(stream: &impl IsTerminal) -> Option<Self> {
         let full = std::env::var("COLORTERM").is_ok_and(|value| matches!(value.as_str(), "truecolor" | "24bit"));
         colours(stream).then_some(if full { Self::Full } else { Self::Few })

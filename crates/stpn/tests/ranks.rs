@@ -1,4 +1,4 @@
-//! Training on two ranks of an MPI job, with the real binary under the real mpirun: on this host, or where the command
+//! Training on two ranks of an MPI job, with the real binary under the real mpirun: on this host, or if the command
 //! in `STPN_MPIRUN` puts them (`scripts/two_hosts.sh`).
 
 #![cfg(all(feature = "mpi", unix))]

@@ -11,7 +11,7 @@ pub fn root() -> PathBuf {
     manifest.ancestors().nth(2).unwrap_or(manifest).to_path_buf()
 }
 
-/// Runs a program in the repository's root, its output shown; fails where it does.
+/// Runs a program in the repository's root, its output shown; fails if it does.
 pub fn run(command: &mut Command) -> Result<()> {
     let shown = format!("{command:?}").replace('"', "");
     println!("$ {shown}");

@@ -10,7 +10,7 @@ use crate::run::root;
 /// Where `unsafe` is allowed, each block with its reason (clippy's `undocumented_unsafe_blocks` sees to that).
 const ALLOWED: [&str; 3] = ["crates/stpn-core/src/kernels", "crates/stpn-atari/src", "envs/src/mujoco"];
 
-/// Fails where a package neither forbids `unsafe` nor uses it in an allowed place, or uses it elsewhere.
+/// Fails if a package neither forbids `unsafe` nor uses it in an allowed place, or uses it elsewhere.
 pub fn check() -> Result<()> {
     let mut problems = Vec::new();
     for package in packages()? {

@@ -99,7 +99,7 @@ impl AtariConfig {
     /// Makes the environment.
     ///
     /// # Errors
-    /// [`Error::Config`] for impossible settings, [`Error::Simulator`] where the games are not found.
+    /// [`Error::Config`] for impossible settings, [`Error::Simulator`] if the games are not found.
     pub fn make(&self) -> Result<Box<dyn Env>> {
         for (key, value) in [("frame_skip", self.frame_skip), ("frame_stack", self.frame_stack)] {
             if value == 0 {

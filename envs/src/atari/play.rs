@@ -27,7 +27,7 @@ impl Frame {
 /// How an episode began.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Start {
-    /// With a new game; false where one goes on after a lost life.
+    /// With a new game; false if one goes on after a lost life.
     pub new_game: bool,
     /// Change of the score on the way, by actions that were not the agent's.
     pub reward: f64,
@@ -56,13 +56,13 @@ pub trait Play: Send {
     /// Starts an episode; `Some(seed)` restarts all that is random.
     ///
     /// # Errors
-    /// Fails where the emulator does.
+    /// Fails if the emulator does.
     fn start(&mut self, seed: Option<u64>) -> Result<Start>;
 
     /// Takes an action.
     ///
     /// # Errors
-    /// Fails where the emulator does.
+    /// Fails if the emulator does.
     fn act(&mut self, action: usize) -> Result<Frame>;
 
     /// Lives left.
@@ -74,7 +74,7 @@ pub trait Play: Send {
     /// Appends everything needed to continue exactly.
     ///
     /// # Errors
-    /// Fails where the emulator does.
+    /// Fails if the emulator does.
     fn save(&self, bytes: &mut Vec<u8>) -> Result<()>;
 
     /// Takes over what [`Play::save`] wrote.

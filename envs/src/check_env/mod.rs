@@ -46,7 +46,7 @@ const RULES: &[Rule] = &[
 /// Checks the environments that `make` makes. What they do wrong is in the report.
 ///
 /// # Errors
-/// Fails where no environment can be made at all.
+/// Fails if no environment can be made at all.
 pub fn check_env(make: impl Fn() -> Result<Box<dyn Env>> + Sync) -> Result<Report> {
     check_env_with(make, CheckOptions::default())
 }
@@ -54,7 +54,7 @@ pub fn check_env(make: impl Fn() -> Result<Box<dyn Env>> + Sync) -> Result<Repor
 /// [`check_env`] with another seed or length.
 ///
 /// # Errors
-/// Fails where no environment can be made at all.
+/// Fails if no environment can be made at all.
 pub fn check_env_with(make: impl Fn() -> Result<Box<dyn Env>> + Sync, options: CheckOptions) -> Result<Report> {
     let environment = make()?.name().to_string();
     let subject = Subject::new(&make, options);

@@ -80,7 +80,7 @@ impl GymnasiumConfig {
     /// Makes one such environment, in a process of the pool that this program has for these settings.
     ///
     /// # Errors
-    /// [`Error::Config`] for impossible settings, [`Error::Untrusted`] where code would be run that nobody allowed, and
+    /// [`Error::Config`] for impossible settings, [`Error::Untrusted`] if code would be run that nobody allowed, and
     /// [`Error::Simulator`] with what Python says.
     pub fn make(&self) -> Result<Box<dyn Env>> {
         let env = self.make_whole()?;
@@ -226,7 +226,7 @@ impl GymnasiumEnv {
     /// many seconds.
     ///
     /// # Errors
-    /// Fails where the process does.
+    /// Fails if the process does.
     pub fn check(&self, seconds: f64) -> Result<OwnCheck> {
         let request = serde_json::json!({ "seconds": seconds }).to_string();
         let mut check: OwnCheck = read(self.name(), &self.exchange(Command::Check, request.as_bytes())?)?;

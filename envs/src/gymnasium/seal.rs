@@ -18,7 +18,7 @@ const BLOCK: usize = 64;
 /// A key, or a seal made with one.
 type Code = [u8; BYTES];
 
-/// The seal of a pickled state; none where this user cannot keep a key.
+/// The seal of a pickled state; none if this user cannot keep a key.
 pub(super) fn of(state: &[u8]) -> Option<Code> {
     key().map(|key| code(key, state))
 }

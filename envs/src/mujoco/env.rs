@@ -115,7 +115,7 @@ impl<T: Task> MujocoEnv<T> {
     /// Starts an episode in a given state, without a draw.
     ///
     /// # Errors
-    /// [`Error::State`] where the numbers of positions and velocities are not the model's.
+    /// [`Error::State`] if the numbers of positions and velocities are not the model's.
     pub fn start_at(&mut self, positions: &[f64], velocities: &[f64]) -> Result<()> {
         let (expected, got) =
             ((self.start_positions.len(), self.start_velocities.len()), (positions.len(), velocities.len()));

@@ -31,7 +31,7 @@ impl Simulation {
     /// At rest in the model's default pose.
     ///
     /// # Errors
-    /// [`Error::Config`] for a `frame_skip` of 0, [`Error::Simulator`] where there is no memory.
+    /// [`Error::Config`] for a `frame_skip` of 0, [`Error::Simulator`] if there is no memory.
     pub(super) fn new(environment: &str, model: Arc<MjModel>, frame_skip: u32) -> Result<Self> {
         if frame_skip == 0 {
             return Err(Error::Config { key: "frame_skip", value: "0".into(), allowed: "at least 1".into() });
@@ -74,7 +74,7 @@ impl Simulation {
     /// The number of the body of that name.
     ///
     /// # Errors
-    /// [`Error::Simulator`] where the model has none.
+    /// [`Error::Simulator`] if the model has none.
     pub(super) fn body(&self, environment: &str, name: &str) -> Result<usize> {
         self.data.model().name_to_id(MjtObjBase::mjOBJ_BODY, name).ok_or_else(|| Error::Simulator {
             environment: environment.into(),
@@ -127,7 +127,7 @@ impl Simulation {
         self.data.forward();
     }
 
-    /// Fails where MuJoCo has warned since the start: from then on it simulates something else than the task, usually
+    /// Fails if MuJoCo has warned since the start: from then on it simulates something else than the task, usually
     /// by starting over without a word.
     ///
     /// # Errors

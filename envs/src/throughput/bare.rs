@@ -39,7 +39,7 @@ impl BareMeter {
     /// have none.
     ///
     /// # Errors
-    /// Fails where a simulator cannot be made.
+    /// Fails if a simulator cannot be made.
     pub fn new(config: &EnvConfig, workload: &Workload) -> Result<Option<Self>> {
         let Some(simulators) = config.bare(workload.environments)? else { return Ok(None) };
         let threads = workload.threads.clamp(1, workload.environments.max(1));
@@ -51,7 +51,7 @@ impl BareMeter {
     /// Steps them for that many seconds.
     ///
     /// # Errors
-    /// Fails where a simulator does.
+    /// Fails if a simulator does.
     pub fn run(&mut self, seconds: f64) -> Result<Throughput> {
         let barrier = Barrier::new(self.shares.len());
         let run = |share: &mut Vec<Box<dyn Bare>>| -> Result<(u64, f64)> {

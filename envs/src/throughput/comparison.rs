@@ -23,7 +23,7 @@ impl Comparison {
 /// One of each goes before, unmeasured.
 ///
 /// # Errors
-/// Fails where environments or threads cannot be made, and where an environment does.
+/// Fails if environments or threads cannot be made, and if an environment does.
 pub fn compare(config: &EnvConfig, threads: usize, rounds: usize, seconds: f64) -> Result<Comparison> {
     let simulated = config.bare(0)?.is_some();
     // Steps of a simulator take long, so fewer of them are worth the handing to a thread.

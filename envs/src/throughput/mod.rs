@@ -58,7 +58,7 @@ const SETS: usize = 61;
 /// Steps a vector with random actions: rewards, flags, observations and resets as in training.
 ///
 /// # Errors
-/// Fails where environments or threads cannot be made, and where an environment does.
+/// Fails if environments or threads cannot be made, and if an environment does.
 pub fn measure(make: &MakeEnv<'_>, workload: &Workload) -> Result<Throughput> {
     let mut meter = Meter::new(make, workload)?;
     meter.run(workload.seconds / 10.0)?;
@@ -75,7 +75,7 @@ impl Meter {
     /// Makes the environments and starts them.
     ///
     /// # Errors
-    /// Fails where environments or threads cannot be made.
+    /// Fails if environments or threads cannot be made.
     pub fn new(make: &MakeEnv<'_>, workload: &Workload) -> Result<Self> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(workload.threads).build();
         let pool = pool.map_err(|error| Error::Config {
@@ -90,7 +90,7 @@ impl Meter {
     /// Steps for that many seconds, and one step of every environment at least.
     ///
     /// # Errors
-    /// Fails where an environment does.
+    /// Fails if an environment does.
     pub fn run(&mut self, seconds: f64) -> Result<Throughput> {
         let start = Instant::now();
         self.while_true(|_| start.elapsed().as_secs_f64() < seconds)
@@ -99,7 +99,7 @@ impl Meter {
     /// Takes that many steps of every environment.
     ///
     /// # Errors
-    /// Fails where an environment does.
+    /// Fails if an environment does.
     pub fn steps(&mut self, steps: u64) -> Result<Throughput> {
         self.while_true(|done| done < steps)
     }

@@ -7,6 +7,6 @@ pub trait Bare: Send {
     /// What one step of the environment asks of the simulator, starts of episodes included.
     ///
     /// # Errors
-    /// Fails where the simulator does.
+    /// Fails if the simulator does.
     fn step(&mut self) -> Result<()>;
 }

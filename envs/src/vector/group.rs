@@ -87,7 +87,7 @@ impl EnvGroup {
     /// first draw of `Stream::new(seed, Purpose::Environment, i)`, whatever group it is in.
     ///
     /// # Errors
-    /// Fails where an environment cannot be made, where `count` is 0, and with [`Error::Spaces`] where they differ
+    /// Fails if an environment cannot be made, where `count` is 0, and with [`Error::Spaces`] if they differ
     /// in their spaces.
     pub fn new(make: &MakeEnv<'_>, first: usize, count: usize, seed: u64) -> Result<Self> {
         if count == 0 {
@@ -170,7 +170,7 @@ impl EnvGroup {
         self.failures.drain(..)
     }
 
-    /// Fails where one of the environments has other spaces than environment `reference`.
+    /// Fails if one of the environments has other spaces than environment `reference`.
     pub(super) fn agrees_with(&self, reference: usize, observation: &Space, action: &Space) -> Result<()> {
         for (index, slot) in (self.first..).zip(&self.slots) {
             for (space, expected, got) in [
@@ -220,7 +220,7 @@ impl EnvGroup {
     /// finished ones not yet drained are forgotten.
     ///
     /// # Errors
-    /// [`Error::Buffer`] on a buffer that does not fit, [`Error::Worker`] where an environment fails.
+    /// [`Error::Buffer`] on a buffer that does not fit, [`Error::Worker`] if an environment fails.
     pub fn reset(&mut self, mut observations: ObservationMut<'_>) -> Result<()> {
         buffers::check_observations("observations", &observations, self.len(), &self.observation_space)?;
         self.episodes.clear();
@@ -243,7 +243,7 @@ impl EnvGroup {
     /// is reported. [`EnvGroup::replaced`] names these rows.
     ///
     /// # Errors
-    /// [`Error::Buffer`] on a buffer that does not fit. [`Error::Worker`] where an environment fails, panics or
+    /// [`Error::Buffer`] on a buffer that does not fit. [`Error::Worker`] if an environment fails, panics or
     /// returns a reward or observation that is not finite, and is not replaced; the environments after it were not
     /// stepped, so that the group must be reset or restored.
     pub fn step(&mut self, actions: Actions<'_>, out: &mut Transition<'_>) -> Result<()> {
@@ -388,7 +388,7 @@ impl EnvGroup {
     /// finished ones not yet drained.
     ///
     /// # Errors
-    /// Fails where an environment cannot save.
+    /// Fails if an environment cannot save.
     pub fn save_state(&self, bytes: &mut Vec<u8>) -> Result<()> {
         let slots = self
             .slots

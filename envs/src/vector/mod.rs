@@ -36,7 +36,7 @@ impl VectorEnv {
     /// Makes `count` environments in groups of `group_size`; the last group may be smaller.
     ///
     /// # Errors
-    /// Fails where an environment cannot be made, where `count` or `group_size` is 0, and with [`Error::Spaces`]
+    /// Fails if an environment cannot be made, where `count` or `group_size` is 0, and with [`Error::Spaces`]
     /// where the environments differ in their spaces.
     pub fn new(make: &MakeEnv<'_>, count: usize, group_size: usize, seed: u64) -> Result<Self> {
         Self::part(make, 0, count, group_size, seed)
@@ -108,7 +108,7 @@ impl VectorEnv {
     /// Starts every environment from its seed and writes the first observations, `[B, …]`.
     ///
     /// # Errors
-    /// [`Error::Buffer`] on a buffer that does not fit, [`Error::Worker`] where an environment fails.
+    /// [`Error::Buffer`] on a buffer that does not fit, [`Error::Worker`] if an environment fails.
     pub fn reset(&mut self, observations: ObservationMut<'_>) -> Result<()> {
         buffers::check_observations("observations", &observations, self.count, &self.observation_space)?;
         reset_groups(&mut self.groups, observations)
@@ -117,7 +117,7 @@ impl VectorEnv {
     /// One step of every environment, groups in parallel on rayon's current pool.
     ///
     /// # Errors
-    /// [`Error::Buffer`] on a buffer that does not fit. [`Error::Worker`] where an environment fails: that of the
+    /// [`Error::Buffer`] on a buffer that does not fit. [`Error::Worker`] if an environment fails: that of the
     /// first such environment, after which the vector must be reset or restored.
     pub fn step(&mut self, actions: Actions<'_>, out: &mut Transition<'_>) -> Result<()> {
         out.check(self.count, &self.observation_space)?;

@@ -14,7 +14,7 @@ use crate::{Action, Env, ObservationMut, Result, Screen, Space, Step};
 pub struct PreviousAction<E> {
     env: E,
     space: Appended,
-    /// How many choices every element of an action has; none where it consists of numbers.
+    /// How many choices every element of an action has; none if it consists of numbers.
     counts: Vec<usize>,
     /// Bounds of its numbers.
     bounds: Vec<(f32, f32)>,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{Action, Env, Episode, ObservationMut, Result, Screen, Space, Step, state};
 
-/// Adds up rewards and steps as the environment inside gives them, and sets [`Step::episode`] where an episode ends.
+/// Adds up rewards and steps as the environment inside gives them, and sets [`Step::episode`] if an episode ends.
 ///
 /// Vectors count episodes by themselves; this is for what comes between: inside [`super::RewardClip`] the returns
 /// are the raw ones, and inside a wrapper that ends training episodes early (a lost life) the episodes are whole

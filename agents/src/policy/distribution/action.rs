@@ -74,6 +74,6 @@ pub struct Terms {
     pub entropy: f64,
     /// Σ_a π(a)² of discrete actions, the maze's penalty in place of an entropy bonus; 0 for continuous ones.
     pub concentration: f64,
-    /// KL divergence from the distribution that acted to this one; 0 where that was not given.
+    /// KL divergence from the distribution that acted to this one; 0 if that was not given.
     pub kl: f64,
 }

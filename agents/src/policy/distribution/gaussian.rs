@@ -87,7 +87,7 @@ impl Gaussian {
     /// A distribution over a space with these bounds.
     ///
     /// # Errors
-    /// [`Error::Config`] where squashing is asked for in an unbounded space.
+    /// [`Error::Config`] if squashing is asked for in an unbounded space.
     pub fn new(low: &[f32], high: &[f32], config: &GaussianConfig) -> Result<Self> {
         config.check()?;
         if config.squash && low.iter().chain(high).any(|bound| !bound.is_finite()) {

@@ -32,7 +32,7 @@ impl ByteScaling {
     /// Observations as numbers of a dtype: bytes scaled, numbers as they are.
     ///
     /// # Errors
-    /// Fails where candle cannot convert.
+    /// Fails if candle cannot convert.
     pub fn tensor(self, observations: &Tensor, dtype: DType) -> Result<Tensor> {
         let (factor, summand) = self.affine();
         Ok(match observations.dtype() {

@@ -34,7 +34,7 @@ impl Default for EncoderConfig {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct IdentityConfig {
-    /// How bytes become numbers; refused where observations are numbers already. Default `unit`.
+    /// How bytes become numbers; refused if observations are numbers already. Default `unit`.
     pub bytes: ByteScaling,
 }
 

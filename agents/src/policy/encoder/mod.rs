@@ -88,7 +88,7 @@ impl Encoder {
         self.output
     }
 
-    /// True where features are the observations themselves, or bytes and choices as numbers.
+    /// True if features are the observations themselves, or bytes and choices as numbers.
     pub fn is_identity(&self) -> bool {
         matches!(self.network, Network::Identity)
     }
@@ -134,7 +134,7 @@ impl Encoder {
     /// Lays out the variables' present values for work on slices.
     ///
     /// # Errors
-    /// Fails where candle cannot copy them out.
+    /// Fails if candle cannot copy them out.
     pub fn prepare<T: Real>(&self) -> Result<PreparedEncoder<T>> {
         match self.is_identity() {
             true => Ok(self.prepare_from(&[])),

@@ -5,7 +5,7 @@ use candle_core::{D, DType, Tensor};
 use crate::Result;
 use crate::kernels::Real;
 
-/// What to divide rows `[…, n]` by before they are squared, `[…, 1]`: 1 where that is not needed. None where no square
+/// What to divide rows `[…, n]` by before they are squared, `[…, 1]`: 1 if that is not needed. None if no square
 /// of the given ones overflowed. Cut from the graph: whoever divides by it divides twice what it was taken for.
 pub(super) fn row_scale(rows: &Tensor, squares: &Tensor) -> Result<Option<Tensor>> {
     if squares.sum_all()?.to_dtype(DType::F64)?.to_scalar::<f64>()?.is_finite() {

@@ -20,7 +20,7 @@ impl LayerNorm {
     /// Adds the gain `layer_norm.weight` (ones) and the offset `layer_norm.bias` (zeros), both `[size]`.
     ///
     /// # Errors
-    /// Fails where candle cannot allocate.
+    /// Fails if candle cannot allocate.
     pub fn new(parameters: &mut Parameters, size: usize, init: &mut Initializer) -> Result<Self> {
         let weight = parameters.add("layer_norm.weight", &init.constant(size, 1.0)?)?;
         let bias = parameters.add("layer_norm.bias", &init.constant(size, 0.0)?)?;

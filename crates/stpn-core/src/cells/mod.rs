@@ -60,7 +60,7 @@ impl CellConfig {
     /// A cell of `input` inputs and `hidden` units with initial values from `init`.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] where an option or a size is impossible, naming its key.
+    /// [`crate::Error::Config`] if an option or a size is impossible, naming its key.
     pub fn build(&self, input: usize, hidden: usize, kernel: Kernel, init: &mut Initializer) -> Result<Box<dyn Cell>> {
         Ok(match self {
             Self::Stpn(config) => Box::new(Stpn::new(config, input, hidden, kernel, init)?),

@@ -62,7 +62,7 @@ pub struct Operands<'a, T> {
     pub sizes: Sizes,
     /// `[T, B, I]`
     pub x: &'a [T],
-    /// `[T, B]`, 1 where an episode starts.
+    /// `[T, B]`, 1 if an episode starts.
     pub resets: Option<&'a [u8]>,
 }
 

@@ -100,7 +100,7 @@ pub trait SequenceKernel<T: Real>: Debug + Send + Sync {
 pub trait Prepared<T: Real>: Any + Debug + Send + Sync {
     /// Forward over x `[T, B, I]`.
     ///
-    /// `resets` `[T, B]`, 1 where an episode starts. `start` `[B, S]` is the initial state; the final one is written to
+    /// `resets` `[T, B]`, 1 if an episode starts. `start` `[B, S]` is the initial state; the final one is written to
     /// `end` `[B, S]`, skipped where `None`. `hidden` `[T, B, H]` is written. Returns the tape where `tape` asks for it.
     #[expect(clippy::too_many_arguments, reason = "the operands and results of one sequence")]
     fn forward(
@@ -160,7 +160,7 @@ pub trait Stepper<T: Real>: Debug + Send {
     /// counts as a [`Stepper::store`].
     ///
     /// # Errors
-    /// [`crate::Error::Config`] where `prepared` is not of the same kernel, sizes or options.
+    /// [`crate::Error::Config`] if `prepared` is not of the same kernel, sizes or options.
     fn replace(&mut self, prepared: Arc<dyn Prepared<T>>) -> Result<()>;
 }
 

@@ -31,7 +31,7 @@ impl EnvCodeArguments {
     /// What may be run, as configurations of runs name it.
     ///
     /// # Errors
-    /// Fails where a path cannot be made absolute.
+    /// Fails if a path cannot be made absolute.
     pub fn leave(&self) -> Result<Vec<String>> {
         // As `train` does it.
         let mut table = Table::new();

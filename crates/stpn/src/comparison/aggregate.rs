@@ -41,7 +41,7 @@ impl Scores {
     }
 
     /// Probability that a seed of this method scores better than one of `other` on a task drawn at random, equal scores
-    /// counted half; none where they have not the same number of tasks.
+    /// counted half; none if they have not the same number of tasks.
     pub fn probability_of_improvement(&self, other: &Self) -> Option<Estimate> {
         let comparable = !self.is_empty() && !other.is_empty() && self.0.len() == other.0.len();
         comparable.then(|| {

@@ -28,7 +28,7 @@ pub struct Tie {
 /// The children of this process; from the first call on, requests to end are listened to.
 ///
 /// # Errors
-/// Fails where signals cannot be caught.
+/// Fails if signals cannot be caught.
 pub fn children() -> Result<&'static Children> {
     static CHILDREN: OnceLock<Children> = OnceLock::new();
     if let Some(children) = CHILDREN.get() {
@@ -53,7 +53,7 @@ impl Children {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Fails where an end was asked for.
+    /// Fails if an end was asked for.
     ///
     /// # Errors
     /// [`Interrupted`].
@@ -69,7 +69,7 @@ impl Children {
     /// Starts a child. Its stdin ends with this process, which `--with-parent` makes it heed.
     ///
     /// # Errors
-    /// Fails where it cannot be started.
+    /// Fails if it cannot be started.
     pub fn start(&'static self, command: &mut Command) -> Result<(Child, Tie)> {
         command.stdin(Stdio::piped());
         #[cfg(unix)]
@@ -90,7 +90,7 @@ impl Children {
     /// Runs a child to its end and returns its output.
     ///
     /// # Errors
-    /// [`Interrupted`] where an end was asked for meanwhile and it did not succeed.
+    /// [`Interrupted`] if an end was asked for meanwhile and it did not succeed.
     pub fn output(&'static self, command: &mut Command) -> Result<Output> {
         self.go_on()?;
         let (child, _tie) = self.start(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;

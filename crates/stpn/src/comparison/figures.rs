@@ -6,7 +6,7 @@ use super::statistics::NOT_NEGATIVE;
 use crate::report::chart::{Chart, Line};
 use crate::report::curves::{averaged, dot};
 
-/// The learning curves, a line a cell; none where the runs were too short for a first point.
+/// The learning curves, a line a cell; none if the runs were too short for a first point.
 pub fn learning_curves(comparison: &Comparison) -> Option<String> {
     let supervised = comparison.is_supervised();
     let place = |point: &CurvePoint| if supervised { point.update } else { point.env_steps } as f64;
@@ -37,7 +37,7 @@ pub fn learning_curves(comparison: &Comparison) -> Option<String> {
     Some(chart.svg())
 }
 
-/// Energy against result, a dot a cell; none where no cell has an energy.
+/// Energy against result, a dot a cell; none if no cell has an energy.
 pub fn energy(comparison: &Comparison) -> Option<String> {
     let dots = comparison.cells.iter().enumerate();
     let dots: Vec<_> =

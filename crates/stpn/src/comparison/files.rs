@@ -23,7 +23,7 @@ impl Comparison {
     /// and, where there are energies, `energy.svg`.
     ///
     /// # Errors
-    /// Fails where a file cannot be written.
+    /// Fails if a file cannot be written.
     pub fn write(&self, directory: &Path) -> Result<()> {
         let mut curves = format!("{HEADER}\n");
         for run in &self.runs {
@@ -52,7 +52,7 @@ impl Comparison {
     /// Writes the pictures alone; returns their paths.
     ///
     /// # Errors
-    /// Fails where a file cannot be written.
+    /// Fails if a file cannot be written.
     pub fn draw(&self, directory: &Path) -> Result<Vec<PathBuf>> {
         let pictures = [("learning-curves.svg", figures::learning_curves(self)), ("energy.svg", figures::energy(self))];
         let mut written = Vec::new();

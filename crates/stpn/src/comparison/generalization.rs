@@ -49,10 +49,10 @@ pub struct GeneralizationCurves {
 }
 
 impl GeneralizationCurves {
-    /// Of the finished runs of a plan; none where their task has no intervals.
+    /// Of the finished runs of a plan; none if their task has no intervals.
     ///
     /// # Errors
-    /// Fails where a run's `test.json` cannot be read.
+    /// Fails if a run's `test.json` cannot be read.
     pub fn of(plan: &Plan) -> Result<Option<Self>> {
         let mut tests: Vec<(String, Vec<TestFile>)> = Vec::new();
         for run in plan.runs.iter().filter(|run| run.config.agent().is_err()) {
@@ -72,7 +72,7 @@ impl GeneralizationCurves {
     /// Writes `generalization.csv`, the same as a table in `generalization.md`, and `generalization.svg`.
     ///
     /// # Errors
-    /// Fails where a file cannot be written.
+    /// Fails if a file cannot be written.
     pub fn write(&self, directory: &Path) -> Result<()> {
         let mut csv = format!("{HEADER}\n");
         for (cell, points) in &self.cells {
@@ -118,7 +118,7 @@ impl GeneralizationCurves {
 /// A cell, and its accuracy at every interval.
 type Curve = (String, Vec<(usize, Mean)>);
 
-/// Draws `generalization.svg` again from `generalization.csv`; returns its path, none where there are no such curves.
+/// Draws `generalization.svg` again from `generalization.csv`; returns its path, none if there are no such curves.
 ///
 /// # Errors
 /// Fails, naming the line, if the file is damaged.

@@ -47,8 +47,8 @@ impl Jobs {
 /// Trains what is not finished.
 ///
 /// # Errors
-/// [`Interrupted`](crate::exit::Interrupted) where an end was asked for; every child has then written a checkpoint.
-/// Fails where a run does.
+/// [`Interrupted`](crate::exit::Interrupted) if an end was asked for; every child has then written a checkpoint.
+/// Fails if a run does.
 pub fn train(runs: &[PlannedRun], jobs: Jobs) -> Result<()> {
     let children = children()?;
     let mut queue = VecDeque::new();

@@ -38,7 +38,7 @@ pub struct RunResult {
 pub struct CurvePoint {
     /// Updates done.
     pub update: u64,
-    /// Environment steps, 0 where there are none.
+    /// Environment steps, 0 if there are none.
     pub env_steps: u64,
     /// Validation accuracy, or mean return over the last 50 updates.
     pub value: f64,

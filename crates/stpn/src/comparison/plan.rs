@@ -101,7 +101,7 @@ impl PlannedRun {
     /// How far it has come.
     ///
     /// # Errors
-    /// Fails where the directory holds a run that is not like this one: its row would be compared with unlike ones.
+    /// Fails if the directory holds a run that is not like this one: its row would be compared with unlike ones.
     pub fn state(&self) -> Result<RunState> {
         let checkpoints = self.directory.join("checkpoints");
         let begun = has_checkpoint(&checkpoints);

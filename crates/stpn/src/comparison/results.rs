@@ -226,7 +226,7 @@ impl Comparison {
 }
 
 impl CellResult {
-    /// Of one cell's runs; none where there are none.
+    /// Of one cell's runs; none if there are none.
     fn of(
         cell: &str,
         units: usize,

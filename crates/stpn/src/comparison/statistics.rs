@@ -32,7 +32,7 @@ pub struct Mean {
 }
 
 impl Mean {
-    /// Of `values`, which can only lie within `possible`; none where there are none.
+    /// Of `values`, which can only lie within `possible`; none if there are none.
     pub fn of(values: &[f64], possible: &RangeInclusive<f64>) -> Option<Self> {
         let count = values.len();
         if count == 0 {

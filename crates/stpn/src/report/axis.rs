@@ -5,7 +5,7 @@ use std::ops::{Range, RangeInclusive};
 /// How far beyond the data, in lengths of their range, a reference may lie and still stretch the axis.
 const REACH: f64 = 0.5;
 
-/// From the least to the greatest of the finite values; a range of length 1 where there is none.
+/// From the least to the greatest of the finite values; a range of length 1 if there is none.
 pub fn span(values: impl Iterator<Item = f64>) -> Range<f64> {
     let (low, high) = values
         .filter(|value| value.is_finite())

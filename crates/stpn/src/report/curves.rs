@@ -79,7 +79,7 @@ pub fn spread(lines: &[Line]) -> String {
     said
 }
 
-/// Final energy and final result, a dot per series; none where no run has an energy.
+/// Final energy and final result, a dot per series; none if no run has an energy.
 pub fn energy(experiment: &Experiment<'_>) -> Option<Figure> {
     let groups = &experiment.groups;
     let mut dots = Vec::new();

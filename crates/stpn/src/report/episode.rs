@@ -34,7 +34,7 @@ pub struct Recording {
 /// Plays the episode of `seed` and records it.
 ///
 /// # Errors
-/// Fails where the environment or the policy does.
+/// Fails if the environment or the policy does.
 pub fn record(env: &EnvConfig, subject: &Subject<'_>, seed: u64, deterministic: bool) -> Result<Recording> {
     match env {
         EnvConfig::Maze(config) => {

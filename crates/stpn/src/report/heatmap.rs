@@ -60,7 +60,7 @@ impl HeatMap<'_> {
     /// The picture as an SVG document.
     ///
     /// # Errors
-    /// Fails where the matrix is empty or not whole.
+    /// Fails if the matrix is empty or not whole.
     pub fn svg(&self) -> Result<String> {
         let rows = self.values.len().checked_div(self.columns).filter(|rows| rows * self.columns == self.values.len());
         let rows = rows.filter(|&rows| rows > 0).context("a heat map needs whole rows")?;

@@ -24,7 +24,7 @@ pub struct Path {
     pub goal: Position,
     /// Where the agent stood: before the first step, then after each.
     pub positions: Vec<Position>,
-    /// True where step t (from 0) reached the goal and the agent was moved away.
+    /// True if step t (from 0) reached the goal and the agent was moved away.
     pub reached: Vec<bool>,
 }
 

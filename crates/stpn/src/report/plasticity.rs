@@ -19,14 +19,14 @@ pub struct Rates {
     pub lambda: Vec<f32>,
     /// γ, row-major.
     pub gamma: Vec<f32>,
-    /// Columns D of both; 1 where they are scalar.
+    /// Columns D of both; 1 if they are scalar.
     pub columns: usize,
 }
 
 /// Heat maps of λ and γ, and the time constants that follow from λ.
 ///
 /// # Errors
-/// Fails where a picture cannot be drawn.
+/// Fails if a picture cannot be drawn.
 pub fn rates(rates: &Rates) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     if rates.columns > 1 {
@@ -80,7 +80,7 @@ fn time_constants(lambda: &[f32]) -> Figure {
 /// The size of F over an episode, and F itself at four moments.
 ///
 /// # Errors
-/// Fails where a picture cannot be drawn.
+/// Fails if a picture cannot be drawn.
 pub fn fast_weights(recording: &Recording) -> Result<Vec<Figure>> {
     if recording.fast_size.is_empty() {
         return Ok(Vec::new());

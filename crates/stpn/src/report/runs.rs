@@ -48,7 +48,7 @@ pub struct RunData {
     pub settings: Settings,
     /// The resolved configuration.
     pub table: Table,
-    /// The same as this program takes it; none where it cannot, for lack of the environment.
+    /// The same as this program takes it; none if it cannot, for lack of the environment.
     pub config: Option<RunConfig>,
     /// The objects of `metrics.jsonl`, in order.
     pub lines: Vec<Map<String, Value>>,
@@ -96,7 +96,7 @@ impl RunData {
     /// A run of which there are metrics and configuration; `name` is for messages.
     ///
     /// # Errors
-    /// Fails where the configuration says neither what was learned nor by what network.
+    /// Fails if the configuration says neither what was learned nor by what network.
     pub fn of_metrics(name: &str, mut table: Table, lines: Vec<Map<String, Value>>) -> Result<Self> {
         normal(&mut table);
         let config = RunConfig::from_table(table.clone());
@@ -175,7 +175,7 @@ impl RunData {
     /// The trained parameters; none without a checkpoint.
     ///
     /// # Errors
-    /// Fails where they do not fit the configuration.
+    /// Fails if they do not fit the configuration.
     pub fn parameters(&self) -> Result<Vec<Parameter>> {
         let Some(checkpoint) = &self.checkpoint else { return Ok(Vec::new()) };
         let layout = match &checkpoint.config {

@@ -46,7 +46,7 @@ impl Strip {
     /// All of them in one figure; none without pictures.
     ///
     /// # Errors
-    /// Fails where a picture cannot be encoded.
+    /// Fails if a picture cannot be encoded.
     pub fn figure(&self) -> Result<Option<Figure>> {
         let Some((_, first)) = self.pictures.first() else { return Ok(None) };
         let side = (WIDTH - GAP * (COLUMNS + 1) as f64) / COLUMNS as f64;

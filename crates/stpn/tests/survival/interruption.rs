@@ -109,7 +109,7 @@ fn a_reader_that_went_away_cost_the_checkpoint() {
     let short = ENDLESS.replace("1000000 --run", "3 --run");
     let done = shell("exec STPN >/dev/full 2>&1", &short, &run).status().unwrap();
     assert!(done.success(), "a run to its end: {done}");
-    // A command whose output is its work fails where it cannot give it.
+    // A command whose output is its work fails if it cannot give it.
     let evaluated = finished(
         Command::new("sh")
             .args(["-c", "exec \"$0\" eval \"$1\" --episodes 1 >/dev/full"])

@@ -18,7 +18,7 @@ pub fn start(line: &str, run: &Path) -> Child {
     command.args(arguments(line, run)).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-/// The newest checkpoint's update, whole or not; none where there is none.
+/// The newest checkpoint's update, whole or not; none if there is none.
 pub fn newest(run: &Path) -> Option<u64> {
     let names = fs::read_dir(run.join("checkpoints")).ok()?;
     names.filter_map(|entry| entry.ok()?.file_name().to_str()?.strip_prefix("update-")?.parse().ok()).max()

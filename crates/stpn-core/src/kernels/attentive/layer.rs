@@ -21,7 +21,7 @@ pub struct AttentiveLayer<L: Lanes> {
     pub input: Projection<L::Real>,
     /// From activities, without one.
     pub recurrent: Projection<L::Real>,
-    /// Layer norm: gain, offset, and 1 where there is a unit, `[3, row]`.
+    /// Layer norm: gain, offset, and 1 if there is a unit, `[3, row]`.
     pub norm: Option<Aligned<L::Real>>,
     /// What remains of F.
     pub decay: L::Real,

@@ -106,12 +106,12 @@ impl GatedSpec {
         }
     }
 
-    /// True where a unit has gates.
+    /// True if a unit has gates.
     pub fn is_gated(&self) -> bool {
         self.gates() > 1
     }
 
-    /// True where the activity feeds back.
+    /// True if the activity feeds back.
     pub fn recurrent(&self) -> bool {
         !matches!(self.kind, GatedKind::Mlp(_))
     }

@@ -26,7 +26,7 @@ pub struct GatedLayer<L: Lanes> {
     pub recurrent: Option<Panels<L::Real>>,
     /// `[width]`
     pub bias: Aligned<L::Real>,
-    /// Layer norm: gain, offset and 1 where there is a unit, `[3, width]`.
+    /// Layer norm: gain, offset and 1 if there is a unit, `[3, width]`.
     pub norm: Option<Aligned<L::Real>>,
     packed: Vec<L::Real>,
     frames: [Frame; 2],

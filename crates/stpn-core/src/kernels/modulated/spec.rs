@@ -46,7 +46,7 @@ impl ModulatedSpec {
         }
     }
 
-    /// True where the modulator acts on a trace.
+    /// True if the modulator acts on a trace.
     pub fn retroactive(&self) -> bool {
         self.config.modulation == Modulation::Retroactive
     }

@@ -19,7 +19,7 @@ pub struct ModulatedState<T: Real> {
     pub rates: Lease<T>,
     /// F.
     pub fast: Lease<T>,
-    /// The trace; empty where there is none.
+    /// The trace; empty if there is none.
     pub trace: Lease<T>,
     /// The last step's update is still to be done.
     pub pending: bool,

@@ -23,7 +23,7 @@ pub fn scale_after<L: Lanes>(lanes: L, square_w: L::Vector, w_phi: L::Vector, ph
     inverse_norm(lanes, lanes.add(square_w, both))
 }
 
-/// True where a sum of squares has overflowed, or something was not finite before.
+/// True if a sum of squares has overflowed, or something was not finite before.
 #[inline(always)]
 pub fn overflowed<L: Lanes, const E: usize>(weights: &Weights<L>, rows: &[[[L::Vector; E]; ROWS]]) -> bool {
     let lanes = weights.lanes;

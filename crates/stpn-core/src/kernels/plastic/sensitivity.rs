@@ -27,7 +27,7 @@ fn norm_factor<L: Lanes>(lanes: L, square: L::Vector, inverse: L::Vector) -> [L:
     [lanes.select(large, negative, factor), lanes.select(large, inverse, one)]
 }
 
-/// True where a row of one of the groups has a large norm.
+/// True if a row of one of the groups has a large norm.
 #[inline(always)]
 pub fn has_large_norm<L: Lanes, const E: usize>(lanes: L, coefficients: &[Coefficients<L::Vector, E>]) -> bool {
     let one = lanes.splat(L::Real::ONE);

@@ -126,22 +126,22 @@ impl PlasticSpec {
         self.fast_start() + self.hidden * self.plastic().len() + bias
     }
 
-    /// True where F is divided by a norm after the update.
+    /// True if F is divided by a norm after the update.
     pub fn after(&self) -> bool {
         self.config.normalize_state == NormalizeState::After
     }
 
-    /// True where F is divided by a norm before the update.
+    /// True if F is divided by a norm before the update.
     pub fn before(&self) -> bool {
         self.config.normalize_state == NormalizeState::Before
     }
 
-    /// True where λ multiplies the whole update.
+    /// True if λ multiplies the whole update.
     pub fn decay_all(&self) -> bool {
         self.config.decay == Decay::All
     }
 
-    /// True where λ and γ of a synapse are parameters of its own, as they are.
+    /// True if λ and γ of a synapse are parameters of its own, as they are.
     pub fn direct_rates(&self) -> bool {
         self.config.granularity == Granularity::Synapse && !self.hebbff && !self.decay_all()
     }

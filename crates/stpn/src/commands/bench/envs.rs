@@ -68,7 +68,7 @@ pub fn run(arguments: &BenchArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Steps many environments for long, and fails where their memory grows after the first tenth.
+/// Steps many environments for long, and fails if their memory grows after the first tenth.
 fn soak(cases: &[String], threads: usize, steps: u64) -> Result<ExitCode> {
     let default = ["cartpole".to_string()];
     let resident = || memory::resident_mib().context("this system does not tell the memory of a process");

@@ -1,11 +1,11 @@
 //! The memory of this process.
 
-/// Peak resident memory of this process in MiB; nothing where the system does not say.
+/// Peak resident memory of this process in MiB; nothing if the system does not say.
 pub fn peak_mib() -> Option<f64> {
     status("VmHWM:")
 }
 
-/// Resident memory of this process at present in MiB; nothing where the system does not say.
+/// Resident memory of this process at present in MiB; nothing if the system does not say.
 pub fn resident_mib() -> Option<f64> {
     status("VmRSS:")
 }
