@@ -57,7 +57,7 @@ fn inverted_pendulum_is_the_built_in_one_step_for_step() {
         for number in 0..1200 {
             // Mostly well, so that episodes are long: the last of them reach the limit.
             let balance = 3.0 * seen[1] + 0.6 * seen[3] + 0.02 * seen[0];
-            let force = if seed < 15 { 0.4 * (random.uniform() as f32 - 0.5) } else { 0.0 } + balance;
+            let force = if seed < 15 { random.uniform(-0.2, 0.2) as f32 } else { 0.0 } + balance;
             let action = Action::Continuous(&[force.clamp(-3.0, 3.0)]);
             let step = theirs.step(action, ObservationMut::F32(&mut seen)).unwrap();
             let ours = built_in.step(action, ObservationMut::F32(&mut expected)).unwrap();
