@@ -30,7 +30,7 @@ pub struct RolloutConfig {
 }
 
 impl Default for RolloutConfig {
-    /// For PPO; A2C has shorter ones ([`crate::config::DEPENDENT`]).
+    /// For PPO; A2C has shorter ones ([`crate::config::normal::DEPENDENT`]).
     fn default() -> Self {
         Self {
             environments: 32,
