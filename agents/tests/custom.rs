@@ -18,6 +18,8 @@ fn config(id: &str, updates: u64) -> RunConfig {
         rollout = {{ environments = 4, steps = 10 }}
         policy = {{ hidden = 4, cell.name = 'stpn' }}
         algorithm.name = 'a2c'
+        # The default falls over the length of a run.
+        optimizer.learning_rate = 3e-3
         "
     );
     RunConfig::from_table(text.parse().unwrap()).unwrap()

@@ -110,6 +110,8 @@ pub const FAMILIARITY: Experiment = Experiment {
         hidden = 5
         [policy.cell]
         name = 'stpn'
+        [optimizer]
+        learning_rate = 3e-3
         [checkpoint]
         every = 3
     ",
@@ -139,6 +141,8 @@ pub const INVERTED_PENDULUM: Experiment = Experiment {
         [normalization]
         observations = true
         rewards = true
+        [optimizer]
+        learning_rate = 3e-3
         [checkpoint]
         every = 3
     ",
@@ -163,6 +167,8 @@ pub const PONG: Experiment = Experiment {
         name = 'stpn'
         [algorithm]
         name = 'a2c'
+        [optimizer]
+        learning_rate = 3e-3
         [checkpoint]
         every = 3
     ",
@@ -192,6 +198,8 @@ pub const PONG_STACKED: Experiment = Experiment {
         name = 'ppo'
         epochs = 2
         minibatch_size = 8
+        [optimizer]
+        learning_rate = 3e-3
         [checkpoint]
         every = 3
     ",
