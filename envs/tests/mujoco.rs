@@ -110,7 +110,8 @@ fn mujoco_tasks_had_no_pictures() {
             play(&mut env, &mut actions, 1);
             let first = env.screen().unwrap();
             assert_eq!(first.rgb.len(), first.width * first.height * 3);
-            let parts = [[209, 73, 91], [0, 121, 140], [237, 174, 73], [48, 99, 142]];
+            // Of a thin pole the outline alone.
+            let parts = [[50, 55, 64], [209, 73, 91], [0, 121, 140], [237, 174, 73], [48, 99, 142]];
             let shown = first.rgb.chunks_exact(3).filter(|&pixel| parts.iter().any(|part| pixel == part)).count();
             assert!(shown > 20, "{}: {shown} pixels of the body", T::NAME);
             let (before, picture) = (seen(&env), env.screen().unwrap());

@@ -86,8 +86,9 @@ fn episodes_that_are_played_again_resume_bit_for_bit() {
         let run = |name: &str| folder.path().join(format!("{name}-{id}"));
         let train = |updates: u64, name: &str| {
             // What is for choices alone would be refused of the pendulum.
-            let line =
-                format!("train {config} --set algorithm.concentration_coefficient=0 --updates {updates} --run-dir");
+            let line = format!(
+                "train {config} --set algorithm.concentration_coefficient=0 --set optimizer.learning_rate=3e-3 --updates {updates} --run-dir"
+            );
             let trained = stpn(&words(&line, &[&run(name)]));
             assert!(trained.status.success(), "{}", trained.error);
         };
