@@ -45,11 +45,28 @@ pub fn ticks(range: &Range<f64>, count: usize) -> Vec<f64> {
     (first..=last).map(|i| i as f64 * step).collect()
 }
 
+/// [`ticks`] with their numbers, each with as many digits as tell them apart.
+pub fn marks(range: &Range<f64>, count: usize) -> Vec<(f64, String)> {
+    let ticks = ticks(range, count);
+    let written = |more: usize| ticks.iter().map(|tick| digits(*tick, more)).collect::<Vec<_>>();
+    let distinct = |names: &Vec<String>| names.windows(2).all(|pair| pair[0] != pair[1]);
+    let names = (0..MOST_DIGITS).map(written).find(distinct).unwrap_or_else(|| written(MOST_DIGITS));
+    ticks.iter().copied().zip(names).collect()
+}
+
+/// Digits beyond the usual ones that the numbers of an axis may take.
+const MOST_DIGITS: usize = 6;
+
 /// 1234567 → `1.2M`; small numbers with three significant digits.
 pub fn number(value: f64) -> String {
+    digits(value, 0)
+}
+
+/// [`number`] with so many digits more.
+fn digits(value: f64, more: usize) -> String {
     let size = value.abs();
     let plain = |value: f64, digits: usize| {
-        let text = format!("{value:.digits$}");
+        let text = format!("{value:.*}", digits + more);
         let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
         if text == "-0" { "0".to_string() } else { text.to_string() }
     };
@@ -74,6 +91,14 @@ mod tests {
     fn numbers_are_short() {
         let shown = [0.0, 12_800_000.0, 50_000.0, 271.4, 3.25, 0.19815, 0.0125, 2e-5, -0.00001].map(number);
         assert_eq!(shown, ["0", "12.8M", "50k", "271", "3.25", "0.198", "0.0125", "2.0e-5", "-1.0e-5"]);
+    }
+
+    #[test]
+    fn neighbours_on_an_axis_had_the_same_number() {
+        let names = |range: Range<f64>| marks(&range, 5).into_iter().map(|(_, name)| name).collect::<Vec<_>>();
+        assert_eq!(names(490.0..492.0), ["490", "490.5", "491", "491.5", "492"]);
+        assert_eq!(names(1_000_000.0..1_100_000.0), ["1M", "1.02M", "1.04M", "1.06M", "1.08M", "1.1M"]);
+        assert_eq!(names(0.0..100.0), ["0", "20", "40", "60", "80", "100"]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::ops::{Range, RangeInclusive};
 
-use super::axis::{number, padded, span, ticks, with_references};
+use super::axis::{marks, number, padded, span, with_references};
 use super::legend::{self, Sample};
 use super::sheet::{Anchor, FONT, Sheet, WIDTH, dashes, shortened, width_of};
 use crate::comparison::statistics::ANY;
@@ -104,7 +104,10 @@ impl Chart {
             sheet.text(at, Anchor::End, "soft", &format!("↓ {name} {}", number(*level)));
         }
         let mut entries = self.draw_series(&mut sheet, &frame);
-        for (i, (name, level)) in self.levels.iter().enumerate() {
+        // From below, so that the random policy looks alike everywhere.
+        let mut levels: Vec<_> = self.levels.iter().collect();
+        levels.sort_by(|(_, one), (_, other)| one.total_cmp(other));
+        for (i, (name, level)) in levels.into_iter().enumerate() {
             if frame.y.contains(level) || frame.y.end == *level {
                 let ends = [frame.x.start, frame.x.end].map(|x| frame.place((x, *level)));
                 sheet.line(ends[0], ends[1], "level", LEVELS[i % LEVELS.len()]);
@@ -190,21 +193,21 @@ pub struct Frame {
 impl Frame {
     /// Draws axes with numbers on both; returns the frame as wide as they leave it.
     pub fn with_axes(self, sheet: &mut Sheet, x_label: &str, y_label: &str) -> Self {
-        let marks = ticks(&self.x, 5).into_iter().map(|x| (x, number(x))).collect::<Vec<_>>();
-        self.with_marks(sheet, x_label, y_label, &marks)
+        let along = marks(&self.x, 5);
+        self.with_marks(sheet, x_label, y_label, &along)
     }
 
     /// The same with these marks along x.
-    pub fn with_marks(mut self, sheet: &mut Sheet, x_label: &str, y_label: &str, marks: &[(f64, String)]) -> Self {
-        let heights = ticks(&self.y, 5);
-        self.left = heights.iter().map(|y| width_of(&number(*y))).fold(30.0, f64::max) + 22.0;
+    pub fn with_marks(mut self, sheet: &mut Sheet, x_label: &str, y_label: &str, along: &[(f64, String)]) -> Self {
+        let heights = marks(&self.y, 5);
+        self.left = heights.iter().map(|(_, name)| width_of(name)).fold(30.0, f64::max) + 22.0;
         let (right, floor) = (WIDTH - RIGHT, TOP + HEIGHT);
-        for y in heights {
+        for (y, name) in heights {
             let (_, at) = self.place((self.x.start, y));
             sheet.line((self.left, at), (right, at), "grid", "");
-            sheet.text((self.left - 10.0, at + 0.35 * FONT), Anchor::End, "soft", &number(y));
+            sheet.text((self.left - 10.0, at + 0.35 * FONT), Anchor::End, "soft", &name);
         }
-        for (x, name) in marks {
+        for (x, name) in along {
             let (at, _) = self.place((*x, self.y.start));
             sheet.line((at, floor), (at, floor + 6.0), "axis", "");
             // The last one does not leave the sheet.

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::axis::number;
 use super::chart::{HEIGHT, TOP};
-use super::sheet::{Anchor, FONT, Sheet, WIDTH};
+use super::sheet::{Anchor, FONT, Sheet, WIDTH, width_of};
 
 /// How values become colours.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,6 +38,8 @@ const BRIGHT: [f64; 3] = [253.0, 231.0, 37.0];
 /// Colours of the bar beside a map, and numbers at it.
 const STEPS: usize = 64;
 const NUMBERS: usize = 7;
+/// From the map to the numbers, the bar between them.
+const BAR: f64 = 48.0;
 
 /// A matrix to draw, row-major; row 0 on top.
 #[derive(Clone, Debug)]
@@ -70,7 +72,17 @@ impl HeatMap<'_> {
         let bar: Vec<u8> = (0..STEPS).rev().flat_map(|i| self.scale.color(self.scale.value(share(i, STEPS)))).collect();
         let bar = data_uri(&bar, 1, STEPS)?;
 
-        let (left, right) = (64.0, 128.0);
+        let number_at = |i: usize| {
+            let text = number(f64::from(self.scale.value(share(i, NUMBERS))));
+            match i {
+                0 if self.beyond() => format!("≤ {text}"),
+                _ if i == NUMBERS - 1 && self.beyond() => format!("≥ {text}"),
+                _ => text,
+            }
+        };
+        let numbers: Vec<String> = (0..NUMBERS).map(number_at).collect();
+        let widest = numbers.iter().map(|text| width_of(text)).fold(0.0, f64::max);
+        let (left, right) = (64.0, (BAR + widest + 8.0).max(128.0));
         let (floor, edge) = (TOP + HEIGHT, WIDTH - right);
         let mut sheet = Sheet::default();
         let mut image = |x: f64, width: f64, source: &str| {
@@ -81,16 +93,9 @@ impl HeatMap<'_> {
         };
         image(left, edge - left, &picture);
         image(edge + 22.0, 18.0, &bar);
-        for i in 0..NUMBERS {
-            let place = share(i, NUMBERS);
-            let y = floor - f64::from(place) * HEIGHT + 0.35 * FONT;
-            let text = number(f64::from(self.scale.value(place)));
-            let text = match i {
-                0 if self.beyond() => format!("≤ {text}"),
-                _ if i == NUMBERS - 1 && self.beyond() => format!("≥ {text}"),
-                _ => text,
-            };
-            sheet.text((edge + 48.0, y), Anchor::Start, "soft", &text);
+        for (i, text) in numbers.iter().enumerate() {
+            let y = floor - f64::from(share(i, NUMBERS)) * HEIGHT + 0.35 * FONT;
+            sheet.text((edge + BAR, y), Anchor::Start, "soft", text);
         }
         sheet.text((WIDTH - 12.0, 26.0), Anchor::End, "ink", self.unit);
         sheet.text((14.0, 26.0), Anchor::Start, "ink", &format!("↓ {}", self.y_label));

@@ -1,0 +1,134 @@
+//! Comparisons and the paper's experiments.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::number::count;
+
+/// Arguments of `stpn draw`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A folder of `compare` or `reproduce` gets its pictures anew from its comparison.json, curves.csv \
+and generalization.csv. Beside a file of curves, FILE.svg is written. It holds names of axes, references and, for every \
+series, the curve of every seed:
+  {\"x\": \"environment steps\", \"y\": \"mean return (reward per episode)\", \"possible\": [0, null],
+   \"levels\": {\"random policy\": 8.04}, \"series\": [{\"name\": \"stpn\", \"curves\": [[[0, 1.5], [100, 2]]]}]}
+
+Examples:
+  stpn draw runs/compare-art
+  stpn draw docs/maze-small.json"
+)]
+pub struct DrawArguments {
+    /// Folders of comparisons, and files of curves.
+    #[arg(value_name = "DIR|FILE.json", required = true)]
+    pub sources: Vec<PathBuf>,
+}
+
+/// Arguments of `stpn compare`.
+#[derive(Debug, Args)]
+#[command(after_help = "Every run has a directory of its own below --out. The same command continues what was \
+interrupted, keeps what is finished, and adds cells and seeds.
+
+Examples:
+  stpn compare art --cells stpn,lstm,rnn --seeds 3 --jobs 2
+  stpn compare maze-small --cells stpn,lstm --updates 500")]
+pub struct CompareArguments {
+    /// A preset (see `stpn list`) or the path of a TOML file.
+    #[arg(value_name = "PRESET|FILE.toml")]
+    pub experiment: String,
+    /// The cells, in the sizes of the published comparison or else matched in parameters [default: all of the
+    /// published comparison].
+    #[arg(long, value_name = "CELL,…", value_delimiter = ',')]
+    pub cells: Vec<String>,
+    /// Seeds 1 to N of every cell.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub seeds: u64,
+    /// Runs at a time, which share the threads.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub jobs: usize,
+    /// Worker threads of all jobs together; 0 = one per core.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+    /// Updates of every run; on a supervised task epochs [default: the experiment's].
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub updates: Option<u64>,
+    /// Overrides one key of every run's configuration.
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Episodes on which a trained agent is measured.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub episodes: usize,
+    /// Where runs and results are written [default: runs/compare-PRESET].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+/// A part of the paper's experiments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Paper {
+    /// Associative retrieval.
+    Art,
+    /// Familiarity detection, three settings.
+    Familiarity,
+    /// Maze exploration.
+    Maze,
+    /// MuJoCo InvertedPendulum.
+    Pendulum,
+    /// Atari Pong.
+    Pong,
+    /// All of them.
+    All,
+}
+
+/// Arguments of `stpn reproduce`.
+#[derive(Debug, Args)]
+#[command(after_help = "Without --budget every experiment runs at its published length, which takes days. The same \
+command continues what was interrupted; a larger --budget lengthens what a smaller one began.
+
+Examples:
+  stpn reproduce art
+  stpn reproduce all --budget 600 --jobs 2
+  stpn reproduce maze --updates 2000 --cells stpn,lstm --seeds 1")]
+pub struct ReproduceArguments {
+    /// Which experiments.
+    #[arg(value_enum, default_value_t = Paper::All)]
+    pub what: Paper,
+    /// Of these, only the experiment whose folder has this name, e.g. familiarity-fresh-r3.
+    #[arg(long, value_name = "NAME")]
+    pub only: Option<String>,
+    /// Minutes that it may take, divided equally among the experiments; their runs get fewer updates, the same for
+    /// every cell, and the results say so.
+    #[arg(long, value_name = "MINUTES")]
+    pub budget: Option<f64>,
+    /// Updates of every run, in place of the published number or what a budget allows; the results say so.
+    #[arg(long, value_name = "N", conflicts_with = "budget", value_parser = clap::value_parser!(u64).range(1..))]
+    pub updates: Option<u64>,
+    /// The cells, in place of all of the published comparison; the results say so.
+    #[arg(long, value_name = "CELL,…", value_delimiter = ',')]
+    pub cells: Vec<String>,
+    /// Overrides one key of every run's configuration; the results say so.
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Seeds 1 to N of every cell.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub seeds: u64,
+    /// Runs at a time, which share the threads.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub jobs: usize,
+    /// Worker threads of all jobs together; 0 = one per core.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+    /// Episodes on which a trained agent is measured.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub episodes: usize,
+    /// Where the runs are written.
+    #[arg(long, value_name = "DIR", default_value = "runs/reproduction")]
+    pub runs: PathBuf,
+    /// Where tables, curves and their provenance are written.
+    #[arg(long, value_name = "DIR", default_value = "reproduction")]
+    pub out: PathBuf,
+    /// Make tables and pictures again from the results in --out, without the runs; nothing is trained.
+    #[arg(long, conflicts_with_all = ["budget", "updates", "cells", "overrides"])]
+    pub redraw: bool,
+}

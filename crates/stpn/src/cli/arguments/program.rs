@@ -1,0 +1,100 @@
+//! The program itself, this machine, and environments.
+
+use clap::{Args, ValueEnum};
+
+use crate::cli::EnvCodeArguments;
+
+/// Arguments of `stpn check-env`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  stpn check-env cartpole
+  stpn check-env gym LunarLander-v3
+  stpn check-env maze --set env.size=9 --seed 3")]
+pub struct CheckEnvArguments {
+    /// An environment (see `stpn list`), or `gym` for one of Python's Gymnasium.
+    #[arg(value_name = "NAME")]
+    pub name: String,
+    /// With `gym`: the environment's name there.
+    #[arg(value_name = "ID")]
+    pub id: Option<String>,
+    /// Code of the user's own.
+    #[command(flatten)]
+    pub code: EnvCodeArguments,
+    /// Overrides one of its settings, e.g. `--set env.size=9`.
+    #[arg(long = "set", value_name = "env.KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Steps within which an episode of random actions has to end.
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    pub steps: usize,
+    /// Seed of the environment and of the random actions.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// Arguments of `stpn completions`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  stpn completions bash > ~/.local/share/bash-completion/completions/stpn
+  stpn completions zsh > ~/.zfunc/_stpn
+  stpn completions fish > ~/.config/fish/completions/stpn.fish")]
+pub struct CompletionsArguments {
+    /// Which shell.
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// Arguments of `stpn bench`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  stpn bench
+  stpn bench updates --case maze --case maze-lstm
+  stpn bench kernels --threads 2 --json
+  stpn bench envs --case maze --case cartpole
+
+Cases: maze, maze-lstm, maze-gru, art, art-lstm, pong, pong-lstm, pendulum (learning from one rollout of random
+observations at the paper's shapes), maze-update (a whole update of the preset, environments included). Those of `envs` are
+environments, with random actions: steps per second by one thread and by all, and of those around a simulator the share
+of that simulator's own speed. Run it on an idle machine.")]
+pub struct BenchArguments {
+    /// What to measure.
+    #[arg(value_enum, value_name = "WHAT", default_value_t = Suite::All)]
+    pub suite: Suite,
+    /// Only this case; may be given several times.
+    #[arg(long = "case", value_name = "CASE")]
+    pub cases: Vec<String>,
+    /// Worker threads; 0 = one per core.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+    /// Updates or calls before those that count.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub warmup: usize,
+    /// Updates or calls of which the median counts; measurements of an environment, a tenth of a second each, of which
+    /// the best does.
+    #[arg(long, value_name = "N", default_value_t = 9)]
+    pub repeats: usize,
+    /// Instead of speeds of environments: see whether 1,000 of each keep the same memory over so many steps of every
+    /// one of them. CartPole where no case is named.
+    #[arg(long, value_name = "STEPS", num_args = 0..=1, default_missing_value = "100000")]
+    pub soak: Option<u64>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub json: bool,
+    /// Measure the one case here, as the child process that it is measured in.
+    #[arg(long, hide = true, requires = "cases")]
+    pub in_process: bool,
+}
+
+/// What `stpn bench` measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Suite {
+    /// Whole updates, each in a process of its own.
+    Updates,
+    /// The recurrent layers and the convolutions by themselves.
+    Kernels,
+    /// The environments, without an agent.
+    Envs,
+    /// Sums over the ranks of an MPI job: `mpirun -n 2 stpn bench exchange`.
+    Exchange,
+    /// Updates and kernels.
+    All,
+}
