@@ -36,7 +36,7 @@ pub fn get_mut<'t>(table: &'t mut Table, key: &str) -> Option<&'t mut Value> {
     }
 }
 
-/// Sets a dotted key, whose sections are made if they are not there. A value that stands where a section has to be stays.
+/// Sets a dotted key and makes sections that are missing. If a value stands in place of a section, nothing is changed.
 pub fn set(table: &mut Table, key: &str, value: Value) {
     match key.split_once('.') {
         Some((section, rest)) => {
@@ -49,7 +49,7 @@ pub fn set(table: &mut Table, key: &str, value: Value) {
     }
 }
 
-/// Removes a dotted key where it is there. Of a section whose `name` is removed, nothing else has a meaning.
+/// Removes a dotted key if it is there. Of a section whose `name` is removed, nothing else has a meaning.
 pub fn remove(table: &mut Table, key: &str) {
     match key.split_once('.') {
         Some((section, "name")) => drop(table.remove(section)),
@@ -62,7 +62,7 @@ pub fn remove(table: &mut Table, key: &str) {
     }
 }
 
-/// The line, counted from 1, in which a file says a dotted key; of what it does not say, the section's that would hold it.
+/// The line, counted from 1, at which a file has a dotted key; if it lacks the key, that of the innermost section it has.
 pub fn line(text: &str, key: &str) -> Option<usize> {
     let document = DeTable::parse(text).ok()?;
     let (mut table, mut start) = (document.get_ref(), None);
@@ -78,7 +78,7 @@ pub fn line(text: &str, key: &str) -> Option<usize> {
 /// A table as a value of type T.
 ///
 /// # Errors
-/// [`Error::Config`] naming the key: what no look at its shape can tell.
+/// [`Error::Config`] naming the key: errors that the check of shapes cannot see.
 pub fn read<T: DeserializeOwned>(table: Table) -> Result<T> {
     serde_path_to_error::deserialize(table).map_err(|error: serde_path_to_error::Error<toml::de::Error>| {
         let path = match error.path().to_string() {

@@ -1,6 +1,6 @@
-//! Options that could do nothing if they stand: refused by name, so that none is set in vain.
+//! Options that would do nothing: each is refused by its name.
 //!
-//! An option left at its default is none that was set.
+//! An option that holds its default does not count as set.
 
 use stpn_core::CellConfig;
 use stpn_core::cells::{NormOf, NormalizeState};
@@ -50,7 +50,7 @@ pub fn check_supervised(config: &SupervisedConfig) -> Result<()> {
 pub fn check_spaces(config: &AgentConfig, observations: &Space, actions: &Space) -> Result<()> {
     let mut unused = Vec::new();
     if !matches!(actions, Space::Box { .. }) {
-        unused.extend(gaussian(&config.policy.gaussian, "does nothing where actions are discrete: leave it out"));
+        unused.extend(gaussian(&config.policy.gaussian, "does nothing if actions are discrete: leave it out"));
     }
     if observations.dtype() != Dtype::U8 {
         unused.extend(bytes_of_numbers(&config.policy.encoder));
@@ -79,7 +79,7 @@ fn agent(config: &AgentConfig) -> Vec<Unused> {
         unused.push(("normalization.rewards", problem));
     }
     if !(normalization.observations || normalization.rewards) && normalization.clip != defaults.1.clip {
-        let problem = "does nothing where neither normalization.observations nor normalization.rewards is set: set \
+        let problem = "does nothing if neither normalization.observations nor normalization.rewards is set: set \
                        one of them, or leave this out";
         unused.push(("normalization.clip", problem));
     }
@@ -95,7 +95,7 @@ fn agent(config: &AgentConfig) -> Vec<Unused> {
         && config.recompute_states
         && (config.epochs == 1 || rollout.sequence_length() == rollout.steps)
     {
-        let problem = "does nothing with one epoch, or where sequences are as long as rollouts: set it to false, or \
+        let problem = "does nothing with one epoch, or if sequences are as long as rollouts: set it to false, or \
                        rollout.sequence_length below rollout.steps";
         unused.push(("algorithm.recompute_states", problem));
     }
@@ -110,7 +110,7 @@ fn supervised(config: &SupervisedConfig) -> Vec<Unused> {
 
 /// Inputs that are numbers need no rule for bytes.
 fn bytes_of_numbers(encoder: &EncoderConfig) -> Option<Unused> {
-    let problem = "does nothing where observations are numbers already: leave it out";
+    let problem = "does nothing if observations are numbers already: leave it out";
     (encoder.bytes() != encoder.default_bytes()).then_some(("policy.encoder.bytes", problem))
 }
 

@@ -54,8 +54,8 @@ pub struct AgentConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EvaluationConfig {
-    /// Updates between evaluations; 0 = none. Beside update k, where it is due, the policy after k − 1 is evaluated.
-    /// With evaluations, the best checkpoint is the one that evaluates best.
+    /// Updates between evaluations (Stable-Baselines3 counts steps); 0 = none. The one due at update k runs beside it, on
+    /// the policy after update k − 1. If there are evaluations, the best checkpoint is the one that evaluates best.
     #[schemars(extend("x-sb3" = "eval_freq"))]
     pub every: u64,
     /// Episodes of one evaluation, the same ones every time.

@@ -2,7 +2,7 @@
 
 use toml::{Table, Value};
 
-use super::catalogue::by_foreign_name;
+use super::catalogue::{by_foreign_name, catalogue};
 use super::nearest::did_you_mean;
 use super::shape::{Key, Shape};
 use crate::{Error, Result};
@@ -10,8 +10,8 @@ use crate::{Error, Result};
 /// Whole numbers up to here are exact as floats.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Refuses a table in normal form that has not these keys, naming the one that is wrong. `1e6` becomes whole where that
-/// is needed.
+/// Refuses a table in normal form that does not fit these keys, naming the one that is wrong. `1e6` becomes a whole
+/// number if one is needed.
 ///
 /// # Errors
 /// [`Error::Config`] naming the key, with what is allowed.
@@ -23,7 +23,7 @@ fn section(path: &str, keys: &[Key], table: &mut Table) -> Result<()> {
     for (name, value) in table.iter_mut() {
         match keys.iter().find(|key| key.name == *name) {
             Some(key) => self::value(&joined(path, name), &key.shape, value)?,
-            None => return Err(Error::config(joined(path, name), unknown(name, keys))),
+            None => return Err(Error::config(joined(path, name), unknown(&joined(path, name), name, keys))),
         }
     }
     match keys.iter().find(|key| key.required && !table.contains_key(&key.name)) {
@@ -32,7 +32,10 @@ fn section(path: &str, keys: &[Key], table: &mut Table) -> Result<()> {
     }
 }
 
-fn unknown(name: &str, keys: &[Key]) -> String {
+fn unknown(path: &str, name: &str, keys: &[Key]) -> String {
+    if let Some(variant) = catalogue().into_iter().find(|entry| entry.path == path).and_then(|entry| entry.variant) {
+        return format!("is a key of `{variant}`, not of what this section is");
+    }
     let foreign = by_foreign_name(name);
     if let Some((library, path)) = foreign.first() {
         return format!("there is no such key: what {library} calls `{name}` is `{path}`");
@@ -40,7 +43,7 @@ fn unknown(name: &str, keys: &[Key]) -> String {
     let near = did_you_mean(name, keys.iter().map(|key| key.name.as_str()));
     let names: Vec<&str> = keys.iter().map(|key| key.name.as_str()).collect();
     match names.as_slice() {
-        [] => "there is no such key, and no other".to_string(),
+        [] => "there is no such key: this section has none besides its `name`".to_string(),
         _ => format!("there is no such key; {near}there are: {}", names.join(", ")),
     }
 }
@@ -58,9 +61,9 @@ fn value(path: &str, shape: &Shape, value: &mut Value) -> Result<()> {
         | (Shape::Flag, Value::Boolean(_))
         | (Shape::Number, Value::Integer(_) | Value::Float(_))
         | (Shape::Text, Value::String(_)) => Ok(()),
-        (Shape::Whole { least }, Value::Integer(number)) if *number >= *least => Ok(()),
-        (Shape::Whole { least }, Value::Float(number))
-            if number.fract() == 0.0 && number.abs() <= EXACT && *number >= *least as f64 =>
+        (Shape::Whole { least, most }, Value::Integer(number)) if (*least..=*most).contains(number) => Ok(()),
+        (Shape::Whole { least, most }, Value::Float(number))
+            if number.fract() == 0.0 && number.abs() <= EXACT && (*least..=*most).contains(&(*number as i64)) =>
         {
             *value = Value::Integer(*number as i64);
             Ok(())

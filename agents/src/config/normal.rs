@@ -40,7 +40,7 @@ pub const DEPENDENT: [Dependent; 4] = [
             let rollout = RolloutConfig::default();
             let size = |key, default: usize| keys::get(table, key).map_or(Some(default as f64), number);
             let steps = size("rollout.environments", rollout.environments)? * size("rollout.steps", rollout.steps)?;
-            let is_smaller = text(table, "algorithm.name") == Some("ppo") && steps < 256.0;
+            let is_smaller = text(table, "algorithm.name") == Some("ppo") && (1.0..256.0).contains(&steps);
             is_smaller.then_some(Value::Integer(steps as i64))
         },
     },

@@ -15,11 +15,12 @@ pub struct RolloutConfig {
     /// Steps T that each environment takes per update.
     #[schemars(extend("x-sb3" = "n_steps", "x-cleanrl" = "num_steps"))]
     pub steps: usize,
-    /// Longest sequence of back-propagation through time; absent = all T steps.
+    /// Longest sequence, in steps, for back-propagation through time; not set = the whole rollout.
     pub sequence_length: Option<usize>,
-    /// What to do if an environment fails, panics or returns what is not finite.
+    /// What to do if an environment fails, panics or returns a number that is not finite.
     pub env_failure: EnvFailure,
-    /// With `env_failure = "replace"`: environments replaced over the whole run, beyond which it stops after all.
+    /// With `env_failure = "replace"`: how many environments may be replaced in the whole run; one more stops
+    /// it.
     pub max_replacements: u64,
     /// Seconds that one call into an environment may take. One that takes longer hangs: the run then ends with a
     /// checkpoint of its last good state, whatever `env_failure` says, since a thread cannot be stopped. 0 = no limit.
@@ -30,7 +31,7 @@ pub struct RolloutConfig {
 }
 
 impl Default for RolloutConfig {
-    /// For PPO; A2C has shorter ones ([`crate::config::normal::DEPENDENT`]).
+    /// For PPO; those of A2C are shorter, see [`crate::config::normal::DEPENDENT`].
     fn default() -> Self {
         Self {
             environments: 32,

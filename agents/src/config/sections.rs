@@ -45,12 +45,13 @@ impl Default for CheckpointConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogConfig {
-    /// Updates between entries of `metrics.jsonl` and TensorBoard: each is of all updates since the last one, with
-    /// every episode of the same weight. Evaluations are written when they are made.
+    /// Updates between entries of `metrics.jsonl` and TensorBoard: each covers all updates since the one before, every
+    /// episode counting the same. Evaluations are written when they are made.
     pub every: u64,
     /// Updates between histograms of parameters and fast weights.
     pub histograms_every: u64,
-    /// Inputs left out of the energy (the maze leaves out its reward input).
+    /// Inputs of the recurrent layer, counted from 0, that are left out of the energy; the maze presets leave out the
+    /// last reward, 12.
     pub energy_skip_inputs: Vec<usize>,
 }
 

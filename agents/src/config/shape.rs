@@ -29,14 +29,16 @@ const ORDER: [&str; 12] = [
 /// What a key may hold.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Shape {
-    /// Whatever its reader takes.
+    /// Any value.
     Any,
     /// True or false.
     Flag,
-    /// A whole number, from `least` on.
+    /// A whole number from `least` to `most`.
     Whole {
         /// The smallest one.
         least: i64,
+        /// The largest one.
+        most: i64,
     },
     /// A number.
     Number,
@@ -194,7 +196,7 @@ fn plain(path: &str, schema: &Value) -> Shape {
     };
     match kind {
         "boolean" => Shape::Flag,
-        "integer" => Shape::Whole { least: schema.get("minimum").and_then(Value::as_i64).unwrap_or(i64::MIN) },
+        "integer" => whole(schema),
         "number" => Shape::Number,
         "string" => Shape::Text,
         "array" => Shape::List(Box::new(schema.get("items").map_or(Shape::Any, |items| shape(path, items)))),
@@ -203,6 +205,13 @@ fn plain(path: &str, schema: &Value) -> Shape {
         }
         _ => Shape::Any,
     }
+}
+
+fn whole(schema: &Value) -> Shape {
+    let bound = |key: &str| schema.get(key).and_then(Value::as_i64);
+    let narrow = schema.get("format").and_then(Value::as_str) == Some("uint32");
+    let most = bound("maximum").or(narrow.then_some(u32::MAX.into()));
+    Shape::Whole { least: bound("minimum").unwrap_or(i64::MIN), most: most.unwrap_or(i64::MAX) }
 }
 
 fn is_optional(schema: &Value) -> bool {
@@ -226,21 +235,14 @@ fn description(schema: &Value) -> String {
 }
 
 impl Shape {
-    /// The keys of a section, in whatever variant has the most; none if it is no section.
-    pub fn variants(&self) -> &[Variant] {
-        match self {
-            Self::Variants(variants) => variants,
-            _ => &[],
-        }
-    }
-
     /// What is allowed, in words.
     pub fn words(&self) -> String {
         match self {
-            Self::Any => "whatever its reader takes".into(),
+            Self::Any => "any value".into(),
             Self::Flag => "true or false".into(),
-            Self::Whole { least: i64::MIN } => "a whole number".into(),
-            Self::Whole { least } => format!("a whole number from {least} on"),
+            Self::Whole { least: i64::MIN, .. } => "a whole number".into(),
+            Self::Whole { least, most: i64::MAX } => format!("a whole number, at least {least}"),
+            Self::Whole { least, most } => format!("a whole number from {least} to {most}"),
             Self::Number => "a number".into(),
             Self::Text => "a text in quotes".into(),
             Self::Word(words) => one_of(words.iter().map(|word| format!("\"{}\"", word.name))),

@@ -1,4 +1,4 @@
-//! TensorBoard event files, written without a thread in between: what was logged is in the
+//! TensorBoard event files, in tensorboard-rs's records, written without a thread in between: what was logged is in the
 //! file, and a failing log never stops a training.
 
 use std::fs::{self, OpenOptions};
@@ -11,6 +11,7 @@ use tensorboard_proto::event::{Event, SessionLog, SessionLog_SessionStatus};
 use tensorboard_proto::summary::{Summary, Summary_Value, SummaryMetadata, SummaryMetadata_PluginData};
 use tensorboard_proto::tensor::TensorProto;
 use tensorboard_proto::types::DataType;
+use tensorboard_rs::record_writer::RecordWriter;
 
 use super::append::AppendFile;
 use super::{Histogram, hparams, record};
@@ -83,7 +84,7 @@ impl EventLog {
         self.summary(env_steps, values.collect());
     }
 
-    /// Writes a text (Markdown).
+    /// Writes a text (Markdown), which tensorboard-rs itself does not offer.
     pub fn text(&mut self, env_steps: u64, name: &str, text: &str) {
         let mut tensor = TensorProto::new();
         tensor.set_dtype(DataType::DT_STRING);
@@ -141,8 +142,13 @@ impl EventLog {
     fn event(&mut self, env_steps: u64, mut event: Event) {
         event.set_wall_time(since_epoch().as_secs_f64());
         event.set_step(i64::try_from(env_steps).unwrap_or(i64::MAX));
-        match event.write_to_bytes() {
-            Ok(event) => self.file.append(&record::framed(&event)),
+        let mut bytes = Vec::new();
+        let written = event
+            .write_to_bytes()
+            .map_err(|error| error.to_string())
+            .and_then(|event| RecordWriter::new(&mut bytes).write(&event).map_err(|error| error.to_string()));
+        match written {
+            Ok(()) => self.file.append(&bytes),
             Err(error) => tracing::warn!("an event could not be encoded and is lost: {error}"),
         }
     }

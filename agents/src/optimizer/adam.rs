@@ -24,7 +24,7 @@ pub struct AdamConfig {
     /// Added to the root of the second moment.
     #[schemars(extend("x-sb3" = "eps", "x-cleanrl" = "eps"))]
     pub epsilon: f64,
-    /// Global norm to which gradients are clipped, or `"none"`.
+    /// Largest global norm of a gradient, which is scaled down to it; `"none"` = no limit.
     #[serde(with = "or_none")]
     #[schemars(schema_with = "or_none::schema", extend("x-sb3" = "max_grad_norm", "x-cleanrl" = "max_grad_norm"))]
     pub max_grad_norm: Option<f64>,

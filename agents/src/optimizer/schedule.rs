@@ -14,8 +14,8 @@ pub struct Clock {
     pub end: u64,
 }
 
-/// A value over a run: constant, or linear from `initial` to `last`, which it reaches where the run is planned to end,
-/// or after `horizon` steps where that is given.
+/// A value over a run: constant, or linear from `initial` to `last`, which it reaches at the run's planned end, or
+/// after `horizon` steps if that is given.
 ///
 /// A run that is given more updates plans anew: what ends with the run then ends later.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,7 +35,7 @@ pub struct Linear {
     pub initial: f64,
     /// Value at the end, and after it.
     pub last: f64,
-    /// Environment steps over all ranks, or epochs, over which it moves; absent = the run's planned length.
+    /// Environment steps over all ranks, or epochs, over which it moves; not set = the run's planned length.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub horizon: Option<u64>,
 }

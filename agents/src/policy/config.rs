@@ -18,7 +18,7 @@ pub struct PolicyConfig {
     #[serde(default = "hidden")]
     #[schemars(extend("x-sb3" = "lstm_hidden_size"))]
     pub hidden: usize,
-    /// Which path sequences take: `auto` (fused where there is one) or `composed`.
+    /// Which implementation runs sequences through the recurrent layer.
     #[serde(default)]
     pub kernel: Kernel,
     /// Whether the value head shares the policy's trunk.

@@ -18,14 +18,14 @@ const EPSILON: f64 = 1e-8;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NormalizationConfig {
-    /// Observations to mean 0 and variance 1, element by element; from the second update on.
+    /// Shift and scale observations to mean 0 and variance 1, element by element; from the second update on.
     #[schemars(extend("x-sb3" = "norm_obs"))]
     pub observations: bool,
-    /// Rewards by the deviation of the discounted return that they add up to; their sign stays. Reported returns are
-    /// of raw rewards.
+    /// Divide rewards by the standard deviation of their discounted sum; their sign stays. Reported returns are of raw
+    /// rewards.
     #[schemars(extend("x-sb3" = "norm_reward"))]
     pub rewards: bool,
-    /// Bound on the magnitude of what comes out.
+    /// Normalised observations and rewards are clipped to ±this.
     #[schemars(extend("x-sb3" = "clip_obs"))]
     pub clip: f64,
 }

@@ -31,7 +31,7 @@ pub struct ArtConfig {
     pub test_sequences: usize,
     /// Sequences of an optimiser step. A last, smaller batch of an epoch is dropped.
     pub batch_size: usize,
-    /// Epochs without a better validation accuracy after which training stops; absent = never.
+    /// Epochs without a better validation accuracy after which training stops; not set = never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<u64>,
 }

@@ -49,7 +49,7 @@ pub struct NetworkConfig {
     #[serde(default = "hidden")]
     #[schemars(extend("x-sb3" = "lstm_hidden_size"))]
     pub hidden: usize,
-    /// Which path sequences take: `auto` (fused where there is one) or `composed`.
+    /// Which implementation runs sequences through the recurrent layer.
     #[serde(default)]
     pub kernel: Kernel,
     /// From the task's inputs to the recurrent layer's.
@@ -135,7 +135,7 @@ impl TaskConfig {
 }
 
 impl SupervisedConfig {
-    /// True after the last update, or where patience has run out.
+    /// True after the last update, or if patience has run out.
     pub fn finished(&self, progress: &Progress) -> bool {
         let waited = progress.best_validation.map(|best| progress.update - best.update);
         let impatient = waited.zip(self.task.patience()).is_some_and(|(waited, patience)| waited >= patience);

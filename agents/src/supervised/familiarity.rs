@@ -24,7 +24,7 @@ pub struct FamiliarityConfig {
     pub data: DataConfig,
     /// Epochs between validations.
     pub validate_every: u64,
-    /// Epochs without a better validation accuracy after which training stops; absent = never.
+    /// Epochs without a better validation accuracy after which training stops; not set = never.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patience: Option<u64>,
     /// The intervals that the best network is tested at in the end, beside its own.

@@ -10,9 +10,9 @@ use crate::{Action, Env, Error, ObservationMut, Result, Space, Step, state};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MemoryConfig {
-    /// Number of symbols, 2 to 1000. Default 4.
+    /// Number of symbols, 2 to 1000.
     pub cues: usize,
-    /// Distractors between the cue and the question, 0 or more. Default 10.
+    /// Distractors between the cue and the question, 0 or more.
     pub delay: u32,
 }
 

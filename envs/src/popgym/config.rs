@@ -16,11 +16,11 @@ const ROUNDING: f64 = 1e-12;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PopgymConfig {
-    /// The task, e.g. `autoencode`. Default `repeat-previous`.
+    /// The task, e.g. `autoencode`.
     pub task: Task,
-    /// Its size: `easy`, `medium` or `hard`. Default `easy`.
+    /// Its size: `easy`, `medium` or `hard`.
     pub level: Level,
-    /// Whether the observation also tells the action before, as in the published experiments. Default false.
+    /// Whether the observation also tells the action before, as in the published experiments.
     pub previous_action: bool,
     /// Whether the observation also tells if it is the first of an episode, as in the published experiments. Default
     /// false.

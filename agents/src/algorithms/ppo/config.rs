@@ -30,22 +30,23 @@ pub struct PpoConfig {
     /// Factor of the squared error (R − V)². The textbook's ½(R − V)² with coefficient c is c/2 here.
     #[schemars(extend("x-sb3" = "vf_coef", "x-cleanrl" = "vf_coef"))]
     pub value_coefficient: f64,
-    /// Clip values to ±this around the value of the policy that acted, and take the larger error; absent = no clipping.
+    /// Clip values to ±this around the value of the policy that acted, and take the larger error; not set = no
+    /// clipping. CleanRL has a switch, and takes `clip` for both.
     #[schemars(extend("x-sb3" = "clip_range_vf", "x-cleanrl" = "clip_vloss"))]
     pub value_clip: Option<f64>,
-    /// Clamp each squared error at this, which silences the value's gradient where the error is larger; absent = off.
+    /// Clamp each squared error at this; a larger error then has no gradient. Not set = off.
     /// The published InvertedPendulum runs have 10, their framework's default.
     pub value_error_clamp: Option<f64>,
     /// Factor of the entropy bonus: a number, or `{ initial, last }`, which ends with the run unless it has a
     /// `horizon` in environment steps.
     #[schemars(extend("x-sb3" = "ent_coef", "x-cleanrl" = "ent_coef"))]
     pub entropy_coefficient: Schedule,
-    /// Penalty on the KL divergence from the policy that acted, its coefficient adapted; absent = none.
+    /// Penalty on the KL divergence from the policy that acted, its coefficient adapted; not set = none.
     pub kl_penalty: Option<KlPenalty>,
-    /// No further epoch after one whose mean estimated KL divergence exceeds this; absent = all epochs.
+    /// No further epoch after one whose mean estimated KL divergence exceeds this; not set = all epochs.
     #[schemars(extend("x-sb3" = "target_kl", "x-cleanrl" = "target_kl"))]
     pub target_kl: Option<f64>,
-    /// Over what advantages are standardised to mean 0 and deviation 1.
+    /// Which set of advantages is standardised to mean 0 and deviation 1.
     #[schemars(extend("x-sb3" = "normalize_advantage", "x-cleanrl" = "norm_adv"))]
     pub normalize_advantages: NormalizeAdvantages,
     /// Recompute the recurrent states at the starts of sequences with the present parameters before every epoch but
@@ -107,8 +108,8 @@ impl Default for KlPenalty {
 }
 
 impl KlPenalty {
-    /// The coefficient after an update whose last epoch had this mean divergence: ×1.5 where it was more than twice
-    /// the target, ×½ where it was less than half.
+    /// The coefficient after an update whose last epoch had this mean divergence: ×1.5 if it was more than twice the
+    /// target, ×½ if it was less than half.
     pub fn adapted(&self, coefficient: f64, kl: f64) -> f64 {
         if kl > 2.0 * self.target {
             coefficient * 1.5

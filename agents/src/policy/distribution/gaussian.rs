@@ -18,13 +18,12 @@ const MIN_STD: f64 = 1e-4;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GaussianConfig {
-    /// Where the standard deviation comes from. Default `softplus`.
+    /// Where the standard deviation comes from.
     pub std: Std,
-    /// Squash actions into the space by tanh; otherwise they are clipped on their way to the environment. Default
-    /// false.
+    /// Squash actions into the space by tanh; otherwise they are clipped on their way to the environment.
     #[schemars(extend("x-sb3" = "squash_output"))]
     pub squash: bool,
-    /// Standard deviation at the start of training. Default 1.
+    /// Standard deviation at the start of training; Stable-Baselines3 sets its logarithm.
     #[schemars(extend("x-sb3" = "log_std_init"))]
     pub initial_std: f64,
 }

@@ -34,7 +34,7 @@ impl Default for EncoderConfig {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct IdentityConfig {
-    /// How bytes become numbers; refused if observations are numbers already. Default `unit`.
+    /// How bytes become numbers; refused if observations are numbers already.
     pub bytes: ByteScaling,
 }
 
@@ -42,13 +42,13 @@ pub struct IdentityConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MlpConfig {
-    /// Units of each layer, first to last. Default two layers of 64.
+    /// Units of each layer, first to last.
     #[schemars(extend("x-sb3" = "net_arch"))]
     pub sizes: Vec<usize>,
-    /// The nonlinearity after every layer. Default `tanh`.
+    /// The nonlinearity after every layer.
     #[schemars(extend("x-sb3" = "activation_fn"))]
     pub activation: Activation,
-    /// How bytes become numbers. Default `unit`.
+    /// How bytes become numbers.
     pub bytes: ByteScaling,
 }
 
@@ -62,7 +62,7 @@ impl Default for MlpConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PaperCnnConfig {
-    /// How bytes become numbers. Default `centered`.
+    /// How bytes become numbers.
     pub bytes: ByteScaling,
 }
 
@@ -76,9 +76,9 @@ impl Default for PaperCnnConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct NatureCnnConfig {
-    /// Units of the linear layer. Default 512.
+    /// Units of the linear layer.
     pub features: usize,
-    /// How bytes become numbers. Default `unit`.
+    /// How bytes become numbers.
     pub bytes: ByteScaling,
 }
 

@@ -17,9 +17,9 @@ use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LstmConfig {
-    /// Two matrices and two biases, as in cuDNN and PyTorch, in place of one of each. Default false.
+    /// Two matrices and two biases, as in cuDNN and PyTorch, in place of one of each.
     pub split: bool,
-    /// Layer-normalise all 4H gate pre-activations together. Default false.
+    /// Layer-normalise all 4H gate pre-activations together.
     pub layer_norm: bool,
 }
 

@@ -16,7 +16,7 @@ use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MlpConfig {
-    /// The nonlinearity. Default `tanh`, as in the other cells.
+    /// The nonlinearity.
     pub activation: Activation,
 }
 

@@ -16,7 +16,7 @@ use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
 #[serde(default, deny_unknown_fields)]
 pub struct RnnConfig {
     /// Two matrices, `weight_ih` and `weight_hh`, in place of one for inputs and activity together. The same
-    /// function: only the names and shapes of the parameters differ. Default false.
+    /// function: only the names and shapes of the parameters differ.
     pub split: bool,
 }
 

@@ -12,9 +12,10 @@ pub(crate) const RETROACTIVE_SOFT_LIMIT: f64 = 0.99999;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct BackpropamineConfig {
-    /// What sets the rate of change. Default `network`.
+    /// What sets the rate of change.
     pub modulation: Modulation,
-    /// How the fast weights are kept bounded. Default `soft-clamp`.
+    /// How a change mΔ is added to the fast weights F so that they stay bounded: m is the rate of `modulation`, Δ the
+    /// Hebbian change, ⁺ and ⁻ its positive and negative part.
     pub bound: Bound,
 }
 

@@ -9,13 +9,13 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct FastWeightsConfig {
-    /// Inner steps S, in which the fast weights act on the activity. Default 1.
+    /// Inner steps S, in which the fast weights act on the activity.
     pub inner_steps: usize,
-    /// What remains of the fast weights from step to step. Default 0.9.
+    /// What remains of the fast weights from step to step.
     pub decay: f64,
-    /// How fast they learn. Default 0.5.
+    /// How fast they learn.
     pub rate: f64,
-    /// Layer-normalise every inner step. Default true.
+    /// Layer-normalise every inner step.
     pub layer_norm: bool,
 }
 

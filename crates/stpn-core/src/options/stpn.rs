@@ -9,30 +9,31 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct StpnConfig {
-    /// True: STPN, z = [x ; h]. False: STPNf, z = x and no activity in the state. Default true.
+    /// Whether activities feed back: the presynaptic input z is [x ; h] (STPN), or x alone (STPNf).
     pub recurrent: bool,
-    /// Divide the pre-activation of each unit by the norm of its effective weights W + F. Default true.
+    /// Divide the pre-activation of each unit by the norm of its effective weights W + F.
     pub normalize_forward: bool,
-    /// Where the fast weights are normalised. Default `before`; `after` in the published maze runs.
+    /// When the fast weights are normalised; `after` in the published maze runs.
     pub normalize_state: NormalizeState,
-    /// Whose norm divides the fast weights. Default `G`; `F` has no fused kernel.
+    /// Whose norm divides the fast weights. `F` has no fused kernel and is slow.
     pub norm_of: NormOf,
-    /// Limits the fast weights to ±this. Default none; 1.0 in the published maze runs.
+    /// Limits the fast weights to ±this; 1 in the published maze runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clamp: Option<f64>,
-    /// The plasticity rule. Default `hebb`; `oja` has no fused kernel.
+    /// The plasticity rule. `oja` has no fused kernel and is slow.
     pub rule: Rule,
-    /// What λ multiplies. Default `old`.
+    /// What the decay λ multiplies. F̂ are the fast weights before the update, γ the rate, h the activity, z the
+    /// presynaptic input.
     pub decay: Decay,
-    /// Which synapses have fast weights. Default `all`.
+    /// Which synapses have fast weights.
     pub plastic: Plastic,
-    /// How many λ and γ there are. Default `synapse`.
+    /// How many decays λ and rates γ are trained.
     pub granularity: Granularity,
-    /// Add a trained bias to the pre-activation. Default true.
+    /// Add a trained bias to the pre-activation.
     pub bias: bool,
-    /// Layer-normalise the pre-activation, bias included. Default false.
+    /// Layer-normalise the pre-activation, bias included.
     pub layer_norm: bool,
-    /// Give the bias a plastic part with its own λ and γ. Default false.
+    /// Give the bias a plastic part with its own λ and γ.
     pub plastic_bias: bool,
 }
 

@@ -213,9 +213,9 @@ impl Comparison {
         }
         let range = format!("{} to {}", thousands(fewest as u64), thousands(most as u64));
         Some(match (fewest as f64 >= EQUAL * most as f64, narrow == wide) {
-            (true, _) => format!("The cells have equal parameters, but for a few ({range})"),
-            (false, true) => format!("The cells have equal units, not equal parameters ({range})"),
-            (false, false) => format!("The cells have neither equal units nor equal parameters ({range})"),
+            (true, _) => format!("The cells have nearly equal numbers of parameters ({range})"),
+            (false, true) => format!("The cells have the same number of units, but not of parameters ({range})"),
+            (false, false) => format!("The cells differ in their numbers of units and of parameters ({range})"),
         })
     }
 
