@@ -125,7 +125,9 @@ pub enum Error {
     },
 
     /// A checkpoint could not be written.
-    #[error("the checkpoint of update {update} was not written: {reason}. {left}: with that mended, resume the run")]
+    #[error(
+        "the checkpoint of update {update} was not written: {reason}. {left}. Remove the cause, then resume the run"
+    )]
     NotSaved {
         /// The run's directory.
         run: PathBuf,

@@ -75,7 +75,7 @@ impl Evaluation {
     }
 }
 
-/// Runs `options.episodes` episodes of `subject` (the uniformly random policy where `None`).
+/// Runs `options.episodes` episodes of `subject` (the uniformly random policy if `None`).
 ///
 /// # Errors
 /// Fails if an environment does.

@@ -35,7 +35,7 @@ impl Need {
             Some((key, most)) if total > machine => {
                 let [total, most, machine] = [total, *most, machine].map(gibibytes);
                 let rest = if total == most { String::new() } else { format!(" ({total} with everything else)") };
-                let problem = format!("needs at least {most} of memory{rest}, where this process may have {machine}");
+                let problem = format!("needs at least {most} of memory{rest}; this process may have {machine}");
                 Err(Error::config(*key, problem))
             }
             _ => Ok(()),

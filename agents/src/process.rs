@@ -32,7 +32,7 @@ impl ProcessSettings {
     }
 }
 
-/// Says that a training without kernels depends on settings that are not those it relies on.
+/// Warns if a network without kernels is to train while candle may split its matrix products over threads.
 pub(crate) fn warn_of_split_products(fused: bool) {
     if !fused && ProcessSettings::in_force().split_products {
         tracing::warn!(

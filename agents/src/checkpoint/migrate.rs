@@ -25,20 +25,26 @@ pub fn progress(contents: &[u8]) -> serde_json::Result<Progress> {
     serde_json::from_value(progress)
 }
 
-/// Keys of an agent's network, which that of a supervised task had as well until it got keys of its own, with the value
-/// that did nothing, if there is only one.
-const OF_AGENTS: [(&str, Option<&str>); 3] =
-    [("critic", Some("'shared'")), ("policy_gain", Some("1.0")), ("gaussian", None)];
+/// Keys of an agent's network, which that of a supervised task had as well until it got keys of its own.
+const OF_AGENTS: [&str; 4] = ["critic", "policy_gain", "gaussian", "encoder"];
+
+/// Whether such a key was left as it came, so that nobody expects anything of it.
+fn is_untouched(key: &str, value: &toml::Value) -> bool {
+    match key {
+        "critic" => value.as_str() == Some("shared"),
+        "policy_gain" => value.as_float() == Some(1.0),
+        "encoder" => value.get("name").and_then(toml::Value::as_str) == Some("identity"),
+        "gaussian" => true,
+        _ => false,
+    }
+}
 
 /// A configuration as it was saved, of any format from 3 on, in today's keys.
 pub fn saved(mut table: toml::Table) -> toml::Table {
     if table.contains_key("task")
         && let Some(toml::Value::Table(policy)) = table.get_mut("policy")
     {
-        policy.retain(|key, value| {
-            let idle = OF_AGENTS.iter().find(|(known, _)| *known == key);
-            idle.is_none_or(|(_, idle)| idle.is_some_and(|idle| value.to_string().replace('"', "'") != idle))
-        });
+        policy.retain(|key, value| key == "encoder" || !is_untouched(key, value));
     }
     table
 }
@@ -50,8 +56,8 @@ pub fn config(mut table: toml::Table) -> Result<RunConfig> {
     if table.contains_key("task")
         && let Some(toml::Value::Table(policy)) = table.get_mut("policy")
     {
-        for key in OF_AGENTS.map(|(key, _)| key).into_iter().chain(["encoder"]) {
-            if policy.remove(key).is_some() {
+        for key in OF_AGENTS {
+            if policy.remove(key).is_some_and(|value| !is_untouched(key, &value)) {
                 left_out(&format!("policy.{key}"));
             }
         }

@@ -228,7 +228,7 @@ fn list<'s>(schema: &'s Value, key: &str) -> &'s [Value] {
 }
 
 /// The doc comment: its lines joined, its links to code as plain names.
-fn description(schema: &Value) -> String {
+pub(super) fn description(schema: &Value) -> String {
     let text = schema.get("description").and_then(Value::as_str).unwrap_or_default();
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     text.replace("[`crate::", "`").replace("[`", "`").replace("`]", "`")

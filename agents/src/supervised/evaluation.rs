@@ -1,4 +1,4 @@
-//! Measuring a network: its answers, and where asked for their energy.
+//! Measuring a network: its answers and, if asked for, their energy.
 
 use rayon::prelude::*;
 
@@ -69,7 +69,8 @@ pub fn evaluate(
     Ok(parts.into_iter().sum())
 }
 
-/// Activities `[T·B, H]` step by step, with the energy: also where sequences would be graphs that nobody needs.
+/// Activities `[T·B, H]` step by step, with the energy. A network without a kernel is measured so too: whole sequences would build a graph
+/// that nobody needs.
 fn step(trunk: &PreparedTrunk<f32>, block: &Block, sampling: Option<EnergySampling<'_>>) -> Result<(Vec<f32>, Scores)> {
     let inputs = block.inputs();
     let mut stepper = trunk.stepper(inputs.batch)?;

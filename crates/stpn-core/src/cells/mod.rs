@@ -38,11 +38,11 @@ use crate::{Cell, Initializer, Kernel, Result};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "name", rename_all = "kebab-case")]
 pub enum CellConfig {
-    /// STPN, and STPNf with `recurrent = false`.
+    /// Short-term plasticity neurons (STPN); feed-forward (STPNf) with `recurrent = false`.
     Stpn(StpnConfig),
-    /// HebbFF.
+    /// Anti-Hebbian feed-forward network (Tyulmankov et al. 2022).
     Hebbff(HebbFfConfig),
-    /// Fast weights with inner steps.
+    /// Fast weights that attend to the recent past (Ba et al. 2016).
     FastWeights(FastWeightsConfig),
     /// Plain recurrent network.
     Rnn(RnnConfig),

@@ -38,7 +38,7 @@ use crate::Result;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kernel {
-    /// The fused kernel on the CPU where the cell has one, else the composed path.
+    /// The fused kernel on the CPU if the cell has one, else candle operations.
     #[default]
     Auto,
     /// Composed candle operations, on any device: slow and memory-hungry, for comparison.
@@ -101,7 +101,7 @@ pub trait Prepared<T: Real>: Any + Debug + Send + Sync {
     /// Forward over x `[T, B, I]`.
     ///
     /// `resets` `[T, B]`, 1 if an episode starts. `start` `[B, S]` is the initial state; the final one is written to
-    /// `end` `[B, S]`, skipped where `None`. `hidden` `[T, B, H]` is written. Returns the tape where `tape` asks for it.
+    /// `end` `[B, S]`, skipped if `None`. `hidden` `[T, B, H]` is written. Returns the tape if `tape` asks for it.
     #[expect(clippy::too_many_arguments, reason = "the operands and results of one sequence")]
     fn forward(
         &self,
@@ -117,7 +117,7 @@ pub trait Prepared<T: Real>: Any + Debug + Send + Sync {
     /// Exact backward of the forward pass that made `tape`, with the same `x`, `resets` and `hidden`.
     ///
     /// `grad_hidden` `[T, B, H]` comes in. `grad_state` `[B, S]` comes in as the gradient of the final state and
-    /// leaves as that of the initial state; `None` stands for zeros and asks for nothing. `grad_x` `[T, B, I]` (skipped where `None`) and `grad_parameters`
+    /// leaves as that of the initial state; `None` stands for zeros and asks for nothing. `grad_x` `[T, B, I]` (skipped if `None`) and `grad_parameters`
     /// (packed) are overwritten. The tape is only read: the pass may be repeated.
     #[expect(clippy::too_many_arguments, reason = "one gradient for each of the forward pass's operands")]
     fn backward(

@@ -11,7 +11,7 @@ use stpn_core::kernels::plastic::{PlasticKernel, PlasticSpec};
 use stpn_core::kernels::{FusedKernel, Instructions};
 
 /// The kernel of a cell of that configuration and size, which must have one.
-#[allow(unreachable_patterns, reason = "a new cell has no kernel yet")]
+#[allow(unreachable_patterns, reason = "the last arm is for a new cell that has no kernel yet")]
 pub fn kernel(config: &CellConfig, input: usize, hidden: usize, instructions: Instructions) -> Arc<dyn FusedKernel> {
     let gated = |kind| -> Arc<dyn FusedKernel> {
         Arc::new(GatedKernel::with_instructions(GatedSpec { kind, input, hidden }, instructions))
