@@ -3,11 +3,12 @@
 
     cargo build --release && python3 scripts/defaults.py
 
-Every file names an environment, PPO, a cell and 64 units; all else is default, for every environment the same. Finished
-runs below runs/defaults are kept. Needs Python 3 alone.
+Every file names an environment, PPO or A2C, a cell and 64 units; all else is default, for every environment the same.
+Finished runs below runs/defaults are kept. Needs Python 3 alone.
 """
 
 import argparse
+import itertools
 import json
 import os
 import pathlib
@@ -18,6 +19,7 @@ import subprocess
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STEPS = 400_000
 EPISODES = 100
+ALGORITHMS = ["ppo", "a2c"]
 # Environment, the mean return to be reached, cells.
 GOALS = [
     ("cartpole", 475.0, ["mlp", "lstm", "stpn"]),
@@ -26,7 +28,7 @@ GOALS = [
     ("pendulum", -250.0, ["mlp"]),
 ]
 FILE = """env = "{env}"
-algorithm = "ppo"
+algorithm = "{algorithm}"
 [policy]
 cell = "{cell}"
 hidden = 64
@@ -37,12 +39,12 @@ def output(*command):
     return subprocess.run([str(word) for word in command], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def mean_return(stpn, runs, env, cell, seed):
+def mean_return(stpn, runs, algorithm, env, cell, seed):
     """Of fresh episodes, actions sampled; the run is made if it is not there."""
     runs.mkdir(parents=True, exist_ok=True)
-    file = runs / f"{env}-{cell}.toml"
-    file.write_text(FILE.format(env=env, cell=cell))
-    run = runs / f"{env}-{cell}-{seed}"
+    file = runs / f"{algorithm}-{env}-{cell}.toml"
+    file.write_text(FILE.format(algorithm=algorithm, env=env, cell=cell))
+    run = runs / f"{algorithm}-{env}-{cell}-{seed}"
     how = ["--threads", 1, "--seed", seed, "--steps", STEPS, "--run-dir", run, "--or-resume"]
     output(stpn, "train", file, *how)
     return json.loads(output(stpn, "eval", run, "--episodes", EPISODES, "--threads", 1, "--json"))["mean_return"]
@@ -63,28 +65,28 @@ def main():
     arguments = parser.parse_args()
     seeds = range(1, arguments.seeds + 1)
     rows = []
-    for env, goal, cells in GOALS:
+    for algorithm, (env, goal, cells) in itertools.product(ALGORITHMS, GOALS):
         if arguments.only not in (None, env):
             continue
         for cell in cells:
             runs = ROOT / "runs" / "defaults"
-            returns = [mean_return(arguments.stpn, runs, env, cell, seed) for seed in seeds]
+            returns = [mean_return(arguments.stpn, runs, algorithm, env, cell, seed) for seed in seeds]
             reached = sum(value >= goal for value in returns)
             each = ", ".join(f"{value:.2f}" for value in returns)
-            rows.append(f"| {env} | {cell} | {goal:g} | {each} | {statistics.mean(returns):.2f} | "
+            rows.append(f"| {algorithm} | {env} | {cell} | {goal:g} | {each} | {statistics.mean(returns):.2f} | "
                         f"{reached} of {len(returns)} |")
             print(rows[-1], flush=True)
     if arguments.only:
         return
     commit = output("git", "-C", ROOT, "rev-parse", "--short=12", "HEAD").strip()
-    table = "\n".join(["| environment | cell | goal | mean return of each seed | mean | reached |",
-                       "|---|---|---|---|---|---|", *rows])
+    table = "\n".join(["| algorithm | environment | cell | goal | mean return of each seed | mean | reached |",
+                       "|---|---|---|---|---|---|---|", *rows])
     page = f"""# What the defaults learn
 
 A file of four lines, all else default and the same for every environment:
 
 ```toml
-{FILE.format(env="cartpole", cell="lstm").strip()}
+{FILE.format(algorithm="ppo", env="cartpole", cell="lstm").strip()}
 ```
 
 {STEPS:,} environment steps, then {EPISODES} fresh episodes with sampled actions. `scripts/defaults.py` makes this page.

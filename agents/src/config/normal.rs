@@ -22,16 +22,11 @@ pub struct Dependent {
 }
 
 /// The defaults that depend on other keys; of agents only.
-pub const DEPENDENT: [Dependent; 4] = [
+pub const DEPENDENT: [Dependent; 3] = [
     Dependent {
         key: "rollout.environments",
-        words: "32; 16 with a2c, which takes one gradient step per rollout",
-        value: |table| (text(table, "algorithm.name") == Some("a2c")).then_some(Value::Integer(16)),
-    },
-    Dependent {
-        key: "rollout.steps",
-        words: "32; 8 with a2c",
-        value: |table| (text(table, "algorithm.name") == Some("a2c")).then_some(Value::Integer(8)),
+        words: "32; 2 with a2c, which takes one gradient step per rollout",
+        value: |table| (text(table, "algorithm.name") == Some("a2c")).then_some(Value::Integer(2)),
     },
     Dependent {
         key: "algorithm.minibatch_size",
@@ -142,9 +137,10 @@ mod tests {
             complete(&mut table);
             keys::get(&table, key).cloned()
         };
-        assert_eq!(value("algorithm.name = 'a2c'", "rollout.steps"), Some(Value::Integer(8)));
-        assert_eq!(value("algorithm.name = 'a2c'\nrollout.steps = 5", "rollout.steps"), Some(Value::Integer(5)));
-        assert_eq!(value("algorithm.name = 'ppo'", "rollout.steps"), None);
+        let environments = "rollout.environments";
+        assert_eq!(value("algorithm.name = 'a2c'", environments), Some(Value::Integer(2)));
+        assert_eq!(value("algorithm.name = 'a2c'\nrollout.environments = 5", environments), Some(Value::Integer(5)));
+        assert_eq!(value("algorithm.name = 'ppo'", environments), None);
         let small = "algorithm.name = 'ppo'\nrollout.environments = 2";
         assert_eq!(value(small, "algorithm.minibatch_size"), Some(Value::Integer(64)));
         for (text, expected) in [

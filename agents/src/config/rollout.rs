@@ -31,7 +31,7 @@ pub struct RolloutConfig {
 }
 
 impl Default for RolloutConfig {
-    /// For PPO; those of A2C are shorter, see [`crate::config::normal::DEPENDENT`].
+    /// For PPO; A2C has fewer environments, see [`crate::config::normal::DEPENDENT`].
     fn default() -> Self {
         Self {
             environments: 32,

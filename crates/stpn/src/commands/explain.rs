@@ -99,7 +99,8 @@ mod tests {
     #[test]
     fn keys_sections_and_names_of_the_field_are_explained() {
         for (name, parts) in [
-            ("rollout.steps", &["Steps T", "32; 8 with a2c", "n_steps", "num_steps"][..]),
+            ("rollout.steps", &["Steps T", "n_steps", "num_steps"][..]),
+            ("rollout.environments", &["32; 2 with a2c"]),
             ("n_steps", &["rollout.steps"]),
             ("ent-coef", &["algorithm.entropy_coefficient", "(of ppo)", "(of a2c)", "0.001"]),
             ("epochs", &["algorithm.epochs  (of ppo)", "Passes over a rollout", "Default    10"]),
