@@ -6,6 +6,7 @@ use stpn_core::{CellConfig, Kernel};
 
 use super::distribution::GaussianConfig;
 use super::encoder::EncoderConfig;
+use super::initialization::Initialization;
 use super::trunk::TrunkConfig;
 use crate::config::hidden;
 use crate::{Error, Result};
@@ -24,6 +25,10 @@ pub struct PolicyConfig {
     /// Whether the value head shares the policy's trunk.
     #[serde(default)]
     pub critic: Critic,
+    /// How the weights of encoder and heads begin. Cells have their own way.
+    #[serde(default)]
+    #[schemars(extend("x-sb3" = "ortho_init"))]
+    pub initialization: Initialization,
     /// Factor of the policy head's initial weights; small values start near the uniform policy.
     #[serde(default = "one")]
     pub policy_gain: f64,
@@ -55,6 +60,7 @@ impl PolicyConfig {
             hidden,
             kernel: Kernel::Auto,
             critic: Critic::Shared,
+            initialization: Initialization::Uniform,
             policy_gain: 1.0,
             encoder: EncoderConfig::default(),
             gaussian: GaussianConfig::default(),
@@ -64,7 +70,13 @@ impl PolicyConfig {
 
     /// What each trunk is made from.
     pub(crate) fn trunk(&self) -> TrunkConfig<'_> {
-        TrunkConfig { hidden: self.hidden, kernel: self.kernel, encoder: &self.encoder, cell: &self.cell }
+        TrunkConfig {
+            hidden: self.hidden,
+            kernel: self.kernel,
+            initialization: self.initialization,
+            encoder: &self.encoder,
+            cell: &self.cell,
+        }
     }
 
     /// Refuses impossible values.

@@ -3,9 +3,10 @@
 use candle_core::{Tensor, Var};
 use stpn_core::{Initializer, Parameters};
 
+use super::initialization::{Initialization, Role};
 use crate::Result;
 
-/// `y = W x + b` with W `[out, in]`, initialised U(±1/√in) as in PyTorch.
+/// `y = W x + b` with W `[out, in]`.
 #[derive(Clone, Debug)]
 pub struct Linear {
     weight: Var,
@@ -18,19 +19,16 @@ impl Linear {
     ///
     /// # Errors
     /// Fails if candle cannot allocate.
-    pub fn new(input: usize, output: usize, init: &mut Initializer<'_>) -> Result<Self> {
-        Self::scaled(input, output, 1.0, init)
-    }
-
-    /// A layer whose initial values are those of [`Linear::new`] times `gain`.
-    ///
-    /// # Errors
-    /// Fails if candle cannot allocate.
-    pub fn scaled(input: usize, output: usize, gain: f64, init: &mut Initializer<'_>) -> Result<Self> {
-        let bound = gain / (input as f64).sqrt();
+    pub fn new(
+        [input, output]: [usize; 2],
+        role: Role,
+        initialization: Initialization,
+        init: &mut Initializer<'_>,
+    ) -> Result<Self> {
+        let (weight, bias) = initialization.layer(role, &[output, input], init)?;
         let mut parameters = Parameters::default();
-        let weight = parameters.add("weight", &init.uniform((output, input), -bound, bound)?)?;
-        let bias = parameters.add("bias", &init.uniform(output, -bound, bound)?)?;
+        let weight = parameters.add("weight", &weight)?;
+        let bias = parameters.add("bias", &bias)?;
         Ok(Self { weight, bias, parameters })
     }
 
@@ -67,7 +65,8 @@ mod tests {
     #[test]
     fn slices_and_tensors_agree_forward_and_backward() {
         let mut stream = Stream::new(1, Purpose::Test, 0);
-        let layer = Linear::new(19, 3, &mut Initializer::new(&mut stream, DType::F64, &Device::Cpu)).unwrap();
+        let mut init = Initializer::new(&mut stream, DType::F64, &Device::Cpu);
+        let layer = Linear::new([19, 3], Role::Output, Initialization::Uniform, &mut init).unwrap();
         let x: Vec<f64> = (0..5 * 19).map(|_| stream.normal()).collect();
         let grad_y: Vec<f64> = (0..5 * 4).map(|_| stream.normal()).collect();
         let packed: Vec<f64> = layer.parameters().packed().unwrap().to_vec1().unwrap();

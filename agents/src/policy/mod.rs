@@ -6,6 +6,7 @@ pub mod distribution;
 pub mod element;
 pub mod encoder;
 pub mod inference;
+pub mod initialization;
 mod inputs;
 pub mod linear;
 pub mod training;
@@ -24,6 +25,7 @@ pub use inputs::Inputs;
 
 use crate::{Result, memory};
 use distribution::Distribution;
+use initialization::Role;
 use linear::Linear;
 use trunk::Trunk;
 
@@ -84,8 +86,10 @@ impl ActorCritic {
         let mut stream = Stream::new(seed, Purpose::Parameters, 0);
         let mut init = Initializer::new(&mut stream, dtype, device);
         let actor = Arc::new(Trunk::new(config.trunk(), observation_space, &mut init)?);
-        let policy_head = Linear::scaled(config.hidden, distribution.head_len(), config.policy_gain, &mut init)?;
-        let value_head = Linear::new(config.hidden, 1, &mut init)?;
+        let role = Role::Policy(config.policy_gain);
+        let policy_head =
+            Linear::new([config.hidden, distribution.head_len()], role, config.initialization, &mut init)?;
+        let value_head = Linear::new([config.hidden, 1], Role::Output, config.initialization, &mut init)?;
         if let Distribution::Gaussian(gaussian) = &distribution {
             policy_head.shift(&gaussian.initial_outputs(&config.gaussian))?;
         }

@@ -11,6 +11,7 @@ use stpn_envs::Space;
 use super::composed::ComposedStepper;
 use super::element::Element;
 use super::encoder::{Encoder, EncoderConfig, EncoderTape, ObservationRef, PreparedEncoder};
+use super::initialization::Initialization;
 use super::inputs::Inputs;
 use crate::Result;
 
@@ -24,6 +25,8 @@ pub struct TrunkConfig<'c> {
     pub hidden: usize,
     /// Which path sequences take.
     pub kernel: Kernel,
+    /// How the encoder's weights begin.
+    pub initialization: Initialization,
     /// From observations to the recurrent layer's input.
     pub encoder: &'c EncoderConfig,
     /// The recurrent layer.
@@ -44,7 +47,7 @@ impl Trunk {
     /// # Errors
     /// Fails on an impossible configuration.
     pub fn new(config: TrunkConfig<'_>, observations: &Space, init: &mut Initializer<'_>) -> Result<Self> {
-        let encoder = Encoder::new(config.encoder, observations, init)?;
+        let encoder = Encoder::new(config.encoder, observations, config.initialization, init)?;
         let cell = config.cell.build(encoder.output_len(), config.hidden, config.kernel, init)?;
         let mut parameters = Parameters::default();
         parameters.extend("encoder", encoder.parameters());

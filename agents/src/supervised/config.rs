@@ -12,6 +12,7 @@ use crate::limits::at_least_one;
 use crate::memory::Need;
 use crate::optimizer::AdamConfig;
 use crate::policy::encoder::EncoderConfig;
+use crate::policy::initialization::Initialization;
 use crate::policy::trunk::TrunkConfig;
 use crate::saved::Progress;
 use crate::{Error, Result, unused};
@@ -66,7 +67,13 @@ impl NetworkConfig {
     }
 
     pub(super) fn trunk(&self) -> TrunkConfig<'_> {
-        TrunkConfig { hidden: self.hidden, kernel: self.kernel, encoder: &self.encoder, cell: &self.cell }
+        TrunkConfig {
+            hidden: self.hidden,
+            kernel: self.kernel,
+            initialization: Initialization::Uniform,
+            encoder: &self.encoder,
+            cell: &self.cell,
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use stpn_random::{Purpose, Stream};
 use super::config::NetworkConfig;
 use crate::learner::Trainable;
 use crate::policy::Inputs;
+use crate::policy::initialization::{Initialization, Role};
 use crate::policy::linear::Linear;
 use crate::policy::trunk::{PreparedTrunk, Trunk};
 use crate::{Result, memory};
@@ -37,7 +38,7 @@ impl Network {
         let mut stream = Stream::new(seed, Purpose::Parameters, 0);
         let mut init = Initializer::new(&mut stream, dtype, &Device::Cpu);
         let trunk = Trunk::new(config.trunk(), inputs, &mut init)?;
-        let readout = Linear::new(config.hidden, outputs, &mut init)?;
+        let readout = Linear::new([config.hidden, outputs], Role::Output, Initialization::Uniform, &mut init)?;
         let mut parameters = Parameters::default();
         parameters.append(trunk.parameters());
         parameters.extend("readout", readout.parameters());

@@ -9,6 +9,7 @@ use stpn_core::kernels::affine::Affine;
 use stpn_core::kernels::convolution::{self, Filters, Image, Pixels, Prepared, Stack, Tape};
 use stpn_core::{Initializer, Parameters};
 
+use super::super::initialization::{Initialization, Role};
 use super::super::linear::Linear;
 use crate::{Error, Result};
 
@@ -25,7 +26,7 @@ pub(super) fn image_of_shape(shape: &[usize]) -> Option<Image> {
 #[derive(Debug)]
 pub(super) struct Cnn {
     stack: Arc<Stack>,
-    /// Weight `[out, in, k, k]` and bias `[out]` of each layer, laid out and initialised as in PyTorch.
+    /// Weight `[out, in, k, k]` and bias `[out]` of each layer, laid out as in PyTorch.
     convolutions: Parameters,
     linear: Option<Linear>,
     output: usize,
@@ -33,11 +34,12 @@ pub(super) struct Cnn {
 }
 
 impl Cnn {
-    /// Convolutions over `input` and, where given, a linear layer of `features` units; initialised U(±1/√fan-in).
+    /// Convolutions over `input` and, if given, a linear layer of `features` units.
     pub(super) fn new(
         filters: &[Filters],
         features: Option<usize>,
         input: Image,
+        initialization: Initialization,
         init: &mut Initializer<'_>,
     ) -> Result<Self> {
         let stack = Stack::new(input, filters).map_err(|error| {
@@ -45,14 +47,15 @@ impl Cnn {
         })?;
         let mut convolutions = Parameters::default();
         for (index, (input, filters)) in stack.layers().enumerate() {
-            let shape = (filters.count, input.channels, filters.size, filters.size);
-            let bound = 1.0 / ((input.channels * filters.size * filters.size) as f64).sqrt();
-            convolutions.add(&format!("conv{}.weight", index + 1), &init.uniform(shape, -bound, bound)?)?;
-            convolutions.add(&format!("conv{}.bias", index + 1), &init.uniform(filters.count, -bound, bound)?)?;
+            let shape = [filters.count, input.channels, filters.size, filters.size];
+            let (weight, bias) = initialization.layer(Role::Hidden, &shape, init)?;
+            convolutions.add(&format!("conv{}.weight", index + 1), &weight)?;
+            convolutions.add(&format!("conv{}.bias", index + 1), &bias)?;
         }
         let mut parameters = convolutions.clone();
         let flat = stack.output().len();
-        let linear = features.map(|features| Linear::new(flat, features, init)).transpose()?;
+        let dense = |features| Linear::new([flat, features], Role::Hidden, initialization, init);
+        let linear = features.map(dense).transpose()?;
         if let Some(linear) = &linear {
             parameters.extend("linear", linear.parameters());
         }

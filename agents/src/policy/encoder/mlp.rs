@@ -6,6 +6,7 @@ use stpn_core::kernels::Real;
 use stpn_core::kernels::affine::Affine;
 use stpn_core::{Initializer, Parameters};
 
+use super::super::initialization::{Initialization, Role};
 use super::super::linear::Linear;
 use crate::Result;
 
@@ -24,13 +25,14 @@ impl Mlp {
         sizes: &[usize],
         activation: Activation,
         input: usize,
+        initialization: Initialization,
         init: &mut Initializer<'_>,
     ) -> Result<Self> {
         let mut parameters = Parameters::default();
         let inputs = std::iter::once(&input).chain(sizes);
         let mut layers = Vec::with_capacity(sizes.len());
         for (index, (&input, &output)) in inputs.zip(sizes).enumerate() {
-            let layer = Linear::new(input, output, init)?;
+            let layer = Linear::new([input, output], Role::Hidden, initialization, init)?;
             parameters.extend(&format!("layer{}", index + 1), layer.parameters());
             layers.push(layer);
         }

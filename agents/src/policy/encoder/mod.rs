@@ -22,6 +22,7 @@ pub use config::{EncoderConfig, IdentityConfig, MlpConfig, NatureCnnConfig, Pape
 use mlp::{Mlp, PreparedMlp};
 use one_hot::OneHot;
 
+use super::initialization::Initialization;
 use crate::{Error, Result};
 
 /// Convolutions of the paper's Pong agent.
@@ -58,7 +59,12 @@ impl Encoder {
     ///
     /// # Errors
     /// [`Error::Config`] on impossible settings or an observation that the encoder cannot take.
-    pub fn new(config: &EncoderConfig, observation: &Space, init: &mut Initializer<'_>) -> Result<Self> {
+    pub fn new(
+        config: &EncoderConfig,
+        observation: &Space,
+        initialization: Initialization,
+        init: &mut Initializer<'_>,
+    ) -> Result<Self> {
         config.check()?;
         config.check_memory(observation.len())?;
         let (input, numbers) = (observation.len(), observation.features());
@@ -70,9 +76,13 @@ impl Encoder {
         };
         let network = match config {
             EncoderConfig::Identity(_) => Network::Identity,
-            EncoderConfig::Mlp(config) => Network::Mlp(Mlp::new(&config.sizes, config.activation, numbers, init)?),
-            EncoderConfig::PaperCnn(_) => Network::Cnn(Cnn::new(PAPER, None, image()?, init)?),
-            EncoderConfig::NatureCnn(config) => Network::Cnn(Cnn::new(NATURE, Some(config.features), image()?, init)?),
+            EncoderConfig::Mlp(config) => {
+                Network::Mlp(Mlp::new(&config.sizes, config.activation, numbers, initialization, init)?)
+            }
+            EncoderConfig::PaperCnn(_) => Network::Cnn(Cnn::new(PAPER, None, image()?, initialization, init)?),
+            EncoderConfig::NatureCnn(config) => {
+                Network::Cnn(Cnn::new(NATURE, Some(config.features), image()?, initialization, init)?)
+            }
         };
         let (output, parameters) = match &network {
             Network::Identity => (numbers, Parameters::default()),

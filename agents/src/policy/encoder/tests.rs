@@ -12,12 +12,20 @@ fn config(text: &str) -> EncoderConfig {
 
 fn encoder(config: &EncoderConfig, space: &Space, dtype: DType) -> Encoder {
     let mut stream = Stream::new(1, Purpose::Test, 0);
-    Encoder::new(config, space, &mut Initializer::new(&mut stream, dtype, &Device::Cpu)).expect("an encoder")
+    Encoder::new(config, space, Initialization::Uniform, &mut Initializer::new(&mut stream, dtype, &Device::Cpu))
+        .expect("an encoder")
 }
 
 fn cnn(filters: &[Filters], features: Option<usize>, image: Image, dtype: DType) -> Encoder {
     let mut stream = Stream::new(1, Purpose::Test, 0);
-    let cnn = Cnn::new(filters, features, image, &mut Initializer::new(&mut stream, dtype, &Device::Cpu)).unwrap();
+    let cnn = Cnn::new(
+        filters,
+        features,
+        image,
+        Initialization::Uniform,
+        &mut Initializer::new(&mut stream, dtype, &Device::Cpu),
+    )
+    .unwrap();
     let (output, parameters) = (cnn.output_len(), cnn.parameters().clone());
     let (bytes, one_hot, input) = (ByteScaling::Unit, None, image.len());
     Encoder { network: Network::Cnn(cnn), bytes, one_hot, dtype, input, output, parameters }
@@ -182,7 +190,7 @@ fn impossible_encoders_are_refused_by_key() {
     let refused = |text: &str, space: &Space| {
         let mut stream = Stream::new(1, Purpose::Test, 0);
         let mut init = Initializer::new(&mut stream, DType::F32, &Device::Cpu);
-        Encoder::new(&config(text), space, &mut init).expect_err("impossible").to_string()
+        Encoder::new(&config(text), space, Initialization::Uniform, &mut init).expect_err("impossible").to_string()
     };
     let vector = Space::boxed(-1.0, 1.0, [17]);
     assert!(refused("name = 'mlp'\nsizes = []", &vector).contains("policy.encoder.sizes"));
