@@ -89,6 +89,14 @@ def record(preset, curves, random_return, oracle):
     stpn("draw", path)
 
 
+def source():
+    """The commit, `-dirty` if anything but recorded results differs from it."""
+    def git(*words):
+        return subprocess.run(["git", *words], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+    dirty = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":!docs", ":!reproduction")
+    return git("rev-parse", "--short=12", "HEAD") + ("-dirty" if dirty else "")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("preset")
@@ -98,7 +106,8 @@ def main():
     parser.add_argument("--episodes", type=int, default=200, help="of the evaluation")
     o = parser.parse_args()
 
-    commit = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout.strip()
+    commit = source()
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     curves, rows, random_return = {}, [], None
     for cell in o.cells:
         curves[cell], recents, evaluations, seconds, runs = [], [], [], [], []
@@ -133,7 +142,7 @@ def main():
     seeds = ", ".join(map(str, o.seeds))
     text = "".join(f"| {' | '.join(row)} |\n" for row in table)
     text += f"\nSeeds {seeds}, one figure for each; random policy {random_return:.2f}; "
-    text += f"{o.episodes} evaluation episodes; {processor()}, {len(os.sched_getaffinity(0))} cores; commit {commit}.\n"
+    text += f"{o.episodes} evaluation episodes; {processor()}, {cores} cores; commit {commit}.\n"
     (out / f"{o.preset}.md").write_text(text)
     print(text)
 
