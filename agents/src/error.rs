@@ -29,6 +29,15 @@ pub enum Error {
         problem: String,
     },
 
+    /// A key of a configuration does nothing beside the others.
+    #[error("configuration: {key}: {problem}")]
+    Unused {
+        /// The key, dotted.
+        key: String,
+        /// Why, and what is to be set for it to act.
+        problem: String,
+    },
+
     /// Reading or writing a file failed.
     #[error("{action} {path}: {source}")]
     Io {

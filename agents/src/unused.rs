@@ -30,7 +30,7 @@ pub fn keys_of_task(config: &SupervisedConfig) -> Vec<&'static str> {
 /// Refuses what does nothing in an agent's configuration.
 ///
 /// # Errors
-/// [`Error::Config`] naming the key, with the reason.
+/// [`Error::Unused`] naming the key, with the reason.
 pub fn check_agent(config: &AgentConfig) -> Result<()> {
     refuse(agent(config))
 }
@@ -38,7 +38,7 @@ pub fn check_agent(config: &AgentConfig) -> Result<()> {
 /// Refuses what does nothing in the configuration of a supervised task.
 ///
 /// # Errors
-/// [`Error::Config`] naming the key, with the reason.
+/// [`Error::Unused`] naming the key, with the reason.
 pub fn check_supervised(config: &SupervisedConfig) -> Result<()> {
     refuse(supervised(config))
 }
@@ -46,7 +46,7 @@ pub fn check_supervised(config: &SupervisedConfig) -> Result<()> {
 /// Refuses what does nothing with these observations and actions.
 ///
 /// # Errors
-/// [`Error::Config`] naming the key, with the reason.
+/// [`Error::Unused`] naming the key, with the reason.
 pub fn check_spaces(config: &AgentConfig, observations: &Space, actions: &Space) -> Result<()> {
     let mut unused = Vec::new();
     if !matches!(actions, Space::Box { .. }) {
@@ -60,7 +60,7 @@ pub fn check_spaces(config: &AgentConfig, observations: &Space, actions: &Space)
 
 fn refuse(unused: Vec<Unused>) -> Result<()> {
     match unused.first() {
-        Some((key, problem)) => Err(Error::config(*key, *problem)),
+        Some((key, problem)) => Err(Error::Unused { key: (*key).into(), problem: (*problem).into() }),
         None => Ok(()),
     }
 }

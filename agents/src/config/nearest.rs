@@ -1,10 +1,16 @@
 //! The name that somebody meant.
 
+use std::cmp::Reverse;
+
 /// The one of `known` that is most like `word`; none if nothing is. `CartPole-v1` is like `cartpole`.
 pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let word = plain(word);
-    let far = |name: &&str| strsim::osa_distance(&word, &plain(name));
-    let (distance, name) = known.into_iter().map(|name| (far(&name), name)).min_by_key(|(distance, _)| *distance)?;
+    // Of those that are equally far, the one that begins most alike: people mistype less in front.
+    let far = |name: &str| {
+        let alike = word.chars().zip(name.chars()).take_while(|(one, other)| one == other).count();
+        (strsim::osa_distance(&word, name), Reverse(alike))
+    };
+    let ((distance, _), name) = known.into_iter().map(|name| (far(&plain(name)), name)).min_by_key(|(far, _)| *far)?;
     (distance <= (word.chars().count() / 3).max(1)).then_some(name)
 }
 
@@ -25,6 +31,12 @@ fn plain(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn among_equally_near_names_the_first_of_the_list_was_meant() {
+        assert_eq!(nearest("gama", ["gamma", "game"]), Some("gamma"));
+        assert_eq!(nearest("gama", ["game", "gamma"]), Some("gamma"));
+    }
 
     #[test]
     fn mistyped_names_had_no_suggestion() {

@@ -1,20 +1,23 @@
-//! `--algo`: another learning algorithm for an experiment.
+//! Another learning algorithm for an experiment.
 
-use anyhow::Result;
 use stpn_agents::algorithms::{A2cConfig, AlgorithmConfig, PpoConfig};
 use stpn_agents::config::RolloutConfig;
 use stpn_agents::keys;
 use toml::{Table, Value};
 
-use crate::exit::UsageError;
+use crate::error::Kind;
+use crate::{Error, Result};
 
 /// Keys that both algorithms understand in the same way: they stay the experiment's.
 const SHARED: [&str; 4] = ["gamma", "gae_lambda", "entropy_coefficient", "clip_rewards"];
 
 /// Makes `name` the algorithm of an experiment; nothing changes where it is already.
+///
+/// # Errors
+/// [`Error::Unknown`]; [`Error::Unfit`] for a supervised task.
 pub fn replace(table: &mut Table, name: &str) -> Result<()> {
     let Some(Value::Table(old)) = table.get("algorithm").cloned() else {
-        return Err(UsageError(format!("--algo {name}: the experiment is a supervised task")).into());
+        return Err(Error::Unfit(format!("algorithm {name}: the experiment is a supervised task")));
     };
     if old.get("name").and_then(Value::as_str) == Some(name) {
         return Ok(());
@@ -27,9 +30,12 @@ pub fn replace(table: &mut Table, name: &str) -> Result<()> {
             minibatch_size: (rollout(table) / 4).max(1),
             ..PpoConfig::default()
         }),
-        _ => return Err(UsageError(format!("--algo {name}: there are: a2c, ppo")).into()),
+        _ => {
+            let hint = "there are: a2c, ppo".into();
+            return Err(Error::Unknown { kind: Kind::Algorithm, name: name.into(), hint });
+        }
     };
-    let mut new = Table::try_from(config)?;
+    let mut new = Table::try_from(config).map_err(Error::text)?;
     for key in SHARED {
         new.extend(old.get(key).map(|value| (key.to_string(), value.clone())));
     }

@@ -1,26 +1,39 @@
-//! `--cell`: another recurrent layer in place of an experiment's own.
+//! Another recurrent layer in place of an experiment's own.
 
-use anyhow::{Context, Result};
 use stpn_agents::config::nearest::did_you_mean;
 use stpn_core::CellConfig;
 use stpn_core::cells::CellName;
 use toml::{Table, Value};
 
-use crate::exit::UsageError;
-use crate::overrides;
+use crate::error::Kind;
 use crate::presets::Preset;
+use crate::{Error, Result, overrides};
 
-/// A cell by its name on the command line.
+/// A cell by its name.
+///
+/// # Errors
+/// [`Error::Unknown`], with the nearest name.
 pub fn parse(name: &str) -> Result<CellName> {
-    let near = did_you_mean(name, CellName::ALL.iter().map(|cell| cell.as_str()));
-    name.parse().map_err(|error: stpn_core::Error| UsageError(format!("--cell {name}: {near}{error}")).into())
+    let known = CellName::ALL.map(|cell| cell.as_str());
+    name.parse().map_err(|_: stpn_core::Error| {
+        let hint = format!("{}there are: {}", did_you_mean(name, known), known.join(", "));
+        Error::Unknown { kind: Kind::Cell, name: name.into(), hint }
+    })
+}
+
+/// Cells by their names.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_all(names: &[String]) -> Result<Vec<CellName>> {
+    names.iter().map(|name| parse(name)).collect()
 }
 
 /// Makes `name` the cell of an experiment: in the version of a preset; in that of a file with its own options, where
 /// its cell is of the same kind. Returns the file's options that are dropped since the kind is another one.
 pub fn replace(table: &mut Table, name: CellName, preset: Option<&Preset>) -> Result<Vec<String>> {
     let config = preset.map_or_else(|| name.config(), |preset| preset.cell(name));
-    let named = Table::try_from(config).context("the cell's options")?;
+    let named = Table::try_from(config).map_err(Error::text)?;
     let own = table.get("policy").and_then(|policy| policy.get("cell")).and_then(Value::as_table);
     let own = own.filter(|_| preset.is_none()).cloned().unwrap_or_default();
     let (cell, dropped) = if own.get("name") == named.get("name") {
@@ -42,11 +55,11 @@ pub fn replace(table: &mut Table, name: CellName, preset: Option<&Preset>) -> Re
 /// The options by which cells of one kind have different names: those that change the label of the kind's first.
 fn identity(cell: &Table) -> Result<Vec<String>> {
     let tables = CellName::ALL.map(CellName::config).into_iter().map(Table::try_from);
-    let tables = tables.collect::<std::result::Result<Vec<_>, _>>().context("the cell's options")?;
+    let tables = tables.collect::<std::result::Result<Vec<_>, _>>().map_err(Error::text)?;
     let alike: Vec<Table> = tables.into_iter().filter(|other| other.get("name") == cell.get("name")).collect();
     let Some(first) = alike.first() else { return Ok(Vec::new()) };
     let label = |table: Table| table.try_into().map(|config: CellConfig| config.label());
-    let plain = label(first.clone()).context("the cell's options")?;
+    let plain = label(first.clone()).map_err(Error::text)?;
     let mut differing: Vec<String> = Vec::new();
     for (key, value) in alike.iter().flatten().filter(|(key, value)| first.get(*key) != Some(*value)) {
         let mut changed = first.clone();

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::say;
+use crate::{Error, Kind, Place, say};
 
 /// Text of the codes for `--help`.
 pub const HELP: &str = "Exit codes:
@@ -39,29 +39,56 @@ pub fn decently_where_printing_fails() {
 
 /// Says an error on stderr and picks the exit code for it.
 pub fn report(error: &anyhow::Error) -> ExitCode {
-    match error.downcast_ref::<Interrupted>() {
-        Some(interrupted) => say::note(interrupted.to_string()),
-        None => say::note(format!("error: {}", message(error))),
+    match error.downcast_ref() {
+        Some(Error::Interrupted) => say::note("interrupted; the same command continues"),
+        _ => say::note(format!("error: {}", message(error))),
     }
     ExitCode::from(code(error))
 }
 
 /// What went wrong and why; errors that say their cause themselves do not say it twice.
 pub fn message(error: &anyhow::Error) -> String {
-    let message = error.chain().map(ToString::to_string).fold(String::new(), |message, cause| match message.as_str() {
-        "" => cause,
-        said if said.ends_with(&cause) => message,
-        said => format!("{said}: {cause}"),
-    });
+    let flag = error.downcast_ref().and_then(flag).unwrap_or_default();
+    let message =
+        error.chain().map(ToString::to_string).fold(flag.to_string(), |message, cause| match message.as_str() {
+            said if said == flag => format!("{flag}{cause}"),
+            said if said.ends_with(&cause) => message,
+            said => format!("{said}: {cause}"),
+        });
     match hint(error) {
         Some(hint) => format!("{message}; {hint}"),
         None => message,
     }
 }
 
+/// What a library says of an error, with what to do about it on the command line.
+pub fn with_hint(said: String, error: Option<Error>) -> String {
+    match error.and_then(|error| hint(&error.into())) {
+        Some(hint) => format!("{said}; {hint}"),
+        None => said,
+    }
+}
+
+/// The option by which was asked for what is refused.
+fn flag(error: &Error) -> Option<&'static str> {
+    Some(match error {
+        Error::Assignment { .. } | Error::Placed { place: Place::Assignment(_), .. } => "--set ",
+        Error::Placed { place: Place::Kernel(_), .. } => "--",
+        _ => return None,
+    })
+}
+
+/// The error of training, evaluating, saving or loading, if it is one.
+pub fn of_agents(error: &anyhow::Error) -> Option<&stpn_agents::Error> {
+    match error.downcast_ref::<Error>() {
+        Some(error) => error.of_agents(),
+        None => error.downcast_ref(),
+    }
+}
+
 /// What to do about it on the command line, of which libraries know nothing.
 fn hint(error: &anyhow::Error) -> Option<String> {
-    use stpn_agents::Error;
+    use stpn_agents::Error as Agents;
     match environment(error) {
         Some(stpn_envs::Error::Untrusted { .. }) => {
             let hint = "if you trust who wrote it: --trust-env-code, or name the same by --env-make, --env-import";
@@ -70,25 +97,32 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         Some(stpn_envs::Error::Foreign { .. }) => return Some("if you do trust the author: --trust-env-code".into()),
         _ => {}
     }
-    Some(match error.downcast_ref()? {
-        Error::Config { key, problem } if problem.contains("leave this out") => format!("`--set {key}=none` does"),
-        Error::Config { key, .. } if key == "training.updates" => "`--updates N` gives them".into(),
-        Error::NotFinite { .. } => "`stpn resume RUN --set optimizer.learning_rate=…`".into(),
-        Error::NotSaved { run, .. } => format!("`stpn resume {}`", run.display()),
-        Error::RunExists { path, .. } => {
+    match error.downcast_ref() {
+        Some(Error::NotBuilt { preset, feature }) => {
+            let run = format!("cargo run --release --features {feature} -- train {preset}");
+            return Some(format!("`cargo xtask setup`, then `{run}`"));
+        }
+        Some(Error::UnlikeRun { .. }) => return Some("--out gives another directory, --updates the length".into()),
+        Some(Error::Excess(_)) => return Some("--threads and --jobs say how many".into()),
+        Some(Error::Unknown { kind: Kind::Preset, .. }) => return Some("or give a file.toml".into()),
+        _ => {}
+    }
+    Some(match of_agents(error)? {
+        Agents::Unused { key, .. } => format!("`--set {key}=none` leaves it out"),
+        Agents::Config { key, .. } if key == "training.updates" => "`--updates N` gives them".into(),
+        Agents::NotFinite { .. } => "`stpn resume RUN --set optimizer.learning_rate=…`".into(),
+        Agents::NotSaved { run, .. } => format!("`stpn resume {}`", run.display()),
+        Agents::RunExists { path, .. } => {
             format!("--run-dir gives another, `stpn resume {}` continues this one", path.display())
         }
-        Error::RunDirectory { problem, .. } if problem.contains("compare into another directory") => {
-            "--out gives another directory, --updates the length".into()
-        }
-        Error::NoRun { path } => format!("`stpn train … --run-dir {}` starts one there", path.display()),
+        Agents::NoRun { path } => format!("`stpn train … --run-dir {}` starts one there", path.display()),
         _ => return None,
     })
 }
 
 /// The error of an environment, if it is one.
 fn environment(error: &anyhow::Error) -> Option<&stpn_envs::Error> {
-    match error.downcast_ref() {
+    match of_agents(error) {
         Some(stpn_agents::Error::Environment(error)) => Some(error),
         _ => error.downcast_ref(),
     }
@@ -96,9 +130,8 @@ fn environment(error: &anyhow::Error) -> Option<&stpn_envs::Error> {
 
 /// The exit code for an error.
 pub fn code(error: &anyhow::Error) -> u8 {
-    use stpn_agents::Error;
+    use stpn_agents::Error as Agents;
     use stpn_envs::Error as Env;
-    let ours = error.downcast_ref::<Error>();
     let misnamed = matches!(
         environment(error),
         Some(
@@ -110,20 +143,31 @@ pub fn code(error: &anyhow::Error) -> u8 {
                 | Env::Foreign { .. }
         )
     );
-    match ours {
-        _ if misnamed => 2,
-        Some(Error::Config { .. }) => 2,
-        Some(Error::Core(stpn_core::Error::Config { .. })) => 2,
+    match error.downcast_ref() {
         Some(
-            Error::Checkpoint { .. }
-            | Error::Format { .. }
-            | Error::RunDirectory { .. }
-            | Error::RunExists { .. }
-            | Error::NoRun { .. },
+            Error::Unknown { .. }
+            | Error::Unfit(_)
+            | Error::Excess(_)
+            | Error::NotBuilt { .. }
+            | Error::Assignment { .. }
+            | Error::Placed { .. },
+        ) => return 2,
+        Some(Error::UnlikeRun { .. }) => return 3,
+        Some(Error::Interrupted) => return INTERRUPTED,
+        _ => {}
+    }
+    match of_agents(error) {
+        _ if misnamed => 2,
+        Some(Agents::Config { .. } | Agents::Unused { .. } | Agents::Core(stpn_core::Error::Config { .. })) => 2,
+        Some(
+            Agents::Checkpoint { .. }
+            | Agents::Format { .. }
+            | Agents::RunDirectory { .. }
+            | Agents::RunExists { .. }
+            | Agents::NoRun { .. },
         ) => 3,
-        Some(Error::NotFinite { .. }) => 4,
+        Some(Agents::NotFinite { .. }) => 4,
         _ if error.is::<UsageError>() => 2,
-        _ if error.is::<Interrupted>() => INTERRUPTED,
         _ => 1,
     }
 }
@@ -140,18 +184,6 @@ impl std::fmt::Display for UsageError {
 
 impl std::error::Error for UsageError {}
 
-/// A command of several runs was asked to end.
-#[derive(Debug)]
-pub struct Interrupted;
-
-impl std::fmt::Display for Interrupted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("interrupted; the same command continues")
-    }
-}
-
-impl std::error::Error for Interrupted {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -163,7 +195,7 @@ mod tests {
         let errors = [
             (Error::NoRun { path: path.clone() }, "--run-dir runs/x"),
             (Error::RunExists { path: path.clone(), found: "config.toml".into() }, "stpn resume runs/x"),
-            (Error::config("evaluation.episodes", "does nothing: leave this out"), "--set evaluation.episodes=none"),
+            (Error::Unused { key: "evaluation.episodes".into(), problem: "does nothing".into() }, "episodes=none"),
             (Error::config("training.updates", "are epochs here"), "--updates N"),
             (
                 Error::NotFinite { what: "a loss".into(), update: 3, remedy: "a lower rate".into() },
@@ -173,8 +205,31 @@ mod tests {
         for (error, hint) in errors {
             let own = error.to_string();
             assert!(!own.contains("--") && !own.contains("stpn "), "{own}");
-            let said = message(&anyhow::Error::new(error));
+            // As it is, and within the error of the front door.
+            let said = message(&crate::Error::from(error).into());
             assert!(said.starts_with(&own) && said.contains(hint), "{said}");
+        }
+    }
+
+    #[test]
+    fn errors_were_recognised_by_their_words() {
+        let assignment = || "policy.hidden=0".to_string();
+        let refused = |place| {
+            let error = Box::new(stpn_agents::Error::config("policy.hidden", "is 0"));
+            Error::Placed { place, error }
+        };
+        let file = Place::File { path: "mine.toml".into(), line: Some(3) };
+        for (error, said, expected) in [
+            (refused(Place::Assignment(assignment())), "--set policy.hidden=0: configuration: policy.hidden: is 0", 2),
+            (refused(file), "mine.toml, line 3: configuration: policy.hidden: is 0", 2),
+            (Error::Assignment { assignment: assignment(), problem: "no".into() }, "--set policy.hidden=0: no", 2),
+            (Error::UnlikeRun { path: "runs/x".into(), problem: "other".into() }, "run directory runs/x: other; ", 3),
+            (Error::Excess("9 threads".into()), "9 threads; --threads", 2),
+            (Error::Interrupted, "interrupted", INTERRUPTED),
+        ] {
+            let error = anyhow::Error::new(error);
+            assert_eq!(code(&error), expected, "{said}");
+            assert!(message(&error).starts_with(said), "{}", message(&error));
         }
     }
 

@@ -7,7 +7,6 @@ mod picture;
 
 use std::io::Write;
 
-use anyhow::{Context, Result};
 use gif::{Encoder, Frame, Repeat};
 use stpn_agents::episode::Moment;
 use stpn_agents::policy::encoder::ObservationRef;
@@ -15,6 +14,8 @@ use stpn_envs::{Env, EnvConfig, Screen};
 
 pub use fast::FastMap;
 pub use picture::Picture;
+
+use crate::{Error, Result};
 
 /// What a picture is made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,15 +130,15 @@ impl<W: Write> Film<W> {
 
     fn show(&mut self, picture: &Picture) -> Result<()> {
         if let Some(sink) = self.sink.take() {
-            let mut encoder = Encoder::new(sink, picture.width, picture.height, &[])?;
-            encoder.set_repeat(Repeat::Infinite)?;
+            let mut encoder = Encoder::new(sink, picture.width, picture.height, &[]).map_err(Error::picture)?;
+            encoder.set_repeat(Repeat::Infinite).map_err(Error::picture)?;
             self.encoder = Some(encoder);
         }
         // Exact up to 256 colours in a picture, which a game does not reach.
         let mut frame = Frame::from_rgb_speed(picture.width, picture.height, &picture.rgb, 10);
         frame.delay = DELAY;
         if let Some(encoder) = &mut self.encoder {
-            encoder.write_frame(&frame)?;
+            encoder.write_frame(&frame).map_err(Error::picture)?;
             self.pictures += 1;
         }
         Ok(())
@@ -148,8 +149,8 @@ impl<W: Write> Film<W> {
     /// # Errors
     /// Fails if there is none, or its end cannot be written.
     pub fn finish(self) -> Result<usize> {
-        let encoder = self.encoder.context("the episode gave no picture")?;
-        encoder.into_inner()?.flush()?;
+        let encoder = self.encoder.ok_or_else(|| Error::picture("the episode gave none"))?;
+        encoder.into_inner().map_err(Error::picture)?.flush().map_err(Error::picture)?;
         Ok(self.pictures)
     }
 }

@@ -31,6 +31,9 @@
 //! | --- | --- |
 //! | configure a run | [`RunConfig`], from [`preset`] or [`RunConfig::from_table`] |
 //! | train, resume | [`Run`]; without files [`Trainer`](agents::Trainer) |
+//! | change an experiment as the command line does | [`TrainingRequest`] |
+//! | compare cells over seeds, repeat the paper's experiments | [`comparison`], [`reproduction`] |
+//! | draw runs on a page | [`report`] |
 //! | use an agent | [`Agent`], [`Memory`] |
 //! | have results that no number of threads changes, on candle's own path too | [`ProcessSettings`] |
 //! | use a layer in a candle model of your own | [`cells`] |
@@ -39,53 +42,50 @@
 #![forbid(unsafe_code)]
 
 mod algorithm;
-mod asked;
+mod baselines;
 mod cell;
 pub mod cli;
 mod commands;
-mod comparison;
+pub mod comparison;
+mod error;
 mod exit;
+mod files;
 mod film;
+mod key_reference;
 mod machine;
 mod overrides;
 mod paths;
-mod presets;
+pub mod presets;
 mod progress;
 mod ranks;
-mod reference;
-mod references;
-mod report;
+pub mod report;
+pub mod reproduction;
 mod say;
 mod settings;
 mod shutdown;
 mod table;
 mod terminal;
 mod threads;
+mod training_request;
 
+pub use error::{Error, Kind, Place, Result};
 /// The learning algorithms, rollouts, checkpoints and logs behind [`Run`] and [`Agent`].
 pub use stpn_agents as agents;
 pub use stpn_agents::evaluation::{Evaluation, EvaluationOptions};
 pub use stpn_agents::policy::encoder::ObservationRef;
 pub use stpn_agents::run::Run;
-pub use stpn_agents::{Agent, AgentConfig, Error, Memory, ProcessSettings, Result, RunConfig};
+pub use stpn_agents::{Agent, AgentConfig, Memory, ProcessSettings, RunConfig};
 /// Plastic and other recurrent layers for candle.
 pub use stpn_core as cells;
 /// Environments, and the trait of one's own.
 pub use stpn_envs as envs;
 pub use stpn_random::Stream;
+pub use training_request::TrainingRequest;
 
 /// The configuration of a preset; `stpn list` names them.
 ///
 /// # Errors
-/// [`Error::Config`] for a name that is none, or if this build lacks the preset's environment.
+/// [`Error::Unknown`], with the nearest name; [`Error::NotBuilt`] if this build lacks the preset's environment.
 pub fn preset(name: &str) -> Result<RunConfig> {
-    let refuse = |problem: String| Error::config("preset", problem);
-    let preset = presets::find(name).ok_or_else(|| {
-        let known: Vec<&str> = presets::all().iter().map(|preset| preset.name).collect();
-        refuse(format!("there is no `{name}`; there are: {}", known.join(", ")))
-    })?;
-    if let Some(feature) = preset.missing_feature() {
-        return Err(refuse(format!("`{name}` needs stpn built with the feature `{feature}`")));
-    }
-    RunConfig::from_table(preset.table().map_err(|error| refuse(format!("{error:#}")))?)
+    Ok(RunConfig::from_table(presets::get(name)?.table()?)?)
 }

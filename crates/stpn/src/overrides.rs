@@ -1,36 +1,38 @@
-//! `--set section.key=value`: overriding one key of a configuration table.
+//! `section.key=value`: overriding one key of a configuration table.
 
 use std::path::Path;
 
-use anyhow::Result;
 use stpn_agents::config::normal::{VARIANTS, normal};
 use stpn_agents::config::{catalogue, shape::Shape};
 use stpn_agents::keys;
 use toml::{Table, Value};
 
-use crate::exit::UsageError;
-use crate::paths;
+use crate::{Error, Result, paths};
 
 /// Applies one override; the value is read as TOML, or as a string if it is none, and `none` removes the key, unless it
-/// is one of the key's own values.
-pub fn apply(table: &mut Table, assignment: &str) -> Result<()> {
-    let usage = |problem: &str| UsageError(format!("--set {assignment}: {problem}"));
+/// is one of the key's own values. Returns what is to be said of it, once the result has proved possible.
+///
+/// # Errors
+/// [`Error::Assignment`].
+pub fn apply(table: &mut Table, assignment: &str) -> Result<Option<String>> {
+    let usage = |problem: &str| Error::Assignment { assignment: assignment.into(), problem: problem.into() };
     let (path, value) = split(assignment).ok_or_else(|| usage("needs the form section.key=value"))?;
     if path.split('.').any(str::is_empty) {
-        return Err(usage("has an empty key").into());
+        return Err(usage("has an empty key"));
     }
     normal(table);
     if value == "none" && !may_be_none(&path) {
         remove(table, &path);
-        return Ok(());
+        return Ok(None);
     }
     let value = parse(value);
+    let mut remark = None;
     let is_bare = VARIANTS.contains(&path.as_str()) && value.is_str();
     if let Some(section) = is_bare.then_some(path.as_str()).or(tagged(&path)) {
         if keys::get(table, &format!("{section}.name")) == Some(&value) {
-            return Ok(());
+            return Ok(None);
         }
-        drop_keys(table, section, &value);
+        remark = drop_keys(table, section, &value);
     }
     if path == "evaluation.every" && value == Value::Integer(0) {
         // If evaluations are switched off, how to make them goes too: it would do nothing.
@@ -40,27 +42,50 @@ pub fn apply(table: &mut Table, assignment: &str) -> Result<()> {
     for key in path.split('.').rev().skip(1).collect::<Vec<_>>().into_iter().rev() {
         place = if place.is_empty() { key.to_string() } else { format!("{place}.{key}") };
         if keys::get(table, &place).is_some_and(|value| !value.is_table()) {
-            return Err(usage(&format!("`{key}` is a value and has no keys")).into());
+            return Err(usage(&format!("`{key}` is a value and has no keys")));
         }
     }
     keys::set(table, &path, value);
     normal(table);
-    Ok(())
+    Ok(remark)
 }
 
 /// Applies all overrides of a command line, of which paths are read from the current folder. What chooses the keys of a
-/// section goes first.
-pub fn apply_all(table: &mut Table, assignments: &[String]) -> Result<()> {
+/// section goes first. Returns what is to be said of it, once the result has proved possible.
+///
+/// # Errors
+/// [`Error::Assignment`].
+#[must_use = "what was dropped is to be said"]
+pub fn apply_all(table: &mut Table, assignments: &[String]) -> Result<Vec<String>> {
     let mut ordered: Vec<&String> = assignments.iter().collect();
     ordered.sort_by_key(|assignment| {
         let path = split(assignment).map(|(path, _)| path);
         !path.is_some_and(|path| VARIANTS.contains(&path.as_str()) || tagged(&path).is_some())
     });
+    let mut remarks = Vec::new();
     for assignment in ordered {
-        apply(table, assignment)?;
+        remarks.extend(apply(table, assignment)?);
         paths::make_absolute(table, Path::new(""))?;
     }
-    Ok(())
+    Ok(remarks)
+}
+
+/// Says what [`apply_all`] returned.
+pub fn warn(remarks: &[String]) {
+    remarks.iter().for_each(|remark| tracing::warn!("{remark}"));
+}
+
+/// The key that an assignment is for.
+pub fn key(assignment: &str) -> Option<String> {
+    Some(split(assignment)?.0)
+}
+
+/// Whether one of the assignments gives `key` a value, by itself or with its section.
+pub fn sets(assignments: &[String], key: &str) -> bool {
+    assignments.iter().any(|assignment| {
+        let mut table = Table::new();
+        apply(&mut table, assignment).is_ok() && keys::get(&table, key).is_some()
+    })
 }
 
 /// Key and value; `kind` is an older word for the name of a cell.
@@ -75,14 +100,14 @@ fn tagged(path: &str) -> Option<&str> {
     path.strip_suffix(".name").filter(|section| VARIANTS.contains(section))
 }
 
-/// Drops the keys of a section whose `name` becomes another, and says which.
-fn drop_keys(table: &mut Table, section: &str, name: &Value) {
-    let Some(Value::Table(old)) = keys::get_mut(table, section) else { return };
+/// Drops the keys of a section whose `name` becomes another; returns which, as a sentence.
+fn drop_keys(table: &mut Table, section: &str, name: &Value) -> Option<String> {
+    let Some(Value::Table(old)) = keys::get_mut(table, section) else { return None };
     let dropped: Vec<String> = old.keys().filter(|key| *key != "name").cloned().collect();
     old.clear();
-    if !dropped.is_empty() {
-        tracing::warn!("{section}.name is {name} now; the keys of the one before are dropped: {}", dropped.join(", "));
-    }
+    let dropped = dropped.join(", ");
+    let said = format!("{section}.name is {name} now; the keys of the one before are dropped: {dropped}");
+    (!dropped.is_empty()).then_some(said)
 }
 
 /// Whether `none` is a value of a key.
@@ -129,7 +154,7 @@ mod tests {
     fn applied(text: &str, assignments: &[&str]) -> Table {
         let mut table: Table = text.parse().unwrap();
         let assignments: Vec<String> = assignments.iter().map(ToString::to_string).collect();
-        apply_all(&mut table, &assignments).unwrap();
+        let _ = apply_all(&mut table, &assignments).unwrap();
         table
     }
 

@@ -3,10 +3,9 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
 use toml::{Table, Value};
 
-use crate::exit::UsageError;
+use crate::{Error, Result};
 
 /// Tells whether a key's value is a path.
 type IsPath = fn(&str) -> bool;
@@ -16,6 +15,9 @@ const PATHS: [(&str, IsPath); 3] =
     [("xml_file", |_| true), ("game", |game| game.ends_with(".bin")), ("make", |make| make.contains(".py:"))];
 
 /// Makes the paths in a configuration absolute: those from `~` by the home directory, others from `folder`.
+///
+/// # Errors
+/// Fails if there is no such directory, or the result is no UTF-8.
 pub fn make_absolute(table: &mut Table, folder: &Path) -> Result<()> {
     let Some(env) = table.get_mut("env").and_then(Value::as_table_mut) else { return Ok(()) };
     for (key, is_path) in PATHS {
@@ -23,7 +25,8 @@ pub fn make_absolute(table: &mut Table, folder: &Path) -> Result<()> {
             && is_path(path)
         {
             let absolute = absolute(path, folder)?;
-            let unreadable = || UsageError(format!("env.{key}: {} is not UTF-8", absolute.display()));
+            let unreadable =
+                || stpn_agents::Error::config(format!("env.{key}"), format!("{} is not UTF-8", absolute.display()));
             *path = absolute.to_str().ok_or_else(unreadable)?.to_string();
         }
     }
@@ -38,12 +41,12 @@ pub fn folder_of(path: &Path) -> &Path {
 fn absolute(path: &str, folder: &Path) -> Result<PathBuf> {
     let path = match path.strip_prefix('~') {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => {
-            let home = env::home_dir().with_context(|| format!("{path}: there is no home directory"))?;
+            let home = env::home_dir().ok_or_else(|| Error::Unfit(format!("{path}: there is no home directory")))?;
             home.join(rest.trim_start_matches('/'))
         }
         _ => folder.join(path),
     };
-    std::path::absolute(&path).with_context(|| format!("cannot make {} absolute", path.display()))
+    std::path::absolute(&path).map_err(Error::io("cannot make absolute", &path))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 use stpn_agents::{Metrics, RunConfig, Training};
 
-use crate::references::References;
+use crate::baselines::Baselines;
 use crate::report::axis::number;
 use crate::{say, terminal};
 
@@ -21,7 +21,7 @@ pub struct Display {
     first_update: u64,
     started: Instant,
     printed: Option<Instant>,
-    references: Option<References>,
+    references: Option<Baselines>,
 }
 
 impl Display {
@@ -37,7 +37,7 @@ impl Display {
             bar.reset_eta();
             bar
         });
-        let references = config.agent().ok().and_then(References::quickly);
+        let references = config.agent().ok().and_then(Baselines::quickly);
         Self { bar, unit, updates, first_update: done, started: Instant::now(), printed: None, references }
     }
 
@@ -71,7 +71,7 @@ impl Display {
     }
 
     /// What returns are held against, if it is known.
-    pub fn references(&self) -> Option<References> {
+    pub fn references(&self) -> Option<Baselines> {
         self.references
     }
 
@@ -90,7 +90,7 @@ impl Display {
 }
 
 /// The mean return beside its references, and environment steps per second (SPS).
-fn returns(mean: Option<f64>, references: Option<References>, rate: f64) -> String {
+fn returns(mean: Option<f64>, references: Option<Baselines>, rate: f64) -> String {
     let mean = mean.map_or("-".to_string(), |mean| format!("{mean:.2}"));
     let references = references.map_or(String::new(), |references| format!(" ({})", references.text()));
     format!("return {mean}{references}  {} SPS", number(rate.round()))
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn progress_was_wider_than_a_terminal() {
-        let references = Some(References { random: 8.04, oracle: Some(210.7) });
+        let references = Some(Baselines { random: 8.04, oracle: Some(210.7) });
         let message = returns(Some(98.125), references, 12_345.6);
         assert_eq!(message, "return 98.12 (random 8.04, oracle 211)  12.3k SPS");
         // A bar of eight, counts, the time left.

@@ -1,12 +1,10 @@
 //! The processes of a job: alone, or one of those that `mpirun` or a cluster's scheduler started.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::Result;
 use stpn_agents::collective::{Collective, Local};
 
-use crate::say;
+use crate::{Error, Result};
 
 /// Variables by which launchers tell a process how many there are: Open MPI's, PMI's (MPICH, Intel MPI, Cray), and
 /// those of MVAPICH, Flux and Slurm's `srun`. A batch script by itself has only variables of the job, which are not here.
@@ -16,15 +14,12 @@ const SIZES: [&str; 5] =
 /// Of a launcher that does not tell how many (PMIx without Open MPI or Slurm): this process' number among them.
 const RANK: &str = "PMIX_RANK";
 
-/// How long a rank waits to be ended by the one that failed.
-const PATIENCE: Duration = Duration::from_secs(3);
-
 /// Joins the job that this process belongs to.
 ///
 /// From then on a panic on any thread ends all ranks: the others would wait for this one for ever.
 ///
 /// # Errors
-/// A usage error where several processes were started and this program cannot train with them together.
+/// [`Error::Unfit`] where several processes were started and this program cannot train with them together.
 pub fn join() -> Result<Arc<dyn Collective>> {
     match started(|name| std::env::var(name).ok()) {
         Started::Alone => Ok(Arc::new(Local)),
@@ -60,7 +55,7 @@ fn several(started: Started) -> Result<Arc<dyn Collective>> {
             "started as one of {size} processes, of which MPI sees one alone: start them with the `mpirun` of the MPI \
              library that this program was built with, or with `srun --mpi=pmix` (`srun --mpi=list` shows what there is)"
         );
-        return Err(crate::exit::UsageError(problem).into());
+        return Err(Error::Unfit(problem));
     }
     if ranks.size() > 1 {
         // Weak, since MPI is finalised where the last of its holders goes.
@@ -69,8 +64,8 @@ fn several(started: Started) -> Result<Arc<dyn Collective>> {
         std::panic::set_hook(Box::new(move |panic| {
             default(panic);
             if let Some(here) = here.upgrade() {
-                say::note(format!("rank {rank} on {host} panicked: ending all ranks"));
-                say::flush();
+                crate::say::note(format!("rank {rank} on {host} panicked: ending all ranks"));
+                crate::say::flush();
                 here.abort(1);
             }
         }));
@@ -89,23 +84,7 @@ fn several(started: Started) -> Result<Arc<dyn Collective>> {
         "started as one of {among}, but this program was built for one, and each would train the same by itself: \
          build it with `--features mpi` to train on all of them together"
     );
-    Err(crate::exit::UsageError(problem).into())
-}
-
-/// This rank's result of a command. A rank that fails by itself ends all of them: the others would wait for it.
-pub fn end<T>(ranks: &dyn Collective, result: Result<T>) -> Result<T> {
-    match &result {
-        Err(error) if ranks.size() > 1 => {
-            match error.downcast_ref() {
-                // That one says why and ends all of them: if this one was quicker, it would be killed before it could.
-                Some(stpn_agents::Error::OtherRank { .. }) => std::thread::sleep(PATIENCE),
-                _ => say::note(format!("error on rank {}: {error:#}", ranks.rank())),
-            }
-            say::flush();
-            ranks.abort(crate::exit::code(error).into())
-        }
-        _ => result,
-    }
+    Err(Error::Unfit(problem))
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::Result;
 use stpn_agents::RunConfig;
 use stpn_agents::config::normal::normal;
 use toml::{Table, Value};
+
+use crate::Result;
 
 /// Keys and sections that change nothing in what is learned or measured. Evaluations during training have episodes and
 /// random streams of their own.
@@ -156,7 +157,8 @@ fn shown(value: &Value) -> String {
     }
 }
 
-fn is_below(key: &str, section: &str) -> bool {
+/// Whether a key is a section or lies in it.
+pub(crate) fn is_below(key: &str, section: &str) -> bool {
     key.strip_prefix(section).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
@@ -180,7 +182,7 @@ mod tests {
             .parse()
             .unwrap();
         let mut table = base;
-        text.lines().for_each(|line| crate::overrides::apply(&mut table, line).unwrap());
+        text.lines().for_each(|line| drop(crate::overrides::apply(&mut table, line).unwrap()));
         Settings::of(&table)
     }
 

@@ -8,12 +8,11 @@ use std::io::{IsTerminal, Read};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
 use stpn_agents::Stop;
 use stpn_agents::collective::Collective;
 
 use crate::cli::EndingArguments;
-use crate::{exit, say};
+use crate::{Error, Result, exit, say};
 
 /// What an update has to end in once an end was asked for, before it is given up. Batch systems kill ten seconds or
 /// more after they asked.
@@ -43,7 +42,7 @@ pub enum Request {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Heard {
     /// A signal that asks, also the end of the process that wanted this one's work.
-    Asked,
+    TrainingRequest,
     /// Ctrl-C, or what looks the same.
     Interrupt,
     /// A signal that warns.
@@ -63,7 +62,7 @@ impl Ears {
     fn hear(&mut self, heard: Heard, now: Instant) -> Option<Request> {
         match (heard, self.asked) {
             (Heard::Warned, None) => (!std::mem::replace(&mut self.warned, true)).then_some(Request::Warning),
-            (Heard::Asked | Heard::Interrupt, None) => {
+            (Heard::TrainingRequest | Heard::Interrupt, None) => {
                 self.asked = Some(now);
                 Some(Request::End)
             }
@@ -85,7 +84,7 @@ pub fn listen(with_parent: bool, mut react: impl FnMut(Request) + Send + 'static
         spawn("parent", move || {
             // Nothing is ever written to it.
             let _ = std::io::stdin().read(&mut [0]);
-            let _ = speaker.send(Heard::Asked);
+            let _ = speaker.send(Heard::TrainingRequest);
         })?;
     }
     let mut ears = Ears { person: person(), warned: false, asked: None };
@@ -102,11 +101,11 @@ pub fn listen(with_parent: bool, mut react: impl FnMut(Request) + Send + 'static
 /// its middle. The first rank says so.
 ///
 /// # Errors
-/// Fails if signals cannot be caught; a usage error for an impossible grace.
+/// Fails if signals cannot be caught; [`Error::Unfit`] for an impossible grace.
 pub fn stop_training(ending: &EndingArguments, ranks: &dyn Collective) -> Result<Stop> {
     let grace = match ending.grace {
         Some(seconds) => Duration::try_from_secs_f64(seconds)
-            .map_err(|error| exit::UsageError(format!("--grace {seconds}: {error}")))?,
+            .map_err(|error| Error::Unfit(format!("a grace of {seconds} s: {error}")))?,
         None if ranks.size() > 1 => GRACE_OF_RANKS,
         None => GRACE,
     };
@@ -145,7 +144,7 @@ fn person() -> bool {
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
-    std::thread::Builder::new().name(name.into()).spawn(work).map(drop).context("cannot start a thread")
+    std::thread::Builder::new().name(name.into()).spawn(work).map(drop).map_err(Error::system("cannot start a thread"))
 }
 
 #[cfg(unix)]
@@ -156,13 +155,13 @@ fn catch(speaker: Sender<Heard>) -> Result<()> {
     // What whoever started this program ignores stays ignored: `nohup` does so with HUP. INT is caught all the same:
     // shells ignore it in every background process of a script, where it is only sent on purpose.
     signals.extend([SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU].into_iter().filter(|&signal| !ignored(signal)));
-    let mut signals = Signals::new(signals).context("cannot catch signals")?;
+    let mut signals = Signals::new(signals).map_err(Error::system("cannot catch signals"))?;
     spawn("signals", move || {
         for signal in signals.forever() {
             let heard = match signal {
                 SIGINT => Heard::Interrupt,
                 SIGUSR1 | SIGUSR2 | SIGXCPU => Heard::Warned,
-                _ => Heard::Asked,
+                _ => Heard::TrainingRequest,
             };
             if speaker.send(heard).is_err() {
                 break;
@@ -188,7 +187,7 @@ fn catch(speaker: Sender<Heard>) -> Result<()> {
         // Nobody listens where the program ends.
         let _ = speaker.send(Heard::Interrupt);
     })
-    .context("cannot catch Ctrl-C")
+    .map_err(|error| Error::System { action: "cannot catch Ctrl-C", source: std::io::Error::other(error) })
 }
 
 #[cfg(test)]
@@ -202,11 +201,15 @@ mod tests {
     #[test]
     fn a_signal_doubled_within_moments_is_one_request() {
         let (start, mut ears) = (Instant::now(), ears(true));
-        assert_eq!(ears.hear(Heard::Asked, start), Some(Request::End));
-        for heard in [Heard::Asked, Heard::Interrupt, Heard::Warned, Heard::Asked] {
+        assert_eq!(ears.hear(Heard::TrainingRequest, start), Some(Request::End));
+        for heard in [Heard::TrainingRequest, Heard::Interrupt, Heard::Warned, Heard::TrainingRequest] {
             assert_eq!(ears.hear(heard, start + Duration::from_millis(300)), None);
         }
-        assert_eq!(ears.hear(Heard::Asked, start + Duration::from_secs(60)), None, "a scheduler repeats itself");
+        assert_eq!(
+            ears.hear(Heard::TrainingRequest, start + Duration::from_secs(60)),
+            None,
+            "a scheduler repeats itself"
+        );
     }
 
     #[test]
@@ -225,6 +228,6 @@ mod tests {
         let (start, mut ears) = (Instant::now(), ears(false));
         assert_eq!(ears.hear(Heard::Warned, start), Some(Request::Warning));
         assert_eq!(ears.hear(Heard::Warned, start), None);
-        assert_eq!(ears.hear(Heard::Asked, start), Some(Request::End));
+        assert_eq!(ears.hear(Heard::TrainingRequest, start), Some(Request::End));
     }
 }

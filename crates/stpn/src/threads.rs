@@ -1,10 +1,9 @@
 //! How many threads a command works on.
 
-use anyhow::{Context, Result};
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use stpn_agents::collective::{Collective, Local, sharers};
 
-use crate::exit::UsageError;
+use crate::{Error, Result};
 
 /// Threads that any machine may be asked for, and per core of this one.
 const ALWAYS: usize = 256;
@@ -18,7 +17,7 @@ pub fn cores() -> usize {
 /// A pool of `threads` worker threads; 0 = one per core that this process may use.
 ///
 /// # Errors
-/// A usage error for more than this machine can use.
+/// [`Error::Excess`] for more than this machine can use.
 pub fn pool(threads: usize) -> Result<ThreadPool> {
     pool_on_ranks(threads, &Local)
 }
@@ -30,15 +29,15 @@ pub fn pool(threads: usize) -> Result<ThreadPool> {
 pub fn pool_on_ranks(threads: usize, ranks: &dyn Collective) -> Result<ThreadPool> {
     // On every rank, whatever it was asked for: all take part.
     let sharers = sharers(ranks);
-    check("threads (--threads, training.threads)", threads)?;
+    check("threads (training.threads)", threads)?;
     let threads = if threads == 0 && sharers > 1 { (cores() / sharers).max(1) } else { threads };
-    ThreadPoolBuilder::new().num_threads(threads).build().context("cannot start worker threads")
+    ThreadPoolBuilder::new().num_threads(threads).build().map_err(|error| stpn_agents::Error::Threads(error).into())
 }
 
 /// Refuses more of `what` than this machine can use.
 ///
 /// # Errors
-/// A usage error with the bound.
+/// [`Error::Excess`] with the bound.
 pub fn check(what: &str, threads: usize) -> Result<()> {
     let (cores, most) = (cores(), ALWAYS.max(PER_CORE * cores()));
     if threads <= most {
@@ -46,7 +45,7 @@ pub fn check(what: &str, threads: usize) -> Result<()> {
     }
     let problem =
         format!("{threads} {what}: this process may use {cores} cores, and at most {most} threads are started on them");
-    Err(UsageError(problem).into())
+    Err(Error::Excess(problem))
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use anyhow::Result;
 use clap::Args;
 use toml::{Table, Value};
 
-use crate::asked::name_code;
 use crate::paths;
+use crate::training_request::name_code;
 
 /// Code of the user's own that makes an environment of Gymnasium. Naming it is leave to run it.
 #[derive(Debug, Default, Args)]

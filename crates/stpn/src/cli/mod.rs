@@ -1,22 +1,22 @@
 //! The command line: its arguments, and programs of one's own that have it.
 
 pub mod arguments;
+mod count;
 mod env_code;
-mod foreign;
-mod number;
-pub(crate) mod words;
+mod foreign_flags;
+pub(crate) mod train_words;
 
 use std::process::ExitCode;
 
 use clap::Parser;
 use serde::de::DeserializeOwned;
-use stpn_agents::{ProcessSettings, Result};
+use stpn_agents::ProcessSettings;
 use stpn_envs::{Env, custom};
 
 pub use arguments::*;
 pub use env_code::EnvCodeArguments;
 
-use crate::{commands, exit, presets, say, terminal};
+use crate::{Result, commands, exit, presets, say, terminal};
 
 /// The program `stpn`.
 pub fn main() -> ExitCode {
@@ -53,7 +53,7 @@ pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode
         return exit::report(&error.into());
     }
     // Only now: its help lists what was registered.
-    let cli = Cli::try_parse().unwrap_or_else(|error| foreign::with_tip(error).exit());
+    let cli = Cli::try_parse().unwrap_or_else(|error| foreign_flags::with_tip(error).exit());
     if let Err(error) = environments_of_python(&cli) {
         return exit::report(&error);
     }
@@ -126,7 +126,7 @@ impl Registry {
     /// options, any type that serde reads, and is called once for every copy of the environment, from several threads.
     ///
     /// # Errors
-    /// [`stpn_agents::Error::Environment`] if the name is taken.
+    /// [`Error::Environment`](stpn_agents::Error::Environment) if the name is taken.
     pub fn register<C, E>(
         &mut self,
         id: &str,
@@ -143,7 +143,7 @@ impl Registry {
     /// configuration as TOML.
     ///
     /// # Errors
-    /// [`stpn_agents::Error::Config`] if the name is taken or the configuration is impossible.
+    /// [`Error::Config`](stpn_agents::Error::Config) if the name is taken or the configuration is impossible.
     pub fn preset(&mut self, name: &str, summary: &str, toml: &str) -> Result<()> {
         presets::register(name, summary, toml)
     }

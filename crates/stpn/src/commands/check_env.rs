@@ -13,8 +13,8 @@ use toml::Table;
 
 use crate::cli::CheckEnvArguments;
 use crate::exit::UsageError;
-use crate::overrides;
 use crate::progress::thousands;
+use crate::{overrides, presets};
 
 /// For how long speeds are measured, in seconds.
 const SECONDS: f64 = 2.0;
@@ -76,24 +76,24 @@ fn config(arguments: &CheckEnvArguments) -> Result<EnvConfig> {
         ("gym", id) => {
             overrides::apply(&mut table, "env.name=gymnasium")?;
             arguments.code.apply(&mut table);
-            id.iter().try_for_each(|id| overrides::apply(&mut table, &format!("env.id=\"{id}\"")))?;
+            id.iter().try_for_each(|id| overrides::apply(&mut table, &format!("env.id=\"{id}\"")).map(drop))?;
         }
         (name, None) => {
             arguments.code.apply(&mut table);
-            // Asked by name first: the answer to an unknown one is clearer.
+            // TrainingRequest by name first: the answer to an unknown one is clearer.
             let near = || did_you_mean(name, ENVIRONMENTS.iter().map(|entry| entry.name));
             match EnvConfig::from_name(name).map_err(|error| UsageError(format!("{}{error}", near())))? {
                 EnvConfig::Custom(custom) => {
                     overrides::apply(&mut table, "env.name=custom")?;
                     overrides::apply(&mut table, &format!("env.id=\"{}\"", custom.id))?;
                 }
-                _ => overrides::apply(&mut table, &format!("env.name={name}"))?,
+                _ => drop(overrides::apply(&mut table, &format!("env.name={name}"))?),
             }
         }
         (_, Some(id)) => return Err(UsageError(format!("`{id}`: only `gym` takes the name of an environment")).into()),
     }
-    for assignment in &arguments.overrides {
-        overrides::apply(&mut table, assignment)?;
-    }
-    Ok(environment(table)?)
+    let remarks = overrides::apply_all(&mut table, &arguments.overrides)?;
+    let config = environment(table).map_err(|error| presets::placed(error, &arguments.name, &arguments.overrides))?;
+    overrides::warn(&remarks);
+    Ok(config)
 }

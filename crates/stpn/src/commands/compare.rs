@@ -47,7 +47,7 @@ pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
 /// The cells asked for, or all of the published comparison.
 fn cells(arguments: &CompareArguments) -> Result<Vec<CellName>> {
     if !arguments.cells.is_empty() {
-        return arguments.cells.iter().map(|name| cell::parse(name)).collect();
+        return Ok(cell::parse_all(&arguments.cells)?);
     }
     match presets::load(&arguments.experiment)?.1 {
         Some(preset) => Ok(preset.published_cells().collect()),

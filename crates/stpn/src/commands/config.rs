@@ -7,14 +7,14 @@ use stpn_agents::RunConfig;
 use toml::Table;
 
 use crate::cli::ConfigArguments;
-use crate::{overrides, presets, reference, say};
+use crate::{key_reference, overrides, presets, say};
 
 /// What is written if nothing is named: every default.
 const SMALLEST: &str = "env = \"cartpole\"\nalgorithm = \"ppo\"\n[policy]\ncell = \"stpn\"\nhidden = 64\n";
 
 /// Runs the command.
 pub fn run(arguments: &ConfigArguments) -> Result<ExitCode> {
-    let text = if arguments.schema { reference::schema()? } else { document(arguments)? };
+    let text = if arguments.schema { key_reference::schema()? } else { document(arguments)? };
     say::result(text.trim_end());
     Ok(ExitCode::SUCCESS)
 }
@@ -24,10 +24,12 @@ fn document(arguments: &ConfigArguments) -> Result<String> {
         Some(name) => presets::load(name)?.0,
         None => SMALLEST.parse()?,
     };
-    overrides::apply_all(&mut table, &arguments.overrides)?;
+    let remarks = overrides::apply_all(&mut table, &arguments.overrides)?;
     let name = arguments.experiment.as_deref().unwrap_or("the smallest configuration");
     let config = RunConfig::from_table(table);
-    Ok(config.map_err(|error| presets::placed(error, name, &arguments.overrides))?.described()?)
+    let config = config.map_err(|error| presets::placed(error, name, &arguments.overrides))?;
+    overrides::warn(&remarks);
+    Ok(config.described()?)
 }
 
 #[cfg(test)]

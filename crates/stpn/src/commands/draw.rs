@@ -1,46 +1,11 @@
-//! `stpn draw`: charts again from what was recorded.
+//! `stpn draw`.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
-use serde::Deserialize;
+use anyhow::Result;
 
 use crate::cli::DrawArguments;
-use crate::comparison::statistics::{ANY, NOT_NEGATIVE};
-use crate::comparison::{Comparison, generalization};
-use crate::report::chart::Chart;
-use crate::report::curves::averaged;
-
-/// Learning curves as a file keeps them.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Recorded {
-    /// Name and unit of x.
-    x: String,
-    /// Name and unit of y.
-    y: String,
-    /// The least and the greatest possible y, if there are some.
-    #[serde(default)]
-    possible: [Option<f64>; 2],
-    /// References with their values.
-    #[serde(default)]
-    levels: BTreeMap<String, f64>,
-    series: Vec<Series>,
-    /// Where the curves come from; not drawn.
-    #[serde(default, rename = "source")]
-    _source: String,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Series {
-    name: String,
-    /// The curve of every seed.
-    curves: Vec<Vec<(f64, f64)>>,
-}
+use crate::report::recorded::draw;
 
 /// Runs the command.
 pub fn run(arguments: &DrawArguments) -> Result<ExitCode> {
@@ -50,75 +15,4 @@ pub fn run(arguments: &DrawArguments) -> Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Draws what a source holds; returns the files written.
-fn draw(source: &Path) -> Result<Vec<PathBuf>> {
-    if source.is_dir() {
-        let mut pictures = Comparison::read(source)?.draw(source)?;
-        pictures.extend(generalization::redraw(source)?);
-        return Ok(pictures);
-    }
-    let text = fs::read_to_string(source).with_context(|| format!("cannot read {}", source.display()))?;
-    let recorded: Recorded = serde_json::from_str(&text).with_context(|| format!("{} is damaged", source.display()))?;
-    let chart = recorded.chart().with_context(|| source.display().to_string())?;
-    let path = source.with_extension("svg");
-    fs::write(&path, chart.svg()).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(vec![path])
-}
-
-impl Recorded {
-    fn chart(self) -> Result<Chart> {
-        let [low, high] = self.possible;
-        let possible = low.unwrap_or(*ANY.start())..=high.unwrap_or(*ANY.end());
-        if self.series.iter().all(|series| series.curves.iter().all(Vec::is_empty)) {
-            bail!("it has no curve");
-        }
-        let line = |(i, series): (usize, &Series)| averaged(&series.name, &series.curves, &possible, i);
-        Ok(Chart {
-            lines: self.series.iter().enumerate().map(line).collect(),
-            x_label: self.x,
-            y_label: self.y,
-            possible_x: NOT_NEGATIVE,
-            possible_y: possible.clone(),
-            levels: self.levels.into_iter().collect(),
-            dots: Vec::new(),
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn drawn(json: &str) -> Result<String> {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("curves.json");
-        fs::write(&path, json).unwrap();
-        let pictures = draw(&path)?;
-        Ok(fs::read_to_string(&pictures[0]).unwrap())
-    }
-
-    #[test]
-    fn recorded_curves_are_drawn_again() {
-        let series = |name: &str| format!(r#"{{"name": "{name}", "curves": [[[0, 1], [9, 2]], [[0, 2], [9, 3]]]}}"#);
-        let json = format!(
-            r#"{{"x": "epochs", "y": "reward", "levels": {{"random policy": 1.5}}, "series": [{}, {}]}}"#,
-            series("stpn"),
-            series("lstm")
-        );
-        let svg = drawn(&json).unwrap();
-        for text in [">epochs<", ">reward<", ">stpn<", ">lstm<", ">random policy 1.5<"] {
-            assert!(svg.contains(text), "{text} in {svg}");
-        }
-        assert_eq!(svg.matches("stroke-width=\"1\"").count(), 4, "every seed");
-    }
-
-    #[test]
-    fn a_file_without_curves_is_refused_by_its_name() {
-        let refused = drawn(r#"{"x": "", "y": "", "series": []}"#).unwrap_err();
-        assert!(format!("{refused:#}").contains("curves.json: it has no curve"), "{refused:#}");
-        let refused = drawn(r#"{"x": "", "y": "", "sereis": []}"#).unwrap_err();
-        assert!(format!("{refused:#}").contains("sereis"), "{refused:#}");
-    }
 }

@@ -10,7 +10,7 @@ use stpn_agents::config::shape::{Key, Shape};
 
 use crate::cli::ExplainArguments;
 use crate::exit::UsageError;
-use crate::{reference, say};
+use crate::{key_reference, say};
 
 /// Runs the command.
 pub fn run(arguments: &ExplainArguments) -> Result<ExitCode> {
@@ -74,7 +74,7 @@ fn entry_text(entry: &Entry) -> String {
             let _ = writeln!(text, "  Holds      {}", shape.words());
         }
     }
-    if let Some(default) = reference::default_of(key) {
+    if let Some(default) = key_reference::default_of(key) {
         let _ = writeln!(text, "  Default    {default}");
     }
     for (library, name) in [("Stable-Baselines3", &key.sb3), ("CleanRL", &key.cleanrl)] {

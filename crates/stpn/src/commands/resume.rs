@@ -10,15 +10,15 @@ use stpn_agents::run::{Run, saved};
 use stpn_agents::{RunConfig, Stop};
 use toml::Table;
 
-use super::training::train;
+use super::training::{end_on_ranks, train};
 use crate::cli::ResumeArguments;
-use crate::{overrides, ranks, say, shutdown, threads};
+use crate::{overrides, presets, ranks, say, shutdown, threads};
 
 /// Runs the command.
 pub fn run(arguments: &ResumeArguments) -> Result<ExitCode> {
     let ranks = ranks::join()?;
     let result = run_on(arguments, &ranks);
-    ranks::end(ranks.as_ref(), result)
+    end_on_ranks(ranks.as_ref(), result)
 }
 
 /// The command on this rank.
@@ -42,8 +42,11 @@ fn configure(arguments: &ResumeArguments, saved: &RunConfig) -> Result<RunConfig
     let mut config = saved.clone();
     if !arguments.overrides.is_empty() {
         let mut table = Table::try_from(saved).context("the run's configuration")?;
-        overrides::apply_all(&mut table, &arguments.overrides)?;
-        config = RunConfig::from_table(table)?;
+        let remarks = overrides::apply_all(&mut table, &arguments.overrides)?;
+        let run = arguments.run.join("config.toml").display().to_string();
+        let placed = |error| presets::placed(error, &run, &arguments.overrides);
+        config = RunConfig::from_table(table).map_err(placed)?;
+        overrides::warn(&remarks);
     }
     if let Some(threads) = arguments.threads {
         config.training_mut().threads = threads;

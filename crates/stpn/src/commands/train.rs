@@ -12,7 +12,7 @@ use stpn_agents::lock::LOCK;
 use stpn_agents::run::{Run, changes, holds_run, saved};
 use stpn_agents::{Error, RunConfig, Stop};
 
-use super::training::train;
+use super::training::{end_on_ranks, train};
 use crate::cli::TrainArguments;
 use crate::progress::thousands;
 use crate::{ranks, say, shutdown, threads};
@@ -21,12 +21,12 @@ use crate::{ranks, say, shutdown, threads};
 pub fn run(arguments: &TrainArguments) -> Result<ExitCode> {
     let ranks = ranks::join()?;
     let result = run_on(arguments, &ranks);
-    ranks::end(ranks.as_ref(), result)
+    end_on_ranks(ranks.as_ref(), result)
 }
 
 /// The command on this rank.
 fn run_on(arguments: &TrainArguments, ranks: &Arc<dyn Collective>) -> Result<ExitCode> {
-    let config = arguments.asked()?.configure(ranks.size())?;
+    let config = arguments.request()?.configure(ranks.size())?;
     let stop = shutdown::stop_training(&arguments.ending, ranks.as_ref())?;
     let pool = threads::pool_on_ranks(config.training().threads, ranks.as_ref())?;
     let directory = match &arguments.run_dir {

@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use stpn_agents::Stop;
@@ -10,6 +11,25 @@ use stpn_agents::run::{Outcome, Run};
 
 use crate::progress::{Display, thousands};
 use crate::{exit, say};
+
+/// How long a rank waits to be ended by the one that failed.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// This rank's result of a command. A rank that fails by itself ends all of them: the others would wait for it.
+pub fn end_on_ranks<T>(ranks: &dyn Collective, result: Result<T>) -> Result<T> {
+    match &result {
+        Err(error) if ranks.size() > 1 => {
+            match exit::of_agents(error) {
+                // That one says why and ends all of them: if this one was quicker, it would be killed before it could.
+                Some(stpn_agents::Error::OtherRank { .. }) => std::thread::sleep(PATIENCE),
+                _ => say::note(format!("error on rank {}: {error:#}", ranks.rank())),
+            }
+            say::flush();
+            ranks.abort(exit::code(error).into())
+        }
+        _ => result,
+    }
+}
 
 /// Trains to the end or until `stop`, and says what came of it.
 pub fn train(mut run: Run, ranks: &dyn Collective, stop: &Stop) -> Result<ExitCode> {

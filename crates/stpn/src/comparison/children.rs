@@ -4,11 +4,8 @@ use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
-use anyhow::{Context, Result};
-
-use crate::exit::{self, Interrupted};
-use crate::say;
 use crate::shutdown::{self, Request};
+use crate::{Error, Result, exit, say};
 
 /// The children that run, and whether an end was asked for.
 #[derive(Default)]
@@ -48,6 +45,14 @@ pub fn children() -> Result<&'static Children> {
     Ok(children)
 }
 
+/// A command that starts this program once more.
+///
+/// # Errors
+/// Fails if its file is not found.
+pub fn this_program() -> Result<Command> {
+    Ok(Command::new(std::env::current_exe().map_err(Error::system("cannot find this program"))?))
+}
+
 impl Children {
     fn running(&self) -> MutexGuard<'_, Vec<u32>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
@@ -56,9 +61,9 @@ impl Children {
     /// Fails if an end was asked for.
     ///
     /// # Errors
-    /// [`Interrupted`].
+    /// [`Error::Interrupted`].
     pub fn go_on(&self) -> Result<()> {
-        if self.asked() { Err(Interrupted.into()) } else { Ok(()) }
+        if self.asked() { Err(Error::Interrupted) } else { Ok(()) }
     }
 
     /// Whether an end was asked for.
@@ -78,7 +83,7 @@ impl Children {
             use std::os::unix::process::CommandExt;
             command.process_group(0);
         }
-        let mut child = command.spawn().context("cannot start another process of this program")?;
+        let mut child = command.spawn().map_err(Error::system("cannot start another process of this program"))?;
         let tie = Tie { id: child.id(), _stdin: child.stdin.take(), among: self };
         self.running().push(tie.id);
         if self.asked() {
@@ -90,11 +95,12 @@ impl Children {
     /// Runs a child to its end and returns its output.
     ///
     /// # Errors
-    /// [`Interrupted`] if an end was asked for meanwhile and it did not succeed.
+    /// [`Error::Interrupted`] if an end was asked for meanwhile and it did not succeed.
     pub fn output(&'static self, command: &mut Command) -> Result<Output> {
         self.go_on()?;
         let (child, _tie) = self.start(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
-        let output = child.wait_with_output().context("cannot wait for another process of this program")?;
+        let output =
+            child.wait_with_output().map_err(Error::system("cannot wait for another process of this program"))?;
         if !output.status.success() {
             self.go_on()?;
         }

@@ -1,14 +1,12 @@
 //! The files of a comparison: written, and read again to be tabulated and drawn anew without its runs.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
-
-use anyhow::{Context, Result};
 
 use super::figures;
 use super::measure::CurvePoint;
 use super::results::Comparison;
+use crate::{Error, Result, files};
 
 /// The results.
 const RESULTS: &str = "comparison.json";
@@ -36,15 +34,14 @@ impl Comparison {
         for run in &self.runs {
             let _ = writeln!(scores, "{},{},{},{}", run.cell, self.task, run.seed, run.result);
         }
-        let files = [
+        let contents = [
             (SCORES, scores),
-            (RESULTS, serde_json::to_string_pretty(self)? + "\n"),
+            (RESULTS, files::json(self)?),
             ("comparison.md", format!("{}\n{}.\n", self.markdown(), self.provenance)),
             (CURVES, curves),
         ];
-        for (name, contents) in files {
-            let path = directory.join(name);
-            fs::write(&path, contents).with_context(|| format!("cannot write {}", path.display()))?;
+        for (name, contents) in contents {
+            files::write(&directory.join(name), contents)?;
         }
         self.draw(directory).map(drop)
     }
@@ -59,7 +56,7 @@ impl Comparison {
         for (name, svg) in pictures {
             let Some(svg) = svg else { continue };
             let path = directory.join(name);
-            fs::write(&path, svg).with_context(|| format!("cannot write {}", path.display()))?;
+            files::write(&path, svg)?;
             written.push(path);
         }
         Ok(written)
@@ -70,29 +67,25 @@ impl Comparison {
     /// # Errors
     /// Fails, naming the file, where one is missing or damaged.
     pub fn read(directory: &Path) -> Result<Self> {
-        let [(results, text), (curves, lines)] = [RESULTS, CURVES].map(|name| {
-            let path = directory.join(name);
-            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()));
-            (path, text)
-        });
-        let mut comparison: Self =
-            serde_json::from_str(&text?).with_context(|| format!("{} is damaged", results.display()))?;
-        for (number, line) in lines?.lines().enumerate().skip(1) {
-            let problem = || format!("{} line {}", curves.display(), number + 1);
-            let fields: [&str; 5] = line.split(',').collect::<Vec<_>>().try_into().ok().with_context(problem)?;
-            let [cell, seed, update, env_steps, value] = fields;
-            let seed: u64 = seed.parse().with_context(problem)?;
-            let update = update.parse().with_context(problem)?;
-            let env_steps = env_steps.parse().with_context(problem)?;
-            let value = value.parse().with_context(problem)?;
-            let mut runs = comparison.runs.iter_mut();
-            let run = runs.find(|run| run.cell == cell && run.seed == seed);
-            run.with_context(|| format!("{}: no such run", problem()))?.curve.push(CurvePoint {
-                update,
-                env_steps,
-                value,
-            });
+        let mut comparison: Self = files::read_json(&directory.join(RESULTS))?;
+        let path = directory.join(CURVES);
+        for (number, line) in files::read(&path)?.lines().enumerate().skip(1) {
+            let damaged = |problem: String| Error::damaged(&path, format!("line {}: {problem}", number + 1));
+            let (cell, seed, point) = point(line).map_err(damaged)?;
+            let run = comparison.runs.iter_mut().find(|run| run.cell == cell && run.seed == seed);
+            run.ok_or_else(|| damaged("no such run".into()))?.curve.push(point);
         }
         Ok(comparison)
     }
+}
+
+/// A line of the curves: cell, seed and point.
+fn point(line: &str) -> std::result::Result<(&str, u64, CurvePoint), String> {
+    let fields: Vec<&str> = line.split(',').collect();
+    let Ok([cell, seed, update, env_steps, value]) = <[&str; 5]>::try_from(fields) else {
+        return Err(format!("needs five fields, {HEADER}"));
+    };
+    let whole = |text: &str| text.parse::<u64>().map_err(|error| format!("{text}: {error}"));
+    let value = value.parse().map_err(|error| format!("{value}: {error}"))?;
+    Ok((cell, whole(seed)?, CurvePoint { update: whole(update)?, env_steps: whole(env_steps)?, value }))
 }

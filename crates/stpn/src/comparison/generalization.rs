@@ -1,15 +1,14 @@
 //! How the cells of a comparison do at other intervals of familiarity detection than the one they were trained at.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::Plan;
 use super::statistics::{Mean, NOT_NEGATIVE, SHARE};
 use crate::report::chart::{Chart, Line};
+use crate::{Error, Result, files};
 
 /// The curves.
 const CURVES: &str = "generalization.csv";
@@ -57,8 +56,7 @@ impl GeneralizationCurves {
         let mut tests: Vec<(String, Vec<TestFile>)> = Vec::new();
         for run in plan.runs.iter().filter(|run| run.config.agent().is_err()) {
             let path = run.directory.join("test.json");
-            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            let test = serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?;
+            let test = files::read_json(&path)?;
             match tests.iter_mut().find(|(cell, _)| *cell == run.cell.as_str()) {
                 Some((_, files)) => files.push(test),
                 None => tests.push((run.cell.to_string(), vec![test])),
@@ -84,8 +82,7 @@ impl GeneralizationCurves {
             }
         }
         for (name, contents) in [(CURVES, csv), (GENERALIZATION_TABLE, self.markdown())] {
-            let path = directory.join(name);
-            fs::write(&path, contents).with_context(|| format!("cannot write {}", path.display()))?;
+            files::write(&directory.join(name), contents)?;
         }
         let accuracies = |points: &[Point]| points.iter().map(|point| (point.interval, point.accuracy)).collect();
         let curves = self.cells.iter().map(|(cell, points)| (cell.clone(), accuracies(points)));
@@ -127,13 +124,13 @@ pub fn redraw(directory: &Path) -> Result<Option<PathBuf>> {
     if !path.exists() {
         return Ok(None);
     }
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = files::read(&path)?;
     let mut lines = text.lines();
     let header: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
     let mut curves: Vec<Curve> = Vec::new();
     for (number, line) in lines.enumerate() {
-        let parsed = parsed(&header, line).with_context(|| format!("{} line {}", path.display(), number + 2));
-        let (cell, point) = parsed?;
+        let damaged = |problem| Error::damaged(&path, format!("line {}: {problem}", number + 2));
+        let (cell, point) = parsed(&header, line).map_err(damaged)?;
         match curves.iter_mut().find(|(known, _)| *known == cell) {
             Some((_, points)) => points.push(point),
             None => curves.push((cell, vec![point])),
@@ -143,26 +140,28 @@ pub fn redraw(directory: &Path) -> Result<Option<PathBuf>> {
 }
 
 /// A line of the file: a cell, an interval and its accuracy. Earlier files have fewer columns.
-fn parsed(header: &[&str], line: &str) -> Result<(String, (usize, Mean))> {
+fn parsed(header: &[&str], line: &str) -> std::result::Result<(String, (usize, Mean)), String> {
     let fields: Vec<&str> = line.split(',').collect();
     if fields.len() != header.len() {
-        bail!("{} fields in place of {}", fields.len(), header.len());
+        return Err(format!("{} fields in place of {}", fields.len(), header.len()));
     }
     let field = |name: &str| {
         let place = header.iter().position(|column| *column == name);
-        place.map(|place| fields[place]).with_context(|| format!("there is no column `{name}`"))
+        place.map(|place| fields[place]).ok_or_else(|| format!("there is no column `{name}`"))
     };
+    let number = |text: &str| text.parse::<f64>().map_err(|error| format!("{text}: {error}"));
+    let whole = |text: &str| text.parse::<usize>().map_err(|error| format!("{text}: {error}"));
     let interval = match (field("low"), field("high")) {
-        (Ok(low), Ok(high)) if !low.is_empty() => Some([low.parse()?, high.parse()?]),
+        (Ok(low), Ok(high)) if !low.is_empty() => Some([number(low)?, number(high)?]),
         _ => None,
     };
-    let accuracy = Mean { mean: field("accuracy")?.parse()?, interval, count: field("seeds")?.parse()? };
-    Ok((field("cell")?.to_string(), (field("interval")?.parse()?, accuracy)))
+    let accuracy = Mean { mean: number(field("accuracy")?)?, interval, count: whole(field("seeds")?)? };
+    Ok((field("cell")?.to_string(), (whole(field("interval")?)?, accuracy)))
 }
 
 fn write_picture(directory: &Path, curves: &[Curve]) -> Result<PathBuf> {
     let path = directory.join("generalization.svg");
-    fs::write(&path, chart(curves).svg()).with_context(|| format!("cannot write {}", path.display()))?;
+    files::write(&path, chart(curves).svg())?;
     Ok(path)
 }
 
@@ -205,6 +204,8 @@ fn points(files: &[TestFile]) -> Vec<Point> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn file(accuracies: [f64; 2]) -> TestFile {
@@ -243,7 +244,7 @@ mod tests {
         assert!(redraw(directory.path()).unwrap().is_some());
         write(&format!("{HEADER}\nstpn,3\n"));
         let damaged = redraw(directory.path()).unwrap_err();
-        assert!(format!("{damaged:#}").contains("generalization.csv line 2"), "{damaged:#}");
+        assert!(damaged.to_string().contains("generalization.csv: line 2: "), "{damaged}");
     }
 
     #[test]

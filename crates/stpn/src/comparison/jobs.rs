@@ -2,18 +2,17 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::children::{Children, children};
+use super::children::{Children, children, this_program};
 use super::{PlannedRun, RunState};
-use crate::cli::words;
-use crate::{exit, say, terminal, threads};
+use crate::cli::train_words;
+use crate::{Error, Result, exit, say, terminal, threads};
 
 /// Exit code of a child that ended as asked.
 const INTERRUPTED: i32 = exit::INTERRUPTED as i32;
@@ -34,11 +33,11 @@ impl Jobs {
     /// `jobs` runs at a time on `threads` threads together; 0 = all cores.
     ///
     /// # Errors
-    /// A usage error for more of them than this machine can use.
+    /// [`Error::Excess`] for more of them than this machine can use.
     pub fn new(jobs: usize, threads: usize) -> Result<Self> {
         let jobs = jobs.max(1);
-        threads::check("threads (--threads)", threads)?;
-        threads::check("runs at a time (--jobs)", jobs)?;
+        threads::check("threads", threads)?;
+        threads::check("runs at a time", jobs)?;
         let threads = if threads == 0 { threads::cores() } else { threads };
         Ok(Self { jobs, threads: (threads / jobs).max(1) })
     }
@@ -47,7 +46,7 @@ impl Jobs {
 /// Trains what is not finished.
 ///
 /// # Errors
-/// [`Interrupted`](crate::exit::Interrupted) if an end was asked for; every child has then written a checkpoint.
+/// [`Error::Interrupted`] if an end was asked for; every child has then written a checkpoint.
 /// Fails if a run does.
 pub fn train(runs: &[PlannedRun], jobs: Jobs) -> Result<()> {
     let children = children()?;
@@ -75,7 +74,7 @@ pub fn train(runs: &[PlannedRun], jobs: Jobs) -> Result<()> {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                     let Some((run, state)) = next else { break };
                     if let Err(error) = train_one(&run, state, threads, children, &display) {
-                        failures.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{error:#}"));
+                        failures.lock().unwrap_or_else(PoisonError::into_inner).push(error.to_string());
                     }
                 }
             });
@@ -84,7 +83,8 @@ pub fn train(runs: &[PlannedRun], jobs: Jobs) -> Result<()> {
     display.finish();
     let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
     if let Some(first) = failures.first() {
-        bail!("{} of {left} runs failed; the first: {first}", failures.len());
+        let run = format!("{} of {left} runs failed; the first", failures.len());
+        return Err(Error::Process { run, problem: first.clone() });
     }
     children.go_on()
 }
@@ -97,14 +97,14 @@ fn train_one(
     display: &Display,
 ) -> Result<()> {
     let name = run.name();
-    let mut command = Command::new(std::env::current_exe().context("cannot find this program")?);
+    let mut command = this_program()?;
     match state {
         RunState::Interrupted => {
             let updates = run.config.training().updates.to_string();
             command.arg("resume").arg(&run.directory).args(["--updates", &updates]);
         }
         _ => {
-            command.args(words::train(&run.asked)).arg("--run-dir").arg(&run.directory);
+            command.args(train_words::train(&run.request)).arg("--run-dir").arg(&run.directory);
         }
     }
     command.args(["--with-parent", "--threads", &threads.to_string()]);
@@ -120,12 +120,12 @@ fn train_one(
             }
         }
     }
-    let status = child.wait().context("cannot wait for a run")?;
+    let status = child.wait().map_err(Error::system("cannot wait for a run"))?;
     display.end(&bar, status.success());
     // One that was asked before it listened is ended by the signal itself, and has done nothing yet.
     let as_asked = matches!(status.code(), None | Some(INTERRUPTED)) && children.asked();
     if !(status.success() || as_asked) {
-        bail!("{name}: {status}\n{}", Vec::from(last).join("\n"));
+        return Err(Error::Process { run: name, problem: format!("{status}\n{}", Vec::from(last).join("\n")) });
     }
     Ok(())
 }

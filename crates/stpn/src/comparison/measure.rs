@@ -1,15 +1,14 @@
 //! What the runs of a comparison are measured by: their own test, or `stpn eval`.
 
 use std::fs;
-use std::process::Command;
 
-use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use stpn_agents::RunConfig;
 use stpn_agents::run::saved_config;
 
 use super::PlannedRun;
-use super::children::children;
+use super::children::{children, this_program};
+use crate::{Error, Result, files};
 
 /// One run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -45,30 +44,32 @@ pub struct CurvePoint {
 }
 
 /// What a finished run came to.
+///
+/// # Errors
+/// Fails, naming the file, if one of the run is missing or damaged, or if its evaluation fails.
 pub fn result(run: &PlannedRun, episodes: usize) -> Result<RunResult> {
-    let (measured, keys, curve_name) = match &run.config {
+    let (measured, keys, curve_name): (serde_json::Value, _, _) = match &run.config {
         RunConfig::Supervised(_) => {
             let path = run.directory.join("test.json");
-            let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            (text, ("accuracy", "energy_per_step"), "charts/validation_accuracy")
+            (files::read_json(&path)?, ("accuracy", "energy_per_step"), "charts/validation_accuracy")
         }
         RunConfig::Agent(_) => {
             let keys = ("mean_return", "energy_per_unit_step");
             (evaluation(run, episodes)?, keys, "charts/episodic_return_recent")
         }
     };
-    let measured: serde_json::Value = serde_json::from_str(&measured).context("a run's result")?;
     let name = run.name();
-    let value = measured[keys.0].as_f64().with_context(|| format!("{name}: its result has no `{}`", keys.0))?;
+    let problem = || format!("its result has no `{}`", keys.0);
+    let value = measured[keys.0].as_f64().ok_or_else(|| Error::Process { run: name.clone(), problem: problem() })?;
 
     let path = run.directory.join("metrics.jsonl");
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = files::read(&path)?;
     let (mut curve, mut seconds, mut updates) = (Vec::new(), 0.0, 0);
     // Runs of earlier versions do not say of how many updates an entry is; each has its own setting.
     let every = saved_config(&run.directory)?.log().every;
     for line in text.lines() {
         let entry: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(line).with_context(|| format!("{} is damaged", path.display()))?;
+            serde_json::from_str(line).map_err(|error| Error::damaged(&path, format!("is damaged: {error}")))?;
         let number = |key: &str| entry.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
         updates = number("update");
         if let Some(value) = entry.get(curve_name).and_then(serde_json::Value::as_f64) {
@@ -91,23 +92,25 @@ pub fn result(run: &PlannedRun, episodes: usize) -> Result<RunResult> {
 }
 
 /// What `stpn eval --json` says of a run, kept in its `evaluation.json`.
-fn evaluation(run: &PlannedRun, episodes: usize) -> Result<String> {
+fn evaluation(run: &PlannedRun, episodes: usize) -> Result<serde_json::Value> {
     let path = run.directory.join("evaluation.json");
     let updates = run.config.training().updates;
     if let Ok(text) = fs::read_to_string(&path) {
         let kept: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
         if kept["episodes"] == episodes && kept["update"] == updates {
-            return Ok(text);
+            return Ok(kept);
         }
     }
     let mut measured = eval(run, &["--episodes", &episodes.to_string()])?;
     measured["update"] = updates.into();
-    let text = serde_json::to_string_pretty(&measured)? + "\n";
-    fs::write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(text)
+    files::write(&path, files::json(&measured)?)?;
+    Ok(measured)
 }
 
 /// Returns of the random policy and of the oracle in a run's environment.
+///
+/// # Errors
+/// Fails if the evaluation does.
 pub fn bounds(run: &PlannedRun, episodes: usize) -> Result<[Option<f64>; 2]> {
     let measured = eval(run, &["--random", "--episodes", &episodes.to_string()])?;
     Ok([measured["mean_return"].as_f64(), measured["oracle_return"].as_f64()])
@@ -115,11 +118,12 @@ pub fn bounds(run: &PlannedRun, episodes: usize) -> Result<[Option<f64>; 2]> {
 
 /// What `stpn eval --json` says of a run.
 fn eval(run: &PlannedRun, arguments: &[&str]) -> Result<serde_json::Value> {
-    let program = std::env::current_exe().context("cannot find this program")?;
-    let mut command = Command::new(program);
+    let mut command = this_program()?;
     let output = children()?.output(command.arg("eval").arg(&run.directory).arg("--json").args(arguments))?;
     if !output.status.success() {
-        bail!("{}: {}", run.name(), String::from_utf8_lossy(&output.stderr).trim());
+        let problem = String::from_utf8_lossy(&output.stderr).trim().to_string();
+        return Err(Error::Process { run: run.name(), problem });
     }
-    serde_json::from_slice(&output.stdout).context("the evaluation's output")
+    serde_json::from_slice(&output.stdout)
+        .map_err(|error| Error::Process { run: run.name(), problem: format!("its evaluation: {error}") })
 }

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
 use stpn_agents::run::saved_config;
-use stpn_agents::{Error, RunConfig, checkpoint};
+use stpn_agents::{RunConfig, checkpoint};
 use stpn_core::cells::CellName;
 
-use crate::asked::Asked;
 use crate::presets::Sizes;
 use crate::settings::Settings;
+use crate::training_request::TrainingRequest;
+use crate::{Error, Result};
 
 /// The runs of a comparison.
 pub struct Plan {
@@ -33,7 +33,7 @@ pub struct PlannedRun {
     /// Its directory.
     pub directory: PathBuf,
     /// Which training.
-    pub asked: Asked,
+    pub request: TrainingRequest,
 }
 
 /// How far a run has come.
@@ -65,27 +65,33 @@ pub struct Request<'a> {
 
 impl Plan {
     /// Resolves the configurations, as `stpn train` would.
+    ///
+    /// # Errors
+    /// Fails as [`TrainingRequest::configure`] does; [`Error::Unfit`] for a cell that is named twice.
     pub fn new(request: &Request<'_>) -> Result<Self> {
         let mut runs = Vec::new();
-        for &cell in request.cells {
+        for (place, &cell) in request.cells.iter().enumerate() {
+            if request.cells[..place].contains(&cell) {
+                return Err(Error::Unfit(format!("cells: {cell} is named twice, and a cell is compared once")));
+            }
             let mut parameters = None;
             for seed in 1..=request.seeds {
-                let asked = Asked {
+                let training = TrainingRequest {
                     experiment: request.experiment.to_string(),
                     cell: Some(cell),
                     seed: Some(seed),
                     updates: request.updates,
                     overrides: request.overrides.to_vec(),
-                    ..Asked::default()
+                    ..TrainingRequest::default()
                 };
-                let config = asked.configure(1)?;
+                let config = training.configure(1)?;
                 let count = match parameters {
                     Some(count) => count,
                     None => Sizes::new(&config)?.configured()?,
                 };
                 parameters = Some(count);
                 let directory = request.directory.join(format!("{cell}-seed{seed}"));
-                runs.push(PlannedRun { cell, seed, parameters: count, config, directory, asked });
+                runs.push(PlannedRun { cell, seed, parameters: count, config, directory, request: training });
             }
         }
         Ok(Self { directory: request.directory.to_path_buf(), runs })
@@ -109,8 +115,7 @@ impl PlannedRun {
             return Ok(RunState::Absent);
         }
         if let Some(problem) = self.unlike(&saved_config(&self.directory)?)? {
-            let problem = format!("{problem}; compare into another directory, or remove this one");
-            return Err(Error::RunDirectory { path: self.directory.clone(), problem }.into());
+            return Err(Error::UnlikeRun { path: self.directory.clone(), problem });
         }
         let tested = self.config.agent().is_ok() || self.directory.join("test.json").exists();
         let finished = begun && tested && self.config.finished(&checkpoint::newest(&checkpoints)?.0.progress);

@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 use std::ops::RangeInclusive;
 
-use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use stpn_core::cells::CellName;
 
@@ -13,7 +12,7 @@ use super::measure::{self, RunResult};
 use super::statistics::{ANY, METHOD, Mean, NOT_NEGATIVE, SHARE};
 use crate::machine::Provenance;
 use crate::progress::thousands;
-use crate::table;
+use crate::{Result, table};
 
 /// The measure of supervised tasks.
 const ACCURACY: &str = "test accuracy";

@@ -1,11 +1,12 @@
 //! Sizes of networks, counted and matched in parameters.
 
-use anyhow::Result;
 use candle_core::{DType, Device};
 use stpn_agents::learner::Trainable;
 use stpn_agents::{ActorCritic, RunConfig};
 use stpn_core::CellConfig;
 use stpn_envs::Space;
+
+use crate::Result;
 
 /// Counts trainable parameters of an experiment's network, heads included, with cells of any kind and size.
 pub struct Sizes<'c> {
@@ -16,10 +17,13 @@ pub struct Sizes<'c> {
 
 impl<'c> Sizes<'c> {
     /// Makes an agent's environment once, for its spaces.
+    ///
+    /// # Errors
+    /// Fails if the environment does.
     pub fn new(config: &'c RunConfig) -> Result<Self> {
         let spaces = match config {
             RunConfig::Agent(config) => {
-                let env = config.env.make().map_err(stpn_agents::Error::from)?;
+                let env = config.env.make()?;
                 Some((env.observation_space().clone(), env.action_space().clone()))
             }
             RunConfig::Supervised(_) => None,
@@ -28,6 +32,9 @@ impl<'c> Sizes<'c> {
     }
 
     /// Parameters with `hidden` units of `cell`.
+    ///
+    /// # Errors
+    /// Fails if the cell refuses its options, or the encoder its observations.
     pub fn count(&self, cell: &CellConfig, hidden: usize) -> Result<usize> {
         let mut config = self.config.clone();
         (*config.cell_mut(), *config.hidden_mut()) = (cell.clone(), hidden);
@@ -42,11 +49,17 @@ impl<'c> Sizes<'c> {
     }
 
     /// Parameters as configured.
+    ///
+    /// # Errors
+    /// As [`Sizes::count`].
     pub fn configured(&self) -> Result<usize> {
         self.count(self.config.cell(), *self.config.hidden())
     }
 
     /// The size of `cell` with closest to `target` parameters.
+    ///
+    /// # Errors
+    /// As [`Sizes::count`].
     pub fn matched(&self, cell: &CellConfig, target: usize) -> Result<usize> {
         let (mut low, mut high) = (1, 2);
         while self.count(cell, high)? < target {

@@ -84,13 +84,16 @@ fn an_error_in_a_file_is_placed_in_its_line() {
     let error = |overrides: &[&str]| {
         let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
         let mut table = load(name).unwrap().0;
-        crate::overrides::apply_all(&mut table, &overrides).unwrap();
-        crate::exit::message(&placed(RunConfig::from_table(table).unwrap_err(), name, &overrides))
+        let _ = overrides::apply_all(&mut table, &overrides).unwrap();
+        crate::exit::message(&placed(RunConfig::from_table(table).unwrap_err(), name, &overrides).into())
     };
     let text = error(&[]);
     assert!(text.contains("mine.toml, line 1: configuration: env.name: ") && text.contains("`cartpole`"), "{text}");
     let text = error(&["env=maze", "algorithm.epoch=3"]);
     assert!(text.starts_with("--set algorithm.epoch=3: ") && text.contains("did you mean `epochs`"), "{text}");
+    // What is refused lies below what was set.
+    let text = error(&["env=maze", "algorithm={name = 'ppo', epoch = 3}"]);
+    assert!(text.starts_with("--set algorithm={name = 'ppo', epoch = 3}: "), "{text}");
 }
 
 #[test]
@@ -107,7 +110,7 @@ fn supervised_networks_are_matched_in_parameters() {
         let config = RunConfig::from_table(preset.table().unwrap()).unwrap();
         let sizes = Sizes::new(&config).unwrap();
         let own = sizes.configured().unwrap() as f64;
-        for (cell, size) in preset.sizes {
+        for (cell, size) in preset.cells.sizes {
             let share = sizes.count(&preset.cell(*cell), *size).unwrap() as f64 / own;
             assert!((0.85..1.15).contains(&share), "{} {cell}: {share}", preset.name);
         }

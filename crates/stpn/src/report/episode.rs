@@ -1,6 +1,5 @@
 //! An evaluation episode of a run, recorded for its pictures.
 
-use anyhow::Result;
 use stpn_agents::ActorCritic;
 use stpn_agents::actor::Subject;
 use stpn_agents::episode::{Moment, live};
@@ -8,7 +7,8 @@ use stpn_envs::maze::Maze;
 use stpn_envs::{Env, EnvConfig};
 
 use super::maze::Path;
-use super::strip::Strip;
+use super::pictures::Pictures;
+use crate::Result;
 use crate::film::{FastMap, Scene, Use};
 
 /// Most snapshots of F that are kept; beyond that every other one goes.
@@ -28,7 +28,7 @@ pub struct Recording {
     /// The way through a maze.
     pub path: Option<Path>,
     /// Pictures of the episode, where the environment can be drawn and is no maze.
-    pub strip: Strip,
+    pub strip: Pictures,
 }
 
 /// Plays the episode of `seed` and records it.
@@ -38,7 +38,7 @@ pub struct Recording {
 pub fn record(env: &EnvConfig, subject: &Subject<'_>, seed: u64, deterministic: bool) -> Result<Recording> {
     match env {
         EnvConfig::Maze(config) => {
-            let mut maze = Maze::new(config.clone()).map_err(stpn_agents::Error::from)?;
+            let mut maze = Maze::new(config.clone())?;
             let mut path = Path {
                 grid: maze.grid().clone(),
                 goal: maze.goal(),
@@ -54,8 +54,8 @@ pub fn record(env: &EnvConfig, subject: &Subject<'_>, seed: u64, deterministic: 
             Ok(recording)
         }
         other => {
-            let mut env = other.drawing(true).make().map_err(stpn_agents::Error::from)?;
-            let (scene, mut strip) = (Scene::of(other, env.as_ref()), Strip::default());
+            let mut env = other.drawing(true).make()?;
+            let (scene, mut strip) = (Scene::of(other, env.as_ref()), Pictures::default());
             let recording = watch(&mut env, subject, seed, deterministic, |moment| {
                 scene.iter().for_each(|scene| strip.look(moment.step as usize, || scene.draw(moment, None, Use::Film)));
             })?;

@@ -89,7 +89,7 @@ mod tests {
     fn run(preset: &str, seed: u64, overrides: &[&str]) -> RunData {
         let mut table = crate::presets::load(preset).unwrap().0;
         crate::overrides::apply(&mut table, &format!("seed={seed}")).unwrap();
-        overrides.iter().for_each(|assignment| crate::overrides::apply(&mut table, assignment).unwrap());
+        overrides.iter().for_each(|assignment| drop(crate::overrides::apply(&mut table, assignment).unwrap()));
         RunData::of_metrics(&format!("{preset}-{seed}"), table, Vec::new()).unwrap()
     }
 

@@ -1,12 +1,12 @@
 //! Matrices as heat maps: a PNG of one pixel a value inside an SVG with axes and a colour scale.
 
-use anyhow::{Context, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::axis::number;
 use super::chart::{HEIGHT, TOP};
 use super::sheet::{Anchor, FONT, Sheet, WIDTH, width_of};
+use crate::{Error, Result};
 
 /// How values become colours.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,7 +65,7 @@ impl HeatMap<'_> {
     /// Fails if the matrix is empty or not whole.
     pub fn svg(&self) -> Result<String> {
         let rows = self.values.len().checked_div(self.columns).filter(|rows| rows * self.columns == self.values.len());
-        let rows = rows.filter(|&rows| rows > 0).context("a heat map needs whole rows")?;
+        let rows = rows.filter(|&rows| rows > 0).ok_or_else(|| Error::picture("a heat map needs whole rows"))?;
         let pixels: Vec<u8> = self.values.iter().flat_map(|&value| self.scale.color(value)).collect();
         let picture = data_uri(&pixels, self.columns, rows)?;
         let share = |i: usize, of: usize| i as f32 / (of - 1) as f32;
@@ -172,14 +172,18 @@ impl Scale {
 }
 
 /// RGB pixels as a PNG in a `data:` address.
+///
+/// # Errors
+/// [`Error::Picture`] if they are not as many as the sides say.
 pub fn data_uri(pixels: &[u8], width: usize, height: usize) -> Result<String> {
     let mut file = Vec::new();
-    let mut encoder = png::Encoder::new(&mut file, u32::try_from(width)?, u32::try_from(height)?);
+    let [width, height] = [width, height].map(|side| u32::try_from(side).map_err(Error::picture));
+    let mut encoder = png::Encoder::new(&mut file, width?, height?);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
-    let mut writer = encoder.write_header().context("cannot encode a picture")?;
-    writer.write_image_data(pixels).context("cannot encode a picture")?;
-    writer.finish().context("cannot encode a picture")?;
+    let mut writer = encoder.write_header().map_err(Error::picture)?;
+    writer.write_image_data(pixels).map_err(Error::picture)?;
+    writer.finish().map_err(Error::picture)?;
     Ok(format!("data:image/png;base64,{}", STANDARD.encode(file)))
 }
 

@@ -1,12 +1,11 @@
 //! What plasticity learned: λ and γ as heat maps, time constants, and the fast weights over an episode.
 
-use anyhow::Result;
-
 use super::bars::bars;
 use super::chart::{Chart, Line};
 use super::episode::Recording;
 use super::figure::Figure;
 use super::heatmap::{HeatMap, Scale};
+use crate::Result;
 use crate::comparison::statistics::NOT_NEGATIVE;
 
 /// What the axes of a matrix of synapses say.

@@ -1,10 +1,9 @@
 //! Run directories as a report sees them.
 
-use std::fs;
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use stpn_agents::checkpoint::{self, Checkpoint};
@@ -17,6 +16,7 @@ use toml::Table;
 
 use crate::comparison::statistics::{ANY, NOT_NEGATIVE, SHARE};
 use crate::settings::Settings;
+use crate::{Error, Result, files};
 
 /// Mean return of the episodes that ended in an update.
 const RETURN: &str = "charts/episodic_return";
@@ -82,12 +82,10 @@ impl RunData {
         };
         let text = match &checkpoint {
             Some(checkpoint) => checkpoint.config.to_toml()?,
-            None if config.is_file() || checkpoints.is_dir() => {
-                fs::read_to_string(&config).with_context(|| format!("cannot read {}", config.display()))?
-            }
-            None => bail!("{} holds no run: it has neither checkpoints nor a config.toml", directory.display()),
+            None if config.is_file() || checkpoints.is_dir() => files::read(&config)?,
+            None => return Err(stpn_agents::Error::NoRun { path: directory.to_path_buf() }.into()),
         };
-        let table = text.parse().with_context(|| format!("{} is damaged", config.display()))?;
+        let table = text.parse().map_err(|error| Error::damaged(&config, format!("is damaged: {error}")))?;
         let lines = read_lines(&directory.join("metrics.jsonl"))?;
         let of_metrics = Self::of_metrics(&directory.display().to_string(), table, lines)?;
         Ok(Self { directory: directory.to_path_buf(), checkpoint, problem, ..of_metrics })
@@ -99,18 +97,20 @@ impl RunData {
     /// Fails if the configuration says neither what was learned nor by what network.
     pub fn of_metrics(name: &str, mut table: Table, lines: Vec<Map<String, Value>>) -> Result<Self> {
         normal(&mut table);
+        let damaged = |problem: &dyn Display| Error::damaged(&Path::new(name).join("config.toml"), problem);
         let config = RunConfig::from_table(table.clone());
         let problem = config.as_ref().err().map(ToString::to_string);
         let config = config.ok();
         // With every default, which an older program may have left out.
         let resolved = config.as_ref().map(|config| config.to_toml()).transpose()?;
-        let table = resolved.map_or(Ok(table), |text| text.parse()).with_context(|| format!("{name}: config.toml"))?;
+        let table =
+            resolved.map_or(Ok(table), |text| text.parse()).map_err(|error: toml::de::Error| damaged(&error))?;
         let text = |section: &str| Some(table.get(section)?.get("name")?.as_str()?.to_string());
         let named = config.as_ref().map(|config| config.experiment().to_string());
         let experiment = named.or_else(|| text("env")).or_else(|| text("task"));
-        let experiment = experiment.with_context(|| format!("{name}: config.toml names no environment and no task"))?;
-        let policy = table.get("policy").cloned().with_context(|| format!("{name}: config.toml has no `policy`"))?;
-        let policy = PolicyConfig::deserialize(policy).with_context(|| format!("{name}: config.toml: policy"))?;
+        let experiment = experiment.ok_or_else(|| damaged(&"names no environment and no task"))?;
+        let policy = table.get("policy").cloned().ok_or_else(|| damaged(&"has no `policy`"))?;
+        let policy = PolicyConfig::deserialize(policy).map_err(|error| damaged(&format!("policy: {error}")))?;
         Ok(Self {
             directory: PathBuf::from(name),
             experiment,
@@ -222,13 +222,15 @@ impl RunData {
 }
 
 fn read_lines(path: &Path) -> Result<Vec<Map<String, Value>>> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = files::read(path)?;
     // A running training may be in the middle of its last line.
     let complete = text.rfind('\n').map_or("", |end| &text[..end]);
     complete
         .lines()
         .enumerate()
-        .map(|(i, line)| serde_json::from_str(line).with_context(|| format!("{} line {}", path.display(), i + 1)))
+        .map(|(i, line)| {
+            serde_json::from_str(line).map_err(|error| Error::damaged(path, format!("line {}: {error}", i + 1)))
+        })
         .collect()
 }
 

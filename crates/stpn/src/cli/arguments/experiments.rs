@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use crate::cli::number::count;
+use crate::cli::count::count;
+use crate::reproduction::Paper;
 
 /// Arguments of `stpn draw`.
 #[derive(Debug, Args)]
@@ -64,23 +65,6 @@ pub struct CompareArguments {
     pub out: Option<PathBuf>,
 }
 
-/// A part of the paper's experiments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Paper {
-    /// Associative retrieval.
-    Art,
-    /// Familiarity detection, three settings.
-    Familiarity,
-    /// Maze exploration.
-    Maze,
-    /// MuJoCo InvertedPendulum.
-    Pendulum,
-    /// Atari Pong.
-    Pong,
-    /// All of them.
-    All,
-}
-
 /// Arguments of `stpn reproduce`.
 #[derive(Debug, Args)]
 #[command(after_help = "Without --budget every experiment runs at its published length, which takes days. The same \
@@ -129,6 +113,6 @@ pub struct ReproduceArguments {
     #[arg(long, value_name = "DIR", default_value = "reproduction")]
     pub out: PathBuf,
     /// Make tables and pictures again from the results in --out, without the runs; nothing is trained.
-    #[arg(long, conflicts_with_all = ["budget", "updates", "cells", "overrides"])]
+    #[arg(long, conflicts_with_all = ["budget", "updates", "cells", "overrides", "seeds", "jobs", "threads", "episodes", "runs"])]
     pub redraw: bool,
 }

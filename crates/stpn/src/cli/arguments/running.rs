@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::EnvCodeArguments;
-use crate::cli::number::count;
+use crate::cli::count::count;
 
 /// Arguments of `stpn train`.
 #[derive(Debug, Default, Args)]

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
-use anyhow::{Context, Result};
 use stpn_agents::config::json_schema;
 use stpn_agents::config::shape::{self, Key, Shape};
 use stpn_envs::registry;
+
+use crate::{Error, Result};
 
 /// The JSON Schema with the environments of this build.
 pub fn schema() -> Result<String> {
@@ -13,7 +14,7 @@ pub fn schema() -> Result<String> {
 }
 
 fn schema_of(known: impl Fn(&str) -> bool) -> Result<String> {
-    serde_json::to_string_pretty(&json_schema(known)).context("the schema as text")
+    serde_json::to_string_pretty(&json_schema(known)).map_err(Error::text)
 }
 
 /// A key's default as text; none if it has none.
@@ -132,7 +133,7 @@ mod tests {
             std::fs::write(path, written).unwrap();
         }
         let is_current = std::fs::read_to_string(path).is_ok_and(|text| text == written);
-        let remedy = format!("{WRITE}=1 cargo test -p stpn --lib reference");
+        let remedy = format!("{WRITE}=1 cargo test -p stpn --lib key_reference");
         assert!(is_current, "{} is out of date: {remedy}", path.display());
     }
 

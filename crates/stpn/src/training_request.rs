@@ -2,17 +2,17 @@
 
 use std::path::Path;
 
-use anyhow::Result;
-use stpn_agents::{Error, RunConfig};
+use stpn_agents::RunConfig;
 use stpn_core::cells::CellName;
 use toml::{Table, Value};
 
+use crate::error::Place;
 use crate::presets::Sizes;
-use crate::{algorithm, cell, overrides, paths, presets};
+use crate::{Error, Result, algorithm, cell, overrides, paths, presets};
 
 /// An experiment with what is changed in it; what is not given stays as the experiment has it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Asked {
+pub struct TrainingRequest {
     /// A preset or the path of a TOML file.
     pub experiment: String,
     /// The game of the preset `atari`, the environment of the preset `gym`, or the task of the preset `popgym`.
@@ -45,7 +45,7 @@ pub struct Asked {
     pub overrides: Vec<String>,
 }
 
-impl Asked {
+impl TrainingRequest {
     /// The resolved configuration of a run on so many ranks: preset or file, then algorithm and cell, then keys, then
     /// the rest.
     ///
@@ -61,22 +61,24 @@ impl Asked {
                 "popgym" => "task",
                 _ => {
                     let problem = "only the preset `atari` takes a game, `gym` an environment and `popgym` a task";
-                    return Err(Error::config(environment, problem).into());
+                    return Err(Error::Unfit(format!("{environment}: {problem}")));
                 }
             };
             overrides::section(&mut table, "env").insert(key.into(), Value::String(environment.clone()));
         }
         if let Some(level) = &self.level {
             if self.experiment != "popgym" {
-                return Err(Error::config("env.level", "only the preset `popgym` has levels").into());
+                return Err(Error::Unfit(format!("level {level}: only the preset `popgym` has levels")));
             }
             overrides::section(&mut table, "env").insert("level".into(), Value::String(level.clone()));
         }
         if let Some(kwargs) = &self.env_kwargs {
-            let kwargs = Value::try_from(kwargs).map_err(|error| Error::config("env.kwargs", error.to_string()))?;
+            let kwargs =
+                Value::try_from(kwargs).map_err(|error| stpn_agents::Error::config("env.kwargs", error.to_string()))?;
             overrides::section(&mut table, "env").insert("kwargs".into(), kwargs);
         }
         let reference = table.clone();
+        let mut remarks = Vec::new();
         if let Some(name) = &self.algorithm {
             algorithm::replace(&mut table, name)?;
         }
@@ -84,24 +86,24 @@ impl Asked {
             let dropped = cell::replace(&mut table, name, preset)?;
             if !dropped.is_empty() {
                 let (file, dropped) = (&self.experiment, dropped.join(", "));
-                tracing::warn!("{name}: the cell of {file} is of another kind; its options are dropped: {dropped}");
+                remarks
+                    .push(format!("{name}: the cell of {file} is of another kind; its options are dropped: {dropped}"));
             }
         }
-        overrides::apply_all(&mut table, &self.overrides)?;
+        remarks.extend(overrides::apply_all(&mut table, &self.overrides)?);
         paths::make_absolute(&mut table, Path::new(""))?;
         if let Some(seed) = self.seed {
-            let seed =
-                i64::try_from(seed).map_err(|_| Error::config("seed", format!("must be at most {}", i64::MAX)))?;
+            let seed = i64::try_from(seed)
+                .map_err(|_| stpn_agents::Error::config("seed", format!("must be at most {}", i64::MAX)))?;
             table.insert("seed".into(), Value::Integer(seed));
         }
         if let Some(kernel) = &self.kernel {
             overrides::section(&mut table, "policy").insert("kernel".into(), Value::String(kernel.clone()));
         }
-        let placed = |error| presets::placed(error, &self.experiment, &self.overrides);
-        let mut config = RunConfig::from_table(table).map_err(placed)?;
+        let mut config = RunConfig::from_table(table).map_err(|error| self.placed(error))?;
         if let Some(hidden) = self.hidden {
             *config.hidden_mut() = hidden;
-        } else if let (Some(name), false) = (self.cell, self.sets_hidden()) {
+        } else if let (Some(name), false) = (self.cell, overrides::sets(&self.overrides, "policy.hidden")) {
             *config.hidden_mut() = match preset.and_then(|preset| preset.published_size(name)) {
                 Some(size) => size,
                 None => matched(&reference, &config)?,
@@ -113,7 +115,7 @@ impl Asked {
         if let Some(steps) = self.steps {
             let RunConfig::Agent(config) = &mut config else {
                 let problem = "a supervised task counts updates, which are epochs, and no environment steps";
-                return Err(Error::config("training.updates", problem).into());
+                return Err(stpn_agents::Error::config("training.updates", problem).into());
             };
             let per_update = ranks as u64 * config.rollout.environments as u64 * config.rollout.steps as u64;
             config.training.updates = steps.div_ceil(per_update);
@@ -122,11 +124,18 @@ impl Asked {
             config.training_mut().threads = threads;
         }
         config.check()?;
+        overrides::warn(&remarks);
         Ok(config)
     }
 
-    fn sets_hidden(&self) -> bool {
-        self.overrides.iter().any(|assignment| assignment.trim_start().starts_with("policy.hidden"))
+    /// An error in the configuration, with the place where what it refuses was asked for.
+    fn placed(&self, error: stpn_agents::Error) -> Error {
+        match (&error, &self.kernel) {
+            (stpn_agents::Error::Config { key, .. }, Some(kernel)) if key == "policy.kernel" => {
+                Error::Placed { place: Place::Kernel(kernel.clone()), error: Box::new(error) }
+            }
+            _ => presets::placed(error, &self.experiment, &self.overrides),
+        }
     }
 }
 
@@ -159,23 +168,25 @@ mod tests {
 
     #[test]
     fn a_task_of_popgym_has_a_level() {
-        let asked = |experiment: &str, task: Option<&str>, level: &str| Asked {
+        let asked = |experiment: &str, task: Option<&str>, level: &str| TrainingRequest {
             experiment: experiment.into(),
             environment: task.map(Into::into),
             level: Some(level.into()),
-            ..Asked::default()
+            ..TrainingRequest::default()
         };
         let config = asked("popgym", Some("count-recall"), "hard").configure(1).unwrap();
         let expected = PopgymConfig::published(Task::CountRecall, Level::Hard);
         assert_eq!(config.agent().unwrap().env, EnvConfig::Popgym(expected));
-        let refused = |asked: Asked| asked.configure(1).unwrap_err().to_string();
+        let refused = |asked: TrainingRequest| asked.configure(1).unwrap_err().to_string();
         assert!(refused(asked("popgym", Some("count-recall"), "expert")).contains("expert"));
         assert!(refused(asked("popgym", Some("labyrinth"), "easy")).contains("labyrinth-escape"));
         assert!(refused(asked("maze", None, "hard")).contains("only the preset `popgym`"));
     }
 
     fn configured(experiment: &str, steps: u64, ranks: usize) -> RunConfig {
-        Asked { experiment: experiment.into(), steps: Some(steps), ..Asked::default() }.configure(ranks).unwrap()
+        TrainingRequest { experiment: experiment.into(), steps: Some(steps), ..TrainingRequest::default() }
+            .configure(ranks)
+            .unwrap()
     }
 
     #[test]

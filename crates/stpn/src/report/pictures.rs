@@ -1,10 +1,9 @@
 //! Pictures of an episode, side by side.
 
-use anyhow::Result;
-
 use super::figure::Figure;
 use super::heatmap::data_uri;
 use super::sheet::{Anchor, FONT, Sheet, WIDTH};
+use crate::Result;
 use crate::film::Picture;
 
 /// Most pictures that are kept; beyond that every other one goes.
@@ -19,13 +18,13 @@ const LINE: f64 = 28.0;
 
 /// Pictures of an episode, evenly spaced, with the steps after which they were taken.
 #[derive(Clone, Debug, Default)]
-pub struct Strip {
+pub struct Pictures {
     pictures: Vec<(usize, Picture)>,
     /// Steps from one picture to the next are 2 to this power.
     doublings: u32,
 }
 
-impl Strip {
+impl Pictures {
     /// Takes a picture, if one is due at that step (counted from 1): drawing may be slow.
     pub fn look(&mut self, step: usize, draw: impl FnOnce() -> Option<Picture>) {
         if !self.is_due(step) {
@@ -76,8 +75,8 @@ impl Strip {
 mod tests {
     use super::*;
 
-    fn strip(steps: usize) -> Strip {
-        let mut strip = Strip::default();
+    fn strip(steps: usize) -> Pictures {
+        let mut strip = Pictures::default();
         for step in 1..=steps {
             strip.look(step, || Some(Picture { width: 2, height: 1, rgb: vec![step as u8; 6] }));
         }
@@ -94,10 +93,10 @@ mod tests {
 
     #[test]
     fn only_what_is_kept_is_drawn() {
-        let (mut strip, mut drawn) = (Strip::default(), 0);
+        let (mut strip, mut drawn) = (Pictures::default(), 0);
         (1..=1000).for_each(|step| strip.look(step, || (drawn += 1, None).1));
         assert_eq!(drawn, 1000, "without pictures none is too many");
-        let (mut strip, mut drawn) = (Strip::default(), 0);
+        let (mut strip, mut drawn) = (Pictures::default(), 0);
         let picture = Picture { width: 1, height: 1, rgb: vec![0; 3] };
         (1..=1000).for_each(|step| strip.look(step, || (drawn += 1, Some(picture.clone())).1));
         assert!(drawn < 50, "{drawn}");
@@ -105,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_figure_has_every_picture_with_its_step() {
-        assert!(Strip::default().figure().unwrap().is_none());
+        assert!(Pictures::default().figure().unwrap().is_none());
         let figure = strip(5).figure().unwrap().unwrap();
         assert_eq!(figure.svg.matches("data:image/png").count(), 5);
         assert!(figure.svg.contains(">step 5</text>") && figure.svg.starts_with("<svg viewBox="));

@@ -3,20 +3,20 @@
 use anyhow::Result;
 
 use super::arguments::TrainArguments;
-use crate::asked::Asked;
 use crate::cell;
 use crate::exit::UsageError;
+use crate::training_request::TrainingRequest;
 
 impl TrainArguments {
     /// Which training.
     ///
     /// # Errors
-    /// A usage error for a cell that there is not, and for JSON that is none.
-    pub fn asked(&self) -> Result<Asked> {
+    /// Fails for a cell that there is not; a usage error for JSON that is no object.
+    pub fn request(&self) -> Result<TrainingRequest> {
         let kwargs = |json: &String| {
             serde_json::from_str(json).map_err(|error| UsageError(format!("--env-kwargs {json}: {error}")))
         };
-        Ok(Asked {
+        Ok(TrainingRequest {
             experiment: self.experiment.clone(),
             environment: self.game.clone(),
             level: self.level.clone(),
@@ -37,20 +37,20 @@ impl TrainArguments {
 }
 
 /// The words by which `stpn` trains what is asked for.
-pub fn train(asked: &Asked) -> Vec<String> {
-    let Asked { experiment, environment, env_kwargs, algorithm, cell, kernel, overrides, .. } = asked;
+pub fn train(request: &TrainingRequest) -> Vec<String> {
+    let TrainingRequest { experiment, environment, env_kwargs, algorithm, cell, kernel, overrides, .. } = request;
     let mut words = vec!["train".to_string(), experiment.clone()];
     words.extend(environment.clone());
     let numbers = [
-        ("--hidden", asked.hidden.map(|number| number as u64)),
-        ("--seed", asked.seed),
-        ("--updates", asked.updates),
-        ("--steps", asked.steps),
-        ("--threads", asked.threads.map(|number| number as u64)),
+        ("--hidden", request.hidden.map(|number| number as u64)),
+        ("--seed", request.seed),
+        ("--updates", request.updates),
+        ("--steps", request.steps),
+        ("--threads", request.threads.map(|number| number as u64)),
     ];
     let texts = [
-        ("--level", asked.level.clone()),
-        ("--env-make", asked.env_make.clone()),
+        ("--level", request.level.clone()),
+        ("--env-make", request.env_make.clone()),
         ("--env-kwargs", env_kwargs.as_ref().map(|kwargs| serde_json::Value::Object(kwargs.clone()).to_string())),
         ("--algo", algorithm.clone()),
         ("--cell", cell.map(|cell| cell.as_str().to_string())),
@@ -60,7 +60,7 @@ pub fn train(asked: &Asked) -> Vec<String> {
     for (flag, value) in numbers.chain(texts) {
         words.extend(value.into_iter().flat_map(|value| [flag.to_string(), value]));
     }
-    words.extend(asked.env_import.iter().flat_map(|module| ["--env-import".to_string(), module.clone()]));
+    words.extend(request.env_import.iter().flat_map(|module| ["--env-import".to_string(), module.clone()]));
     words.extend(overrides.iter().flat_map(|assignment| ["--set".to_string(), assignment.clone()]));
     words
 }
@@ -75,8 +75,8 @@ mod tests {
 
     #[test]
     fn words_are_read_as_what_they_were_made_of() {
-        let plain = Asked { experiment: "maze".into(), ..Asked::default() };
-        let full = Asked {
+        let plain = TrainingRequest { experiment: "maze".into(), ..TrainingRequest::default() };
+        let full = TrainingRequest {
             experiment: "gym".into(),
             environment: Some("CartPole-v1".into()),
             env_kwargs: serde_json::json!({ "a": [1, "b"] }).as_object().cloned(),
@@ -88,25 +88,25 @@ mod tests {
             threads: Some(2),
             kernel: Some("composed".into()),
             overrides: vec!["rollout.steps=4".into(), "log.every=1".into()],
-            ..Asked::default()
+            ..TrainingRequest::default()
         };
-        let own = Asked {
+        let own = TrainingRequest {
             experiment: "gym".into(),
             env_make: Some("my_env.py:make".into()),
             env_import: vec!["one".into(), "two".into()],
-            ..Asked::default()
+            ..TrainingRequest::default()
         };
-        let hard = Asked {
+        let hard = TrainingRequest {
             experiment: "popgym".into(),
             environment: Some("count-recall".into()),
             level: Some("hard".into()),
-            ..Asked::default()
+            ..TrainingRequest::default()
         };
-        let steps = Asked { steps: Some(1000), ..plain.clone() };
-        for asked in [plain, full, own, hard, steps] {
-            let words = std::iter::once("stpn".to_string()).chain(train(&asked));
+        let steps = TrainingRequest { steps: Some(1000), ..plain.clone() };
+        for request in [plain, full, own, hard, steps] {
+            let words = std::iter::once("stpn".to_string()).chain(train(&request));
             let Command::Train(arguments) = Cli::try_parse_from(words).unwrap().command else { panic!("it trains") };
-            assert_eq!(arguments.asked().unwrap(), asked);
+            assert_eq!(arguments.request().unwrap(), request);
         }
     }
 }

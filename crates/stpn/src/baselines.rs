@@ -11,14 +11,14 @@ const FEW: usize = 30;
 
 /// Mean returns in an environment.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct References {
+pub struct Baselines {
     /// Of the uniformly random policy.
     pub random: f64,
     /// Expected return of the optimal policy, if the environment knows it.
     pub oracle: Option<f64>,
 }
 
-impl References {
+impl Baselines {
     /// Those of an experiment's environment, the random policy's over so many episodes.
     ///
     /// # Errors
@@ -61,12 +61,12 @@ mod tests {
     fn a_maze_has_both_references_and_a_cart_one() {
         let of = |preset: &str| {
             let config = crate::preset(preset).unwrap();
-            References::quickly(config.agent().unwrap()).unwrap()
+            Baselines::quickly(config.agent().unwrap()).unwrap()
         };
         let maze = of("maze-small");
         assert!(maze.random > 0.0 && maze.oracle.unwrap() > 5.0 * maze.random, "{maze:?}");
         let cart = of("cartpole");
         assert!((10.0..40.0).contains(&cart.random) && cart.oracle.is_none(), "{cart:?}");
-        assert_eq!(References { random: 8.04, oracle: Some(211.2) }.text(), "random 8.04, oracle 211");
+        assert_eq!(Baselines { random: 8.04, oracle: Some(211.2) }.text(), "random 8.04, oracle 211");
     }
 }

@@ -1,0 +1,168 @@
+//! The presets that ship: an entry here, and a file of the same name in `crates/stpn/presets`.
+
+use stpn_core::CellConfig;
+use stpn_core::cells::{CellName, NormalizeState};
+
+use super::{Cells, Preset};
+
+/// An entry of the table: name, the feature that its environment needs, its cells, and what it is in one line.
+macro_rules! preset {
+    ($name:literal, $feature:expr, $cells:ident, $summary:literal) => {
+        Preset {
+            name: $name,
+            summary: $summary,
+            feature: $feature,
+            cells: &$cells,
+            text: include_str!(concat!("../../presets/", $name, ".toml")),
+        }
+    };
+}
+
+/// In the order in which they are listed.
+pub static PRESETS: &[Preset] = &[
+    preset!("maze-small", None, MAZE, "9×9 maze, 64 in parallel, 100 steps: learns within minutes"),
+    preset!("maze", None, MAZE, "the paper's maze: 13×13, 512 in parallel, 200 steps"),
+    preset!("art", None, ART, "the paper's associative retrieval, supervised: which digit came with this letter?"),
+    preset!(
+        "familiarity",
+        None,
+        FAMILIARITY,
+        "the paper's familiarity detection, supervised: was this vector shown R steps ago?"
+    ),
+    preset!("cartpole", None, CONTROL, "balance a pole on a cart: a small test of PPO"),
+    preset!("cartpole-masked", None, CONTROL, "the same with velocities hidden: needs memory"),
+    preset!("memory", None, MEMORY, "name a symbol shown eleven steps ago: needs memory"),
+    preset!(
+        "popgym",
+        None,
+        NONE,
+        "any task of POPGym, in three levels: stpn train popgym TASK --level hard: needs memory"
+    ),
+    preset!("gym", None, CONTROL, "any environment of Python's Gymnasium: stpn train gym ID"),
+    preset!("lunar-lander", None, CONTROL, "land between the flags (Gymnasium, needs gymnasium[box2d])"),
+    preset!("lunar-lander-masked", None, CONTROL, "the same with velocities hidden: needs memory"),
+    preset!(
+        "minigrid-memory",
+        None,
+        CONTROL,
+        "remember an object, turn towards it (MiniGrid, needs minigrid): needs memory"
+    ),
+    preset!("inverted-pendulum", Some("mujoco"), MUJOCO, "the paper's control task: balance a pole, continuous force"),
+    preset!(
+        "inverted-pendulum-tuned",
+        Some("mujoco"),
+        MUJOCO,
+        "the same with rewards normalised: every cell learns it"
+    ),
+    preset!("inverted-double-pendulum", Some("mujoco"), MUJOCO, "balance two poles, one on the other"),
+    preset!("hopper", Some("mujoco"), MUJOCO, "hop forward on one leg"),
+    preset!("half-cheetah", Some("mujoco"), MUJOCO, "run forward on two legs"),
+    preset!("walker2d", Some("mujoco"), MUJOCO, "walk forward on two legs"),
+    preset!("ant", Some("mujoco"), MUJOCO, "walk forward on four legs"),
+    preset!("humanoid", Some("mujoco"), MUJOCO, "walk forward upright"),
+    preset!("reacher", Some("mujoco"), MUJOCO, "reach a target with an arm"),
+    preset!("swimmer", Some("mujoco"), MUJOCO, "swim forward"),
+    preset!("pusher", Some("mujoco"), MUJOCO, "push a cylinder to a target"),
+    preset!("pong", Some("atari"), PONG, "the paper's Atari Pong: no frame skip, one frame, A2C"),
+    preset!("pong-deepmind", Some("atari"), PONG, "Pong behind the standard wrappers of the field"),
+    preset!("atari", Some("atari"), PONG, "any Atari game behind the standard wrappers: stpn train atari GAME"),
+];
+
+/// Nothing published.
+pub(super) static NONE: Cells = Cells { sizes: &[], adapt: |_| () };
+
+/// Control tasks: the published InvertedPendulum comparison has 64 units of each.
+static CONTROL: Cells = Cells {
+    sizes: &[
+        (CellName::Stpn, 64),
+        (CellName::Stpnf, 64),
+        (CellName::Lstm, 64),
+        (CellName::Rnn, 64),
+        (CellName::Mlp, 64),
+    ],
+    adapt: |_| (),
+};
+
+/// The same as the published InvertedPendulum runs have them: fast weights that are not normalised, and clamped at 0.1.
+static MUJOCO: Cells = Cells {
+    sizes: CONTROL.sizes,
+    adapt: |cell| {
+        if let CellConfig::Stpn(options) = cell {
+            options.normalize_forward = false;
+            options.normalize_state = NormalizeState::None;
+            options.clamp = Some(0.1);
+            options.bias = true;
+        }
+    },
+};
+
+/// Delayed recall.
+static MEMORY: Cells = Cells {
+    sizes: &[(CellName::Stpn, 32), (CellName::Lstm, 32), (CellName::Rnn, 32), (CellName::Mlp, 32)],
+    adapt: |_| (),
+};
+
+/// Atari games, in the sizes of the published Pong comparison.
+static PONG: Cells = Cells { sizes: &[(CellName::Stpn, 64), (CellName::Lstm, 48)], adapt: |_| () };
+
+/// Mazes, in the published sizes, which are matched in parameters. The published runs normalise the fast weights after
+/// the update and clamp them at 1.
+static MAZE: Cells = Cells {
+    sizes: &[
+        (CellName::Stpn, 55),
+        (CellName::Lstm, 47),
+        (CellName::Rnn, 100),
+        (CellName::Backpropamine, 73),
+        (CellName::StpnScalar, 55),
+        (CellName::Stpnf, 76),
+        (CellName::StpnfScalar, 181),
+        (CellName::HebbFf, 181),
+    ],
+    adapt: |cell| {
+        if let CellConfig::Stpn(options) = cell {
+            options.normalize_state = NormalizeState::After;
+            options.clamp = Some(1.0);
+        }
+    },
+};
+
+/// Associative retrieval, in the published sizes, which are matched in parameters.
+static ART: Cells = Cells {
+    sizes: &[
+        (CellName::Stpn, 11),
+        (CellName::Lstm, 9),
+        (CellName::Rnn, 20),
+        (CellName::FastWeights, 20),
+        (CellName::Backpropamine, 17),
+        (CellName::StpnScalar, 20),
+        (CellName::Stpnf, 13),
+        (CellName::StpnfScalar, 26),
+        (CellName::HebbFf, 26),
+    ],
+    adapt: |_| (),
+};
+
+/// Familiarity detection, in the published sizes, which are matched in parameters.
+///
+/// Without a bias a feed-forward STPN is an odd function of its inputs, and an odd function cannot tell a familiar vector:
+/// x and −x must give the same answer. The clamp bounds fast weights that decay by a λ near 1 over thousands of steps. Both
+/// are our choice.
+static FAMILIARITY: Cells = Cells {
+    sizes: &[
+        (CellName::Stpn, 27),
+        (CellName::StpnScalar, 62),
+        (CellName::Stpnf, 34),
+        (CellName::StpnfScalar, 100),
+        (CellName::HebbFf, 100),
+        (CellName::Lstm, 21),
+    ],
+    adapt: |cell| {
+        if let CellConfig::Stpn(options) = cell
+            && !options.recurrent
+        {
+            options.normalize_forward = false;
+            options.clamp = Some(1.0);
+            options.bias = true;
+        }
+    },
+};

@@ -1,0 +1,118 @@
+//! The comparisons of the paper.
+
+use clap::ValueEnum;
+
+use crate::error::Kind;
+use crate::presets;
+use crate::{Error, Result};
+
+/// A part of the paper's experiments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Paper {
+    /// Associative retrieval.
+    Art,
+    /// Familiarity detection, three settings.
+    Familiarity,
+    /// Maze exploration.
+    Maze,
+    /// MuJoCo InvertedPendulum.
+    Pendulum,
+    /// Atari Pong.
+    Pong,
+    /// All of them.
+    All,
+}
+
+/// One comparison of the paper.
+#[derive(Debug)]
+pub struct Experiment {
+    /// Which part of the paper it belongs to.
+    pub paper: Paper,
+    /// Name of its folder.
+    pub name: &'static str,
+    /// What it is, in a few words.
+    pub title: &'static str,
+    /// Its preset.
+    pub preset: &'static str,
+    /// What is changed in that, `section.key=value` each.
+    pub overrides: &'static [&'static str],
+    /// Updates at the published settings, where they are not the preset's.
+    pub updates: Option<u64>,
+}
+
+/// All of them, in the order of the paper.
+pub const EXPERIMENTS: &[Experiment] = &[
+    Experiment {
+        paper: Paper::Art,
+        name: "art",
+        title: "Associative retrieval",
+        preset: "art",
+        overrides: &[],
+        updates: None,
+    },
+    Experiment {
+        paper: Paper::Familiarity,
+        name: "familiarity-fresh-r3",
+        title: "Familiarity detection, trained at R = 3 on fresh data",
+        preset: "familiarity",
+        overrides: &["task.interval=3", "task.data=fresh"],
+        updates: Some(1600),
+    },
+    Experiment {
+        paper: Paper::Familiarity,
+        name: "familiarity-fixed-r3",
+        title: "Familiarity detection, trained at R = 3 on one fixed data set",
+        preset: "familiarity",
+        overrides: &["task.interval=3", "task.data=fixed"],
+        updates: Some(3000),
+    },
+    Experiment {
+        paper: Paper::Familiarity,
+        name: "familiarity-fresh-r6",
+        title: "Familiarity detection, trained at R = 6 on fresh data",
+        preset: "familiarity",
+        overrides: &["task.interval=6", "task.data=fresh"],
+        updates: Some(3500),
+    },
+    Experiment {
+        paper: Paper::Maze,
+        name: "maze",
+        title: "Maze exploration",
+        preset: "maze",
+        overrides: &[],
+        updates: None,
+    },
+    Experiment {
+        paper: Paper::Pendulum,
+        name: "pendulum",
+        title: "MuJoCo InvertedPendulum",
+        preset: "inverted-pendulum",
+        overrides: &[],
+        updates: None,
+    },
+    Experiment { paper: Paper::Pong, name: "pong", title: "Atari Pong", preset: "pong", overrides: &[], updates: None },
+];
+
+impl Experiment {
+    /// Those of a part of the paper; of these only the one of that name, if one is given.
+    ///
+    /// # Errors
+    /// [`Error::Unknown`] if none has this name.
+    pub fn chosen(part: Paper, only: Option<&str>) -> Result<Vec<&'static Self>> {
+        let of_part: Vec<&Self> = EXPERIMENTS.iter().filter(|e| part == Paper::All || part == e.paper).collect();
+        let Some(only) = only else { return Ok(of_part) };
+        match of_part.iter().find(|e| e.name == only) {
+            Some(experiment) => Ok(vec![experiment]),
+            None => {
+                let names: Vec<&str> = of_part.iter().map(|e| e.name).collect();
+                let hint = format!("there are: {}", names.join(", "));
+                Err(Error::Unknown { kind: Kind::Experiment, name: only.into(), hint })
+            }
+        }
+    }
+
+    /// Whether its environment is in this build.
+    pub fn is_available(&self) -> bool {
+        presets::find(self.preset).is_some_and(|preset| preset.missing_feature().is_none())
+    }
+}

@@ -1,0 +1,132 @@
+//! How long the runs of an experiment are.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::fs;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cli::train_words;
+use crate::comparison::Plan;
+use crate::comparison::children::{children, this_program};
+use crate::comparison::jobs::Jobs;
+use crate::{Error, Result, TrainingRequest, files};
+
+/// How long runs are to be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Wanted {
+    /// As published.
+    Published,
+    /// So many updates.
+    Updates(u64),
+    /// What an experiment can do in so many minutes.
+    Minutes(f64),
+}
+
+/// Updates of a trial that measures how long one takes; the first is not counted, for it warms up.
+const TRIAL_UPDATES: u64 = 3;
+
+/// How long the runs of an experiment are, as `plan.json` holds it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Length {
+    /// Updates at the published settings.
+    pub published_updates: u64,
+    /// Updates of every run here.
+    pub updates: u64,
+    /// The budget in minutes that this follows from.
+    pub budget_minutes: Option<f64>,
+    /// Seconds of an update of each cell, measured beforehand.
+    pub seconds_per_update: BTreeMap<String, f64>,
+}
+
+/// How long the runs are: as published, as asked, or as many updates, equal for all cells, as take the share of the
+/// budget. A plan made before is only ever lengthened, so that its runs can be continued.
+pub fn length(plan: &Plan, path: &Path, wanted: Wanted, jobs: Jobs, seeds: u64) -> Result<Length> {
+    let published_updates = plan.runs.first().map_or(1, |run| run.config.training().updates);
+    let earlier: Length =
+        fs::read_to_string(path).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+    let mut length = Length { published_updates, updates: published_updates, ..earlier.clone() };
+    length.budget_minutes = if let Wanted::Minutes(minutes) = wanted { Some(minutes) } else { None };
+    if let Wanted::Updates(updates) = wanted {
+        length.updates = updates.max(earlier.updates);
+    } else if let Wanted::Minutes(minutes) = wanted {
+        for run in plan.runs.iter().filter(|run| run.seed == 1) {
+            if let Entry::Vacant(entry) = length.seconds_per_update.entry(run.cell.to_string()) {
+                entry.insert(trial(&run.request, jobs.threads)?);
+            }
+        }
+        let cells = plan.runs.iter().filter(|run| run.seed == 1).map(|run| run.cell.to_string());
+        let per_update: f64 = cells.filter_map(|cell| length.seconds_per_update.get(&cell)).sum();
+        let affordable = minutes * 60.0 * jobs.jobs as f64 / (per_update * seeds as f64);
+        length.updates = (affordable as u64).clamp(1, published_updates).max(earlier.updates.min(published_updates));
+    }
+    files::write(path, files::json(&length)?)?;
+    Ok(length)
+}
+
+impl Length {
+    /// What was shortened and how.
+    pub fn statement(&self) -> String {
+        let Self { published_updates, updates, budget_minutes, .. } = self;
+        if updates == published_updates {
+            return format!("At the published length of {updates} updates.");
+        }
+        if updates > published_updates {
+            return format!("**Longer**: {updates} updates in place of {published_updates}.");
+        }
+        let budget = budget_minutes.map_or(String::new(), |minutes| format!(" for a budget of {minutes:.1} minutes"));
+        format!(
+            "**Shortened**: {updates} updates in place of {published_updates}{budget}, the same for every cell; other \
+             settings as published."
+        )
+    }
+}
+
+/// Seconds of an update of the training that is request for.
+fn trial(request: &TrainingRequest, threads: usize) -> Result<f64> {
+    let directory = std::env::temp_dir().join(format!("stpn-trial-{}", std::process::id()));
+    // Every update is logged, whatever the experiment says: the first and the last are looked at.
+    let overrides = request.overrides.iter().cloned().chain(["log.every=1".to_string()]).collect();
+    let request =
+        TrainingRequest { updates: Some(TRIAL_UPDATES), threads: Some(threads), overrides, ..request.clone() };
+    let failed = |problem: &str| Error::Process { run: "the trial".into(), problem: problem.into() };
+    let run = || -> Result<f64> {
+        let mut command = this_program()?;
+        command.args(train_words::train(&request)).arg("--run-dir").arg(&directory).arg("--with-parent");
+        let output = children()?.output(&mut command)?;
+        if !output.status.success() {
+            return Err(failed(String::from_utf8_lossy(&output.stderr).trim()));
+        }
+        let metrics = files::read(&directory.join("metrics.jsonl"))?;
+        let elapsed = metrics.lines().filter_map(|line| {
+            let entry: serde_json::Value = serde_json::from_str(line).ok()?;
+            entry["time/elapsed_seconds"].as_f64()
+        });
+        let elapsed: Vec<f64> = elapsed.collect();
+        match elapsed[..] {
+            [first, .., last] => Ok((last - first) / (elapsed.len() - 1) as f64),
+            _ => Err(failed("it logged less than two updates")),
+        }
+    };
+    let seconds = run();
+    // Best effort: it lies among the system's temporary files.
+    let _ = fs::remove_dir_all(&directory);
+    seconds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shortened_experiment_says_so() {
+        let whole = Length { published_updates: 200, updates: 200, ..Length::default() };
+        assert!(!whole.statement().contains("Shortened"));
+        let long = Length { updates: 201, ..whole.clone() };
+        assert!(long.statement().contains("**Longer**: 201 updates in place of 200"), "{}", long.statement());
+        let short = Length { updates: 7, budget_minutes: Some(2.5), ..whole };
+        let statement = short.statement();
+        assert!(statement.contains("7 updates in place of 200") && statement.contains("2.5 minutes"), "{statement}");
+    }
+}
