@@ -21,12 +21,17 @@ pub struct Dependent {
     value: fn(&Table) -> Option<Value>,
 }
 
+/// Environments of A2C, which takes one gradient step per rollout: few, so that there are many rollouts.
+pub const A2C_ENVIRONMENTS: usize = 2;
+
 /// The defaults that depend on other keys; of agents only.
 pub const DEPENDENT: [Dependent; 3] = [
     Dependent {
         key: "rollout.environments",
         words: "32; 2 with a2c, which takes one gradient step per rollout",
-        value: |table| (text(table, "algorithm.name") == Some("a2c")).then_some(Value::Integer(2)),
+        value: |table| {
+            (text(table, "algorithm.name") == Some("a2c")).then_some(Value::Integer(A2C_ENVIRONMENTS as i64))
+        },
     },
     Dependent {
         key: "algorithm.minibatch_size",

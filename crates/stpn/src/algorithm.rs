@@ -1,7 +1,8 @@
 //! Another learning algorithm for an experiment.
 
 use stpn_agents::algorithms::{A2cConfig, AlgorithmConfig, PpoConfig};
-use stpn_agents::config::RolloutConfig;
+use stpn_agents::config::normal::A2C_ENVIRONMENTS;
+use stpn_agents::config::{CheckpointConfig, EvaluationConfig, LogConfig, RolloutConfig, TrainingConfig};
 use stpn_agents::keys;
 use toml::{Table, Value};
 
@@ -39,8 +40,36 @@ pub fn replace(table: &mut Table, name: &str) -> Result<()> {
     for key in SHARED {
         new.extend(old.get(key).map(|value| (key.to_string(), value.clone())));
     }
+    let before = rollout(table);
     table.insert("algorithm".into(), new.into());
+    if name == "a2c" {
+        shorten_rollouts(table, before);
+    }
     Ok(())
+}
+
+/// Gives A2C, which takes one gradient step per rollout, the short rollouts of its defaults in place of those of
+/// `before` steps. What is counted in updates goes on counting as many steps.
+fn shorten_rollouts(table: &mut Table, before: usize) {
+    if let Some(Value::Table(rollout)) = table.get_mut("rollout") {
+        for key in ["environments", "steps", "sequence_length"] {
+            rollout.remove(key);
+        }
+    }
+    let after = A2C_ENVIRONMENTS * RolloutConfig::default().steps;
+    let (training, log) = (TrainingConfig::default(), LogConfig::default());
+    for (key, default) in [
+        ("training.updates", training.updates),
+        ("training.warmup_updates", training.warmup_updates),
+        ("evaluation.every", EvaluationConfig::default().every),
+        ("checkpoint.every", CheckpointConfig::default().every),
+        ("log.every", log.every),
+        ("log.histograms_every", log.histograms_every),
+    ] {
+        let updates = keys::get(table, key).and_then(Value::as_integer).map_or(default, |updates| updates as u64);
+        let updates = updates.saturating_mul(before as u64).div_ceil(after as u64);
+        keys::set(table, key, Value::Integer(i64::try_from(updates).unwrap_or(i64::MAX)));
+    }
 }
 
 /// Steps of a rollout.
@@ -54,7 +83,7 @@ fn rollout(table: &Table) -> usize {
 mod tests {
     use super::*;
     use crate::presets::PRESETS;
-    use stpn_agents::RunConfig;
+    use stpn_agents::{AgentConfig, RunConfig};
 
     #[test]
     fn every_experiment_takes_either_algorithm_and_keeps_its_discounts() {
@@ -72,5 +101,37 @@ mod tests {
         }
         let mut table = PRESETS[0].table().unwrap();
         assert!(replace(&mut table, "dqn").unwrap_err().to_string().contains("a2c, ppo"));
+    }
+
+    /// A2C had PPO's rollouts of thousands of steps, and so 150 gradient steps in a whole run.
+    #[test]
+    fn a2c_hardly_took_a_gradient_step() {
+        for preset in PRESETS.iter().filter(|preset| preset.feature.is_none()) {
+            let resolved = |name: Option<&str>| {
+                let mut table = preset.table().unwrap();
+                if let Some(name) = name {
+                    replace(&mut table, name).unwrap();
+                }
+                match RunConfig::from_table(table).unwrap() {
+                    RunConfig::Agent(config) => Some(config),
+                    RunConfig::Supervised(_) => None,
+                }
+            };
+            let is_ppo = |config: &AgentConfig| config.algorithm.name() == "ppo";
+            let Some(ppo) = resolved(None).filter(is_ppo) else { continue };
+            let a2c = resolved(Some("a2c")).unwrap();
+            let steps = |config: &AgentConfig| (config.rollout.environments * config.rollout.steps) as u64;
+            assert_eq!(steps(&a2c), 64, "{}", preset.name);
+            let of = |config: &AgentConfig, updates: u64| updates * steps(config);
+            for updates in [
+                |config: &AgentConfig| config.training.updates,
+                |config: &AgentConfig| config.evaluation.every,
+                |config: &AgentConfig| config.checkpoint.every,
+                |config: &AgentConfig| config.log.every,
+            ] {
+                let (before, after) = (of(&ppo, updates(&ppo)), of(&a2c, updates(&a2c)));
+                assert!((before..before + 64).contains(&after), "{}: {before} {after}", preset.name);
+            }
+        }
     }
 }
