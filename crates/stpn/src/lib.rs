@@ -29,7 +29,7 @@
 //!
 //! | to | look at |
 //! | --- | --- |
-//! | configure a run | [`RunConfig`], from [`preset`] or [`RunConfig::from_table`] |
+//! | configure a run | [`RunConfig`], from [`preset`], [`Asked`] or [`RunConfig::from_table`] |
 //! | train, resume | [`Run`]; without files [`Trainer`](agents::Trainer) |
 //! | use an agent | [`Agent`], [`Memory`] |
 //! | have results that no number of threads changes, on candle's own path too | [`ProcessSettings`] |
@@ -50,6 +50,7 @@ mod machine;
 mod overrides;
 mod paths;
 mod presets;
+mod program;
 mod progress;
 mod ranks;
 mod reference;
@@ -62,6 +63,7 @@ mod table;
 mod terminal;
 mod threads;
 
+pub use asked::Asked;
 /// The learning algorithms, rollouts, checkpoints and logs behind [`Run`] and [`Agent`].
 pub use stpn_agents as agents;
 pub use stpn_agents::evaluation::{Evaluation, EvaluationOptions};

@@ -5,7 +5,7 @@ use std::collections::btree_map::Entry;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ use crate::comparison::{Comparison, GeneralizationCurves, Plan};
 use crate::exit::UsageError;
 use crate::machine::Provenance;
 use crate::presets::{self, PRESETS};
-use crate::say;
+use crate::{program, say};
 
 /// One comparison of the paper.
 struct Experiment {
@@ -277,8 +277,7 @@ fn trial(asked: &Asked, threads: usize) -> Result<f64> {
     let overrides = asked.overrides.iter().cloned().chain(["log.every=1".to_string()]).collect();
     let asked = Asked { updates: Some(TRIAL_UPDATES), threads: Some(threads), overrides, ..asked.clone() };
     let run = || -> Result<f64> {
-        let program = std::env::current_exe().context("cannot find this program")?;
-        let mut command = Command::new(program);
+        let mut command = program::again()?;
         command.args(words::train(&asked)).arg("--run-dir").arg(&directory).arg("--with-parent");
         let output = children()?.output(&mut command)?;
         if !output.status.success() {

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use super::children::{Children, children};
 use super::{PlannedRun, RunState};
 use crate::cli::words;
-use crate::{exit, say, terminal, threads};
+use crate::{exit, program, say, terminal, threads};
 
 /// Exit code of a child that ended as asked.
 const INTERRUPTED: i32 = exit::INTERRUPTED as i32;
@@ -97,7 +97,7 @@ fn train_one(
     display: &Display,
 ) -> Result<()> {
     let name = run.name();
-    let mut command = Command::new(std::env::current_exe().context("cannot find this program")?);
+    let mut command = program::again()?;
     match state {
         RunState::Interrupted => {
             let updates = run.config.training().updates.to_string();

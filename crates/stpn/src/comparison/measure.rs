@@ -1,7 +1,6 @@
 //! What the runs of a comparison are measured by: their own test, or `stpn eval`.
 
 use std::fs;
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -10,6 +9,7 @@ use stpn_agents::run::saved_config;
 
 use super::PlannedRun;
 use super::children::children;
+use crate::program;
 
 /// One run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -115,8 +115,7 @@ pub fn bounds(run: &PlannedRun, episodes: usize) -> Result<[Option<f64>; 2]> {
 
 /// What `stpn eval --json` says of a run.
 fn eval(run: &PlannedRun, arguments: &[&str]) -> Result<serde_json::Value> {
-    let program = std::env::current_exe().context("cannot find this program")?;
-    let mut command = Command::new(program);
+    let mut command = program::again()?;
     let output = children()?.output(command.arg("eval").arg(&run.directory).arg("--json").args(arguments))?;
     if !output.status.success() {
         bail!("{}: {}", run.name(), String::from_utf8_lossy(&output.stderr).trim());

@@ -1,0 +1,78 @@
+//! The threads on which this module works.
+//!
+//! They are rayon's, but not rayon's global ones: after a `fork`, as `multiprocessing` may do it, the child has none of
+//! its parent's threads, and waiting for them would never end. So a pool belongs to the process that made it, and a
+//! child makes its own. Results depend on the number of threads nowhere.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::errors::{StpnError, wrong};
+
+/// More than any machine has of use.
+const MOST: usize = 4096;
+
+struct Threads {
+    /// As many as were asked for; 0 is one per core that this process may use.
+    asked: usize,
+    /// The pool, and the process that made it.
+    pool: Option<(u32, Arc<ThreadPool>)>,
+}
+
+static THREADS: Mutex<Threads> = Mutex::new(Threads { asked: 0, pool: None });
+
+/// A pool of `threads` threads.
+pub fn pool_of(threads: usize) -> PyResult<ThreadPool> {
+    if threads > MOST {
+        return Err(wrong(format!("threads = {threads}; at most {MOST} are started")));
+    }
+    let named = |index| format!("stpn-{index}");
+    let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(named).build();
+    pool.map_err(|error| StpnError::new_err(format!("cannot start threads: {error}")))
+}
+
+/// The pool of this process.
+fn pool() -> PyResult<Arc<ThreadPool>> {
+    let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+    let process = std::process::id();
+    match threads.pool.take() {
+        Some((owner, pool)) if owner == process => {
+            threads.pool = Some((owner, Arc::clone(&pool)));
+            return Ok(pool);
+        }
+        // The threads of the parent process are not here to be ended: their pool must never be dropped.
+        Some((_, foreign)) => std::mem::forget(foreign),
+        None => {}
+    }
+    let pool = Arc::new(pool_of(threads.asked)?);
+    threads.pool = Some((process, Arc::clone(&pool)));
+    Ok(pool)
+}
+
+/// Runs `work` on the pool, without Python's global lock.
+pub fn run<R: Send>(py: Python<'_>, work: impl FnOnce() -> R + Send) -> PyResult<R> {
+    let pool = pool()?;
+    Ok(py.detach(|| pool.install(work)))
+}
+
+/// Sets on how many threads this process works from now on; 0, the default, is one per core that it may use.
+#[pyfunction]
+pub fn set_num_threads(threads: usize) -> PyResult<()> {
+    let pool = Arc::new(pool_of(threads)?);
+    let mut now = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((owner, before)) = now.pool.take()
+        && owner != std::process::id()
+    {
+        std::mem::forget(before);
+    }
+    *now = Threads { asked: threads, pool: Some((std::process::id(), pool)) };
+    Ok(())
+}
+
+/// On how many threads this process works.
+#[pyfunction]
+pub fn get_num_threads() -> PyResult<usize> {
+    Ok(pool()?.current_num_threads())
+}
