@@ -62,6 +62,14 @@ pub enum ActionsIn<'py> {
 }
 
 impl ActionsIn<'_> {
+    /// How many numbers or choices they are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Choices(array) => array.as_array().len(),
+            Self::Numbers(array) => array.as_array().len(),
+        }
+    }
+
     /// The actions, of `space`.
     pub fn of(&self, space: &Space) -> PyResult<Actions<'_>> {
         Ok(match (self, space) {

@@ -57,16 +57,11 @@ impl Environment {
     fn step(&self, action: ActionsIn<'_>, mut observation: ObservationsOut<'_>) -> PyResult<(f64, bool, bool)> {
         self.with(|env| {
             let space = env.action_space();
-            let (actions, width) = (action.of(space)?, space.len());
-            let given = match actions {
-                stpn::envs::vector::Actions::Continuous(values) => values.len(),
-                stpn::envs::vector::Actions::Discrete(values) | stpn::envs::vector::Actions::Choices(values) => {
-                    values.len()
-                }
-            };
+            let (given, width) = (action.len(), space.len());
             if given != width {
                 return Err(wrong(format!("an action of {given} elements; {space} has {width}")));
             }
+            let actions = action.of(space)?;
             let step = env.step(actions.get(0, width), observation.values()?).map_err(raised_by_env)?;
             Ok((step.reward, step.terminated, step.truncated))
         })

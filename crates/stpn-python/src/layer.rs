@@ -59,6 +59,9 @@ enum Taped {
     F64(Arc<dyn Prepared<f64>>, BatchTape),
 }
 
+/// Keeps what a forward pass made for its backward pass.
+type Taping<T> = fn(Arc<dyn Prepared<T>>, BatchTape) -> Taped;
+
 #[pymethods]
 impl Layer {
     /// `options` is JSON: the cell's `name` and options, as in a configuration. `seed` is that of initial values.
@@ -172,7 +175,7 @@ impl Layer {
         x: &PyReadonlyArrayDyn<'_, T>,
         resets: Option<Vec<u8>>,
         state: &PyReadonlyArrayDyn<'_, T>,
-        taped: Option<fn(Arc<dyn Prepared<T>>, BatchTape) -> Taped>,
+        taped: Option<Taping<T>>,
     ) -> PyResult<Forward<'py>> {
         let extent = self.extent(x, resets.as_deref(), state)?;
         let parameters = slice(parameters, "parameters", &[self.sizes.parameters])?;

@@ -67,7 +67,7 @@ impl Vector {
         mut truncated: PyReadwriteArray1<'_, bool>,
     ) -> PyResult<()> {
         let mut vector = self.locked(py);
-        let actions = actions.of(&vector.action_space().clone())?;
+        let actions = actions.of(vector.action_space())?;
         let mut out = Transition {
             observations: observations.values()?,
             final_observations: finals.values()?,
