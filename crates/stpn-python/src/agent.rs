@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::sync::MutexExt;
 use pyo3::types::PyDict;
 use stpn::agents::actor::Actor;
+use stpn::agents::evaluation::evaluate_until;
 use stpn::agents::policy::distribution::ActionBuffer;
 use stpn::agents::rollout::Observations;
 use stpn::envs::{Env, Space};
@@ -137,7 +138,7 @@ impl Agent {
         Ok((actions, matrix(chosen.state, size)?.into_pyarray(py)))
     }
 
-    /// Measures it on fresh episodes.
+    /// Measures it on fresh episodes; Ctrl-C gives it up.
     fn evaluate<'py>(
         &self,
         py: Python<'py>,
@@ -146,7 +147,10 @@ impl Agent {
         deterministic: bool,
     ) -> PyResult<Bound<'py, PyDict>> {
         let options = EvaluationOptions { seed, deterministic, ..EvaluationOptions::new(episodes) };
-        let evaluation = threads::run(py, || self.agent.evaluate(&options))?.map_err(raised)?;
+        let make = |_| self.agent.config().env.make();
+        let evaluation =
+            threads::run_until_signal(py, |stop| evaluate_until(&make, Some(&self.agent.subject()), &options, stop))?
+                .map_err(raised)?;
         let dict = PyDict::new(py);
         dict.set_item("energy_per_unit_step", evaluation.energy_per_unit_step)?;
         dict.set_item("oracle_return", evaluation.oracle_return)?;

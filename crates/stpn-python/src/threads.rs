@@ -4,12 +4,18 @@
 //! its parent's threads, and waiting for them would never end. So a pool belongs to the process that made it, and a
 //! child makes its own. Results depend on the number of threads nowhere.
 
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use pyo3::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use stpn::agents::Stop;
 
 use crate::errors::{StpnError, wrong};
+
+/// How often signals are looked for.
+pub const WATCH: Duration = Duration::from_millis(50);
 
 /// More than any machine has of use.
 const MOST: usize = 4096;
@@ -55,6 +61,39 @@ fn pool() -> PyResult<Arc<ThreadPool>> {
 pub fn run<R: Send>(py: Python<'_>, work: impl FnOnce() -> R + Send) -> PyResult<R> {
     let pool = pool()?;
     Ok(py.detach(|| pool.install(work)))
+}
+
+/// [`run`] of what may take very long and asks a [`Stop`] whether to go on: Ctrl-C, or whatever else Python's handlers of
+/// signals raise, gives it up.
+pub fn run_until_signal<R: Send>(py: Python<'_>, work: impl FnOnce(&Stop) -> R + Send) -> PyResult<R> {
+    let (pool, stop) = (pool()?, Stop::default());
+    std::thread::scope(|scope| {
+        let (speaker, mut ears) = channel();
+        let (pool, ours) = (&pool, &stop);
+        scope.spawn(move || {
+            // Somebody listens until it is said.
+            let _ = speaker.send(pool.install(|| work(ours)));
+        });
+        let mut signal = None;
+        loop {
+            let heard;
+            (ears, heard) = py.detach(move || {
+                let heard = ears.recv_timeout(WATCH);
+                (ears, heard)
+            });
+            match heard {
+                Ok(result) => return signal.map_or(Ok(result), Err),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(StpnError::new_err("a thread ended in a panic, which stderr shows"));
+                }
+            }
+            if let Err(raised) = py.check_signals() {
+                stop.abandon();
+                signal.get_or_insert(raised);
+            }
+        }
+    })
 }
 
 /// Sets on how many threads this process works from now on; 0, the default, is one per core that it may use.

@@ -17,24 +17,20 @@ use stpn::cells::CellName;
 use stpn::{Asked, Run, RunConfig};
 
 use crate::errors::{StpnError, raised, wrong};
-use crate::{tables, threads};
-
-/// How often signals are looked for.
-const WATCH: Duration = Duration::from_millis(50);
+use crate::tables;
+use crate::threads::{self, WATCH};
 
 /// What an update has to end in after Ctrl-C, before it is given up.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The configuration of a preset or a file, with what is changed in it, as `stpn train` has them: as JSON.
 #[pyfunction]
-#[pyo3(signature = (experiment, overrides, *, env=None, level=None, algo=None, cell=None, hidden=None, seed=None,
+#[pyo3(signature = (experiment, overrides, *, algo=None, cell=None, hidden=None, seed=None,
                     updates=None, steps=None, threads=None))]
 #[expect(clippy::too_many_arguments, reason = "the options of the command line")]
 pub fn configure(
     experiment: String,
     overrides: Vec<String>,
-    env: Option<String>,
-    level: Option<String>,
     algo: Option<String>,
     cell: Option<&str>,
     hidden: Option<usize>,
@@ -47,8 +43,6 @@ pub fn configure(
     let asked = Asked {
         experiment,
         overrides,
-        environment: env,
-        level,
         algorithm: algo,
         cell,
         hidden,
@@ -131,12 +125,12 @@ fn watch(
 ) -> PyResult<(bool, u64, u64, Option<f64>)> {
     let mut failure: Option<(PyErr, Instant)> = None;
     loop {
-        let heard = py.detach(move || {
+        let heard;
+        (ears, heard) = py.detach(move || {
             let heard = ears.recv_timeout(WATCH);
             (ears, heard)
         });
-        ears = heard.0;
-        match heard.1 {
+        match heard {
             Ok(Said::Update { update, env_steps, episodes, metrics }) => {
                 let go_on = match callback {
                     Some(callback) if failure.is_none() => shown(py, callback, (update, env_steps, episodes), &metrics),

@@ -1,5 +1,10 @@
 """Agents act as they do in Rust."""
 
+import json
+import signal
+import subprocess
+import sys
+import time
 import unittest
 
 import gymnasium
@@ -7,8 +12,6 @@ import numpy as np
 import stpn
 from support import AGENTS, CHECKPOINTS
 from support import stpn as command
-
-ENVIRONMENTS = {"maze-small-stpn": "stpn/Maze-v0", "cartpole-masked-stpn": "stpn/CartPoleMasked-v0"}
 
 
 def environment(agent):
@@ -73,8 +76,6 @@ class Agent(unittest.TestCase):
         self.assertFalse((first == second).all())
 
     def test_evaluate_is_the_command_eval(self):
-        import json
-
         path = CHECKPOINTS / AGENTS[1]
         agent = stpn.Agent.load(path)
         evaluation = agent.evaluate(8, seed=4)
@@ -83,6 +84,24 @@ class Agent(unittest.TestCase):
         self.assertEqual(len(evaluation.returns), 8)
         self.assertTrue((evaluation.lengths > 0).all())
         self.assertGreater(evaluation.energy_per_unit_step, 0)
+
+    def test_ctrl_c_was_heard_only_after_the_evaluation(self):
+        program = (
+            "import stpn, sys\n"
+            "agent = stpn.Agent.load(sys.argv[1])\n"
+            "print('ready', flush=True)\n"
+            "try:\n"
+            "    agent.evaluate(1000000)\n"
+            "except KeyboardInterrupt:\n"
+            "    print('interrupted')\n"
+        )
+        command = [sys.executable, "-c", program, str(CHECKPOINTS / AGENTS[1])]
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        self.assertEqual(child.stdout.readline(), "ready\n")
+        time.sleep(0.5)
+        child.send_signal(signal.SIGINT)
+        self.assertEqual(child.communicate(timeout=30)[0], "interrupted\n")
+        self.assertEqual(child.returncode, 0)
 
     def test_results_do_not_depend_on_threads(self):
         agent = stpn.Agent.load(CHECKPOINTS / AGENTS[1])
