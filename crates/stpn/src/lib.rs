@@ -56,6 +56,7 @@ mod machine;
 mod overrides;
 mod paths;
 pub mod presets;
+mod program;
 mod progress;
 mod ranks;
 pub mod report;

@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::phases::Phases;
 use crate::run::{install_debian, root, run as execute, succeeds};
-use crate::{book, circles, deny, links, memcheck, native, python, setup, unsafety};
+use crate::{book, circles, deny, links, memcheck, native, python, setup, unsafety, wheel};
 
 /// The test programs of the default build: what it says of environments that it leaves out.
 const DEFAULT_TESTS: [&str; 2] = ["command_line", "check_env"];
@@ -55,6 +55,7 @@ pub fn run() -> Result<()> {
     phases.run("environments of Python", || native::test_gymnasium(&python))?;
     phases.run("kernels under valgrind", memcheck::short)?;
     phases.run("programs", || programs(&python))?;
+    phases.run("package for Python", || wheel::check(&python))?;
     phases.run("code of the book", || book::run_code(&python))
 }
 

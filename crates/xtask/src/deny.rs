@@ -6,17 +6,28 @@ use std::process::{Command, Stdio};
 use anyhow::Result;
 
 use crate::run::{root, run, succeeds};
+use crate::wheel;
 
 /// The version that is installed if there is none.
 const VERSION: &str = "0.20.2";
 
+/// The workspaces.
+const MANIFESTS: [&str; 2] = ["Cargo.toml", wheel::MANIFEST];
+
 /// Checks the dependencies against `deny.toml`. `python` is the interpreter of the checks' environment.
 pub fn check(python: &Path) -> Result<()> {
     let deny = program(python)?;
-    run(Command::new(&deny).args(["--log-level", "error", "check", "licenses", "bans", "sources"]))?;
+    let of = |manifest: &str| {
+        let mut command = Command::new(&deny);
+        command.args(["--log-level", "error", "--manifest-path", manifest, "--config", "deny.toml", "check"]);
+        command
+    };
+    for manifest in MANIFESTS {
+        run(of(manifest).args(["licenses", "bans", "sources"]))?;
+    }
     let fetched = Command::new(&deny).args(["fetch", "db"]).current_dir(root()).stderr(Stdio::null()).status();
     if fetched.is_ok_and(|status| status.success()) {
-        return run(Command::new(&deny).args(["--log-level", "error", "check", "advisories"]));
+        return MANIFESTS.iter().try_for_each(|manifest| run(of(manifest).arg("advisories")));
     }
     println!("advisories: NOT CHECKED, their database (github.com/RustSec/advisory-db) cannot be reached from here");
     Ok(())

@@ -14,6 +14,7 @@ mod python;
 mod run;
 mod setup;
 mod unsafety;
+mod wheel;
 
 use std::process::ExitCode;
 
@@ -21,8 +22,9 @@ const USAGE: &str = "\
 cargo xtask setup    fetches what the native environments are made of, for the features `atari` and `mujoco`
 cargo xtask book     builds the book, into `target/book`
 cargo xtask memcheck all of the kernels' tests under valgrind
-cargo xtask check    format, lints, dependencies, tests, doc tests, documentation, book, valgrind, TensorBoard:
-                     everything CI runs";
+cargo xtask check    format, lints, dependencies, tests, doc tests, documentation, book, valgrind, TensorBoard,
+                     package for Python: everything CI runs
+cargo xtask wheel    builds and tests the package for Python";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         Some((task, [])) if task == "book" => python::environment().and_then(|python| book::build(&python)),
         Some((task, [])) if task == "check" => check::run(),
         Some((task, [])) if task == "memcheck" => memcheck::run(),
+        Some((task, [])) if task == "wheel" => python::environment().and_then(|python| wheel::check(&python)),
         _ => Err(anyhow::anyhow!("which task?\n{USAGE}")),
     };
     match outcome {

@@ -16,7 +16,9 @@ use stpn_envs::{Env, custom};
 pub use arguments::*;
 pub use env_code::EnvCodeArguments;
 
-use crate::{Result, commands, exit, presets, say, terminal};
+pub use crate::program::Host;
+
+use crate::{Result, commands, exit, presets, program, say, terminal};
 
 /// The program `stpn`.
 pub fn main() -> ExitCode {
@@ -39,7 +41,8 @@ pub fn main() -> ExitCode {
 pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode {
     exit::decently_where_printing_fails();
     ProcessSettings::default().apply();
-    tracing_subscriber::fmt()
+    // A process that has the command line inside may run several, and may listen by itself.
+    let _ = tracing_subscriber::fmt()
         .with_writer(|| say::Notes)
         .with_ansi(terminal::colours(&std::io::stderr()))
         .with_env_filter(
@@ -48,12 +51,12 @@ pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode
         )
         .with_target(false)
         .without_time()
-        .init();
+        .try_init();
     if let Err(error) = register(&mut Registry(())) {
         return exit::report(&error.into());
     }
     // Only now: its help lists what was registered.
-    let cli = Cli::try_parse().unwrap_or_else(|error| foreign_flags::with_tip(error).exit());
+    let cli = Cli::try_parse_from(program::arguments()).unwrap_or_else(|error| foreign_flags::with_tip(error).exit());
     if let Err(error) = environments_of_python(&cli) {
         return exit::report(&error);
     }
@@ -81,6 +84,13 @@ pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode
     stpn_envs::gymnasium::close_workers();
     say::flush();
     code
+}
+
+/// [`main_with`] inside of another program, which says what it was called with, and how to start it again: `compare` and
+/// others run commands in processes of their own. A process has one command line.
+pub fn main_in(host: Host, register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode {
+    host.take_place();
+    main_with(register)
 }
 
 /// Which Python runs environments, and whether code that a configuration names may be run: what a command reads from a

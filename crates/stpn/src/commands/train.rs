@@ -15,7 +15,7 @@ use stpn_agents::{Error, RunConfig, Stop};
 use super::training::{end_on_ranks, train};
 use crate::cli::TrainArguments;
 use crate::progress::thousands;
-use crate::{ranks, say, shutdown, threads};
+use crate::{program, ranks, say, shutdown, threads};
 
 /// Runs the command.
 pub fn run(arguments: &TrainArguments) -> Result<ExitCode> {
@@ -53,7 +53,7 @@ fn run_on(arguments: &TrainArguments, ranks: &Arc<dyn Collective>) -> Result<Exi
 /// Starts a run and trains it.
 fn start(config: &RunConfig, directory: &Path, ranks: &Arc<dyn Collective>, stop: &Stop) -> Result<ExitCode> {
     let command_line: Vec<String> =
-        std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+        program::arguments().iter().map(|argument| argument.to_string_lossy().into_owned()).collect();
     let run = Run::start_on_ranks(config, directory, &command_line.join(" "), ranks)?;
     if ranks.is_root() {
         let update = match config {

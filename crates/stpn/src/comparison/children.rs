@@ -45,14 +45,6 @@ pub fn children() -> Result<&'static Children> {
     Ok(children)
 }
 
-/// A command that starts this program once more.
-///
-/// # Errors
-/// Fails if its file is not found.
-pub fn this_program() -> Result<Command> {
-    Ok(Command::new(std::env::current_exe().map_err(Error::system("cannot find this program"))?))
-}
-
 impl Children {
     fn running(&self) -> MutexGuard<'_, Vec<u32>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)

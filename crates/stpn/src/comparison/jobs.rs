@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::children::{Children, children, this_program};
+use super::children::{Children, children};
 use super::{PlannedRun, RunState};
 use crate::cli::train_words;
-use crate::{Error, Result, exit, say, terminal, threads};
+use crate::{Error, Result, exit, program, say, terminal, threads};
 
 /// Exit code of a child that ended as asked.
 const INTERRUPTED: i32 = exit::INTERRUPTED as i32;
@@ -97,7 +97,7 @@ fn train_one(
     display: &Display,
 ) -> Result<()> {
     let name = run.name();
-    let mut command = this_program()?;
+    let mut command = program::again()?;
     match state {
         RunState::Interrupted => {
             let updates = run.config.training().updates.to_string();

@@ -7,8 +7,8 @@ use stpn_agents::RunConfig;
 use stpn_agents::run::saved_config;
 
 use super::PlannedRun;
-use super::children::{children, this_program};
-use crate::{Error, Result, files};
+use super::children::children;
+use crate::{Error, Result, files, program};
 
 /// One run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -118,7 +118,7 @@ pub fn bounds(run: &PlannedRun, episodes: usize) -> Result<[Option<f64>; 2]> {
 
 /// What `stpn eval --json` says of a run.
 fn eval(run: &PlannedRun, arguments: &[&str]) -> Result<serde_json::Value> {
-    let mut command = this_program()?;
+    let mut command = program::again()?;
     let output = children()?.output(command.arg("eval").arg(&run.directory).arg("--json").args(arguments))?;
     if !output.status.success() {
         let problem = String::from_utf8_lossy(&output.stderr).trim().to_string();

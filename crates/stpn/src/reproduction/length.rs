@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::cli::train_words;
 use crate::comparison::Plan;
-use crate::comparison::children::{children, this_program};
+use crate::comparison::children::children;
 use crate::comparison::jobs::Jobs;
-use crate::{Error, Result, TrainingRequest, files};
+use crate::{Error, Result, TrainingRequest, files, program};
 
 /// How long runs are to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -92,7 +92,7 @@ fn trial(request: &TrainingRequest, threads: usize) -> Result<f64> {
         TrainingRequest { updates: Some(TRIAL_UPDATES), threads: Some(threads), overrides, ..request.clone() };
     let failed = |problem: &str| Error::Process { run: "the trial".into(), problem: problem.into() };
     let run = || -> Result<f64> {
-        let mut command = this_program()?;
+        let mut command = program::again()?;
         command.args(train_words::train(&request)).arg("--run-dir").arg(&directory).arg("--with-parent");
         let output = children()?.output(&mut command)?;
         if !output.status.success() {

@@ -1,6 +1,6 @@
 //! Whole updates: what a training step costs, each case in a process of its own, so that its memory is its own.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use super::machine::Limits;
 use super::memory;
 use crate::cli::BenchArguments;
 use crate::progress::thousands;
-use crate::table;
+use crate::{program, table};
 
 /// What was measured of a case.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -88,7 +88,7 @@ fn shares(case: &Case, seconds: f64, limits: &Limits) -> Shares {
 }
 
 fn in_child(case: &Case, threads: usize, arguments: &BenchArguments) -> Result<Report> {
-    let mut child = Command::new(std::env::current_exe().context("cannot find this program")?);
+    let mut child = program::again()?;
     child.args(["bench", "updates", "--in-process", "--case", case.name]);
     for (option, value) in [("--threads", threads), ("--warmup", arguments.warmup), ("--repeats", arguments.repeats)] {
         child.args([option, &value.to_string()]);

@@ -1,0 +1,63 @@
+"""Reinforcement learning with short-term plasticity neurons.
+
+    import stpn
+
+    run = stpn.train("cartpole", updates=100)        # a preset; `stpn list` names them all
+    agent = stpn.Agent.load(run.directory)
+    action, state = agent.predict(observation)
+
+- `stpn.train`, `stpn.resume`: training, watched by a callback.
+- `stpn.Agent`: a trained agent that acts.
+- `stpn.make_vec` and `gymnasium.make("stpn/Maze-v0")`: environments, if Gymnasium is installed.
+- `stpn.torch`: plastic cells as modules of PyTorch, if that is installed.
+- `stpn` on the command line is the same program as the one without Python.
+"""
+
+from ._stpn import Error, __version__, get_num_threads, set_num_threads
+from .agent import Agent, Evaluation
+from .training import Progress, Run, config, resume, train
+
+__all__ = [
+    "Agent",
+    "Error",
+    "Evaluation",
+    "Progress",
+    "Run",
+    "__version__",
+    "config",
+    "environments",
+    "get_num_threads",
+    "make_vec",
+    "resume",
+    "set_num_threads",
+    "train",
+]
+
+
+def environments():
+    """The names of the environments inside, each with a line on what it is."""
+    from ._stpn import environments as listed
+
+    return dict(listed())
+
+
+def make_vec(name, num_envs=1, *, copy=True, **settings):
+    """Many environments stepped together, as a `gymnasium.vector.VectorEnv`: see `stpn.gym.VectorEnv`."""
+    from .gym import VectorEnv
+
+    return VectorEnv(name, num_envs, copy=copy, **settings)
+
+
+def _register():
+    """Tells Gymnasium of the environments, if it is there and recent enough."""
+    try:
+        from gymnasium.vector import AutoresetMode  # noqa: F401  (since Gymnasium 1.1)
+    except ImportError:
+        return
+    from . import gym
+
+    gym.register()
+
+
+_register()
+del _register

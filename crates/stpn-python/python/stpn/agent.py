@@ -1,0 +1,151 @@
+"""A trained agent that acts."""
+
+from __future__ import annotations
+
+import json
+from os import PathLike
+from pathlib import Path
+from typing import Any, Dict, NamedTuple, Optional, Tuple, Union
+
+import numpy as np
+
+from . import _stpn
+from ._spaces import Space
+
+
+class Evaluation(NamedTuple):
+    """What fresh episodes gave."""
+
+    returns: np.ndarray
+    """Return of every episode, `[episodes]`, float64."""
+    lengths: np.ndarray
+    """Steps of every episode, `[episodes]`, uint64."""
+    energy_per_unit_step: Optional[float]
+    """Mean energy of a unit in a step."""
+    oracle_return: Optional[float]
+    """Expected return of the best possible policy, if the environment knows it."""
+
+    @property
+    def mean_return(self) -> float:
+        """Mean return of an episode."""
+        return float(np.mean(self.returns))
+
+    @property
+    def mean_length(self) -> float:
+        """Mean steps of an episode."""
+        return float(np.mean(self.lengths))
+
+
+class Agent:
+    """A policy with all that it needs to act: `Agent.load` reads one. Several threads may use the same."""
+
+    def __init__(self, path: Union[str, PathLike[str]], seed: int = 0) -> None:
+        self._path = Path(path)
+        self._agent = _stpn.Agent(self._path, seed)
+        self._observations = Space(self._agent.observation_space)
+        self._actions = Space(self._agent.action_space)
+
+    @classmethod
+    def load(cls, path: Union[str, PathLike[str]], seed: int = 0) -> Agent:
+        """The agent of a run, of an exported folder or of a checkpoint. `seed` is that of sampled actions."""
+        return cls(path, seed)
+
+    def __repr__(self) -> str:
+        return f"<stpn.Agent of {self._path}, after {self.update} updates>"
+
+    @property
+    def update(self) -> int:
+        """Updates that it was trained for."""
+        return self._agent.update
+
+    @property
+    def state_size(self) -> int:
+        """Numbers S of the state of one episode."""
+        return self._agent.state_size
+
+    @property
+    def config(self) -> Dict[str, Any]:
+        """Its whole configuration, as `stpn config` shows it."""
+        return json.loads(self._agent.config())
+
+    @property
+    def observation_space(self) -> Any:
+        """The space of its observations; needs Gymnasium."""
+        return self._observations.gymnasium()
+
+    @property
+    def action_space(self) -> Any:
+        """The space of its actions; needs Gymnasium."""
+        return self._actions.gymnasium()
+
+    def seed(self, seed: int) -> None:
+        """Starts the random numbers of sampled actions anew."""
+        self._agent.seed(seed)
+
+    def predict(
+        self,
+        observation: Any,
+        state: Optional[np.ndarray] = None,
+        episode_start: Optional[np.ndarray] = None,
+        deterministic: bool = False,
+    ) -> Tuple[np.ndarray, np.ndarray]:
+        """Chooses actions, as the policies of sb3-contrib do: `(action, state)`.
+
+        observation: one observation `[…]`, or those of B episodes `[B, …]`.
+        state: what the last call returned, `[B, S]` float32; None is zeros, the state at the start of an episode.
+        episode_start: `[B]`, true if the observation is the first of an episode; None is false.
+        deterministic: the most probable action; else a sample.
+
+        The action is of the action space, `[B, …]` if the observations are. The state goes into the next call.
+        """
+        observation = np.asarray(observation)
+        shape = self._observations.shape
+        if observation.shape == shape:
+            single, batch = True, 1
+        elif observation.ndim == len(shape) + 1 and observation.shape[1:] == shape and len(observation):
+            single, batch = False, len(observation)
+        else:
+            raise ValueError(f"observation: {list(observation.shape)}; expected {list(shape)}, or B of them")
+        if observation.dtype != self._observations.dtype and self._observations.dtype == np.uint8:
+            raise ValueError(f"observation: {observation.dtype}; these are pixels, uint8")
+        size = self.state_size
+        state = np.zeros((batch, size), np.float32) if state is None else np.ascontiguousarray(state, np.float32)
+        if state.shape != (batch, size):
+            raise ValueError(f"state: {list(state.shape)}; expected {[batch, size]}")
+        if episode_start is None:
+            starts = np.zeros(batch, np.uint8)
+        else:
+            starts = np.ascontiguousarray(np.asarray(episode_start, bool).reshape(-1), np.uint8)
+            if len(starts) != batch:
+                raise ValueError(f"episode_start: {len(starts)} elements for {batch} episodes")
+        actions, state = self._agent.act(self._observations.shown(observation), state, starts, deterministic)
+        actions = actions.reshape(batch, *self._actions.shape).astype(self._actions.dtype, copy=False)
+        return (actions[0] if single else actions), state
+
+    def evaluate(self, episodes: int = 100, *, seed: int = 0, deterministic: bool = False) -> Evaluation:
+        """Measures it on so many fresh episodes of its environment, as `stpn eval` does."""
+        return Evaluation(**self._agent.evaluate(episodes, seed, deterministic))
+
+    def metrics(self) -> Dict[str, np.ndarray]:
+        """What was logged in its training: arrays `[entries]` by name, NaN where an entry has no such number."""
+        # A checkpoint lies two folders deep in its run's.
+        for folder in (self._path, *self._path.resolve().parents[:2]):
+            if (folder / "metrics.jsonl").is_file():
+                return _columns(folder / "metrics.jsonl")
+        raise FileNotFoundError(f"{self._path} is of no run that has a metrics.jsonl")
+
+
+def _columns(path):
+    """The numbers in a file of one JSON object a line, by name."""
+    entries = []
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            # What a run that was killed, or is writing right now, has of its last line is no entry.
+            if line.endswith("\n"):
+                entries.append(json.loads(line))
+    names = list(dict.fromkeys(name for entry in entries for name in entry))
+    return {name: np.array([_number(entry.get(name)) for entry in entries]) for name in names}
+
+
+def _number(value):
+    return np.nan if value is None else float(value)

@@ -1,0 +1,147 @@
+"""Environments for Gymnasium (1.1 or later)."""
+
+import json
+
+import gymnasium
+import numpy as np
+from gymnasium.vector import AutoresetMode
+from gymnasium.vector.utils import batch_space
+
+from . import _stpn
+from ._spaces import Space
+
+SPELLED = {"cartpole": "CartPole", "cartpole-masked": "CartPoleMasked", "popgym": "POPGym"}
+"""Names whose parts are not simply words."""
+
+SEEDS = 2**63
+"""So many seeds there are."""
+
+
+def identifier(name):
+    """What Gymnasium knows an environment by: of `maze` it is `stpn/Maze-v0`."""
+    spelled = SPELLED.get(name) or "".join(word.capitalize() for word in name.split("-"))
+    return f"stpn/{spelled}-v0"
+
+
+def register():
+    """Tells Gymnasium of every environment inside."""
+    for name, _ in _stpn.environments():
+        if identifier(name) not in gymnasium.registry:
+            gymnasium.register(
+                identifier(name),
+                entry_point="stpn.gym:Env",
+                vector_entry_point="stpn.gym:VectorEnv",
+                kwargs={"name": name},
+            )
+
+
+def _configured(name, settings):
+    return json.dumps({"name": name, **settings})
+
+
+class Env(gymnasium.Env):
+    """One environment, by name, with its settings: those of `[env]` in a configuration."""
+
+    metadata = {"render_modes": ["ansi"], "render_fps": 8}
+
+    def __init__(self, name, render_mode=None, **settings):
+        if render_mode not in (None, "ansi"):
+            raise ValueError(f"render_mode: {render_mode}; there is ansi alone, and None")
+        self.render_mode = render_mode
+        self._env = _stpn.Environment(_configured(name, settings))
+        self._observations, self._actions = Space(self._env.observation_space), Space(self._env.action_space)
+        self.observation_space = self._observations.gymnasium()
+        self.action_space = self._actions.gymnasium()
+        self._begun = False
+
+    def reset(self, *, seed=None, options=None):
+        """Starts an episode. A seed is the environment's own: the same one in Rust gives the same episodes."""
+        super().reset(seed=seed)
+        if options:
+            raise ValueError(f"options: {options}; there are none")
+        if seed is None and not self._begun:
+            seed = int(self.np_random.integers(SEEDS))
+        self._begun = True
+        buffer = self._observations.buffer()
+        self._env.reset(seed, buffer)
+        return self._observed(buffer), {}
+
+    def step(self, action):
+        """One step."""
+        buffer = self._observations.buffer()
+        reward, terminated, truncated = self._env.step(self._actions.acted(action), buffer)
+        return self._observed(buffer), reward, terminated, truncated, {}
+
+    def render(self):
+        """The present state as text; empty if the environment has no such view."""
+        return None if self.render_mode is None else self._env.render() or ""
+
+    def _observed(self, buffer):
+        if self._observations.kind == "discrete":
+            return int(buffer)
+        return self._observations.observed(buffer, copy=False)
+
+
+class VectorEnv(gymnasium.vector.VectorEnv):
+    """Many environments stepped together, by name, with their settings: those of `[env]` in a configuration.
+
+    Where an episode ends, the same step begins the next one (`AutoresetMode.SAME_STEP`): `observations` has the first
+    observation of the new episode, `info["final_obs"]` the last one of the old, and `info["_final_obs"]` says where.
+
+    With `copy=False` the observations are always the same array, which the next step overwrites.
+    """
+
+    metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+
+    def __init__(self, name, num_envs=1, *, copy=True, render_mode=None, **settings):
+        if render_mode is not None:
+            raise ValueError(f"render_mode: {render_mode}; a vector shows nothing")
+        self.num_envs, self.copy = num_envs, copy
+        self._vector = _stpn.Vector(_configured(name, settings), num_envs, 0)
+        self._observations, self._actions = Space(self._vector.observation_space), Space(self._vector.action_space)
+        self.single_observation_space = self._observations.gymnasium()
+        self.single_action_space = self._actions.gymnasium()
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._current, self._finals = self._observations.buffer(num_envs), self._observations.buffer(num_envs)
+        self._rewards = np.zeros(num_envs, np.float32)
+        self._terminated, self._truncated = np.zeros(num_envs, bool), np.zeros(num_envs, bool)
+        self._begun = False
+
+    def reset(self, *, seed=None, options=None):
+        """Starts all environments. One seed is enough for all: each has random numbers of its own."""
+        if seed is not None and not isinstance(seed, (int, np.integer)):
+            raise ValueError(f"seed: {seed}; one whole number is the seed of all environments")
+        if options:
+            raise ValueError(f"options: {options}; there are none")
+        super().reset(seed=seed)
+        self._vector.reset(int(self.np_random.integers(SEEDS)) if seed is None else int(seed), self._current)
+        self._begun = True
+        return self._observations.observed(self._current, self.copy), {}
+
+    def step(self, actions):
+        """One step of every environment: observations, rewards, terminations, truncations `[B, …]` and infos."""
+        if not self._begun:
+            raise gymnasium.error.ResetNeeded("reset comes before the first step")
+        self._vector.step(
+            self._actions.acted(actions),
+            self._current,
+            self._finals,
+            self._rewards,
+            self._terminated,
+            self._truncated,
+        )
+        infos, ended = {}, self._terminated | self._truncated
+        if ended.any():
+            finals = np.full(self.num_envs, None, object)
+            last = self._observations.observed(self._finals)
+            for index in np.flatnonzero(ended):
+                finals[index] = last[index]
+            infos = {"final_obs": finals, "_final_obs": ended, "final_info": {}, "_final_info": ended.copy()}
+        return (
+            self._observations.observed(self._current, self.copy),
+            self._rewards.astype(np.float64),
+            self._terminated.copy(),
+            self._truncated.copy(),
+            infos,
+        )

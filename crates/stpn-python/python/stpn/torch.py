@@ -1,0 +1,296 @@
+"""Plastic and other recurrent layers as modules of PyTorch (1.13 or later).
+
+    layer = stpn.torch.STPN(input_size, hidden_size)
+    output, state = layer(x)                    # x [T, B, I], output [T, B, H]
+    output, state = layer(more, state)          # goes on
+
+They are used as `torch.nn.LSTM` is. On the CPU a sequence runs in a fused kernel, forward and backward, without copies
+of x and without Python's lock; elsewhere, and with the few options that have no kernel, in operations of PyTorch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import namedtuple
+from functools import lru_cache
+from typing import Any, Dict, Optional, Sequence, Tuple
+
+import torch
+from torch import nn
+from torch.autograd.function import once_differentiable
+
+from . import _composed, _stpn
+
+__all__ = [
+    "MLP",
+    "RNN",
+    "GRU",
+    "LSTM",
+    "STPN",
+    "STPNf",
+    "HebbFF",
+    "FastWeights",
+    "DifferentiablePlasticity",
+    "Backpropamine",
+    "RetroactiveBackpropamine",
+]
+
+SEEDS = 2**63 - 1
+"""So many seeds there are."""
+
+
+@lru_cache(maxsize=None)
+def _state_type(names):
+    """The named tuple of these fields."""
+    return namedtuple("State", names)
+
+
+def _apart(function):
+    """Keeps a function out of what `torch.compile` traces, if there is such a thing."""
+    try:
+        from torch.compiler import disable
+    except ImportError:
+        return function
+    return disable(function)
+
+
+class _Fused(torch.autograd.Function):
+    """(packed parameters, x [T, B, I], state [B, S]) to (activities [T, B, H], final state [B, S])."""
+
+    @staticmethod
+    def forward(ctx, parameters, x, state, resets, layer, tracked):
+        arrays = [tensor.detach().numpy() for tensor in (parameters, x)]
+        given = None if resets is None else resets.numpy()
+        hidden, final, ctx.tape = layer.forward(*arrays, given, state.detach().numpy(), tracked)
+        hidden, ctx.layer = torch.from_numpy(hidden), layer
+        ctx.save_for_backward(x, hidden)
+        ctx.set_materialize_grads(False)
+        return hidden, torch.from_numpy(final)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_hidden, grad_state):
+        x, hidden = ctx.saved_tensors
+        if grad_hidden is None and grad_state is None:
+            return (None,) * 6
+        grad_hidden = torch.zeros_like(hidden) if grad_hidden is None else grad_hidden.contiguous()
+        grad_state = None if grad_state is None else grad_state.contiguous().numpy()
+        arrays = [tensor.detach().numpy() for tensor in (x, hidden, grad_hidden)]
+        grads = ctx.layer.backward(ctx.tape, *arrays, grad_state, ctx.needs_input_grad[1])
+        grads = [None if grad is None else torch.from_numpy(grad) for grad in grads]
+        return (*grads, None, None, None)
+
+
+class Layer(nn.Module):
+    """What all layers have in common.
+
+    input_size, hidden_size: I and H.
+    batch_first: x is [B, T, I] and the output [B, T, H]; without it [T, B, I] and [T, B, H].
+    device, dtype: of the parameters; float32 or float64.
+    options: the cell's own, as in `[policy.cell]` of a configuration: `stpn explain policy.cell` tells of them.
+
+    Initial values follow `torch.manual_seed`.
+    """
+
+    cell: str
+    """The cell's name, as in a configuration."""
+    preset: Dict[str, Any] = {}
+    """Options that make it what its class is called."""
+
+    def __init__(
+        self,
+        input_size: int,
+        hidden_size: int,
+        *,
+        batch_first: bool = False,
+        device: Any = None,
+        dtype: Optional[torch.dtype] = None,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        dtype = torch.get_default_dtype() if dtype is None else dtype
+        if dtype not in (torch.float32, torch.float64):
+            raise ValueError(f"dtype: {dtype}; there are torch.float32 and torch.float64")
+        self.input_size, self.hidden_size, self.batch_first = input_size, hidden_size, batch_first
+        asked = json.dumps({"name": self.cell, **self.preset, **options})
+        self._layer = _stpn.Layer(asked, input_size, hidden_size, int(torch.randint(SEEDS, ())))
+        self._options = json.loads(self._layer.options())
+        self._fields = self._layer.state_fields()
+        self.State = _state_type(tuple(name for name, _ in self._fields))
+        self._names = []
+        for name, shape, values in self._layer.parameters():
+            self._names.append(name)
+            module, last = self, name
+            if "." in name:
+                part, last = name.split(".")
+                if not hasattr(self, part):
+                    self.add_module(part, nn.Module())
+                module = getattr(self, part)
+            values = torch.from_numpy(values).reshape(shape).to(device=device, dtype=dtype)
+            module.register_parameter(last, nn.Parameter(values))
+
+    def __getstate__(self):
+        kept = self.__dict__.copy()
+        # Made again from the options.
+        del kept["_layer"], kept["State"]
+        return kept
+
+    def __setstate__(self, kept):
+        super().__setstate__(kept)
+        self._layer = _stpn.Layer(json.dumps(self._options), self.input_size, self.hidden_size, 0)
+        self.State = _state_type(tuple(name for name, _ in self._fields))
+
+    def extra_repr(self) -> str:
+        plain = f"{self.input_size}, {self.hidden_size}"
+        return f"{plain}, batch_first=True" if self.batch_first else plain
+
+    def zero_state(self, batch: int) -> Any:
+        """The state of `batch` elements at the start of an episode: a named tuple of zeros, `[B, …]` each."""
+        like = next(self.parameters())
+        return self.State(*(like.new_zeros(batch, *shape) for _, shape in self._fields))
+
+    def forward(
+        self,
+        x: torch.Tensor,
+        state: Optional[Sequence[torch.Tensor]] = None,
+        resets: Optional[torch.Tensor] = None,
+    ) -> Tuple[torch.Tensor, Any]:
+        """`(output, state)` after the sequence x `[T, B, I]`, or one without a batch, `[T, I]`.
+
+        state: what the last call returned, `[B, …]` each; None is zeros.
+        resets: `[T, B]`, true where the episode of an element starts: its state is zeroed before that step.
+        """
+        single = x.dim() == 2
+        if single:
+            dim = 0 if self.batch_first else 1
+            x = x.unsqueeze(dim)
+            resets = None if resets is None else resets.unsqueeze(dim)
+            state = None if state is None else [field.unsqueeze(0) for field in state]
+        if self.batch_first:
+            x = x.transpose(0, 1)
+            resets = None if resets is None else resets.transpose(0, 1)
+        if x.dim() != 3 or x.shape[2] != self.input_size:
+            raise ValueError(f"x: {list(x.shape)}; expected {self._expected()}")
+        if resets is not None and resets.shape != x.shape[:2]:
+            raise ValueError(f"resets: {list(resets.shape)}; expected {list(x.shape[:2])}")
+        fields = self._checked(state, x.shape[1])
+        hidden, fields = self._sequence(x, fields, resets)
+        if self.batch_first:
+            hidden = hidden.transpose(0, 1)
+        if single:
+            hidden, fields = hidden.squeeze(dim), [field.squeeze(0) for field in fields]
+        return hidden, self.State(*fields)
+
+    def _expected(self):
+        return f"{'[B, T' if self.batch_first else '[T, B'}, {self.input_size}], or [T, {self.input_size}]"
+
+    def _checked(self, state, batch):
+        if state is None:
+            return list(self.zero_state(batch))
+        state = list(state)
+        if len(state) != len(self._fields):
+            raise ValueError(f"state: {len(state)} tensors; expected {', '.join(name for name, _ in self._fields)}")
+        for field, (name, shape) in zip(state, self._fields):
+            if list(field.shape) != [batch, *shape]:
+                raise ValueError(f"state.{name}: {list(field.shape)}; expected {[batch, *shape]}")
+        return state
+
+    def _sequence(self, x, fields, resets):
+        named = {name: self.get_parameter(name) for name in self._names}
+        like = named[self._names[0]]
+        if x.dtype != like.dtype or any(field.dtype != like.dtype for field in fields):
+            raise ValueError(f"x is {x.dtype} and the parameters are {like.dtype}: one dtype is needed for all")
+        if like.device.type == x.device.type == "cpu" and self._layer.fused:
+            return self._fused(x, fields, resets, list(named.values()))
+        return _composed.sequence(self._options, named, self._fields, x, fields, resets)
+
+    @_apart
+    def _fused(self, x, fields, resets, parameters):
+        batch = x.shape[1]
+        packed = torch.cat([parameter.reshape(-1) for parameter in parameters])
+        flat = [field.reshape(batch, -1) for field in fields]
+        state = torch.cat(flat, 1) if flat else x.new_zeros(batch, 0)
+        if resets is not None:
+            resets = resets.to(torch.uint8).contiguous()
+        x = x.contiguous()
+        tracked = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (packed, x, state))
+        hidden, final = _Fused.apply(packed, x, state, resets, self._layer, tracked)
+        widths = [tensor.shape[1] for tensor in flat]
+        parts = torch.split(final, widths, 1) if flat else []
+        return hidden, [part.reshape(batch, *shape) for part, (_, shape) in zip(parts, self._fields)]
+
+
+class STPN(Layer):
+    """Short-term plasticity neurons, recurrent: a fast weight, a decay and a rate per synapse (Rodriguez et al. 2022).
+
+    State: `h` [B, H], `F` [B, H, I+H]. Parameters: `weight`, `lambda`, `gamma` [H, I+H], `bias` [H].
+    """
+
+    cell = "stpn"
+
+
+class STPNf(Layer):
+    """Short-term plasticity neurons, feed-forward: all memory in the synapses.
+
+    State: `F` [B, H, I]. Parameters: `weight`, `lambda`, `gamma` [H, I].
+    """
+
+    cell = "stpn"
+    preset = {"recurrent": False, "normalize_state": "none", "bias": False}
+
+
+class HebbFF(Layer):
+    """The anti-Hebbian feed-forward network of Tyulmankov et al. 2022. State: `F` [B, H, I]."""
+
+    cell = "hebbff"
+
+
+class FastWeights(Layer):
+    """Fast weights that attend to the recent past (Ba et al. 2016). State: `h` [B, H], `F` [B, H, H]."""
+
+    cell = "fast-weights"
+
+
+class DifferentiablePlasticity(Layer):
+    """Plastic recurrent weights with one trained rate (Miconi et al. 2018). State: `h` [B, H], `F` [B, H, H]."""
+
+    cell = "backpropamine"
+    preset = {"modulation": "constant"}
+
+
+class Backpropamine(Layer):
+    """Plastic recurrent weights with a self-made rate (Miconi et al. 2019). State: `h` [B, H], `F` [B, H, H]."""
+
+    cell = "backpropamine"
+
+
+class RetroactiveBackpropamine(Layer):
+    """Backpropamine acting on an eligibility trace. State: `h` [B, H], `F` and `trace` [B, H, H]."""
+
+    cell = "backpropamine"
+    preset = {"modulation": "retroactive"}
+
+
+class LSTM(Layer):
+    """Long short-term memory. State: `h` and `c` [B, H]. With `split=True` the parameters are those of
+    `torch.nn.LSTMCell`: `weight_ih`, `weight_hh`, `bias_ih`, `bias_hh`."""
+
+    cell = "lstm"
+
+
+class GRU(Layer):
+    """Gated recurrent unit, with the equations and the parameters of `torch.nn.GRUCell`. State: `h` [B, H]."""
+
+    cell = "gru"
+
+
+class RNN(Layer):
+    """Plain tanh recurrent network. State: `h` [B, H]."""
+
+    cell = "rnn"
+
+
+class MLP(Layer):
+    """A layer without memory. Its state is empty."""
+
+    cell = "mlp"

@@ -1,0 +1,80 @@
+//! One environment.
+
+use std::sync::{Mutex, PoisonError};
+
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use stpn::agents::config;
+use stpn::envs::registry::ENVIRONMENTS;
+use stpn::envs::{Env, EnvConfig};
+use toml::{Table, Value};
+
+use crate::arrays::{ActionsIn, ObservationsOut};
+use crate::errors::{raised, raised_by_env, wrong};
+use crate::{spaces, tables};
+
+/// The environment that a JSON text describes: its `name`, and settings of its own.
+pub fn configured(json: &str) -> PyResult<EnvConfig> {
+    let env = Value::Table(tables::table(json)?);
+    config::environment(Table::from_iter([("env".to_string(), env)])).map_err(raised)
+}
+
+/// The names of the environments inside, each with a line on what it is.
+#[pyfunction]
+pub fn environments() -> Vec<(&'static str, &'static str)> {
+    ENVIRONMENTS.iter().map(|entry| (entry.name, entry.summary)).collect()
+}
+
+/// One environment, which writes its observations into arrays of numpy.
+#[pyclass(frozen)]
+pub struct Environment {
+    env: Mutex<Box<dyn Env>>,
+}
+
+#[pymethods]
+impl Environment {
+    #[new]
+    fn new(config: &str) -> PyResult<Self> {
+        Ok(Self { env: Mutex::new(configured(config)?.make().map_err(raised_by_env)?) })
+    }
+
+    #[getter]
+    fn observation_space<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.with(|env| spaces::described(py, env.observation_space()))
+    }
+
+    #[getter]
+    fn action_space<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        self.with(|env| spaces::described(py, env.action_space()))
+    }
+
+    /// Starts an episode; a seed starts the environment's random numbers anew.
+    fn reset(&self, seed: Option<u64>, mut observation: ObservationsOut<'_>) -> PyResult<()> {
+        self.with(|env| env.reset(seed, observation.values()?).map_err(raised_by_env))
+    }
+
+    /// One step: its reward, whether the task ended, and whether the episode was cut off.
+    fn step(&self, action: ActionsIn<'_>, mut observation: ObservationsOut<'_>) -> PyResult<(f64, bool, bool)> {
+        self.with(|env| {
+            let space = env.action_space();
+            let (given, width) = (action.len(), space.len());
+            if given != width {
+                return Err(wrong(format!("an action of {given} elements; {space} has {width}")));
+            }
+            let actions = action.of(space)?;
+            let step = env.step(actions.get(0, width), observation.values()?).map_err(raised_by_env)?;
+            Ok((step.reward, step.terminated, step.truncated))
+        })
+    }
+
+    /// The present state as text, where there is such a view.
+    fn render(&self) -> Option<String> {
+        self.with(|env| env.render())
+    }
+}
+
+impl Environment {
+    fn with<R>(&self, act: impl FnOnce(&mut Box<dyn Env>) -> R) -> R {
+        act(&mut self.env.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,53 @@
+//! Errors as Python raises them.
+
+use pyo3::PyErr;
+use pyo3::exceptions::{PyOSError, PyValueError};
+
+pyo3::create_exception!(
+    stpn,
+    StpnError,
+    pyo3::exceptions::PyException,
+    "What goes wrong in stpn beyond wrong arguments, which are a ValueError, and files, which are an OSError."
+);
+
+/// An error of the library.
+pub fn raised(error: stpn::Error) -> PyErr {
+    use stpn::Error;
+    let text = error.to_string();
+    match &error {
+        Error::Config { .. } | Error::Core(stpn::cells::Error::Config { .. } | stpn::cells::Error::Shape { .. }) => {
+            PyValueError::new_err(text)
+        }
+        Error::Environment(inner) if refuses(inner) => PyValueError::new_err(text),
+        Error::Io { .. } => PyOSError::new_err(text),
+        _ => StpnError::new_err(text),
+    }
+}
+
+/// An error of an environment.
+pub fn raised_by_env(error: stpn::envs::Error) -> PyErr {
+    raised(error.into())
+}
+
+/// An error of a cell.
+pub fn raised_by_cell(error: stpn::cells::Error) -> PyErr {
+    raised(error.into())
+}
+
+/// A wrong argument.
+pub fn wrong(problem: impl Into<String>) -> PyErr {
+    PyValueError::new_err(problem.into())
+}
+
+/// Whether an environment refuses what it was given, and is not itself at fault.
+fn refuses(error: &stpn::envs::Error) -> bool {
+    use stpn::envs::Error;
+    matches!(
+        error,
+        Error::Config { .. }
+            | Error::NotBuilt { .. }
+            | Error::UnknownEnvironment { .. }
+            | Error::Action { .. }
+            | Error::Buffer { .. }
+    )
+}

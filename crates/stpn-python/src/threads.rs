@@ -1,0 +1,117 @@
+//! The threads on which this module works.
+//!
+//! They are rayon's, but not rayon's global ones: after a `fork`, as `multiprocessing` may do it, the child has none of
+//! its parent's threads, and waiting for them would never end. So a pool belongs to the process that made it, and a
+//! child makes its own. Results depend on the number of threads nowhere.
+
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use pyo3::prelude::*;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use stpn::agents::Stop;
+
+use crate::errors::{StpnError, wrong};
+
+/// How often signals are looked for.
+pub const WATCH: Duration = Duration::from_millis(50);
+
+/// More than any machine has of use.
+const MOST: usize = 4096;
+
+struct Threads {
+    /// As many as were asked for; 0 is one per core that this process may use.
+    asked: usize,
+    /// The pool, and the process that made it.
+    pool: Option<(u32, Arc<ThreadPool>)>,
+}
+
+static THREADS: Mutex<Threads> = Mutex::new(Threads { asked: 0, pool: None });
+
+/// A pool of `threads` threads.
+pub fn pool_of(threads: usize) -> PyResult<ThreadPool> {
+    if threads > MOST {
+        return Err(wrong(format!("threads = {threads}; at most {MOST} are started")));
+    }
+    let named = |index| format!("stpn-{index}");
+    let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(named).build();
+    pool.map_err(|error| StpnError::new_err(format!("cannot start threads: {error}")))
+}
+
+/// The pool of this process.
+fn pool() -> PyResult<Arc<ThreadPool>> {
+    let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+    let process = std::process::id();
+    match threads.pool.take() {
+        Some((owner, pool)) if owner == process => {
+            threads.pool = Some((owner, Arc::clone(&pool)));
+            return Ok(pool);
+        }
+        // The threads of the parent process are not here to be ended: their pool must never be dropped.
+        Some((_, foreign)) => std::mem::forget(foreign),
+        None => {}
+    }
+    let pool = Arc::new(pool_of(threads.asked)?);
+    threads.pool = Some((process, Arc::clone(&pool)));
+    Ok(pool)
+}
+
+/// Runs `work` on the pool, without Python's global lock.
+pub fn run<R: Send>(py: Python<'_>, work: impl FnOnce() -> R + Send) -> PyResult<R> {
+    let pool = pool()?;
+    Ok(py.detach(|| pool.install(work)))
+}
+
+/// [`run`] of what may take very long and asks a [`Stop`] whether to go on: Ctrl-C, or whatever else Python's handlers of
+/// signals raise, gives it up.
+pub fn run_until_signal<R: Send>(py: Python<'_>, work: impl FnOnce(&Stop) -> R + Send) -> PyResult<R> {
+    let (pool, stop) = (pool()?, Stop::default());
+    std::thread::scope(|scope| {
+        let (speaker, mut ears) = channel();
+        let (pool, ours) = (&pool, &stop);
+        scope.spawn(move || {
+            // Somebody listens until it is said.
+            let _ = speaker.send(pool.install(|| work(ours)));
+        });
+        let mut signal = None;
+        loop {
+            let heard;
+            (ears, heard) = py.detach(move || {
+                let heard = ears.recv_timeout(WATCH);
+                (ears, heard)
+            });
+            match heard {
+                Ok(result) => return signal.map_or(Ok(result), Err),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(StpnError::new_err("a thread ended in a panic, which stderr shows"));
+                }
+            }
+            if let Err(raised) = py.check_signals() {
+                stop.abandon();
+                signal.get_or_insert(raised);
+            }
+        }
+    })
+}
+
+/// Sets on how many threads this process works from now on; 0, the default, is one per core that it may use.
+#[pyfunction]
+pub fn set_num_threads(threads: usize) -> PyResult<()> {
+    let pool = Arc::new(pool_of(threads)?);
+    let mut now = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((owner, before)) = now.pool.take()
+        && owner != std::process::id()
+    {
+        std::mem::forget(before);
+    }
+    *now = Threads { asked: threads, pool: Some((std::process::id(), pool)) };
+    Ok(())
+}
+
+/// On how many threads this process works.
+#[pyfunction]
+pub fn get_num_threads() -> PyResult<usize> {
+    Ok(pool()?.current_num_threads())
+}

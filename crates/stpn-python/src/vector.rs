@@ -1,0 +1,98 @@
+//! Many environments stepped together.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use numpy::PyReadwriteArray1;
+use pyo3::prelude::*;
+use pyo3::sync::MutexExt;
+use pyo3::types::PyDict;
+use stpn::envs::{EnvConfig, Transition, VectorEnv};
+
+use crate::arrays::{ActionsIn, ObservationsOut, scattered};
+use crate::environment::configured;
+use crate::errors::raised_by_env;
+use crate::{spaces, threads};
+
+/// Environments that one thread steps together: few enough for many threads, enough to be worth the handing over.
+const GROUP: usize = 8;
+
+/// Many environments stepped together, which write into arrays of numpy.
+#[pyclass(frozen)]
+pub struct Vector {
+    config: EnvConfig,
+    count: usize,
+    vector: Mutex<VectorEnv>,
+}
+
+#[pymethods]
+impl Vector {
+    #[new]
+    fn new(py: Python<'_>, config: &str, count: usize, seed: u64) -> PyResult<Self> {
+        let config = configured(config)?;
+        let vector = Mutex::new(made(py, &config, count, seed)?);
+        Ok(Self { config, count, vector })
+    }
+
+    #[getter]
+    fn observation_space<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        spaces::described(py, self.locked(py).observation_space())
+    }
+
+    #[getter]
+    fn action_space<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        spaces::described(py, self.locked(py).action_space())
+    }
+
+    /// Starts every environment; `seed` is that of all of them.
+    fn reset(&self, py: Python<'_>, seed: u64, mut observations: ObservationsOut<'_>) -> PyResult<()> {
+        // Seeds are given to a vector when it is made.
+        let mut fresh = made(py, &self.config, self.count, seed)?;
+        let values = observations.values()?;
+        threads::run(py, || fresh.reset(values).map_err(raised_by_env))??;
+        *self.locked(py) = fresh;
+        Ok(())
+    }
+
+    /// One step of every environment. Where an episode ends, its last observation is written to `finals`, and that of
+    /// the next one's start to `observations`.
+    #[expect(clippy::too_many_arguments, reason = "actions, and an array for every result")]
+    fn step(
+        &self,
+        py: Python<'_>,
+        actions: ActionsIn<'_>,
+        mut observations: ObservationsOut<'_>,
+        mut finals: ObservationsOut<'_>,
+        mut rewards: PyReadwriteArray1<'_, f32>,
+        mut terminated: PyReadwriteArray1<'_, bool>,
+        mut truncated: PyReadwriteArray1<'_, bool>,
+    ) -> PyResult<()> {
+        let mut vector = self.locked(py);
+        let actions = actions.of(vector.action_space())?;
+        let mut out = Transition {
+            observations: observations.values()?,
+            final_observations: finals.values()?,
+            rewards: rewards.as_slice_mut().map_err(scattered)?,
+            terminated: terminated.as_slice_mut().map_err(scattered)?,
+            truncated: truncated.as_slice_mut().map_err(scattered)?,
+        };
+        let vector = &mut *vector;
+        threads::run(py, || {
+            vector.step(actions, &mut out)?;
+            // Nobody asks for them: Python counts episodes by itself.
+            vector.drain_episodes().for_each(drop);
+            Ok(())
+        })?
+        .map_err(raised_by_env)
+    }
+}
+
+impl Vector {
+    /// The vector, once no other thread has it: Python goes on meanwhile, since that thread may wait for it.
+    fn locked(&self, py: Python<'_>) -> MutexGuard<'_, VectorEnv> {
+        self.vector.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn made(py: Python<'_>, config: &EnvConfig, count: usize, seed: u64) -> PyResult<VectorEnv> {
+    threads::run(py, || VectorEnv::new(&|_| config.make(), count, GROUP, seed).map_err(raised_by_env))?
+}

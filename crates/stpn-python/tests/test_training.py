@@ -1,0 +1,139 @@
+"""Training from Python: watched, stopped, interrupted, resumed."""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+import numpy as np
+import stpn
+
+
+def small(**changes):
+    """A training of a second or two."""
+    return {"updates": 6, "threads": 2, **changes}
+
+
+class Training(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
+    def test_a_preset_with_changes(self):
+        seen = []
+        run = stpn.train(
+            "cartpole",
+            run_dir=self.folder / "run",
+            callback=seen.append,
+            policy={"hidden": 8},
+            **{"optimizer.learning_rate": 1e-3},
+            **small(),
+        )
+        self.assertTrue(run.finished)
+        self.assertEqual((run.updates, run.env_steps), (6, 6 * 8 * 128))
+        self.assertEqual([progress.update for progress in seen], [1, 2, 3, 4, 5, 6])
+        self.assertIn("losses/policy_loss", seen[-1].metrics)
+        agent = stpn.Agent.load(run.directory)
+        self.assertEqual(agent.update, 6)
+        self.assertEqual(agent.config["policy"]["hidden"], 8)
+        self.assertEqual(agent.config["optimizer"]["learning_rate"], 1e-3)
+        self.assertEqual(run.mean_return, seen and run.mean_return)
+        self.assertEqual(agent.metrics()["update"][-1], 6)
+
+    def test_a_dict_trains_the_same_agent_on_any_number_of_threads(self):
+        config = stpn.config("cartpole", hidden=8, cell="gru", **small())
+        self.assertEqual(config["policy"]["cell"]["name"], "gru")
+        for name, threads in [("one", 1), ("three", 3)]:
+            stpn.train(config, run_dir=self.folder / name, threads=threads)
+        losses = [
+            stpn.Agent.load(self.folder / name).metrics()["losses/policy_loss"] for name in ("one", "three")
+        ]
+        np.testing.assert_array_equal(*losses)
+
+    def test_a_callback_ends_it_and_resume_goes_on(self):
+        go_on = lambda progress: progress.update < 2  # noqa: E731
+        run = stpn.train("cartpole", run_dir=self.folder / "run", callback=go_on, **small())
+        self.assertEqual((run.finished, run.updates), (False, 2))
+        self.assertEqual(stpn.Agent.load(run.directory).update, 2)
+        run = stpn.resume(run.directory, updates=4)
+        self.assertEqual((run.finished, run.updates), (True, 4))
+        whole = stpn.train("cartpole", run_dir=self.folder / "whole", **small(updates=4))
+        observations = np.random.default_rng(1).normal(size=(6, 4)).astype(np.float32)
+        # Not the same run: the learning rate falls to the planned end. Its first updates are.
+        first, second = (stpn.Agent.load(path).metrics() for path in (run.directory, whole.directory))
+        self.assertEqual(first["charts/episodic_return"][0], second["charts/episodic_return"][0])
+        _, state = stpn.Agent.load(run.directory).predict(observations)
+        self.assertTrue(np.isfinite(state).all())
+
+    def test_an_exception_in_the_callback_leaves_a_checkpoint_and_is_raised_again(self):
+        def fail(progress):
+            if progress.update == 3:
+                raise KeyError("mine")
+
+        with self.assertRaises(KeyError) as raised:
+            stpn.train("cartpole", run_dir=self.folder / "run", callback=fail, **small())
+        self.assertEqual(raised.exception.args, ("mine",))
+        self.assertEqual(stpn.Agent.load(self.folder / "run").update, 3)
+        self.assertEqual(stpn.resume(self.folder / "run").updates, 6)
+
+    def test_interrupted_by_ctrl_c_it_leaves_a_checkpoint(self):
+        program = (
+            "import stpn, sys\n"
+            "try:\n"
+            "    stpn.train('cartpole', run_dir=sys.argv[1], updates=100000, threads=1)\n"
+            "except KeyboardInterrupt:\n"
+            "    print('interrupted', stpn.Agent.load(sys.argv[1]).update)\n"
+        )
+        run = self.folder / "run"
+        child = subprocess.Popen([sys.executable, "-c", program, str(run)], stdout=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 60
+        while not (run / "metrics.jsonl").is_file() or not (run / "metrics.jsonl").read_text():
+            self.assertLess(time.monotonic(), deadline, "no update in a minute")
+            time.sleep(0.05)
+        child.send_signal(signal.SIGINT)
+        said, _ = child.communicate(timeout=60)
+        self.assertEqual(child.returncode, 0)
+        word, update = said.split()
+        self.assertEqual(word, "interrupted")
+        self.assertGreater(int(update), 0)
+
+    def test_a_supervised_task(self):
+        config = stpn.config("art", seed=2, updates=1, hidden=8)
+        self.assertIn("task", config)
+        lengths = {key: 64 for key in config["task"] if key.endswith("sequences")}
+        shorter = {**config["task"], **lengths, "batch_size": 16}
+        run = stpn.train({**config, "task": shorter}, run_dir=self.folder / "run")
+        self.assertEqual((run.finished, run.updates, run.mean_return), (True, 1, None))
+
+    def test_a_run_gets_a_folder_of_its_own(self):
+        program = (
+            "import json, stpn\n"
+            "print(json.dumps([str(stpn.train('cartpole', updates=1, hidden=4).directory) for _ in range(2)]))"
+        )
+        said = subprocess.run([sys.executable, "-c", program], cwd=self.folder, capture_output=True, text=True)
+        self.assertEqual(json.loads(said.stdout), ["runs/cartpole-seed1", "runs/cartpole-seed1-2"], said.stderr)
+
+    def test_wrong_words_are_refused_with_the_right_ones(self):
+        for arguments, changes, said in [
+            (("cartpoll",), {}, "cartpoll"),
+            (("cartpole",), {"cell": "lstn"}, "lstm"),
+            (("cartpole",), {"optimiser": {"learning_rate": 1}}, "optimi"),
+            (({"env": {"name": "cartpole"}, "nonsense": 1},), {}, "nonsense"),
+        ]:
+            with self.assertRaises(ValueError) as raised:
+                stpn.config(*arguments, **changes)
+            self.assertIn(said, str(raised.exception))
+        with self.assertRaises(TypeError):
+            stpn.config({"env": {"name": "cartpole"}}, cell="lstm")
+        stpn.train("cartpole", run_dir=self.folder / "run", hidden=4, updates=1)
+        with self.assertRaises(stpn.Error):
+            stpn.train("cartpole", run_dir=self.folder / "run", hidden=4, updates=1)
+
+
+if __name__ == "__main__":
+    unittest.main()

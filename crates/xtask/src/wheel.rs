@@ -1,0 +1,73 @@
+//! The package for Python: built as a wheel, installed into an environment of its own, and tested there.
+//!
+//! That environment is one of Debian's Python, since Debian has a PyTorch without the three gigabytes of CUDA that the
+//! one of Python's package index brings along.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::run::{install_debian, root, run, succeeds};
+
+/// The package's manifest: a workspace of its own, which shares what is built with the other.
+pub const MANIFEST: &str = "crates/stpn-python/Cargo.toml";
+
+/// Where Debian's Python is, whatever else is installed.
+const PYTHON: &str = "/usr/bin/python3";
+
+/// What the tests need beside PyTorch and its numpy, pinned.
+const PACKAGES: [&str; 1] = ["gymnasium==1.4.0"];
+
+/// What builds wheels, pinned.
+const MATURIN: &str = "maturin==1.16.0";
+
+/// All checks of the package. `python` is the interpreter of the checks' environment.
+pub fn check(python: &Path) -> Result<()> {
+    lint()?;
+    test(python)
+}
+
+/// Format and lints of the package's Rust.
+fn lint() -> Result<()> {
+    run(Command::new("cargo").args(["fmt", "--manifest-path", MANIFEST, "--check"]))?;
+    let clippy = ["clippy", "--target-dir", "target", "--manifest-path", MANIFEST];
+    run(Command::new("cargo").args(clippy).args(["--all-targets", "--", "-D", "warnings"]))
+}
+
+/// Builds the wheel, installs it into a fresh environment, and runs its tests and the book's page on it.
+fn test(python: &Path) -> Result<()> {
+    let wheel = build(python)?;
+    let python = environment()?;
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    run(Command::new(&python).args(pip).args(PACKAGES).arg(wheel))?;
+    run(Command::new(&python).args(["-m", "unittest", "discover", "--start-directory", "crates/stpn-python/tests"]))?;
+    let stpn = python.with_file_name("stpn");
+    run(Command::new(&python).arg("scripts/book_code.py").arg(stpn).arg("docs/python.md"))
+}
+
+/// The wheel, built like the tests: with the assertions of a debug build.
+fn build(python: &Path) -> Result<PathBuf> {
+    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", MATURIN];
+    run(Command::new(python).args(pip))?;
+    let folder = root().join("target/check-wheel");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    // Which systems it runs on is asked of a wheel that is published.
+    let arguments = ["-m", "maturin", "build", "--quiet", "--locked", "--target-dir", "target"];
+    run(Command::new(python).args(arguments).args(["--compatibility", "linux", "-m", MANIFEST, "--out"]).arg(&folder))?;
+    let mut files = fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    Ok(files.next().context("maturin made no wheel")??.path())
+}
+
+/// A fresh environment with Debian's PyTorch; its interpreter.
+fn environment() -> Result<PathBuf> {
+    if !succeeds(PYTHON, &["-c", "import torch, numpy, venv, ensurepip"]) {
+        install_debian(&["python3", "python3-venv", "python3-torch", "python3-numpy"])?;
+    }
+    let folder = root().join("target/check-wheel-python");
+    run(Command::new(PYTHON).args(["-m", "venv", "--clear", "--system-site-packages"]).arg(&folder))?;
+    Ok(folder.join("bin/python"))
+}
