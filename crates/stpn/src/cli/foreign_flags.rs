@@ -4,7 +4,7 @@ use clap::CommandFactory;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use stpn_agents::config::catalogue::{by_foreign_name, catalogue};
 
-use super::Cli;
+use super::arguments::Cli;
 
 /// A flag's names elsewhere, the option that does the same here, and what is said where a command has that option.
 type Flag = (&'static [&'static str], &'static str, &'static str);
