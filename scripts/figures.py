@@ -45,4 +45,5 @@ def main():
             print(figure)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -5,12 +5,13 @@ use std::cmp::Reverse;
 /// The one of `known` that is most like `word`; none if nothing is. `CartPole-v1` is like `cartpole`.
 pub fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let word = plain(word);
-    // Of those that are equally far, the one that begins most alike: people mistype less in front.
+    // Of those that are equally far, the one that begins most alike, and then ends so: people mistype less at the ends.
     let far = |name: &str| {
-        let alike = word.chars().zip(name.chars()).take_while(|(one, other)| one == other).count();
-        (strsim::osa_distance(&word, name), Reverse(alike))
+        let front = word.chars().zip(name.chars()).take_while(|(one, other)| one == other).count();
+        let back = word.chars().rev().zip(name.chars().rev()).take_while(|(one, other)| one == other).count();
+        (strsim::osa_distance(&word, name), Reverse(front), Reverse(back))
     };
-    let ((distance, _), name) = known.into_iter().map(|name| (far(&plain(name)), name)).min_by_key(|(far, _)| *far)?;
+    let ((distance, ..), name) = known.into_iter().map(|name| (far(&plain(name)), name)).min_by_key(|(far, _)| *far)?;
     (distance <= (word.chars().count() / 3).max(1)).then_some(name)
 }
 

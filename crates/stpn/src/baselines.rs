@@ -3,11 +3,16 @@
 use stpn_agents::AgentConfig;
 use stpn_agents::evaluation::{EvaluationOptions, evaluate};
 use stpn_envs::EnvConfig;
+use toml::Table;
 
 use crate::report::axis::number;
 
 /// Episodes of the random policy beside the progress of a training.
 const FEW: usize = 30;
+
+/// Steps of an episode up to which these take moments, and the keys that bound them.
+const LONGEST: i64 = 5_000;
+const LENGTHS: [&str; 3] = ["max_episode_steps", "episode_length", "delay"];
 
 /// Mean returns in an environment.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,6 +47,10 @@ impl Baselines {
                 | EnvConfig::Acrobot(_)
                 | EnvConfig::Memory(_)
         );
+        let length = Table::try_from(&config.env)
+            .ok()
+            .and_then(|env| LENGTHS.iter().find_map(|key| env.get(*key)?.as_integer()));
+        let quick = quick && length.is_none_or(|steps| steps <= LONGEST);
         // Beside the progress it is a help, and its failure no reason to end a training.
         quick.then(|| Self::measure(config, FEW).ok()).flatten()
     }
@@ -56,6 +65,15 @@ impl Baselines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::TrainingRequest;
+
+    #[test]
+    fn a_training_began_after_thirty_endless_episodes() {
+        let overrides = vec!["env.episode_length=1000000".to_string()];
+        let request = TrainingRequest { experiment: "maze-small".into(), overrides, ..TrainingRequest::default() };
+        let config = request.configure(1).unwrap();
+        assert_eq!(Baselines::quickly(config.agent().unwrap()), None);
+    }
 
     #[test]
     fn a_maze_has_both_references_and_a_cart_one() {

@@ -1,5 +1,6 @@
 //! Exit codes.
 
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use crate::{Error, Kind, Place, say};
@@ -41,6 +42,10 @@ pub fn decently_where_printing_fails() {
 pub fn report(error: &anyhow::Error) -> ExitCode {
     match error.downcast_ref() {
         Some(Error::Interrupted) => say::note("interrupted; the same command continues"),
+        // As where printing panics: whoever read has gone away, as in `stpn config | head`.
+        Some(Error::System { source, .. }) if source.kind() == ErrorKind::BrokenPipe => {
+            std::process::exit(READER_GONE);
+        }
         _ => say::note(format!("error: {}", message(error))),
     }
     ExitCode::from(code(error))

@@ -65,6 +65,7 @@ mod say;
 mod settings;
 mod shutdown;
 mod table;
+mod task_label;
 mod terminal;
 mod threads;
 mod training_request;

@@ -21,7 +21,7 @@ pub struct Display {
     first_update: u64,
     started: Instant,
     printed: Option<Instant>,
-    references: Option<Baselines>,
+    baselines: Option<Baselines>,
 }
 
 impl Display {
@@ -37,14 +37,14 @@ impl Display {
             bar.reset_eta();
             bar
         });
-        let references = config.agent().ok().and_then(Baselines::quickly);
-        Self { bar, unit, updates, first_update: done, started: Instant::now(), printed: None, references }
+        let baselines = config.agent().ok().and_then(Baselines::quickly);
+        Self { bar, unit, updates, first_update: done, started: Instant::now(), printed: None, baselines }
     }
 
     /// Shows the state after an update.
     pub fn update(&mut self, training: &dyn Training, metrics: &Metrics) {
         let progress = training.progress();
-        let message = self.message(training, metrics);
+        let message = self.message(training, metrics, self.baselines);
         if let Some(bar) = &self.bar {
             let (bar, update) = (bar.clone(), progress.update);
             say::draw(move || {
@@ -59,7 +59,10 @@ impl Display {
             let done = (progress.update - self.first_update).max(1) as f64;
             let left = self.started.elapsed().as_secs_f64() / done * (self.updates - progress.update) as f64;
             let left = HumanDuration(Duration::from_secs_f64(left));
-            say::note(format!("{} {}/{}  {message}  {left:#} left", self.unit, progress.update, self.updates));
+            let line =
+                |message: &str| format!("{} {}/{}  {message}  {left:#} left", self.unit, progress.update, self.updates);
+            let bare = || line(&self.message(training, metrics, None));
+            say::note(Some(line(&message)).filter(|line| fits(line)).unwrap_or_else(bare));
         }
     }
 
@@ -72,13 +75,13 @@ impl Display {
 
     /// What returns are held against, if it is known.
     pub fn references(&self) -> Option<Baselines> {
-        self.references
+        self.baselines
     }
 
     /// How well it goes and how fast.
-    fn message(&self, training: &dyn Training, metrics: &Metrics) -> String {
+    fn message(&self, training: &dyn Training, metrics: &Metrics, baselines: Option<Baselines>) -> String {
         if let Some(rate) = metrics.get("charts/SPS") {
-            return returns(training.progress().recent_return(), self.references, rate);
+            return returns(training.progress().recent_return(), baselines, rate);
         }
         let rate = thousands(metrics.get("charts/sequences_per_second").unwrap_or(0.0) as u64);
         let accuracy = match training.progress().best_validation {
@@ -87,6 +90,11 @@ impl Display {
         };
         format!("{accuracy}  {rate} sequences/s")
     }
+}
+
+/// Whether a line fits a terminal of the usual width.
+fn fits(line: &str) -> bool {
+    line.chars().count() <= 80
 }
 
 /// The mean return beside its references, and environment steps per second (SPS).
@@ -125,7 +133,12 @@ mod tests {
         assert_eq!(message, "return 98.12 (random 8.04, oracle 211)  12.3k SPS");
         // A bar of eight, counts, the time left.
         let line = format!("{} {}/{}, {} left  {message}", "█".repeat(8), 1200, 2000, "59m");
-        assert!(line.chars().count() <= 80, "{}", line.chars().count());
+        assert!(fits(&line), "{line}");
+        // A plain line of a long run: without references it fits.
+        let plain =
+            |references| format!("update 123456/999999  {}  59m left", returns(Some(-1234.567), references, 123_456.0));
+        assert!(!fits(&plain(Some(Baselines { random: -1234.5, oracle: Some(-1234.5) }))));
+        assert!(fits(&plain(None)), "{}", plain(None));
         assert_eq!(returns(None, None, 9.4), "return -  9 SPS");
     }
 }

@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
+use crate::{Error, Result};
+
 /// Lines that wait at most; further ones are lost.
 const WAITING: usize = 1024;
 
@@ -34,6 +36,16 @@ pub fn draw(drawing: impl FnOnce() + Send + 'static) {
 /// Says a line of the result: to stdout.
 pub fn result(line: impl Into<String>) {
     send(Message::Result(line.into()));
+}
+
+/// Prints what a command was asked for, and waits until it is read.
+///
+/// # Errors
+/// Fails if it cannot be written.
+pub fn print(text: impl AsRef<[u8]>) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let written = out.write_all(text.as_ref()).and_then(|()| out.flush());
+    written.map_err(Error::system("cannot write to standard output"))
 }
 
 /// What logs are written to: every record is a note.

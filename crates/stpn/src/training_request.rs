@@ -198,6 +198,19 @@ mod tests {
     }
 
     #[test]
+    fn a_size_set_with_its_section_was_matched_away() {
+        for setting in ["policy={ cell = { name = 'lstm' }, hidden = 7 }", "policy.hidden=7"] {
+            let request = TrainingRequest {
+                experiment: "cartpole".into(),
+                cell: Some(CellName::Lstm),
+                overrides: vec![setting.into()],
+                ..TrainingRequest::default()
+            };
+            assert_eq!(*request.configure(1).unwrap().hidden(), 7, "{setting}");
+        }
+    }
+
+    #[test]
     fn presets_anneal_over_whatever_length_is_asked_for() {
         for (experiment, scheduled) in [("cartpole", true), ("cartpole-masked", true), ("maze", false)] {
             let expected: &[&str] = if scheduled { &["optimizer.learning_rate"] } else { &[] };

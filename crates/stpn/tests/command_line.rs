@@ -281,6 +281,55 @@ fn an_environment_left_out_is_named_with_its_feature() {
 }
 
 #[test]
+fn every_command_is_completed_by_every_shell() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = stpn(&["completions", shell].map(String::from));
+        assert!(script.status.success(), "{shell}: {}", script.error);
+        for word in ["train", "resume", "check-env", "reproduce", "doctor", "episode-seed"] {
+            assert!(script.output.contains(word), "{word} by {shell}");
+        }
+    }
+}
+
+#[test]
+fn a_slow_reader_lost_the_end_of_the_schema() {
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_stpn"))
+        .args(["config", "--schema"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // More than a pipe holds, and later than the program waits for what it says beside its work.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut child.stdout.take().unwrap(), &mut text).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|schema| schema.is_object()), "{}", text.len());
+}
+
+#[test]
+fn what_is_refused_was_blamed_on_the_file() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("mine.toml");
+    std::fs::write(&file, "env = 'cartpole'\nalgorithm = 'ppo'\n[policy]\ncell = 'stpn'\nhidden = 4\n").unwrap();
+    let train = |options: &[&str]| {
+        let words = ["train", file.to_str().unwrap()].into_iter().chain(options.iter().copied());
+        stpn(&words.map(String::from).collect::<Vec<_>>())
+    };
+    let refused = train(&["--kernel", "fast"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(refused.error.starts_with("error: --kernel fast: "), "{}", refused.error);
+    // Nothing is said of keys that are dropped before the new name is known.
+    let refused = train(&["--set", "algorithm.epochs=3", "--set", "algorithm.name=sac"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(refused.error.starts_with("error: --set algorithm.name=sac: "), "{}", refused.error);
+    let twice = stpn(&["compare", "art", "--cells", "stpn,stpn"].map(String::from));
+    assert_eq!(twice.status.code(), Some(2));
+    assert!(twice.error.contains("stpn is named twice"), "{}", twice.error);
+    let redrawn = stpn(&["reproduce", "art", "--redraw", "--seeds", "2"].map(String::from));
+    assert_eq!(redrawn.status.code(), Some(2), "{}", redrawn.error);
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_panic() {
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_stpn"))
         .arg("list")

@@ -12,12 +12,12 @@ use crate::training_request::name_code;
 /// Code of the user's own that makes an environment of Gymnasium. Naming it is leave to run it.
 #[derive(Debug, Default, Args)]
 pub struct EnvCodeArguments {
-    /// The function that makes the environment of Gymnasium, `env.make`: `my_env.py:make`, or `my_package.envs:make`.
-    /// Of a checkpoint: if its configuration names the same function, it may be run.
+    /// The Python function that makes the environment, `my_env.py:make` or `my_package.envs:make` (the key `env.make`).
+    /// With a checkpoint, this allows the function of that name to be run.
     #[arg(long, value_name = "FILE.py:NAME")]
     pub env_make: Option<String>,
-    /// A module that registers the environment, `env.import`; may be given several times. Of a checkpoint: if its
-    /// configuration names the same module, it may be run.
+    /// A Python module that registers the environment (the key `env.import`); may be given several times. With a
+    /// checkpoint, this allows the module of that name to be run.
     #[arg(long, value_name = "MODULE")]
     pub env_import: Vec<String>,
 }

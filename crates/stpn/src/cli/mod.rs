@@ -56,7 +56,9 @@ pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode
         return exit::report(&error.into());
     }
     // Only now: its help lists what was registered.
-    let cli = Cli::try_parse_from(program::arguments()).unwrap_or_else(|error| foreign_flags::with_tip(error).exit());
+    let arguments = program::arguments();
+    let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let cli = Cli::try_parse_from(arguments).unwrap_or_else(|error| foreign_flags::with_tip(error, &words).exit());
     if let Err(error) = environments_of_python(&cli) {
         return exit::report(&error);
     }

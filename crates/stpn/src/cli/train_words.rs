@@ -14,7 +14,9 @@ impl TrainArguments {
     /// Fails for a cell that there is not; a usage error for JSON that is no object.
     pub fn request(&self) -> Result<TrainingRequest> {
         let kwargs = |json: &String| {
-            serde_json::from_str(json).map_err(|error| UsageError(format!("--env-kwargs {json}: {error}")))
+            serde_json::from_str(json).map_err(|error| {
+                UsageError(format!("--env-kwargs {json}: is no JSON object, such as {{\"continuous\": true}}: {error}"))
+            })
         };
         Ok(TrainingRequest {
             experiment: self.experiment.clone(),

@@ -15,7 +15,7 @@ const SMALLEST: &str = "env = \"cartpole\"\nalgorithm = \"ppo\"\n[policy]\ncell 
 /// Runs the command.
 pub fn run(arguments: &ConfigArguments) -> Result<ExitCode> {
     let text = if arguments.schema { key_reference::schema()? } else { document(arguments)? };
-    say::result(text.trim_end());
+    say::print(text.trim_end().to_string() + "\n")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -10,23 +10,30 @@ use stpn_agents::config::shape::{Key, Shape};
 
 use crate::cli::ExplainArguments;
 use crate::exit::UsageError;
-use crate::{key_reference, say};
+use crate::{key_reference, say, terminal};
+
+/// Columns beyond which lines are hard to read.
+const WIDEST: usize = 110;
 
 /// Runs the command.
 pub fn run(arguments: &ExplainArguments) -> Result<ExitCode> {
-    say::result(explain(&arguments.key)?.trim_end());
+    let text = explain(&arguments.key)?;
+    let (columns, _) = terminal::size();
+    say::print(wrapped(text.trim_end(), columns.min(WIDEST)) + "\n")?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// What is said of the keys that `name` means.
 fn explain(name: &str) -> Result<String> {
-    let name = name.trim().trim_matches('.').replace(".kind", ".name");
+    // As a flag it may have been written elsewhere.
+    let name = name.trim().trim_start_matches('-').trim_matches('.').replace('-', "_").replace(".kind", ".name");
+    let name = if name == "lr" { "optimizer.learning_rate".to_string() } else { name };
     let all = catalogue();
     // The name of one of several is said with its section.
     let name = name.strip_suffix(".name").unwrap_or(&name);
     let mut found: Vec<&Entry> = all.iter().filter(|entry| entry.path == name).collect();
     if found.is_empty() {
-        let foreign: Vec<String> = by_foreign_name(&name.replace('-', "_")).into_iter().map(|(_, path)| path).collect();
+        let foreign: Vec<String> = by_foreign_name(name).into_iter().map(|(_, path)| path).collect();
         found = all.iter().filter(|entry| foreign.contains(&entry.path)).collect();
     }
     if found.is_empty() {
@@ -85,9 +92,43 @@ fn entry_text(entry: &Entry) -> String {
     text
 }
 
+/// A description's first sentence; the dots of `e.g.` and `i.e.` end none.
+fn first_sentence(text: &str) -> &str {
+    let ends = text.match_indices(". ").map(|(end, _)| end + 1);
+    let end = ends.into_iter().find(|&end| !["e.g.", "i.e.", "cf."].iter().any(|short| text[..end].ends_with(short)));
+    &text[..end.unwrap_or(text.len())]
+}
+
+/// The lines of a text broken at so many columns, what follows indented as the line is.
+fn wrapped(text: &str, columns: usize) -> String {
+    let mut out = String::new();
+    for line in text.lines() {
+        let indent = line.chars().take_while(|c| *c == ' ').count();
+        let mut used = 0;
+        for word in line[indent..].split(' ') {
+            let width = word.chars().count();
+            match used {
+                0 => out += &" ".repeat(indent),
+                _ if indent + used + 1 + width > columns => {
+                    out += &format!("\n{}", " ".repeat(indent + 2));
+                    used = 2;
+                }
+                _ => {
+                    out.push(' ');
+                    used += 1;
+                }
+            }
+            out += word;
+            used += width;
+        }
+        out.push('\n');
+    }
+    out.trim_end().to_string()
+}
+
 fn list(text: &mut String, indent: &str, keys: &[Key]) {
     for key in keys {
-        let first = key.description.split_inclusive(". ").next().unwrap_or_default().trim_end();
+        let first = first_sentence(&key.description);
         let _ = writeln!(text, "  {indent}  {}: {first}", key.name);
     }
 }
@@ -114,7 +155,25 @@ mod tests {
             let text = explain(name).unwrap();
             assert!(parts.iter().all(|part| text.contains(part)), "{name}: {text}");
         }
+        for name in ["--learning-rate", "lr", "--lr", "learning-rate"] {
+            assert!(explain(name).unwrap().contains("optimizer.learning_rate"), "{name}");
+        }
         let error = explain("rollout.step").unwrap_err().to_string();
         assert!(error.contains("did you mean `rollout.steps`?"), "{error}");
+    }
+
+    #[test]
+    fn summaries_ended_at_an_abbreviation() {
+        assert_eq!(first_sentence("Modules, e.g. `ale_py`. They register."), "Modules, e.g. `ale_py`.");
+        assert_eq!(first_sentence("One sentence, e.g. this"), "One sentence, e.g. this");
+    }
+
+    #[test]
+    fn explanations_were_as_wide_as_they_liked() {
+        let text = explain("rollout").unwrap();
+        let narrow = wrapped(&text, 60);
+        assert!(narrow.lines().all(|line| line.chars().count() <= 60), "{narrow}");
+        let words = |text: &str| text.split_whitespace().map(String::from).collect::<Vec<_>>();
+        assert_eq!(words(&narrow), words(&text));
     }
 }

@@ -50,8 +50,8 @@ struct Viewer<'a> {
     colours: Option<Colours>,
     scene: Option<Scene>,
     fast: &'a FastWeights,
-    /// The greatest mean and the greatest single size of fast weights so far.
-    strongest: (f64, f32),
+    /// The greatest size of a single fast weight so far.
+    strongest: f32,
 }
 
 /// Shows the episode in the terminal: in place on a real one, line by line elsewhere.
@@ -64,7 +64,7 @@ fn watch(arguments: &PlayArguments, config: &EnvConfig, subject: &Subject<'_>, e
         // One of Gymnasium makes no pictures unless it is asked for them, and not every one can.
         scene: Scene::of(config, env.as_ref()).filter(|_| env.screen().is_some() || !is_foreign(config)),
         fast: &fast,
-        strongest: (f64::MIN_POSITIVE, f32::MIN_POSITIVE),
+        strongest: f32::MIN_POSITIVE,
     };
     if !viewer.terminal
         && let Some(key) = viewer.key()
@@ -102,8 +102,7 @@ impl Viewer<'_> {
     fn frame<E: Env>(&mut self, moment: &Moment<'_, E>, total: f64) -> String {
         let (columns, lines) = terminal::size();
         let size = self.fast.size(moment.state);
-        self.strongest.0 = self.strongest.0.max(size);
-        let map = self.fast.map(moment.state, &mut self.strongest.1);
+        let map = self.fast.map(moment.state, &mut self.strongest);
         let picture = self.colours.zip(self.scene.as_ref()).and_then(|(colours, scene)| {
             let picture = scene.draw(moment, map.as_ref(), Use::Terminal)?;
             Some(blocks::lines(&picture, columns, lines.saturating_sub(BELOW).max(4), colours))
@@ -116,7 +115,8 @@ impl Viewer<'_> {
         }
         text += &self.status(moment, total, columns);
         if map.is_some() {
-            let full = ((size / self.strongest.0) * BAR as f64).round() as usize;
+            // Beside the greatest single one: the mean itself is the greatest so far in most steps.
+            let full = ((size / f64::from(self.strongest)) * BAR as f64).round() as usize;
             let bar = self.painted(FAST, &"█".repeat(full));
             text += &format!("fast weights {bar}{} mean |F| {size:.4}\n", "·".repeat(BAR - full));
         }
@@ -212,7 +212,7 @@ mod tests {
         let mut env = config.env.make().unwrap();
         let fast = FastWeights::of(subject.policy.policy());
         let scene = Scene::of(&config.env, env.as_ref());
-        let strongest = (f64::MIN_POSITIVE, f32::MIN_POSITIVE);
+        let strongest = f32::MIN_POSITIVE;
         let mut viewer = Viewer { terminal, colours, scene, fast: &fast, strongest };
         let (mut frames, mut total) = (Vec::new(), 0.0);
         live(&mut env, &subject, 1, false, |moment| {
@@ -242,6 +242,18 @@ mod tests {
             assert!(lines.len() <= 24 && lines.iter().all(|line| line.chars().count() <= 80), "{lines:?}");
             assert!(frame.contains("\x1b[38;2;209;73;91m"), "the agent is red");
         }
+    }
+
+    #[test]
+    fn the_bar_of_fast_weights_was_always_full() {
+        let bar = |frame: &String| {
+            let line = frame.lines().find(|line| line.starts_with("fast weights")).unwrap().to_string();
+            assert_eq!(line.matches(['█', '·']).count(), BAR, "{line}");
+            line.matches('█').count()
+        };
+        let lengths: Vec<usize> = frames(false, None).iter().map(bar).collect();
+        assert!(lengths.iter().all(|&length| length < BAR), "{lengths:?}");
+        assert!(lengths.iter().max() > lengths.iter().min(), "{lengths:?}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use stpn_agents::{Error, RunConfig, Stop};
 use super::training::{end_on_ranks, train};
 use crate::cli::TrainArguments;
 use crate::progress::thousands;
+use crate::task_label::task_label;
 use crate::{program, ranks, say, shutdown, threads};
 
 /// Runs the command.
@@ -66,7 +67,7 @@ fn start(config: &RunConfig, directory: &Path, ranks: &Arc<dyn Collective>, stop
         say::note(format!(
             "training {} on {}: {} parameters, {update}, seed {}\nrun directory: {}",
             config.cell().label(),
-            config.experiment(),
+            task_label(config),
             thousands(run.training().layout().len() as u64),
             config.seed(),
             directory.display(),
@@ -151,5 +152,7 @@ mod tests {
         let (experiment, game, level) = ("popgym".into(), Some("count-recall".into()), Some("hard".into()));
         let arguments = TrainArguments { experiment, game, level, ..TrainArguments::default() };
         assert_eq!(arguments.named(), "popgym-count-recall-hard");
+        let (experiment, game) = ("atari".into(), Some("breakout".into()));
+        assert_eq!(TrainArguments { experiment, game, ..TrainArguments::default() }.named(), "atari-breakout");
     }
 }

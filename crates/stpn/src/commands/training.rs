@@ -62,7 +62,10 @@ pub fn train(mut run: Run, ranks: &dyn Collective, stop: &Stop) -> Result<ExitCo
         say::result(format!("env steps     {}", thousands(progress.env_steps)));
     }
     if let Some(mean) = progress.recent_return() {
-        let over = format!("episodes of the last {} updates", progress.recent.len());
+        let over = match progress.recent.len() {
+            1 => "episodes of the last update".to_string(),
+            updates => format!("episodes of the last {updates} updates"),
+        };
         let beside = display.references().map_or(String::new(), |references| format!("; {}", references.text()));
         say::result(format!("mean return   {mean:.3} ({over}{beside})"));
     }

@@ -10,6 +10,9 @@ pub const RESAMPLES: usize = 10_000;
 /// How these intervals are made, below every table that has some.
 pub const METHOD: &str = "95 % intervals by stratified bootstrap over seeds, 10,000 resamples, percentiles";
 
+/// The parts of which the two in the middle are averaged.
+const QUARTERS: usize = 4;
+
 /// Every interval is made from the same draws.
 const SEED: u64 = 0;
 
@@ -32,9 +35,11 @@ impl Scores {
         self.0.is_empty() || self.0.iter().any(Vec::is_empty)
     }
 
-    /// Mean of the middle half of all scores of all tasks; none of nothing.
+    /// Mean of the middle half of all scores of all tasks; none of fewer than four scores, of which it would be the plain
+    /// mean.
     pub fn interquartile_mean(&self) -> Option<Estimate> {
-        (!self.is_empty()).then(|| {
+        let enough = !self.is_empty() && self.0.iter().map(Vec::len).sum::<usize>() >= QUARTERS;
+        enough.then(|| {
             let resampled = |stream: &mut Stream| interquartile_mean(&self.resample(stream));
             Estimate { value: interquartile_mean(self), interval: bootstrap(resampled) }
         })
@@ -66,7 +71,7 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
 fn interquartile_mean(scores: &Scores) -> f64 {
     let mut all: Vec<f64> = scores.0.iter().flatten().copied().collect();
     all.sort_by(f64::total_cmp);
-    let cut = all.len() / 4;
+    let cut = all.len() / QUARTERS;
     mean(all[cut..all.len() - cut].iter().copied())
 }
 
@@ -134,11 +139,19 @@ mod tests {
     }
 
     #[test]
-    fn an_interval_repeats_and_one_seed_has_none_of_width() {
+    fn the_plain_mean_of_three_seeds_was_called_interquartile() {
+        assert_eq!(Scores(vec![vec![0.1, 0.2, 0.9]]).interquartile_mean(), None);
+        let four = Scores(vec![vec![0.1, 0.2, 0.4, 0.9]]).interquartile_mean().unwrap();
+        assert!((four.value - 0.3).abs() < 1e-12, "{four:?}");
+        assert!(Scores(vec![vec![0.1, 0.2], vec![0.4, 0.9]]).interquartile_mean().is_some(), "of all tasks together");
+    }
+
+    #[test]
+    fn an_interval_repeats_and_equal_seeds_have_none_of_width() {
         let scores = Scores(vec![vec![0.1, 0.7, 0.3, 0.9]]);
         assert_eq!(scores.interquartile_mean(), scores.interquartile_mean());
-        let one = Scores(vec![vec![0.5]]).interquartile_mean().unwrap();
-        assert_eq!((one.value, one.interval), (0.5, [0.5, 0.5]));
+        let equal = Scores(vec![vec![0.5; 4]]).interquartile_mean().unwrap();
+        assert_eq!((equal.value, equal.interval), (0.5, [0.5, 0.5]));
         assert_eq!(Scores::default().interquartile_mean(), None);
         assert_eq!(scores.probability_of_improvement(&Scores(vec![vec![1.0], vec![2.0]])), None);
     }

@@ -12,6 +12,7 @@ use super::measure::{self, RunResult};
 use super::statistics::{ANY, METHOD, Mean, NOT_NEGATIVE, SHARE};
 use crate::machine::Provenance;
 use crate::progress::thousands;
+use crate::task_label::task_label;
 use crate::{Result, table};
 
 /// The measure of supervised tasks.
@@ -72,6 +73,9 @@ pub struct CellResult {
 
 impl Comparison {
     /// Reads what the finished runs left; an agent's is measured on `episodes` fresh episodes by `stpn eval`.
+    ///
+    /// # Errors
+    /// Fails, naming the file, if one of a run is missing or damaged, or if an evaluation fails.
     pub fn of(plan: &Plan, episodes: usize) -> Result<Self> {
         let runs = plan.runs.iter().map(|run| measure::result(run, episodes)).collect::<Result<Vec<_>>>()?;
         let mut sizes: Vec<(CellName, usize, usize)> = Vec::new();
@@ -90,7 +94,7 @@ impl Comparison {
         let cells = sizes.iter().filter_map(|&(cell, units, parameters)| {
             CellResult::of(cell.as_str(), units, parameters, &runs, &possible)
         });
-        let task = plan.runs.first().map_or(String::new(), |run| run.config.experiment().to_string());
+        let task = plan.runs.first().map_or(String::new(), |run| task_label(&run.config));
         Ok(Self {
             task,
             measure: measure.into(),
@@ -183,7 +187,10 @@ impl Comparison {
             .cells
             .iter()
             .filter_map(|cell| Some(shown(&cell.cell, self.scores(&cell.cell).interquartile_mean()?, decimals)));
-        lines.push(format!("Interquartile mean: {}", means.collect::<Vec<_>>().join("; ")));
+        let means = means.collect::<Vec<_>>().join("; ");
+        if !means.is_empty() {
+            lines.push(format!("Interquartile mean: {means}"));
+        }
         if let Some((first, others)) = self.cells.split_first()
             && !others.is_empty()
         {

@@ -1,5 +1,6 @@
 //! The experiments that ship: a TOML file each, and the cell sizes of their comparison.
 
+mod preset;
 mod shipped;
 mod sizes;
 #[cfg(test)]
@@ -11,38 +12,15 @@ use std::sync::{PoisonError, RwLock};
 use stpn_agents::config::nearest::did_you_mean;
 use stpn_agents::config::normal::normal;
 use stpn_agents::{RunConfig, keys};
-use stpn_core::CellConfig;
-use stpn_core::cells::CellName;
 use toml::Table;
 
+pub use preset::Preset;
 pub use shipped::PRESETS;
 pub use sizes::Sizes;
 
 use crate::error::{Kind, Place};
 use crate::settings::is_below;
 use crate::{Error, Result, files, overrides, paths};
-
-/// An experiment with its settings.
-#[derive(Debug)]
-pub struct Preset {
-    /// Its name on the command line.
-    pub name: &'static str,
-    /// What it is, in one line.
-    pub summary: &'static str,
-    /// The cargo feature that its environment needs, if any.
-    pub feature: Option<&'static str>,
-    cells: &'static Cells,
-    text: &'static str,
-}
-
-/// The cells of a published comparison.
-#[derive(Debug)]
-struct Cells {
-    /// Units of each.
-    sizes: &'static [(CellName, usize)],
-    /// What the comparison changes in a cell's defaults.
-    adapt: fn(&mut CellConfig),
-}
 
 /// Those that this program has added.
 static REGISTERED: RwLock<Vec<&'static Preset>> = RwLock::new(Vec::new());
@@ -130,44 +108,4 @@ pub fn placed(error: stpn_agents::Error, name: &str, overrides: &[String]) -> Er
         }
     };
     Error::Placed { place, error: Box::new(error) }
-}
-
-impl Preset {
-    /// Its configuration, in normal form.
-    ///
-    /// # Errors
-    /// [`stpn_agents::Error::Config`] if its text is no TOML.
-    pub fn table(&self) -> Result<Table> {
-        let refuse =
-            |error: toml::de::Error| stpn_agents::Error::config(format!("preset {}", self.name), error.to_string());
-        let mut table = self.text.parse().map_err(refuse)?;
-        normal(&mut table);
-        Ok(table)
-    }
-
-    /// The feature that it needs and this program has not got.
-    pub fn missing_feature(&self) -> Option<&'static str> {
-        self.feature.filter(|feature| match *feature {
-            "mujoco" => !cfg!(feature = "mujoco"),
-            "atari" => !cfg!(feature = "atari"),
-            _ => true,
-        })
-    }
-
-    /// Its version of a cell.
-    pub fn cell(&self, name: CellName) -> CellConfig {
-        let mut config = name.config();
-        (self.cells.adapt)(&mut config);
-        config
-    }
-
-    /// The cells of its published comparison.
-    pub fn published_cells(&self) -> impl Iterator<Item = CellName> {
-        self.cells.sizes.iter().map(|(cell, _)| *cell)
-    }
-
-    /// Its published size of a cell; none if the paper has none.
-    pub fn published_size(&self, name: CellName) -> Option<usize> {
-        self.cells.sizes.iter().find(|(known, _)| *known == name).map(|(_, size)| *size)
-    }
 }

@@ -3,7 +3,7 @@
 use stpn_core::CellConfig;
 use stpn_core::cells::{CellName, NormalizeState};
 
-use super::{Cells, Preset};
+use super::preset::{Cells, Preset};
 
 /// An entry of the table: name, the feature that its environment needs, its cells, and what it is in one line.
 macro_rules! preset {

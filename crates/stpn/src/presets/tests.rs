@@ -1,5 +1,7 @@
 //! Presets as they ship, and errors in files.
 
+use stpn_core::cells::CellName;
+
 use super::*;
 
 #[test]

@@ -48,10 +48,15 @@ pub fn ticks(range: &Range<f64>, count: usize) -> Vec<f64> {
 /// [`ticks`] with their numbers, each with as many digits as tell them apart.
 pub fn marks(range: &Range<f64>, count: usize) -> Vec<(f64, String)> {
     let ticks = ticks(range, count);
-    let written = |more: usize| ticks.iter().map(|tick| digits(*tick, more)).collect::<Vec<_>>();
+    let names = told_apart(&ticks);
+    ticks.into_iter().zip(names).collect()
+}
+
+/// [`number`] of each of rising values, with as many digits as tell neighbours apart.
+pub fn told_apart(values: &[f64]) -> Vec<String> {
+    let written = |more: usize| values.iter().map(|value| digits(*value, more)).collect::<Vec<_>>();
     let distinct = |names: &Vec<String>| names.windows(2).all(|pair| pair[0] != pair[1]);
-    let names = (0..MOST_DIGITS).map(written).find(distinct).unwrap_or_else(|| written(MOST_DIGITS));
-    ticks.iter().copied().zip(names).collect()
+    (0..MOST_DIGITS).map(written).find(distinct).unwrap_or_else(|| written(MOST_DIGITS))
 }
 
 /// Digits beyond the usual ones that the numbers of an axis may take.

@@ -97,11 +97,11 @@ impl Chart {
         let edge = WIDTH - RIGHT - 6.0;
         for (i, (name, level)) in above.iter().enumerate() {
             let at = (edge, TOP + NOTE * (i as f64 + 0.72));
-            sheet.text(at, Anchor::End, "soft", &format!("↑ {name} {}", number(*level)));
+            sheet.text(at, Anchor::End, "soft", &shortened(&format!("↑ {name} {}", number(*level)), edge - frame.left));
         }
         for (i, (name, level)) in below.iter().enumerate() {
             let at = (edge, TOP + HEIGHT - NOTE * i as f64 - 8.0);
-            sheet.text(at, Anchor::End, "soft", &format!("↓ {name} {}", number(*level)));
+            sheet.text(at, Anchor::End, "soft", &shortened(&format!("↓ {name} {}", number(*level)), edge - frame.left));
         }
         let mut entries = self.draw_series(&mut sheet, &frame);
         // From below, so that the random policy looks alike everywhere.
@@ -277,6 +277,14 @@ mod tests {
         let svg = chart.svg();
         assert!(svg.contains("↑ oracle 270<") && svg.contains(">random policy 0.15<"), "{svg}");
         assert_eq!(svg.matches("class=\"level\"").count(), 2, "a line and its sample, for the near one alone");
+    }
+
+    #[test]
+    fn a_long_note_left_the_chart() {
+        let levels = vec![("a reference whose name is far longer than any chart is wide, ".repeat(3), 900.0)];
+        let svg = Chart { lines: vec![line("stpn", 0)], levels, ..Chart::default() }.svg();
+        let note = svg.split('>').find(|text| text.starts_with('↑')).unwrap();
+        assert!(note.contains('…') && width_of(note) < WIDTH, "{note}");
     }
 
     #[test]

@@ -138,7 +138,7 @@ fn line(group: &Group<'_>, key: &str, style: usize) -> Line {
 pub fn averaged(name: &str, curves: &[Vec<(f64, f64)>], possible: &RangeInclusive<f64>, style: usize) -> Line {
     let curves: Vec<&Vec<(f64, f64)>> = curves.iter().filter(|curve| !curve.is_empty()).collect();
     let last = curves.iter().filter_map(|curve| curve.last()).map(|(x, _)| *x).fold(f64::INFINITY, f64::min);
-    let first = curves.iter().filter_map(|curve| curve.first()).map(|(x, _)| *x).fold(0.0, f64::max);
+    let first = curves.iter().filter_map(|curve| curve.first()).map(|(x, _)| *x).fold(f64::NEG_INFINITY, f64::max);
     let count = POINTS.min(curves.iter().map(|curve| curve.len()).max().unwrap_or(0));
     let mut line = Line { name: name.to_string(), style, ..Line::default() };
     let few = curves.len() < MANY;
@@ -241,6 +241,12 @@ mod tests {
             }
             assert!(line.band.iter().all(|&(_, low, high)| 0.0 <= low && high <= 1.0), "{line:?}");
         }
+    }
+
+    #[test]
+    fn curves_below_zero_began_at_zero() {
+        let line = averaged("stpn", &[vec![(-5.0, 1.0), (-4.0, 2.0), (-3.0, 3.0)]], &ANY, 0);
+        assert_eq!(line.points, [(-5.0, 1.0), (-4.0, 2.0), (-3.0, 3.0)]);
     }
 
     #[test]

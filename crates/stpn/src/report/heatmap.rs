@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::axis::number;
+use super::axis::told_apart;
 use super::chart::{HEIGHT, TOP};
 use super::sheet::{Anchor, FONT, Sheet, WIDTH, width_of};
 use crate::{Error, Result};
@@ -72,15 +72,13 @@ impl HeatMap<'_> {
         let bar: Vec<u8> = (0..STEPS).rev().flat_map(|i| self.scale.color(self.scale.value(share(i, STEPS)))).collect();
         let bar = data_uri(&bar, 1, STEPS)?;
 
-        let number_at = |i: usize| {
-            let text = number(f64::from(self.scale.value(share(i, NUMBERS))));
-            match i {
-                0 if self.beyond() => format!("≤ {text}"),
-                _ if i == NUMBERS - 1 && self.beyond() => format!("≥ {text}"),
-                _ => text,
-            }
+        let values: Vec<f64> = (0..NUMBERS).map(|i| f64::from(self.scale.value(share(i, NUMBERS)))).collect();
+        let number_at = |(i, text): (usize, String)| match i {
+            0 if self.beyond() => format!("≤ {text}"),
+            _ if i == NUMBERS - 1 && self.beyond() => format!("≥ {text}"),
+            _ => text,
         };
-        let numbers: Vec<String> = (0..NUMBERS).map(number_at).collect();
+        let numbers: Vec<String> = told_apart(&values).into_iter().enumerate().map(number_at).collect();
         let widest = numbers.iter().map(|text| width_of(text)).fold(0.0, f64::max);
         let (left, right) = (64.0, (BAR + widest + 8.0).max(128.0));
         let (floor, edge) = (TOP + HEIGHT, WIDTH - right);
@@ -216,6 +214,25 @@ mod tests {
             assert!(scale.value(0.0) < scale.value(1.0), "{scale:?}");
         }
         assert_eq!(Scale::signed(&[0.0; 4]).color(0.0), [247; 3]);
+    }
+
+    #[test]
+    fn numbers_beside_a_narrow_scale_repeated() {
+        let values = [0.9991, 0.9993];
+        let map = HeatMap {
+            values: &values,
+            columns: 2,
+            x_label: "",
+            y_label: "",
+            unit: "",
+            scale: Scale::sequential(&values),
+        };
+        let svg = map.svg().unwrap();
+        let mut numbers: Vec<&str> = svg.split('>').filter_map(|part| part.strip_suffix("</text")).collect();
+        numbers.retain(|text| text.starts_with("0.99"));
+        let count = numbers.len();
+        numbers.dedup();
+        assert_eq!((count, numbers.len()), (NUMBERS, NUMBERS), "{numbers:?}");
     }
 
     #[test]

@@ -27,8 +27,8 @@ pub struct Cli {
     /// python3].
     #[arg(long, global = true, value_name = "PATH")]
     pub python: Option<PathBuf>,
-    /// Run the code of its own that a checkpoint's configuration names (`env.make`, `env.import`, `env.wrappers`), and
-    /// that in environments which others saved by pickle. Only if you trust whoever wrote it.
+    /// Run Python code that a checkpoint brings along: what its configuration names (`env.make`, `env.import`,
+    /// `env.wrappers`), and pickled environments in it. Give this only if you trust its author.
     #[arg(long, global = true)]
     pub trust_env_code: bool,
     /// What to do.
@@ -57,7 +57,7 @@ pub enum Command {
     Reproduce(ReproduceArguments),
     /// List presets, environments and cells.
     List,
-    /// Write a whole configuration, every key described, or the JSON Schema from which editors complete.
+    /// Print a whole configuration with every key described, or the JSON Schema of configurations for editors.
     Config(ConfigArguments),
     /// Say what a key of a configuration is for, what it may hold, its default, and its name elsewhere.
     Explain(ExplainArguments),
@@ -65,12 +65,12 @@ pub enum Command {
     Bench(BenchArguments),
     /// Check whether an environment keeps the rules that training relies on.
     CheckEnv(CheckEnvArguments),
-    /// Draw charts of recorded results again: of comparisons, and of curves kept as JSON.
+    /// Draw the charts of comparisons, and of curves in JSON files, again.
     Draw(DrawArguments),
-    /// Print what makes a shell complete this command line.
+    /// Print a script with which a shell completes the commands and options of stpn.
     Completions(CompletionsArguments),
     /// Print the manual page.
     Man,
-    /// Tell what this binary has inside, where its files are, and run every environment for a few steps.
+    /// Show what was built into this program and where its files are, and try every environment for a few steps.
     Doctor,
 }

@@ -36,8 +36,8 @@ pub struct TrainArguments {
     /// Code of the user's own.
     #[command(flatten)]
     pub code: EnvCodeArguments,
-    /// The learning algorithm, `a2c` or `ppo`, where it is not the experiment's own: with the experiment's discounts
-    /// and otherwise the settings usual for it.
+    /// Learn by `a2c` or `ppo` instead of the experiment's own algorithm. Discounts and entropy bonus stay the
+    /// experiment's; the other settings become the usual ones of the algorithm.
     #[arg(long, value_name = "ALGORITHM")]
     pub algo: Option<String>,
     /// The recurrent layer, in the size of the published comparison unless `--hidden` is given.
@@ -66,8 +66,8 @@ pub struct TrainArguments {
     /// `runs`].
     #[arg(long, value_name = "DIR")]
     pub run_dir: Option<PathBuf>,
-    /// Resume the run in --run-dir where there is one, to the length asked for, and start it otherwise: what a batch
-    /// script needs. Other settings must be those of the run.
+    /// If --run-dir holds a run, resume it up to the length that is asked for; if not, start one. A batch script can so
+    /// repeat one command. All other settings must be those of the run.
     #[arg(long, requires = "run_dir")]
     pub or_resume: bool,
     /// How to end early.
@@ -84,6 +84,7 @@ impl TrainArguments {
         match (self.experiment.as_str(), &self.game) {
             ("gym", Some(id)) => id.replace(['/', ':'], "-"),
             ("gym", None) => self.code.named().unwrap_or_else(|| self.experiment.clone()),
+            ("atari", Some(game)) => format!("atari-{}", game.replace(['/', '.'], "-").trim_start_matches('-')),
             ("popgym", task) => {
                 let parts = [Some("popgym"), task.as_deref(), self.level.as_deref()];
                 parts.into_iter().flatten().collect::<Vec<_>>().join("-")
@@ -96,8 +97,8 @@ impl TrainArguments {
 /// How `train` and `resume` end where they are asked to.
 #[derive(Debug, Default, Args)]
 pub struct EndingArguments {
-    /// Seconds that the update under way may take once an end was asked for, before it is given up for the state before
-    /// it [default: 5; 0 on several ranks, since `mpirun` kills them after one; at least 30 after USR1, USR2 and XCPU].
+    /// Seconds that the present update still has when the program is asked to end; after that the update is dropped and
+    /// the state before it is kept [default: 5; 0 on several ranks, since `mpirun` kills them after one; at least 30 after USR1, USR2 and XCPU].
     #[arg(long, value_name = "SECONDS")]
     pub grace: Option<f64>,
     /// End, as if asked to, where stdin does.
