@@ -13,7 +13,6 @@ import json
 import os
 import pathlib
 import platform
-import statistics
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -39,15 +38,16 @@ def output(*command):
     return subprocess.run([str(word) for word in command], check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def mean_return(stpn, runs, algorithm, env, cell, seed):
-    """Of fresh episodes, actions sampled; the run is made if it is not there."""
+def mean_returns(stpn, runs, algorithm, env, cell, seed):
+    """Of fresh episodes, with the most probable and with sampled actions; the run is made if it is not there."""
     runs.mkdir(parents=True, exist_ok=True)
     file = runs / f"{algorithm}-{env}-{cell}.toml"
     file.write_text(FILE.format(algorithm=algorithm, env=env, cell=cell))
     run = runs / f"{algorithm}-{env}-{cell}-{seed}"
     how = ["--threads", 1, "--seed", seed, "--steps", STEPS, "--run-dir", run, "--or-resume"]
     output(stpn, "train", file, *how)
-    return json.loads(output(stpn, "eval", run, "--episodes", EPISODES, "--threads", 1, "--json"))["mean_return"]
+    evaluate = [stpn, "eval", run, "--episodes", EPISODES, "--threads", 1, "--json"]
+    return [json.loads(output(*evaluate, *how))["mean_return"] for how in (["--deterministic"], [])]
 
 
 def processor():
@@ -70,17 +70,19 @@ def main():
             continue
         for cell in cells:
             runs = ROOT / "runs" / "defaults"
-            returns = [mean_return(arguments.stpn, runs, algorithm, env, cell, seed) for seed in seeds]
-            reached = sum(value >= goal for value in returns)
-            each = ", ".join(f"{value:.2f}" for value in returns)
-            rows.append(f"| {algorithm} | {env} | {cell} | {goal:g} | {each} | {statistics.mean(returns):.2f} | "
-                        f"{reached} of {len(returns)} |")
+            returns = [mean_returns(arguments.stpn, runs, algorithm, env, cell, seed) for seed in seeds]
+            columns = []
+            for values in zip(*returns):
+                reached = sum(value >= goal for value in values)
+                columns.append(", ".join(f"{value:.2f}" for value in values))
+                columns.append(f"{reached} of {len(values)}")
+            rows.append(f"| {algorithm} | {env} | {cell} | {goal:g} | {' | '.join(columns)} |")
             print(rows[-1], flush=True)
     if arguments.only:
         return
     commit = output("git", "-C", ROOT, "rev-parse", "--short=12", "HEAD").strip()
-    table = "\n".join(["| algorithm | environment | cell | goal | mean return of each seed | mean | reached |",
-                       "|---|---|---|---|---|---|---|", *rows])
+    table = "\n".join(["| algorithm | environment | cell | goal | most probable actions | reached | sampled actions | reached |",
+                       "|---|---|---|---|---|---|---|---|", *rows])
     page = f"""# What the defaults learn
 
 A file of four lines, all else default and the same for every environment:
@@ -89,7 +91,8 @@ A file of four lines, all else default and the same for every environment:
 {FILE.format(algorithm="ppo", env="cartpole", cell="lstm").strip()}
 ```
 
-{STEPS:,} environment steps, then {EPISODES} fresh episodes with sampled actions. `scripts/defaults.py` makes this page.
+{STEPS:,} environment steps, then the mean return of {EPISODES} fresh episodes of each seed, with the most probable actions
+and with sampled ones. `scripts/defaults.py` makes this page.
 
 {table}
 

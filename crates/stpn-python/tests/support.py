@@ -1,9 +1,14 @@
 """What the tests have in common."""
 
+import json
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
+
+import numpy as np
+import torch
 
 CHECKPOINTS = Path(__file__).resolve().parents[3] / "checkpoints"
 """The trained agents of the repository."""
@@ -22,3 +27,17 @@ def python(program, *arguments, **options):
     """Runs a program of Python."""
     command = [sys.executable, "-c", program, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=dict(os.environ), **options)
+
+
+def parameters(path):
+    """The tensors of a file of single precision in the format safetensors, by their names."""
+    contents = path.read_bytes()
+    (length,) = struct.unpack_from("<Q", contents)
+    header = json.loads(contents[8 : 8 + length])
+    header.pop("__metadata__", None)
+    data = contents[8 + length :]
+    tensors = {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        tensors[name] = torch.from_numpy(np.frombuffer(data[begin:end], "<f4").reshape(entry["shape"]).copy())
+    return tensors

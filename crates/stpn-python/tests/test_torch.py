@@ -3,14 +3,15 @@
 import copy
 import io
 import pickle
-import tempfile
 import threading
 import unittest
-from pathlib import Path
 
+import numpy as np
+import stpn
 import stpn.torch
 import torch
 from stpn.torch import _composed
+from support import CHECKPOINTS, parameters
 
 LAYERS = {
     "STPN": (stpn.torch.STPN, {}),
@@ -249,18 +250,22 @@ class Layers(unittest.TestCase):
         for result in results[1:]:
             self.assertTrue(torch.equal(result, results[0]))
 
-    def test_a_trained_policy_is_loaded(self):
-        path = Path(__file__).resolve().parents[3] / "checkpoints" / "maze-small-stpn"
-        import stpn as package
-
-        agent = package.Agent.load(path)
+    def test_a_trained_cell_remembers_in_torch_what_it_does_in_its_agent(self):
+        path = CHECKPOINTS / "maze-small-stpn"
+        agent = stpn.Agent.load(path)
         cell = dict(agent.config["policy"]["cell"])
         self.assertEqual(cell.pop("name"), "stpn")
-        made = stpn.torch.STPN(4, 5, **cell)
-        self.assertEqual(made._options, {"name": "stpn", **cell})
-        with tempfile.TemporaryDirectory() as folder:
-            torch.save(made.state_dict(), Path(folder, "layer.pt"))
-            self.assertEqual(set(torch.load(Path(folder, "layer.pt"))), set(made.state_dict()))
+        weights = parameters(next(path.glob("checkpoints/*/parameters.safetensors")))
+        inputs = weights["cell.weight"].shape[1] - weights["cell.weight"].shape[0]
+        made = stpn.torch.STPN(inputs, agent.config["policy"]["hidden"], dtype=torch.float32, **cell)
+        made.load_state_dict({name.partition(".")[2]: of for name, of in weights.items() if name.startswith("cell.")})
+        observations = np.random.default_rng(3).normal(size=(9, inputs)).astype(np.float32)
+        state, memory = None, None
+        for observation in observations:
+            _, state = agent.predict(observation, state)
+            _, memory = made(torch.from_numpy(observation).reshape(1, 1, inputs), memory)
+        packed = torch.cat([field.flatten() for field in memory]).detach().numpy()
+        np.testing.assert_allclose(packed, np.ravel(state), rtol=1e-5, atol=1e-6)
 
     def test_what_does_not_fit_is_refused(self):
         made = layer("STPN", dtype=torch.float32)
