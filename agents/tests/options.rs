@@ -104,6 +104,7 @@ const OTHERS: [(&str, &str); 23] = [
     ("env.reward", "0.5"),
     ("env.view_radius", "2"),
     ("policy.critic", "'separate'"),
+    ("policy.initialization", "'orthogonal'"),
     ("policy.encoder.name", "'mlp'"),
     ("policy.encoder.bytes", "'raw'"),
     ("policy.encoder.activation", "'relu'"),
