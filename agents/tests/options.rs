@@ -90,7 +90,7 @@ const OPTIONAL: [(&str, &str); 9] = [
 ];
 
 /// Values of keys that have names, or of which half is no other value that acts.
-const OTHERS: [(&str, &str); 25] = [
+const OTHERS: [(&str, &str); 24] = [
     // Whole sequences, so that one step more may be none.
     ("algorithm.minibatch_size", "20"),
     ("env.max_episode_steps", "5"),
