@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Trains agents from files of four lines, to see whether the defaults learn, and writes docs/results/defaults.md.
+"""Trains agents from files of four lines, to see whether the defaults learn, and writes docs/defaults.md.
 
     cargo build --release && python3 scripts/defaults.py
 
@@ -83,22 +83,12 @@ def main():
     commit = output("git", "-C", ROOT, "rev-parse", "--short=12", "HEAD").strip()
     table = "\n".join(["| algorithm | environment | cell | goal | most probable actions | reached | sampled actions | reached |",
                        "|---|---|---|---|---|---|---|---|", *rows])
-    page = f"""# What the defaults learn
+    page = f"""{table}
 
-A file of four lines, all else default and the same for every environment:
-
-```toml
-{FILE.format(algorithm="ppo", env="cartpole", cell="lstm").strip()}
-```
-
-{STEPS:,} environment steps, then the mean return of {EPISODES} fresh episodes of each seed, with the most probable actions
-and with sampled ones. `scripts/defaults.py` makes this page.
-
-{table}
-
-Seeds 1 to {arguments.seeds}; {processor()}, {os.cpu_count()} cores, one thread a run; commit {commit}.
+Seeds 1 to {arguments.seeds}, {STEPS:,} steps, {EPISODES} fresh episodes each; {processor()}, {os.cpu_count()} cores, one thread a run; commit
+{commit}.
 """
-    (ROOT / "docs/results/defaults.md").write_text(page)
+    (ROOT / "docs/defaults.md").write_text(page)
 
 
 if __name__ == "__main__":
