@@ -14,7 +14,7 @@ use pyo3::types::PyDict;
 use stpn::agents::run::Outcome;
 use stpn::agents::{Metrics, Stop, Training};
 use stpn::cells::CellName;
-use stpn::{TrainingRequest, Run, RunConfig};
+use stpn::{Run, RunConfig, TrainingRequest};
 
 use crate::errors::{StpnError, raised, wrong};
 use crate::tables;
