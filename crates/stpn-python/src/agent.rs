@@ -167,7 +167,7 @@ impl Agent {
         state: &[f32],
         starts: &[u8],
         mut streams: Option<&mut [Stream]>,
-    ) -> stpn::Result<Chosen> {
+    ) -> stpn::agents::Result<Chosen> {
         let (batch, width) = (starts.len(), self.actions.len());
         let mut actor = Actor::new(self.agent.subject(), batch)?;
         actor.session_mut().load(state)?;

@@ -11,8 +11,8 @@ pyo3::create_exception!(
 );
 
 /// An error of the library.
-pub fn raised(error: stpn::Error) -> PyErr {
-    use stpn::Error;
+pub fn raised(error: stpn::agents::Error) -> PyErr {
+    use stpn::agents::Error;
     let text = error.to_string();
     match &error {
         Error::Config { .. } | Error::Core(stpn::cells::Error::Config { .. } | stpn::cells::Error::Shape { .. }) => {

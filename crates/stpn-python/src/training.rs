@@ -71,7 +71,7 @@ enum Said {
     /// An update is done; the training waits for an answer.
     Update { update: u64, env_steps: u64, episodes: u64, metrics: Metrics },
     /// The end.
-    End(stpn::Result<End>),
+    End(stpn::agents::Result<End>),
 }
 
 /// How a training ended.
@@ -192,7 +192,7 @@ fn train_on(
     updates: Option<u64>,
     stop: &Stop,
     watch: Option<(Sender<Said>, Receiver<bool>)>,
-) -> stpn::Result<End> {
+) -> stpn::agents::Result<End> {
     let mut run = match config {
         Some(config) => Run::start(&config, &directory, "stpn.train")?,
         None => {
