@@ -121,16 +121,18 @@ def signalled(*signals, group=False, pause=0.05):
 
 def timeout(command):
     """`timeout` signals its child and then its group; it waits as long as a run takes to begin, at least."""
-    process = start(command.words, prefix=["timeout", "4"])
+    process = start(command.words, prefix=["timeout", "8"])
     wait_for(command, process)
     return process
 
 
 def nohup(command):
-    """A hang-up must change nothing; TERM then ends it."""
+    """A hang-up must change nothing; TERM then ends it. `mpirun` does not heed nohup, and ends its ranks at a hang-up."""
     process = start(command.words, prefix=["nohup"])
     wait_for(command, process)
     os.killpg(process.pid, signal.SIGHUP)
+    if command.ranks > 1:
+        return process
     before = command.logged(command.runs()[0])
     wait_for(command, process, more=before + 3)
     process.terminate()
