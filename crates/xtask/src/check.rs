@@ -46,8 +46,9 @@ pub fn run() -> Result<()> {
     phases.run("lints, all features", native::lint)?;
     phases.run("documentation", native::document)?;
     phases.run("tests, default build", || {
+        // Those of the libraries run with all features.
         let mut tests = Command::new("cargo");
-        tests.args(["test", "--workspace", "--lib"]);
+        tests.args(["test", "--workspace"]);
         execute(tests.args(DEFAULT_TESTS.iter().flat_map(|test| ["--test", test])))
     })?;
     let recordings = phases.run("recordings of Python's packages", || native::record(&python))?;
