@@ -164,7 +164,12 @@ def reader_asleep(command):
     os.close(write)
     wait_for(command, process)
     process.terminate()
-    process.pipe = read
+    if command.ranks > 1:
+        # `mpirun` itself waits for its reader, when its ranks have long ended.
+        time.sleep(3)
+        os.close(read)
+    else:
+        process.pipe = read
     return process
 
 
