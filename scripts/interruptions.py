@@ -58,7 +58,9 @@ class Command:
 
     def runs(self):
         """The directories of runs that have begun."""
-        return [path.parent for path in self.folder.rglob("config.toml") if "checkpoints" not in path.parts]
+        # Checkpoints that are being written come and go meanwhile: `os.walk` passes over what is gone.
+        walk = ((Path(folder), files) for folder, _, files in os.walk(self.folder))
+        return [folder for folder, files in walk if "config.toml" in files and "checkpoints" not in folder.parts]
 
     def logged(self, run):
         try:
@@ -121,7 +123,7 @@ def signalled(*signals, group=False, pause=0.05):
 
 def timeout(command):
     """`timeout` signals its child and then its group; it waits as long as a run takes to begin, at least."""
-    process = start(command.words, prefix=["timeout", "8"])
+    process = start(command.words, prefix=["timeout", "4"])
     wait_for(command, process)
     return process
 
@@ -197,8 +199,8 @@ DISTURBANCES = {
 }
 
 
-# At the second of these signals `mpirun` kills its ranks.
-KILLING = ["INT twice", "TERM and INT"]
+# At the second of these signals `mpirun` kills its ranks; `timeout` signals it, and then its group, in which it is too.
+KILLING = ["INT twice", "TERM and INT", "timeout"]
 
 
 def attempt(stpn, kind, ranks, name):
