@@ -63,7 +63,8 @@ fn every_signal_that_asks_for_an_end_leaves_a_checkpoint() {
     for kind in ["INT", "TERM", "HUP", "USR1", "USR2", "XCPU"] {
         let directory = tempfile::tempdir().unwrap();
         let run = directory.path().join("run");
-        let child = shell("exec STPN", ENDLESS, &run).spawn().unwrap();
+        // The tests themselves may run under nohup: what is ignored there would stay ignored here.
+        let child = shell("exec env --default-signal STPN", ENDLESS, &run).spawn().unwrap();
         wait_for_updates(&run, 2);
         signal(kind, child.id());
         assert_eq!(assert_saved(child, &run, kind), Some(130), "{kind}");
