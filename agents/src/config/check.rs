@@ -34,7 +34,7 @@ fn section(path: &str, keys: &[Key], table: &mut Table) -> Result<()> {
 
 fn unknown(path: &str, name: &str, keys: &[Key]) -> String {
     if let Some(variant) = catalogue().into_iter().find(|entry| entry.path == path).and_then(|entry| entry.variant) {
-        return format!("is a key of `{variant}`, not of what this section is");
+        return format!("is a key of `{variant}`; this section has another `name`");
     }
     let foreign = by_foreign_name(name);
     if let Some((library, path)) = foreign.first() {

@@ -29,7 +29,7 @@ pub struct PolicyConfig {
     #[serde(default)]
     #[schemars(extend("x-sb3" = "ortho_init"))]
     pub initialization: Initialization,
-    /// Factor of the policy head's initial weights; small values start near the uniform policy.
+    /// Factor on the policy head's initial weights; small values start near the uniform policy.
     #[serde(default = "one")]
     pub policy_gain: f64,
     /// From observations to the recurrent layer's input.

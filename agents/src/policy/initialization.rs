@@ -15,8 +15,8 @@ pub enum Initialization {
     /// Uniform in ±1/√inputs, biases too, as PyTorch's layers and the published runs.
     #[default]
     Uniform,
-    /// Orthogonal weights and zero biases, with the gains of Stable-Baselines3 and CleanRL: √2 in encoders, 0.01 in the
-    /// policy head, 1 in the value head.
+    /// Orthogonal weights (Saxe, McClelland and Ganguli 2014) and zero biases, with the gains of Stable-Baselines3 and
+    /// CleanRL: √2 in encoders, 0.01 in the policy head, 1 in the value head.
     Orthogonal,
 }
 
@@ -25,7 +25,7 @@ pub enum Initialization {
 pub enum Role {
     /// A layer of an encoder.
     Hidden,
-    /// The policy's head, with a factor of one's own.
+    /// The policy's head, with the factor `policy.policy_gain`.
     Policy(f64),
     /// A head for values or answers.
     Output,

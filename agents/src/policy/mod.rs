@@ -25,7 +25,7 @@ pub use inputs::Inputs;
 
 use crate::{Result, memory};
 use distribution::Distribution;
-use initialization::Role;
+use initialization::{Initialization, Role};
 use linear::Linear;
 use trunk::Trunk;
 
@@ -78,7 +78,8 @@ impl ActorCritic {
     ) -> Result<Self> {
         config.check()?;
         memory::check_network(config.hidden, |hidden| {
-            let small = PolicyConfig { hidden, ..config.clone() };
+            // Only its size is asked for.
+            let small = PolicyConfig { hidden, initialization: Initialization::Uniform, ..config.clone() };
             let small = Self::new(&small, observation_space, action_space, seed, dtype, device)?;
             Ok([small.parameters.count(), small.state_len()])
         })?;

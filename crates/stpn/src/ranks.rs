@@ -19,12 +19,26 @@ const RANK: &str = "PMIX_RANK";
 /// From then on a panic on any thread ends all ranks: the others would wait for this one for ever.
 ///
 /// # Errors
-/// [`Error::Unfit`] where several processes were started and this program cannot train with them together.
+/// [`Error::Unfit`] if several processes were started and this program cannot train with them together.
 pub fn join() -> Result<Arc<dyn Collective>> {
     match started(|name| std::env::var(name).ok()) {
         Started::Alone => Ok(Arc::new(Local)),
         started => several(started),
     }
+}
+
+/// Refuses to be one of several processes: for commands that start their own, and would all write into one folder.
+///
+/// # Errors
+/// [`Error::Unfit`] if a launcher started several.
+pub fn refuse_several() -> Result<()> {
+    let started = started(|name| std::env::var(name).ok());
+    if matches!(started, Started::Alone | Started::Among(1)) {
+        return Ok(());
+    }
+    let problem = "started as one of several processes, which would each do the same in one folder: this command starts \
+                   processes of its own (--jobs), so start it once, without `mpirun` or `srun`";
+    Err(Error::Unfit(problem.into()))
 }
 
 /// How a launcher started this process.
@@ -58,7 +72,7 @@ fn several(started: Started) -> Result<Arc<dyn Collective>> {
         return Err(Error::Unfit(problem));
     }
     if ranks.size() > 1 {
-        // Weak, since MPI is finalised where the last of its holders goes.
+        // Weak, since MPI is finalised when the last of its holders goes.
         let (here, default) = (Arc::downgrade(&ranks), std::panic::take_hook());
         let (rank, host) = (ranks.rank(), ranks.host());
         std::panic::set_hook(Box::new(move |panic| {
@@ -78,7 +92,7 @@ fn several(started: Started) -> Result<Arc<dyn Collective>> {
     let among = match started {
         Started::Among(1) | Started::Alone => return Ok(Arc::new(Local)),
         Started::Among(size) => format!("{size} processes"),
-        Started::AmongSome => format!("several processes ({RANK} is set; unset it where this is the only one)"),
+        Started::AmongSome => format!("several processes ({RANK} is set; unset it if this is the only one)"),
     };
     let problem = format!(
         "started as one of {among}, but this program was built for one, and each would train the same by itself: \

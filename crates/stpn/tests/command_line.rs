@@ -163,6 +163,14 @@ fn two_processes_of_a_launcher_trained_the_same_twice() {
         assert_eq!(refused.status.code(), Some(2), "{variable}: {}", refused.error);
         assert!(refused.error.contains("--features mpi"), "{variable}: {}", refused.error);
     }
+    let out = directory.path().join("comparison");
+    for line in ["compare cartpole --cells mlp --updates 1 --out", "reproduce maze --cells rnn --updates 1 --out"] {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_stpn"));
+        let command = command.args(line.split(' ')).arg(&out).env("OMPI_COMM_WORLD_SIZE", "2");
+        let refused = binary::finished(command);
+        assert_eq!(refused.status.code(), Some(2), "{line}: {}", refused.error);
+        assert!(refused.error.contains("start it once") && !out.exists(), "{line}: {}", refused.error);
+    }
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_stpn"));
     let alone = binary::finished(command.args(&arguments).env("SLURM_NTASKS", "64").env("SLURM_STEP_NUM_TASKS", "1"));
     assert!(alone.status.success(), "{}", alone.error);

@@ -12,10 +12,11 @@ use crate::comparison::plan::Request;
 use crate::comparison::{Comparison, GeneralizationCurves, Plan, jobs};
 use crate::exit::UsageError;
 use crate::progress::thousands;
-use crate::{cell, presets, say, table};
+use crate::{cell, presets, ranks, say, table};
 
 /// Runs the command.
 pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
+    ranks::refuse_several()?;
     children()?;
     let jobs = jobs::Jobs::new(arguments.jobs, arguments.threads)?;
     let cells = cells(arguments)?;

@@ -8,10 +8,11 @@ use crate::cli::ReproduceArguments;
 use crate::comparison::children::children;
 use crate::comparison::jobs::Jobs;
 use crate::reproduction::{self, Experiment, Reproduction, Wanted};
-use crate::{cell, say};
+use crate::{cell, ranks, say};
 
 /// Runs the command.
 pub fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
+    ranks::refuse_several()?;
     children()?;
     let chosen = Experiment::chosen(arguments.what, arguments.only.as_deref())?;
     if arguments.redraw {
