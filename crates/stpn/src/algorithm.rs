@@ -12,7 +12,7 @@ use crate::{Error, Result};
 /// Keys that both algorithms understand in the same way: they stay the experiment's.
 const SHARED: [&str; 4] = ["gamma", "gae_lambda", "entropy_coefficient", "clip_rewards"];
 
-/// Makes `name` the algorithm of an experiment; nothing changes where it is already.
+/// Makes `name` the algorithm of an experiment; nothing changes if it is already.
 ///
 /// # Errors
 /// [`Error::Unknown`]; [`Error::Unfit`] for a supervised task.
@@ -48,8 +48,8 @@ pub fn replace(table: &mut Table, name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Gives A2C, which takes one gradient step per rollout, the short rollouts of its defaults in place of those of
-/// `before` steps. What is counted in updates goes on counting as many steps.
+/// Gives A2C, which takes one gradient step per rollout, the short rollouts of its defaults; a rollout had `before` steps
+/// until now. Whatever is counted in updates still covers as many environment steps.
 fn shorten_rollouts(table: &mut Table, before: usize) {
     if let Some(Value::Table(rollout)) = table.get_mut("rollout") {
         for key in ["environments", "steps", "sequence_length"] {

@@ -51,7 +51,7 @@ pub enum Error {
         problem: String,
     },
 
-    /// A configuration is refused for something that stands at a known place.
+    /// A configuration is refused, and it is known where the refused key was given.
     #[error("{place}: {error}")]
     Placed {
         /// Where.
@@ -70,12 +70,12 @@ pub enum Error {
         problem: String,
     },
 
-    /// Where a run of a comparison belongs lies another.
+    /// Another run lies where a run of this comparison belongs.
     #[error("run directory {path}: {problem}; compare into another directory, or remove this one")]
     UnlikeRun {
         /// Its directory.
         path: PathBuf,
-        /// In what it differs.
+        /// How it differs.
         problem: String,
     },
 
@@ -97,11 +97,15 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// What a command was asked for cannot be printed.
+    #[error("cannot write to standard output: {0}")]
+    Output(#[source] io::Error),
+
     /// A picture cannot be made of what is there.
     #[error("{0}")]
     Picture(String),
 
-    /// A value has no form as text.
+    /// A value cannot be written as text.
     #[error("{0}")]
     Text(String),
 

@@ -20,8 +20,8 @@ pub const INTERRUPTED: u8 = 130;
 /// What a shell calls the end of a program whose reader went away.
 const READER_GONE: i32 = 141;
 
-/// Ends without a panic's report where printing fails: quietly where whoever reads has gone away, as in
-/// `stpn list | head`, and with the reason where the disk is full.
+/// Ends without a panic's report if printing fails: quietly if the reader has gone away, as in `stpn list | head`, and
+/// with the reason if the disk is full.
 pub fn decently_where_printing_fails() {
     let default = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
@@ -43,7 +43,7 @@ pub fn report(error: &anyhow::Error) -> ExitCode {
     match error.downcast_ref() {
         Some(Error::Interrupted) => say::note("interrupted; the same command continues"),
         // As where printing panics: whoever read has gone away, as in `stpn config | head`.
-        Some(Error::System { source, .. }) if source.kind() == ErrorKind::BrokenPipe => {
+        Some(Error::Output(source)) if source.kind() == ErrorKind::BrokenPipe => {
             std::process::exit(READER_GONE);
         }
         _ => say::note(format!("error: {}", message(error))),
@@ -74,7 +74,7 @@ pub fn with_hint(said: String, error: Option<Error>) -> String {
     }
 }
 
-/// The option by which was asked for what is refused.
+/// The option that asked for what is refused.
 fn flag(error: &Error) -> Option<&'static str> {
     Some(match error {
         Error::Assignment { .. } | Error::Placed { place: Place::Assignment(_), .. } => "--set ",
@@ -108,7 +108,11 @@ fn hint(error: &anyhow::Error) -> Option<String> {
             return Some(format!("`cargo xtask setup`, then `{run}`"));
         }
         Some(Error::UnlikeRun { .. }) => return Some("--out gives another directory, --updates the length".into()),
-        Some(Error::Excess(_)) => return Some("--threads and --jobs say how many".into()),
+        Some(Error::Excess(_)) => {
+            return Some(
+                "--threads sets the threads; with `compare` and `reproduce`, --jobs sets the runs at a time".into(),
+            );
+        }
         Some(Error::Unknown { kind: Kind::Preset, .. }) => return Some("or give a file.toml".into()),
         _ => {}
     }

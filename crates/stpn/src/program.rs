@@ -11,12 +11,12 @@ use crate::{Error, Result};
 /// Another program that has the command line inside.
 static HOST: OnceLock<Host> = OnceLock::new();
 
-/// What a program says of itself that has the command line inside: [`crate::cli::main_in`].
+/// What a program that contains the command line says of itself, for [`crate::cli::main_in`].
 #[derive(Clone, Debug)]
 pub struct Host {
     /// What the command line was called with, its name first.
     pub arguments: Vec<OsString>,
-    /// The executable that has it inside.
+    /// The executable that contains it.
     pub executable: OsString,
     /// What this executable is given before the arguments of the command line.
     pub before: Vec<OsString>,

@@ -73,8 +73,8 @@ impl Display {
         }
     }
 
-    /// What returns are held against, if it is known.
-    pub fn references(&self) -> Option<Baselines> {
+    /// The returns of the random policy and the oracle, if they are known.
+    pub fn baselines(&self) -> Option<Baselines> {
         self.baselines
     }
 
@@ -97,11 +97,11 @@ fn fits(line: &str) -> bool {
     line.chars().count() <= 80
 }
 
-/// The mean return beside its references, and environment steps per second (SPS).
-fn returns(mean: Option<f64>, references: Option<Baselines>, rate: f64) -> String {
+/// The mean return beside its baselines, and environment steps per second (SPS).
+fn returns(mean: Option<f64>, baselines: Option<Baselines>, rate: f64) -> String {
     let mean = mean.map_or("-".to_string(), |mean| format!("{mean:.2}"));
-    let references = references.map_or(String::new(), |references| format!(" ({})", references.text()));
-    format!("return {mean}{references}  {} SPS", number(rate.round()))
+    let baselines = baselines.map_or(String::new(), |baselines| format!(" ({})", baselines.text()));
+    format!("return {mean}{baselines}  {} SPS", number(rate.round()))
 }
 
 /// 1234567 → "1,234,567".

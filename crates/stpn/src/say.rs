@@ -45,7 +45,7 @@ pub fn result(line: impl Into<String>) {
 pub fn print(text: impl AsRef<[u8]>) -> Result<()> {
     let mut out = std::io::stdout().lock();
     let written = out.write_all(text.as_ref()).and_then(|()| out.flush());
-    written.map_err(Error::system("cannot write to standard output"))
+    written.map_err(Error::Output)
 }
 
 /// What logs are written to: every record is a note.

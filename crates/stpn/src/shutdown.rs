@@ -42,7 +42,7 @@ pub enum Request {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Heard {
     /// A signal that asks, also the end of the process that wanted this one's work.
-    TrainingRequest,
+    Asked,
     /// Ctrl-C, or what looks the same.
     Interrupt,
     /// A signal that warns.
@@ -62,7 +62,7 @@ impl Ears {
     fn hear(&mut self, heard: Heard, now: Instant) -> Option<Request> {
         match (heard, self.asked) {
             (Heard::Warned, None) => (!std::mem::replace(&mut self.warned, true)).then_some(Request::Warning),
-            (Heard::TrainingRequest | Heard::Interrupt, None) => {
+            (Heard::Asked | Heard::Interrupt, None) => {
                 self.asked = Some(now);
                 Some(Request::End)
             }
@@ -84,7 +84,7 @@ pub fn listen(with_parent: bool, mut react: impl FnMut(Request) + Send + 'static
         spawn("parent", move || {
             // Nothing is ever written to it.
             let _ = std::io::stdin().read(&mut [0]);
-            let _ = speaker.send(Heard::TrainingRequest);
+            let _ = speaker.send(Heard::Asked);
         })?;
     }
     let mut ears = Ears { person: person(), warned: false, asked: None };
@@ -161,7 +161,7 @@ fn catch(speaker: Sender<Heard>) -> Result<()> {
             let heard = match signal {
                 SIGINT => Heard::Interrupt,
                 SIGUSR1 | SIGUSR2 | SIGXCPU => Heard::Warned,
-                _ => Heard::TrainingRequest,
+                _ => Heard::Asked,
             };
             if speaker.send(heard).is_err() {
                 break;
@@ -201,15 +201,11 @@ mod tests {
     #[test]
     fn a_signal_doubled_within_moments_is_one_request() {
         let (start, mut ears) = (Instant::now(), ears(true));
-        assert_eq!(ears.hear(Heard::TrainingRequest, start), Some(Request::End));
-        for heard in [Heard::TrainingRequest, Heard::Interrupt, Heard::Warned, Heard::TrainingRequest] {
+        assert_eq!(ears.hear(Heard::Asked, start), Some(Request::End));
+        for heard in [Heard::Asked, Heard::Interrupt, Heard::Warned, Heard::Asked] {
             assert_eq!(ears.hear(heard, start + Duration::from_millis(300)), None);
         }
-        assert_eq!(
-            ears.hear(Heard::TrainingRequest, start + Duration::from_secs(60)),
-            None,
-            "a scheduler repeats itself"
-        );
+        assert_eq!(ears.hear(Heard::Asked, start + Duration::from_secs(60)), None, "a scheduler repeats itself");
     }
 
     #[test]
@@ -228,6 +224,6 @@ mod tests {
         let (start, mut ears) = (Instant::now(), ears(false));
         assert_eq!(ears.hear(Heard::Warned, start), Some(Request::Warning));
         assert_eq!(ears.hear(Heard::Warned, start), None);
-        assert_eq!(ears.hear(Heard::TrainingRequest, start), Some(Request::End));
+        assert_eq!(ears.hear(Heard::Asked, start), Some(Request::End));
     }
 }

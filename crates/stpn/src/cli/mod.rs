@@ -52,17 +52,22 @@ pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode
         .with_target(false)
         .without_time()
         .try_init();
-    if let Err(error) = register(&mut Registry(())) {
-        return exit::report(&error.into());
-    }
+    let code = run(register).unwrap_or_else(|error| exit::report(&error));
+    #[cfg(unix)]
+    stpn_envs::gymnasium::close_workers();
+    say::flush();
+    code
+}
+
+/// Registers what a program adds, reads the command line and runs the command.
+fn run(register: impl FnOnce(&mut Registry) -> Result<()>) -> anyhow::Result<ExitCode> {
+    register(&mut Registry(()))?;
     // Only now: its help lists what was registered.
     let arguments = program::arguments();
     let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     let cli = Cli::try_parse_from(arguments).unwrap_or_else(|error| foreign_flags::with_tip(error, &words).exit());
-    if let Err(error) = environments_of_python(&cli) {
-        return exit::report(&error);
-    }
-    let result = match cli.command {
+    environments_of_python(&cli)?;
+    match cli.command {
         Command::Train(arguments) => commands::train::run(&arguments),
         Command::Resume(arguments) => commands::resume::run(&arguments),
         Command::Eval(arguments) => commands::eval::run(&arguments),
@@ -80,12 +85,7 @@ pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode
         Command::Bench(arguments) => commands::bench::run(&arguments),
         Command::CheckEnv(arguments) => commands::check_env::run(&arguments),
         Command::Doctor => commands::doctor::run(),
-    };
-    let code = result.unwrap_or_else(|error| exit::report(&error));
-    #[cfg(unix)]
-    stpn_envs::gymnasium::close_workers();
-    say::flush();
-    code
+    }
 }
 
 /// [`main_with`] inside of another program, which says what it was called with, and how to start it again: `compare` and

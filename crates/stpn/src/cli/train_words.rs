@@ -40,19 +40,36 @@ impl TrainArguments {
 
 /// The words by which `stpn` trains what is asked for.
 pub fn train(request: &TrainingRequest) -> Vec<String> {
-    let TrainingRequest { experiment, environment, env_kwargs, algorithm, cell, kernel, overrides, .. } = request;
+    // Every field by its name, so that none is forgotten.
+    let TrainingRequest {
+        experiment,
+        environment,
+        level,
+        env_make,
+        env_import,
+        env_kwargs,
+        algorithm,
+        cell,
+        hidden,
+        seed,
+        updates,
+        steps,
+        threads,
+        kernel,
+        overrides,
+    } = request;
     let mut words = vec!["train".to_string(), experiment.clone()];
     words.extend(environment.clone());
     let numbers = [
-        ("--hidden", request.hidden.map(|number| number as u64)),
-        ("--seed", request.seed),
-        ("--updates", request.updates),
-        ("--steps", request.steps),
-        ("--threads", request.threads.map(|number| number as u64)),
+        ("--hidden", hidden.map(|number| number as u64)),
+        ("--seed", *seed),
+        ("--updates", *updates),
+        ("--steps", *steps),
+        ("--threads", threads.map(|number| number as u64)),
     ];
     let texts = [
-        ("--level", request.level.clone()),
-        ("--env-make", request.env_make.clone()),
+        ("--level", level.clone()),
+        ("--env-make", env_make.clone()),
         ("--env-kwargs", env_kwargs.as_ref().map(|kwargs| serde_json::Value::Object(kwargs.clone()).to_string())),
         ("--algo", algorithm.clone()),
         ("--cell", cell.map(|cell| cell.as_str().to_string())),
@@ -62,7 +79,7 @@ pub fn train(request: &TrainingRequest) -> Vec<String> {
     for (flag, value) in numbers.chain(texts) {
         words.extend(value.into_iter().flat_map(|value| [flag.to_string(), value]));
     }
-    words.extend(request.env_import.iter().flat_map(|module| ["--env-import".to_string(), module.clone()]));
+    words.extend(env_import.iter().flat_map(|module| ["--env-import".to_string(), module.clone()]));
     words.extend(overrides.iter().flat_map(|assignment| ["--set".to_string(), assignment.clone()]));
     words
 }

@@ -80,7 +80,7 @@ fn config(arguments: &CheckEnvArguments) -> Result<EnvConfig> {
         }
         (name, None) => {
             arguments.code.apply(&mut table);
-            // TrainingRequest by name first: the answer to an unknown one is clearer.
+            // By name first: the answer to an unknown one is clearer.
             let near = || did_you_mean(name, ENVIRONMENTS.iter().map(|entry| entry.name));
             match EnvConfig::from_name(name).map_err(|error| UsageError(format!("{}{error}", near())))? {
                 EnvConfig::Custom(custom) => {

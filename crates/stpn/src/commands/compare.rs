@@ -18,7 +18,7 @@ use crate::{cell, presets, ranks, say, table};
 pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
     ranks::refuse_several()?;
     children()?;
-    let jobs = jobs::Jobs::new(arguments.jobs, arguments.threads)?;
+    let jobs = jobs::Jobs::new(arguments.how.jobs, arguments.how.threads)?;
     let cells = cells(arguments)?;
     let directory = match &arguments.out {
         Some(directory) => directory.clone(),
@@ -27,14 +27,14 @@ pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
     let plan = Plan::new(&Request {
         experiment: &arguments.experiment,
         cells: &cells,
-        seeds: arguments.seeds,
+        seeds: arguments.how.seeds,
         updates: arguments.updates,
         overrides: &arguments.overrides,
         directory: &directory,
     })?;
     describe(&plan);
     jobs::train(&plan.runs, jobs)?;
-    let comparison = Comparison::of(&plan, arguments.episodes)?;
+    let comparison = Comparison::of(&plan, arguments.how.episodes)?;
     comparison.write(&plan.directory)?;
     if let Some(curves) = GeneralizationCurves::of(&plan)? {
         curves.write(&plan.directory)?;
@@ -50,10 +50,12 @@ fn cells(arguments: &CompareArguments) -> Result<Vec<CellName>> {
     if !arguments.cells.is_empty() {
         return Ok(cell::parse_all(&arguments.cells)?);
     }
-    match presets::load(&arguments.experiment)?.1 {
-        Some(preset) => Ok(preset.published_cells().collect()),
-        None => Err(UsageError("--cells: name the cells to compare, e.g. --cells stpn,lstm,rnn".into()).into()),
+    let preset = presets::load(&arguments.experiment)?.1;
+    let published: Vec<CellName> = preset.into_iter().flat_map(|preset| preset.published_cells()).collect();
+    if published.is_empty() {
+        return Err(UsageError("--cells: name the cells to compare, e.g. --cells stpn,lstm,rnn".into()).into());
     }
+    Ok(published)
 }
 
 /// Says the matched sizes side by side.

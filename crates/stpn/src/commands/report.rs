@@ -13,6 +13,9 @@ use crate::{Error, files};
 
 /// Runs the command.
 pub fn run(arguments: &ReportArguments) -> Result<ExitCode> {
+    if let Some(directory) = arguments.plots.as_ref().filter(|directory| directory.is_file()) {
+        return Err(UsageError(format!("--plots {}: is a file, not a directory", directory.display())).into());
+    }
     let mut report = Report::of(&arguments.runs, arguments.episode_seed)?;
     for remark in std::mem::take(&mut report.remarks) {
         eprintln!("{}: {}", remark.directory.display(), exit::with_hint(remark.text, remark.error));
@@ -27,9 +30,6 @@ pub fn run(arguments: &ReportArguments) -> Result<ExitCode> {
 
 /// Every figure as an SVG file of its own.
 fn write_plots(directory: &Path, report: &Report) -> Result<()> {
-    if directory.is_file() {
-        return Err(UsageError(format!("--plots {}: is a file, not a directory", directory.display())).into());
-    }
     fs::create_dir_all(directory).map_err(Error::io("cannot create", directory))?;
     for figure in report.figures() {
         let path = directory.join(format!("{}.svg", figure.id));

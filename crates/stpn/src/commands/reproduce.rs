@@ -30,10 +30,10 @@ pub fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     let reproduction = Reproduction {
         cells: cell::parse_all(&arguments.cells)?,
         overrides: arguments.overrides.clone(),
-        seeds: arguments.seeds,
+        seeds: arguments.how.seeds,
         length,
-        episodes: arguments.episodes,
-        jobs: Jobs::new(arguments.jobs, arguments.threads)?,
+        episodes: arguments.how.episodes,
+        jobs: Jobs::new(arguments.how.jobs, arguments.how.threads)?,
         runs: arguments.runs.clone(),
         out: arguments.out.clone(),
     };

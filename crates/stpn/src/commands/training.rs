@@ -22,7 +22,7 @@ pub fn end_on_ranks<T>(ranks: &dyn Collective, result: Result<T>) -> Result<T> {
             match exit::of_agents(error) {
                 // That one says why and ends all of them: if this one was quicker, it would be killed before it could.
                 Some(stpn_agents::Error::OtherRank { .. }) => std::thread::sleep(PATIENCE),
-                _ => say::note(format!("error on rank {}: {error:#}", ranks.rank())),
+                _ => say::note(format!("error on rank {}: {}", ranks.rank(), exit::message(error))),
             }
             say::flush();
             ranks.abort(exit::code(error).into())
@@ -66,7 +66,7 @@ pub fn train(mut run: Run, ranks: &dyn Collective, stop: &Stop) -> Result<ExitCo
             1 => "episodes of the last update".to_string(),
             updates => format!("episodes of the last {updates} updates"),
         };
-        let beside = display.references().map_or(String::new(), |references| format!("; {}", references.text()));
+        let beside = display.baselines().map_or(String::new(), |baselines| format!("; {}", baselines.text()));
         say::result(format!("mean return   {mean:.3} ({over}{beside})"));
     }
     if let Some(best) = progress.best_validation {

@@ -36,7 +36,7 @@ pub struct Experiment {
     pub preset: &'static str,
     /// What is changed in that, `section.key=value` each.
     pub overrides: &'static [&'static str],
-    /// Updates at the published settings, where they are not the preset's.
+    /// Updates at the published settings, if they are not the preset's.
     pub updates: Option<u64>,
 }
 

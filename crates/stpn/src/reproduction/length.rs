@@ -42,25 +42,31 @@ pub struct Length {
 
 /// How long the runs are: as published, as asked, or as many updates, equal for all cells, as take the share of the
 /// budget. A plan made before is only ever lengthened, so that its runs can be continued.
+///
+/// # Errors
+/// Fails if a trial fails or the plan cannot be written.
 pub fn length(plan: &Plan, path: &Path, wanted: Wanted, jobs: Jobs, seeds: u64) -> Result<Length> {
     let published_updates = plan.runs.first().map_or(1, |run| run.config.training().updates);
     let earlier: Length =
         fs::read_to_string(path).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
-    let mut length = Length { published_updates, updates: published_updates, ..earlier.clone() };
-    length.budget_minutes = if let Wanted::Minutes(minutes) = wanted { Some(minutes) } else { None };
-    if let Wanted::Updates(updates) = wanted {
-        length.updates = updates.max(earlier.updates);
-    } else if let Wanted::Minutes(minutes) = wanted {
-        for run in plan.runs.iter().filter(|run| run.seed == 1) {
-            if let Entry::Vacant(entry) = length.seconds_per_update.entry(run.cell.to_string()) {
-                entry.insert(trial(&run.request, jobs.threads)?);
+    let mut length = Length { published_updates, budget_minutes: None, ..earlier.clone() };
+    let updates = match wanted {
+        Wanted::Published => published_updates,
+        Wanted::Updates(updates) => updates,
+        Wanted::Minutes(minutes) => {
+            length.budget_minutes = Some(minutes);
+            for run in plan.runs.iter().filter(|run| run.seed == 1) {
+                if let Entry::Vacant(entry) = length.seconds_per_update.entry(run.cell.to_string()) {
+                    entry.insert(trial(&run.request, jobs.threads)?);
+                }
             }
+            let cells = plan.runs.iter().filter(|run| run.seed == 1).map(|run| run.cell.to_string());
+            let per_update: f64 = cells.filter_map(|cell| length.seconds_per_update.get(&cell)).sum();
+            let affordable = minutes * 60.0 * jobs.jobs as f64 / (per_update * seeds as f64);
+            (affordable as u64).clamp(1, published_updates)
         }
-        let cells = plan.runs.iter().filter(|run| run.seed == 1).map(|run| run.cell.to_string());
-        let per_update: f64 = cells.filter_map(|cell| length.seconds_per_update.get(&cell)).sum();
-        let affordable = minutes * 60.0 * jobs.jobs as f64 / (per_update * seeds as f64);
-        length.updates = (affordable as u64).clamp(1, published_updates).max(earlier.updates.min(published_updates));
-    }
+    };
+    length.updates = updates.max(earlier.updates);
     files::write(path, files::json(&length)?)?;
     Ok(length)
 }

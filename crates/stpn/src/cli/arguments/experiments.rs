@@ -26,6 +26,23 @@ pub struct DrawArguments {
     pub sources: Vec<PathBuf>,
 }
 
+/// How many runs a comparison has, and how they are trained and measured.
+#[derive(Debug, Args)]
+pub struct RunsArguments {
+    /// Seeds 1 to N of every cell.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub seeds: u64,
+    /// Runs at a time, which share the threads.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub jobs: usize,
+    /// Worker threads of all jobs together; 0 = one per core.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+    /// Episodes on which a trained agent is measured.
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub episodes: usize,
+}
+
 /// Arguments of `stpn compare`.
 #[derive(Debug, Args)]
 #[command(after_help = "Every run has a directory of its own below --out. The same command continues what was \
@@ -39,27 +56,18 @@ pub struct CompareArguments {
     #[arg(value_name = "PRESET|FILE.toml")]
     pub experiment: String,
     /// The cells, in the sizes of the published comparison or else matched in parameters [default: all of the
-    /// published comparison].
+    /// published comparison; needed if there is none, and for a file].
     #[arg(long, value_name = "CELL,…", value_delimiter = ',')]
     pub cells: Vec<String>,
-    /// Seeds 1 to N of every cell.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10_000))]
-    pub seeds: u64,
-    /// Runs at a time, which share the threads.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub jobs: usize,
-    /// Worker threads of all jobs together; 0 = one per core.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub threads: usize,
+    /// How many runs.
+    #[command(flatten)]
+    pub how: RunsArguments,
     /// Updates of every run; on a supervised task epochs [default: the experiment's].
     #[arg(long, value_name = "N", value_parser = count)]
     pub updates: Option<u64>,
     /// Overrides one key of every run's configuration.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub overrides: Vec<String>,
-    /// Episodes on which a trained agent is measured.
-    #[arg(long, value_name = "N", default_value_t = 200)]
-    pub episodes: usize,
     /// Where runs and results are written [default: runs/compare-PRESET].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -78,15 +86,15 @@ pub struct ReproduceArguments {
     /// Which experiments.
     #[arg(value_enum, default_value_t = Paper::All)]
     pub what: Paper,
-    /// Of these, only the experiment whose folder has this name, e.g. familiarity-fresh-r3.
+    /// Only the one of these experiments whose folder has this name, e.g. familiarity-fresh-r3.
     #[arg(long, value_name = "NAME")]
     pub only: Option<String>,
     /// Minutes that it may take, divided equally among the experiments; their runs get fewer updates, the same for
     /// every cell, and the results say so.
-    #[arg(long, value_name = "MINUTES")]
+    #[arg(long, value_name = "MINUTES", value_parser = minutes)]
     pub budget: Option<f64>,
     /// Updates of every run, in place of the published number or what a budget allows; the results say so.
-    #[arg(long, value_name = "N", conflicts_with = "budget", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", conflicts_with = "budget", value_parser = count)]
     pub updates: Option<u64>,
     /// The cells, in place of all of the published comparison; the results say so.
     #[arg(long, value_name = "CELL,…", value_delimiter = ',')]
@@ -94,18 +102,9 @@ pub struct ReproduceArguments {
     /// Overrides one key of every run's configuration; the results say so.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub overrides: Vec<String>,
-    /// Seeds 1 to N of every cell.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10_000))]
-    pub seeds: u64,
-    /// Runs at a time, which share the threads.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub jobs: usize,
-    /// Worker threads of all jobs together; 0 = one per core.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub threads: usize,
-    /// Episodes on which a trained agent is measured.
-    #[arg(long, value_name = "N", default_value_t = 200)]
-    pub episodes: usize,
+    /// How many runs.
+    #[command(flatten)]
+    pub how: RunsArguments,
     /// Where the runs are written.
     #[arg(long, value_name = "DIR", default_value = "runs/reproduction")]
     pub runs: PathBuf,
@@ -115,4 +114,10 @@ pub struct ReproduceArguments {
     /// Make tables and pictures again from the results in --out, without the runs; nothing is trained.
     #[arg(long, conflicts_with_all = ["budget", "updates", "cells", "overrides", "seeds", "jobs", "threads", "episodes", "runs"])]
     pub redraw: bool,
+}
+
+/// A positive number of minutes.
+fn minutes(text: &str) -> Result<f64, String> {
+    let minutes: f64 = text.parse().map_err(|error| format!("{error}"))?;
+    if minutes.is_finite() && minutes > 0.0 { Ok(minutes) } else { Err("must be more than 0".into()) }
 }

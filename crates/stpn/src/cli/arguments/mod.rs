@@ -41,7 +41,7 @@ pub struct Cli {
 pub enum Command {
     /// Train an agent from a preset or a configuration file.
     Train(TrainArguments),
-    /// Continue a run exactly where its last checkpoint was.
+    /// Continue a run exactly from its last checkpoint.
     Resume(ResumeArguments),
     /// Measure a trained agent on fresh episodes, or a network on the test data of its task.
     Eval(EvalArguments),

@@ -68,12 +68,12 @@ pub struct BenchArguments {
     /// Updates or calls before those that count.
     #[arg(long, value_name = "N", default_value_t = 4)]
     pub warmup: usize,
-    /// Updates or calls of which the median counts; measurements of an environment, a tenth of a second each, of which
-    /// the best does.
+    /// Updates or calls to measure, of which the median counts; of environments, measurements of a tenth of a second
+    /// each, of which the best counts.
     #[arg(long, value_name = "N", default_value_t = 9)]
     pub repeats: usize,
-    /// Instead of speeds of environments: see whether 1,000 of each keep the same memory over so many steps of every
-    /// one of them. CartPole where no case is named.
+    /// Check memory instead of speed: run 1,000 copies of each environment for this many steps each, and see whether
+    /// memory stays the same. CartPole if no case is named.
     #[arg(long, value_name = "STEPS", num_args = 0..=1, default_missing_value = "100000")]
     pub soak: Option<u64>,
     /// Print one JSON object.

@@ -66,7 +66,7 @@ pub struct TrainArguments {
     /// `runs`].
     #[arg(long, value_name = "DIR")]
     pub run_dir: Option<PathBuf>,
-    /// If --run-dir holds a run, resume it up to the length that is asked for; if not, start one. A batch script can so
+    /// If --run-dir holds a run, resume it up to the requested length; if not, start one, so that a batch script can
     /// repeat one command. All other settings must be those of the run.
     #[arg(long, requires = "run_dir")]
     pub or_resume: bool,
@@ -94,14 +94,15 @@ impl TrainArguments {
     }
 }
 
-/// How `train` and `resume` end where they are asked to.
+/// How `train` and `resume` end early.
 #[derive(Debug, Default, Args)]
 pub struct EndingArguments {
-    /// Seconds that the present update still has when the program is asked to end; after that the update is dropped and
-    /// the state before it is kept [default: 5; 0 on several ranks, since `mpirun` kills them after one; at least 30 after USR1, USR2 and XCPU].
+    /// Seconds that the update in progress may still take once the program is asked to end; then it is dropped, and the
+    /// state before it is kept [default: 5; on several ranks 0, since `mpirun` kills them after one second; at least 30
+    /// after USR1, USR2 and XCPU].
     #[arg(long, value_name = "SECONDS")]
     pub grace: Option<f64>,
-    /// End, as if asked to, where stdin does.
+    /// End, as if asked to, when stdin ends.
     #[arg(long, hide = true)]
     pub with_parent: bool,
 }
@@ -113,7 +114,7 @@ pub struct EndingArguments {
   stpn resume runs/maze-small-stpn-seed1 --updates 4000
   stpn resume runs/maze-small-stpn-seed1 --set optimizer.learning_rate=1e-4
 
-A rate or coefficient that ends with the run, `{ initial, last }` without a `horizon`, ends later where there are more
+A rate or coefficient that ends with the run, `{ initial, last }` without a `horizon`, ends later if there are more
 updates: from here on it is what it would be in a run of the new length.")]
 pub struct ResumeArguments {
     /// The run's directory.
