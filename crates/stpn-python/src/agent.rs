@@ -124,8 +124,9 @@ impl Agent {
                 self.observations.len(),
             )));
         }
-        let mut streams = self.streams.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
-        let streams = (!deterministic).then(|| streams.first(batch));
+        let mut streams =
+            (!deterministic).then(|| self.streams.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner));
+        let streams = streams.as_mut().map(|streams| streams.first(batch));
         let chosen = threads::run(py, || self.choose(observations, state, starts, streams))?.map_err(raised)?;
         let matrix = |values: Vec<f32>, width| {
             let matrix = Array2::from_shape_vec((batch, width), values);

@@ -7,7 +7,8 @@ pyo3::create_exception!(
     stpn,
     StpnError,
     pyo3::exceptions::PyException,
-    "What goes wrong in stpn beyond wrong arguments, which are a ValueError, and files, which are an OSError."
+    "What goes wrong in stpn, a run or an agent that is not there included. Wrong arguments are a ValueError; a file that \
+     cannot be read or written is an OSError."
 );
 
 /// An error of the library.

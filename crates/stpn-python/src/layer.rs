@@ -31,10 +31,10 @@ pub struct Layer {
 /// A parameter: its name, its shape, and initial values, row-major.
 type Parameter<'py> = (String, Vec<usize>, Bound<'py, PyArray1<f64>>);
 
-/// Activities `[T, B, H]`, final states `[B, S]`, and where asked for the tape.
+/// Activities `[T, B, H]`, final states `[B, S]`, and the tape, if asked for.
 type Forward<'py> = (Bound<'py, PyAny>, Bound<'py, PyAny>, Option<Tape>);
 
-/// Gradients: of the packed parameters, of x where asked for, and of the initial states `[B, S]`.
+/// Gradients: of the packed parameters, of x if asked for, and of the initial states `[B, S]`.
 type Backward<'py> = (Bound<'py, PyAny>, Option<Bound<'py, PyAny>>, Bound<'py, PyAny>);
 
 /// An array in single or in double precision.

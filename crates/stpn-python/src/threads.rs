@@ -4,7 +4,7 @@
 //! its parent's threads, and waiting for them would never end. So a pool belongs to the process that made it, and a
 //! child makes its own. Results depend on the number of threads nowhere.
 
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use stpn::agents::Stop;
 use crate::errors::{StpnError, wrong};
 
 /// How often signals are looked for.
-pub const WATCH: Duration = Duration::from_millis(50);
+const WATCH: Duration = Duration::from_millis(50);
 
 /// More than any machine has of use.
 const MOST: usize = 4096;
@@ -63,6 +63,11 @@ pub fn run<R: Send>(py: Python<'_>, work: impl FnOnce() -> R + Send) -> PyResult
     Ok(py.detach(|| pool.install(work)))
 }
 
+/// What is said within [`WATCH`], awaited without Python's global lock.
+pub fn heard<T: Send>(py: Python<'_>, ears: &mut Receiver<T>) -> Result<T, RecvTimeoutError> {
+    py.detach(move || ears.recv_timeout(WATCH))
+}
+
 /// [`run`] of what may take very long and asks a [`Stop`] whether to go on: Ctrl-C, or whatever else Python's handlers of
 /// signals raise, gives it up.
 pub fn run_until_signal<R: Send>(py: Python<'_>, work: impl FnOnce(&Stop) -> R + Send) -> PyResult<R> {
@@ -70,21 +75,18 @@ pub fn run_until_signal<R: Send>(py: Python<'_>, work: impl FnOnce(&Stop) -> R +
     std::thread::scope(|scope| {
         let (speaker, mut ears) = channel();
         let (pool, ours) = (&pool, &stop);
-        scope.spawn(move || {
+        let worker = scope.spawn(move || {
             // Somebody listens until it is said.
             let _ = speaker.send(pool.install(|| work(ours)));
         });
         let mut signal = None;
         loop {
-            let heard;
-            (ears, heard) = py.detach(move || {
-                let heard = ears.recv_timeout(WATCH);
-                (ears, heard)
-            });
-            match heard {
+            match heard(py, &mut ears) {
                 Ok(result) => return signal.map_or(Ok(result), Err),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
+                    // A panic that nobody takes is one of the scope.
+                    let _ = worker.join();
                     return Err(StpnError::new_err("a thread ended in a panic, which stderr shows"));
                 }
             }

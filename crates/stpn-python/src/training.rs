@@ -18,9 +18,9 @@ use stpn::{Run, RunConfig, TrainingRequest};
 
 use crate::errors::{StpnError, raised, wrong};
 use crate::tables;
-use crate::threads::{self, WATCH};
+use crate::threads;
 
-/// What an update has to end in after Ctrl-C, before it is given up.
+/// How long an update may go on after Ctrl-C before it is given up.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// The configuration of a preset or a file, with what is changed in it, as `stpn train` has them: as JSON.
@@ -82,9 +82,10 @@ struct End {
     mean_return: Option<f64>,
 }
 
-/// Trains a new run of `config` in `directory`, or without one goes on with the run there, for so many `updates` in
-/// all, if given. `callback(update, env_steps, episodes, metrics)` is called after each update and ends the training
-/// where it returns False or raises. Returns whether the run is finished, its updates, steps and mean return.
+/// Trains a new run of `config` in `directory`; without a `config`, resumes the run there, up to `updates` updates in all
+/// if given. `callback(update, env_steps, episodes, metrics)` is called after each update and ends the training if it
+/// raises, or returns anything false except None. Returns whether the run is finished, its updates, steps and mean
+/// return.
 #[pyfunction]
 #[pyo3(signature = (directory, config, updates, callback))]
 pub fn train(
@@ -107,7 +108,7 @@ pub fn train(
     let work = move || {
         let watch = watched.then(|| (speaker.clone(), answered));
         let end = pool.install(move || train_on(config, directory, updates, &ours, watch));
-        // Nobody is left to hear it where the watching thread is gone.
+        // Nobody hears it if the watching thread is gone.
         let _ = speaker.send(Said::End(end));
     };
     let training = std::thread::Builder::new().name("stpn-training".into()).spawn(work);
@@ -125,12 +126,7 @@ fn watch(
 ) -> PyResult<(bool, u64, u64, Option<f64>)> {
     let mut failure: Option<(PyErr, Instant)> = None;
     loop {
-        let heard;
-        (ears, heard) = py.detach(move || {
-            let heard = ears.recv_timeout(WATCH);
-            (ears, heard)
-        });
-        match heard {
+        match threads::heard(py, &mut ears) {
             Ok(Said::Update { update, env_steps, episodes, metrics }) => {
                 let go_on = match callback {
                     Some(callback) if failure.is_none() => shown(py, callback, (update, env_steps, episodes), &metrics),
@@ -182,7 +178,7 @@ fn shown(
         dict.set_item(name, value)?;
     }
     let answer = callback.call1(py, (update, env_steps, episodes, dict))?;
-    Ok(!answer.is(pyo3::types::PyBool::new(py, false)))
+    Ok(answer.is_none(py) || answer.bind(py).is_truthy()?)
 }
 
 /// The training itself.

@@ -39,7 +39,6 @@ class Environments(unittest.TestCase):
             self.assertIn(identifier, gymnasium.registry)
         env = gymnasium.make("stpn/Maze-v0", size=9, render_mode="ansi")
         env.reset(seed=1)
-        self.assertEqual(len(env.render().split()), len(env.render().split()))
         self.assertTrue(env.render().strip())
         with self.assertRaises(ValueError) as raised:
             gymnasium.make("stpn/Maze-v0", sise=9)
@@ -70,7 +69,7 @@ class Environments(unittest.TestCase):
     def test_impossible_actions_are_refused(self):
         env = gymnasium.make("stpn/CartPole-v0").unwrapped
         env.reset(seed=0)
-        for action in (2, -1, 0.5, [0, 1]):
+        for action in (2, -1, 2**32, 0.5, [0, 1]):
             with self.assertRaises(ValueError):
                 env.step(action)
 

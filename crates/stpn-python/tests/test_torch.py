@@ -191,6 +191,8 @@ class Layers(unittest.TestCase):
         other.load_state_dict(torch.load(file))
         for twin in (other, copy.deepcopy(first), pickle.loads(pickle.dumps(first))):
             torch.testing.assert_close(twin(x)[0], expected)
+        state = first(x)[1]
+        torch.testing.assert_close(pickle.loads(pickle.dumps(state)).F, state.F)
 
     def test_gradients_come_only_where_asked_for(self):
         made = layer("STPN")

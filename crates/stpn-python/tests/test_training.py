@@ -42,7 +42,7 @@ class Training(unittest.TestCase):
         self.assertEqual(agent.update, 6)
         self.assertEqual(agent.config["policy"]["hidden"], 8)
         self.assertEqual(agent.config["optimizer"]["learning_rate"], 1e-3)
-        self.assertEqual(run.mean_return, seen and run.mean_return)
+        self.assertGreater(run.mean_return, 0)
         self.assertEqual(agent.metrics()["update"][-1], 6)
 
     def test_a_dict_trains_the_same_agent_on_any_number_of_threads(self):
@@ -56,7 +56,7 @@ class Training(unittest.TestCase):
         np.testing.assert_array_equal(*losses)
 
     def test_a_callback_ends_it_and_resume_goes_on(self):
-        go_on = lambda progress: progress.update < 2  # noqa: E731
+        go_on = lambda progress: np.bool_(progress.update < 2)  # noqa: E731
         run = stpn.train("cartpole", run_dir=self.folder / "run", callback=go_on, **small())
         self.assertEqual((run.finished, run.updates), (False, 2))
         self.assertEqual(stpn.Agent.load(run.directory).update, 2)

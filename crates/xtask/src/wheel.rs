@@ -32,7 +32,7 @@ pub fn check(python: &Path) -> Result<()> {
 /// Format and lints of the package's Rust.
 fn lint() -> Result<()> {
     run(Command::new("cargo").args(["fmt", "--manifest-path", MANIFEST, "--check"]))?;
-    let clippy = ["clippy", "--target-dir", "target", "--manifest-path", MANIFEST];
+    let clippy = ["clippy", "--locked", "--target-dir", "target", "--manifest-path", MANIFEST];
     run(Command::new("cargo").args(clippy).args(["--all-targets", "--", "-D", "warnings"]))
 }
 
@@ -55,7 +55,7 @@ fn build(python: &Path) -> Result<PathBuf> {
     if folder.exists() {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
-    // Which systems it runs on is asked of a wheel that is published.
+    // Only a published wheel must say which systems it runs on.
     let arguments = ["-m", "maturin", "build", "--quiet", "--locked", "--target-dir", "target"];
     run(Command::new(python).args(arguments).args(["--compatibility", "linux", "-m", MANIFEST, "--out"]).arg(&folder))?;
     let mut files = fs::read_dir(&folder).with_context(|| format!("cannot list {}", folder.display()))?;

@@ -45,7 +45,9 @@ class Space:
         whole = np.asarray(actions)
         if whole.dtype.kind not in "iub":
             raise ValueError(f"{whole.dtype} actions; {self.kind} ones are whole numbers")
-        return np.ascontiguousarray(whole.astype(np.uint32))
+        # What is no uint32 becomes one that no space has.
+        largest = np.iinfo(np.uint32).max
+        return np.ascontiguousarray(np.where((whole < 0) | (whole > largest), largest, whole).astype(np.uint32))
 
     def gymnasium(self):
         """The space of Gymnasium."""

@@ -129,7 +129,7 @@ class Agent:
     def metrics(self) -> Dict[str, np.ndarray]:
         """What was logged in its training: arrays `[entries]` by name, NaN where an entry has no such number."""
         # A checkpoint lies two folders deep in its run's.
-        for folder in (self._path, *self._path.resolve().parents[:2]):
+        for folder in (self._path, *list(self._path.resolve().parents)[:2]):
             if (folder / "metrics.jsonl").is_file():
                 return _columns(folder / "metrics.jsonl")
         raise FileNotFoundError(f"{self._path} is of no run that has a metrics.jsonl")

@@ -14,7 +14,7 @@ SPELLED = {"cartpole": "CartPole", "cartpole-masked": "CartPoleMasked", "popgym"
 """Names whose parts are not simply words."""
 
 SEEDS = 2**63
-"""So many seeds there are."""
+"""The number of seeds."""
 
 
 def identifier(name):
@@ -85,7 +85,7 @@ class Env(gymnasium.Env):
 class VectorEnv(gymnasium.vector.VectorEnv):
     """Many environments stepped together, by name, with their settings: those of `[env]` in a configuration.
 
-    Where an episode ends, the same step begins the next one (`AutoresetMode.SAME_STEP`): `observations` has the first
+    If an episode ends, the same step begins the next one (`AutoresetMode.SAME_STEP`): `observations` has the first
     observation of the new episode, `info["final_obs"]` the last one of the old, and `info["_final_obs"]` says where.
 
     With `copy=False` the observations are always the same array, which the next step overwrites.

@@ -4,15 +4,15 @@
     output, state = layer(x)                    # x [T, B, I], output [T, B, H]
     output, state = layer(more, state)          # goes on
 
-They are used as `torch.nn.LSTM` is. On the CPU a sequence runs in a fused kernel, forward and backward, without copies
-of x and without Python's lock; elsewhere, and with the few options that have no kernel, in operations of PyTorch.
+They are used as `torch.nn.LSTM` is. On the CPU a sequence runs in a fused kernel, forward and backward, without a copy
+of a contiguous x [T, B, I] and without Python's lock; elsewhere, and with the few options that have no kernel, in operations of PyTorch.
 """
 
 from __future__ import annotations
 
 import json
 from collections import namedtuple
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any, Dict, Optional, Sequence, Tuple
 
 import torch
@@ -36,13 +36,20 @@ __all__ = [
 ]
 
 SEEDS = 2**63 - 1
-"""So many seeds there are."""
+"""The number of seeds."""
 
 
 @lru_cache(maxsize=None)
 def _state_type(names):
     """The named tuple of these fields."""
-    return namedtuple("State", names)
+    kind = namedtuple("State", names)
+    # Its class is in no module: pickle makes it again from the names.
+    kind.__reduce__ = lambda state: (_state, (names, *state))
+    return kind
+
+
+def _state(names, *fields):
+    return _state_type(names)(*fields)
 
 
 def _apart(function):
@@ -113,7 +120,7 @@ class Layer(nn.Module):
             raise ValueError(f"dtype: {dtype}; there are torch.float32 and torch.float64")
         self.input_size, self.hidden_size, self.batch_first = input_size, hidden_size, batch_first
         asked = json.dumps({"name": self.cell, **self.preset, **options})
-        self._layer = _stpn.Layer(asked, input_size, hidden_size, int(torch.randint(SEEDS, ())))
+        self._layer = _stpn.Layer(asked, input_size, hidden_size, int(torch.randint(SEEDS, (), device="cpu")))
         self._options = json.loads(self._layer.options())
         self._fields = self._layer.state_fields()
         self.State = _state_type(tuple(name for name, _ in self._fields))
@@ -126,7 +133,7 @@ class Layer(nn.Module):
                 if not hasattr(self, part):
                     self.add_module(part, nn.Module())
                 module = getattr(self, part)
-            values = torch.from_numpy(values).reshape(shape).to(device=device, dtype=dtype)
+            values = torch.tensor(values, device=device, dtype=dtype).reshape(shape)
             module.register_parameter(last, nn.Parameter(values))
 
     def __getstate__(self):
@@ -158,8 +165,15 @@ class Layer(nn.Module):
         """`(output, state)` after the sequence x `[T, B, I]`, or one without a batch, `[T, I]`.
 
         state: what the last call returned, `[B, …]` each; None is zeros.
-        resets: `[T, B]`, true where the episode of an element starts: its state is zeroed before that step.
+        resets: `[T, B]`, or `[B, T]` with batch_first, `[T]` without a batch; true where the episode of an element
+            starts: its state is zeroed before that step.
+
+        Raises ValueError if a shape or a dtype does not fit.
         """
+        if x.dim() not in (2, 3) or x.shape[-1] != self.input_size or 0 in x.shape:
+            raise ValueError(f"x: {list(x.shape)}; expected {self._expected()}, none empty")
+        if resets is not None and resets.shape != x.shape[:-1]:
+            raise ValueError(f"resets: {list(resets.shape)}; expected {list(x.shape[:-1])}")
         single = x.dim() == 2
         if single:
             dim = 0 if self.batch_first else 1
@@ -169,10 +183,6 @@ class Layer(nn.Module):
         if self.batch_first:
             x = x.transpose(0, 1)
             resets = None if resets is None else resets.transpose(0, 1)
-        if x.dim() != 3 or x.shape[2] != self.input_size:
-            raise ValueError(f"x: {list(x.shape)}; expected {self._expected()}")
-        if resets is not None and resets.shape != x.shape[:2]:
-            raise ValueError(f"resets: {list(resets.shape)}; expected {list(x.shape[:2])}")
         fields = self._checked(state, x.shape[1])
         hidden, fields = self._sequence(x, fields, resets)
         if self.batch_first:
@@ -196,7 +206,7 @@ class Layer(nn.Module):
         return state
 
     def _sequence(self, x, fields, resets):
-        named = {name: self.get_parameter(name) for name in self._names}
+        named = {name: reduce(getattr, name.split("."), self) for name in self._names}
         like = named[self._names[0]]
         if x.dtype != like.dtype or any(field.dtype != like.dtype for field in fields):
             raise ValueError(f"x is {x.dtype} and the parameters are {like.dtype}: one dtype is needed for all")

@@ -100,7 +100,8 @@ def train(
 
     experiment, changes: as of `stpn.config`.
     run_dir: a directory for what the run writes; by default a new one in `runs`.
-    callback: called with a `Progress` after each update. If it returns False, training ends after that update.
+    callback: called with a `Progress` after each update. If it returns False, or anything false but None,
+        training ends after that update.
 
     If the callback raises, or Ctrl-C is pressed, training ends with a checkpoint, and the exception is raised again: an
     update under way has five seconds to finish, then it is given up. `stpn.resume` goes on.
