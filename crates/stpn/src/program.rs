@@ -34,17 +34,20 @@ pub(crate) fn arguments() -> Vec<OsString> {
     HOST.get().map_or_else(|| std::env::args_os().collect(), |host| host.arguments.clone())
 }
 
-/// This program once more, to be given its arguments.
+/// This program once more, to be given its arguments. Environments of Python run in the Python of this process.
 ///
 /// # Errors
 /// Fails if the executable cannot be found.
 pub(crate) fn again() -> Result<Command> {
-    Ok(match HOST.get() {
+    let mut command = match HOST.get() {
         Some(host) => {
             let mut command = Command::new(&host.executable);
             command.args(&host.before);
             command
         }
         None => Command::new(std::env::current_exe().map_err(Error::system("cannot find this program"))?),
-    })
+    };
+    #[cfg(unix)]
+    command.env("STPN_PYTHON", stpn_envs::gymnasium::python());
+    Ok(command)
 }

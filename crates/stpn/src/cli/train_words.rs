@@ -1,6 +1,8 @@
 //! From words of the command line to what is asked for, and back, for the processes that this program starts.
 
 use anyhow::Result;
+use stpn_agents::{AgentConfig, RunConfig};
+use stpn_envs::EnvConfig;
 
 use super::arguments::TrainArguments;
 use crate::cell;
@@ -36,6 +38,21 @@ impl TrainArguments {
             overrides: self.overrides.clone(),
         })
     }
+}
+
+/// The words that let another process of this program run the code which a configuration names: that of an experiment
+/// which the user named here.
+pub fn leave(config: &RunConfig) -> Vec<String> {
+    #[cfg(unix)]
+    if let RunConfig::Agent(AgentConfig { env: EnvConfig::Gymnasium(config), .. }) = config {
+        let made = (!config.make.is_empty()).then(|| ["--env-make".to_string(), config.make.clone()]);
+        // A wrapper is of a module, which the leave is for.
+        let of_wrappers = config.wrappers.iter().filter_map(|wrapper| Some(wrapper.split_once(':')?.0.to_string()));
+        let modules = config.import.iter().cloned().chain(of_wrappers);
+        let imports = modules.map(|module| ["--env-import".to_string(), module]);
+        return made.into_iter().chain(imports).flatten().collect();
+    }
+    Vec::new()
 }
 
 /// The words by which `stpn` trains what is asked for.

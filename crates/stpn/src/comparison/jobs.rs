@@ -102,6 +102,7 @@ fn train_one(
         RunState::Interrupted => {
             let updates = run.config.training().updates.to_string();
             command.arg("resume").arg(&run.directory).args(["--updates", &updates]);
+            command.args(train_words::leave(&run.config));
         }
         _ => {
             command.args(train_words::train(&run.request)).arg("--run-dir").arg(&run.directory);

@@ -8,6 +8,7 @@ use stpn_agents::run::saved_config;
 
 use super::PlannedRun;
 use super::children::children;
+use crate::cli::train_words;
 use crate::{Error, Result, files, program};
 
 /// One run.
@@ -119,7 +120,9 @@ pub fn bounds(run: &PlannedRun, episodes: usize) -> Result<[Option<f64>; 2]> {
 /// What `stpn eval --json` says of a run.
 fn eval(run: &PlannedRun, arguments: &[&str]) -> Result<serde_json::Value> {
     let mut command = program::again()?;
-    let output = children()?.output(command.arg("eval").arg(&run.directory).arg("--json").args(arguments))?;
+    command.arg("eval").arg(&run.directory).arg("--json").args(arguments);
+    command.args(train_words::leave(&run.config));
+    let output = children()?.output(&mut command)?;
     if !output.status.success() {
         let problem = String::from_utf8_lossy(&output.stderr).trim().to_string();
         return Err(Error::Process { run: run.name(), problem });

@@ -137,3 +137,24 @@ fn a_pickle_in_a_strangers_checkpoint_is_not_read() {
     let resumed = by(&user, None, &words("resume --updates 4", &[&run]));
     assert!(resumed.status.success(), "{}", resumed.error);
 }
+
+#[test]
+#[ignore = "needs Python with Gymnasium"]
+fn a_comparison_left_its_python_and_the_users_code_to_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("comparison");
+    let config = configure(folder.path(), &format!("make = '{ENVIRONMENTS}:Maze'"));
+    // The variable would reach the runs by itself; the option has to.
+    let python = std::env::var("STPN_PYTHON").unwrap();
+    let compare = |updates: &str| {
+        let line =
+            format!("--python {python} compare {config} --cells stpn --seeds 1 --episodes 2 --updates {updates}");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stpn"));
+        let out = words(&format!("{line} --out"), &[&out]);
+        finished(command.env("STPN_PYTHON", folder.path().join("no-python")).args(out))
+    };
+    let compared = compare("2");
+    assert!(compared.status.success(), "{}", compared.error);
+    let table = std::fs::read_to_string(out.join("comparison.md")).unwrap();
+    assert!(table.contains("stpn"), "{table}");
+}
