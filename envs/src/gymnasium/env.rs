@@ -10,7 +10,7 @@ use super::config::GymnasiumConfig;
 use super::pool::{Pool, Seat, Spaces};
 use super::process::Ready;
 use super::protocol::{
-    Command, INCOMING, Layout, OUTGOING, RECORDED, Saving, TERMINATED, TRUNCATED, failed, read, word,
+    Command, INCOMING, Layout, OUTGOING, RECORDED, Saving, TERMINATED, TRUNCATED, Table, failed, read, word,
 };
 use super::{seal, trust};
 use crate::wrappers::Mask;
@@ -137,16 +137,16 @@ impl GymnasiumEnv {
         self.seat.process.exchange(self.seat.row, command, payload, self.limit)
     }
 
-    fn write(&self, at: usize, bytes: &[u8]) -> Result<()> {
-        let written = self.ready()?.segment.write(self.seat.row, at, bytes);
+    fn write(&self, table: Table, bytes: &[u8]) -> Result<()> {
+        let written = self.ready()?.segment.write(table, self.seat.row, bytes);
         written.map_err(|error| self.failed(format!("cannot write to the shared file: {error}")))
     }
 
-    /// Reads bytes of the row to the front of the scratch.
-    fn read(&mut self, at: usize, len: usize) -> Result<()> {
+    /// Reads bytes of the row's entry in a table, from one of them on, to the front of the scratch.
+    fn read(&mut self, (table, from): (Table, usize), len: usize) -> Result<()> {
         let mut scratch = std::mem::take(&mut self.scratch);
         scratch.resize(len, 0);
-        let done = self.ready()?.segment.read(self.seat.row, at, &mut scratch);
+        let done = self.ready()?.segment.read(table, self.seat.row, from, &mut scratch);
         self.scratch = scratch;
         done.map_err(|error| self.failed(format!("cannot read from the shared file: {error}")))
     }
@@ -165,16 +165,13 @@ impl GymnasiumEnv {
         self.spaces.saving == Saving::Replay
     }
 
-    /// Seed and action as the process reads them.
-    fn incoming(&mut self, seed: Option<u64>, action: &[u8]) -> Result<()> {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        scratch.clear();
-        scratch.extend(seed.unwrap_or(0).to_le_bytes());
-        scratch.extend(u64::from(seed.is_some()).to_le_bytes());
-        scratch.extend(action);
-        let written = self.write(0, &scratch);
-        self.scratch = scratch;
-        written
+    /// Seed and action as the process reads them, at the front of the scratch.
+    fn incoming(&mut self, seed: Option<u64>, action: &[u8]) {
+        self.scratch.clear();
+        self.scratch.extend(seed.unwrap_or(0).to_le_bytes());
+        self.scratch.extend(u64::from(seed.is_some()).to_le_bytes());
+        self.scratch.extend(action);
+        self.scratch.resize(self.layout.incoming.stride, 0);
     }
 
     /// The action's bytes, if the space has it.
@@ -278,7 +275,7 @@ impl Env for GymnasiumEnv {
         let mut observation = self.fitting(observation)?;
         self.forget_step();
         let at = if seed.is_none() && self.state.phase == Phase::Ended {
-            self.layout.following
+            (self.layout.following, 0)
         } else {
             let given = match seed {
                 Some(seed) => {
@@ -289,10 +286,11 @@ impl Env for GymnasiumEnv {
                 None => None,
             };
             self.state.phase = Phase::Idle;
-            self.incoming(given, &[])?;
+            self.incoming(given, &[]);
+            self.write(self.layout.incoming, &self.scratch)?;
             self.exchange(Command::Reset, &[])?;
             self.state.seed = given.unwrap_or(0);
-            self.layout.outgoing + OUTGOING
+            (self.layout.outgoing, OUTGOING)
         };
         self.read(at, self.layout.observation)?;
         decode(&self.scratch, &mut observation);
@@ -307,11 +305,11 @@ impl Env for GymnasiumEnv {
             return Err(Error::ResetNeeded { environment: self.name().into() });
         }
         let bytes = self.bytes(action)?;
-        self.incoming(self.next_seed(), &bytes)?;
+        self.incoming(self.next_seed(), &bytes);
         if self.seeds_episodes() {
             self.state.actions.extend(&bytes);
         }
-        self.seat.process.begin_step(self.seat.row);
+        self.seat.process.begin_step(self.seat.row, &self.scratch);
         self.pool.begun();
         self.begun = true;
         Ok(())
@@ -325,10 +323,9 @@ impl Env for GymnasiumEnv {
         self.begun = false;
         self.state.phase = Phase::Idle;
         self.pool.flush();
-        self.seat.process.receive(self.seat.row, self.limit)?;
-        self.read(self.layout.outgoing, OUTGOING + self.layout.observation)?;
-        let (head, seen) = self.scratch.split_at(OUTGOING);
-        decode(seen, &mut observation);
+        let results = self.seat.process.receive(self.seat.row, self.limit)?;
+        let (head, seen) = results.split_at_checked(OUTGOING).ok_or_else(|| self.failed("its results are cut off"))?;
+        decode(&seen[..self.layout.observation], &mut observation);
         let flags = u64::from_le_bytes(word(head, 8));
         let has = |flag: u64| flags & flag != 0;
         let (reward, terminated, truncated) = (f64::from_le_bytes(word(head, 0)), has(TERMINATED), has(TRUNCATED));
@@ -360,7 +357,7 @@ impl Env for GymnasiumEnv {
         let mut waiting = Vec::new();
         if self.state.phase == Phase::Ended {
             waiting.resize(self.layout.observation, 0);
-            let read = self.ready()?.segment.read(self.seat.row, self.layout.following, &mut waiting);
+            let read = self.ready()?.segment.read(self.layout.following, self.seat.row, 0, &mut waiting);
             read.map_err(|error| self.failed(error.to_string()))?;
         }
         let seal = if saving == Saving::Pickle { seal::of(&process) } else { None };

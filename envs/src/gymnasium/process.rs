@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::protocol::{Command, Description, Layout, RECORD, failed, parse, read, record};
+use super::protocol::{Command, Description, Layout, RECORD, ROWS, Status, failed, parse, read, record};
 use super::python::PROGRAM;
-use super::segment::{ROWS, Segment};
+use super::segment::Segment;
 use super::spawner::spawn;
 use crate::{Error, Result};
 
@@ -53,8 +53,9 @@ pub(super) struct Ready {
 struct Outgoing {
     /// None once it is closed.
     pipe: Option<ChildStdin>,
-    /// Steps that are not sent yet.
-    begun: Vec<u8>,
+    /// Rows whose steps are not sent yet, and what the process reads for each.
+    begun: Vec<u16>,
+    entries: Vec<u8>,
 }
 
 struct Incoming {
@@ -99,7 +100,7 @@ impl Process {
             environment: environment.into(),
             interpreter,
             child: Mutex::new(child),
-            outgoing: Mutex::new(Outgoing { pipe: Some(stdin), begun: Vec::new() }),
+            outgoing: Mutex::new(Outgoing { pipe: Some(stdin), begun: Vec::new(), entries: Vec::new() }),
             incoming: Mutex::new(Incoming { pipe: stdout, received: Vec::new(), answers: HashMap::new() }),
             rows: Mutex::new(Vec::new()),
             ready: OnceLock::new(),
@@ -119,12 +120,13 @@ impl Process {
         let description: Description = read(&self.environment, &answer)?;
         let (observation, action) = (description.observation.clone().space(), description.action.clone().space());
         let layout = Layout::new(&observation, &action);
-        let (segment, named) = Segment::new(layout).map_err(|error| self.failed(error.to_string()))?;
+        let (segment, entrance) = Segment::new(layout).map_err(|error| self.failed(error.to_string()))?;
         let mut place = serde_json::to_value(layout).unwrap_or_default();
-        place["path"] = named.path().to_string_lossy().into();
+        place["path"] = entrance.path().to_string_lossy().into();
         self.exchange(0, Command::Map, place.to_string().as_bytes(), Some(START))?;
-        // Here the name goes: nobody else can open it, and nothing is left of it whatever becomes of the two of us.
-        drop(named);
+        // If it has a name, that goes here: nobody else can open it, and nothing is left of it whatever becomes of the two
+        // of us.
+        drop(entrance);
         Ok(Ready { description, layout, segment })
     }
 
@@ -167,16 +169,30 @@ impl Process {
         lock(&self.rows)[usize::from(row)] = false;
     }
 
-    /// Puts down that a row's step is to be sent.
-    pub fn begin_step(&self, row: u16) {
-        lock(&self.outgoing).begun.extend(record(row, Command::Step, 0));
+    /// Puts down that a row's step is to be sent, with what the process reads for it: seed and action.
+    pub fn begin_step(&self, row: u16, entry: &[u8]) {
+        let mut outgoing = lock(&self.outgoing);
+        outgoing.begun.push(row);
+        outgoing.entries.extend_from_slice(entry);
     }
 
     /// Sends all steps that were begun.
     pub fn flush(&self) -> Result<()> {
         let mut outgoing = lock(&self.outgoing);
-        let begun = std::mem::take(&mut outgoing.begun);
-        if begun.is_empty() { Ok(()) } else { self.send(&mut outgoing, &begun) }
+        let (begun, entries) = (std::mem::take(&mut outgoing.begun), std::mem::take(&mut outgoing.entries));
+        let (false, Some(ready)) = (begun.is_empty(), self.described()) else { return Ok(()) };
+        let table = ready.layout.incoming;
+        let mut entries = entries.chunks(table.stride);
+        for run in begun.chunk_by(|row, next| row + 1 == *next) {
+            let entries: Vec<u8> = entries.by_ref().take(run.len()).flatten().copied().collect();
+            if let Err(error) = ready.segment.write(table, run[0], &entries) {
+                // Nobody need wait for these steps.
+                let reason = self.dead.get_or_init(|| format!("cannot write to the shared file: {error}"));
+                return Err(self.failed(reason.clone()));
+            }
+        }
+        let requests: Vec<u8> = begun.iter().flat_map(|&row| record(row, Command::Step, 0)).collect();
+        self.send(&mut outgoing, &requests)
     }
 
     fn send(&self, outgoing: &mut Outgoing, bytes: &[u8]) -> Result<()> {
@@ -197,7 +213,7 @@ impl Process {
         self.receive(row, limit)
     }
 
-    /// The answer to a row's last request, for which each call into an environment may take that long.
+    /// The answer to a row's last request, to step what came of it, for which each call into an environment may take that long.
     pub fn receive(&self, row: u16, limit: Option<Duration>) -> Result<Vec<u8>> {
         let mut incoming = lock(&self.incoming);
         let mut ticks = 0;
@@ -225,7 +241,10 @@ impl Process {
             let mut bytes = [0; 1 << 13];
             match incoming.pipe.read(&mut bytes) {
                 Ok(0) => return Err(self.failed(self.of_row(row, &problem(&self.ended())))),
-                Ok(count) => incoming.take(&bytes[..count]),
+                Ok(count) => {
+                    let taken = incoming.take(&bytes[..count], self.described());
+                    taken.map_err(|error| self.failed(format!("cannot read from the shared file: {error}")))?;
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(_) => return Err(self.ended()),
             }
@@ -281,22 +300,33 @@ impl Process {
 }
 
 impl Incoming {
-    /// Takes in what was received.
-    fn take(&mut self, bytes: &[u8]) {
+    /// Takes in what was received. What came of steps is read from the shared file.
+    fn take(&mut self, bytes: &[u8], ready: Option<&Ready>) -> std::io::Result<()> {
         self.received.extend_from_slice(bytes);
-        let mut at = 0;
+        let (mut at, mut stepped) = (0, Vec::new());
         while let Some(head) = self.received[at..].first_chunk::<RECORD>() {
-            let (row, sound, length) = parse(*head);
+            let (row, status, length) = parse(*head);
             let Some(payload) = self.received.get(at + RECORD..at + RECORD + length) else { break };
-            let payload = payload.to_vec();
-            let answer = match sound {
-                true => Ok(payload),
-                false => Err(String::from_utf8_lossy(&payload).into_owned()),
-            };
-            self.answers.insert(row, answer);
+            match status {
+                Status::Stepped => stepped.push(row),
+                Status::Done => drop(self.answers.insert(row, Ok(payload.to_vec()))),
+                Status::Failed => {
+                    let problem = String::from_utf8_lossy(payload).into_owned();
+                    self.answers.insert(row, Err(problem));
+                }
+            }
             at += RECORD + length;
         }
         self.received.drain(..at);
+        let Some(Ready { layout, segment, .. }) = ready else { return Ok(()) };
+        for run in stepped.chunk_by(|row, next| row + 1 == *next) {
+            let mut entries = vec![0; run.len() * layout.outgoing.stride];
+            segment.read(layout.outgoing, run[0], 0, &mut entries)?;
+            for (&row, entry) in run.iter().zip(entries.chunks_exact(layout.outgoing.stride)) {
+                self.answers.insert(row, Ok(entry.to_vec()));
+            }
+        }
+        Ok(())
     }
 }
 

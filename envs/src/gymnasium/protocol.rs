@@ -33,10 +33,25 @@ pub(super) fn record(row: u16, command: Command, length: usize) -> [u8; RECORD] 
     bytes
 }
 
-/// Row, whether all went well, and length of the payload behind it.
-pub(super) fn parse(bytes: [u8; RECORD]) -> (u16, bool, usize) {
+/// How a request went, by its number in `worker.py`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    Done,
+    /// It stepped, and what came of it lies in the shared file.
+    Stepped,
+    /// What the payload says.
+    Failed,
+}
+
+/// Row, how the request went, and length of the payload behind it.
+pub(super) fn parse(bytes: [u8; RECORD]) -> (u16, Status, usize) {
     let [r0, r1, s0, s1, length @ ..] = bytes;
-    (u16::from_le_bytes([r0, r1]), u16::from_le_bytes([s0, s1]) == 0, u32::from_le_bytes(length) as usize)
+    let status = match u16::from_le_bytes([s0, s1]) {
+        0 => Status::Done,
+        1 => Status::Stepped,
+        _ => Status::Failed,
+    };
+    (u16::from_le_bytes([r0, r1]), status, u32::from_le_bytes(length) as usize)
 }
 
 /// What a worker process says of the environment.
@@ -106,15 +121,34 @@ pub(super) const TERMINATED: u64 = 1;
 pub(super) const TRUNCATED: u64 = 2;
 pub(super) const RECORDED: u64 = 4;
 
-/// Where things lie in a row.
+/// Rows that there is room for in one process.
+pub(super) const ROWS: u16 = 4096;
+
+/// Where the entries of a table lie in the shared file, one for each row: neighbours are read or written at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Table {
+    /// Where the first one begins, in bytes.
+    pub start: u64,
+    /// Bytes from one to the next.
+    pub stride: usize,
+}
+
+impl Table {
+    /// Where a row's entry begins.
+    pub fn at(self, row: u16) -> u64 {
+        self.start + u64::from(row) * self.stride as u64
+    }
+}
+
+/// Where things lie in the shared file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Layout {
-    /// Bytes of a row.
-    pub stride: usize,
-    /// Where the step's results begin, with the observation behind them.
-    pub outgoing: usize,
-    /// Where the first observation of the next episode lies.
-    pub following: usize,
+    /// Seed and action of the next step.
+    pub incoming: Table,
+    /// The step's results, with the observation behind them.
+    pub outgoing: Table,
+    /// The first observation of the next episode.
+    pub following: Table,
     /// Bytes of an observation.
     #[serde(skip)]
     pub observation: usize,
@@ -127,14 +161,24 @@ impl Layout {
     pub fn new(observation: &Space, action: &Space) -> Self {
         let element = if observation.dtype() == Dtype::U8 { 1 } else { 4 };
         let (observation, action) = (observation.len() * element, action.len() * 4);
-        let outgoing = (INCOMING + action).next_multiple_of(8);
-        let following = (outgoing + OUTGOING + observation).next_multiple_of(8);
-        Self { stride: (following + observation).next_multiple_of(64), outgoing, following, observation, action }
+        let mut start = HEAD as u64;
+        let mut table = |bytes: usize| {
+            let table = Table { start, stride: bytes.max(1).next_multiple_of(8) };
+            start = table.at(ROWS).next_multiple_of(64);
+            table
+        };
+        let (incoming, outgoing) = (table(INCOMING + action), table(OUTGOING + observation));
+        Self { incoming, outgoing, following: table(observation), observation, action }
     }
 
-    /// Where a row begins.
-    pub fn start(&self, row: u16) -> u64 {
-        (HEAD + usize::from(row) * self.stride) as u64
+    /// Bytes of the file.
+    pub fn len(&self) -> u64 {
+        self.following.at(ROWS)
+    }
+
+    /// All tables.
+    pub fn tables(&self) -> [Table; 3] {
+        [self.incoming, self.outgoing, self.following]
     }
 }
 

@@ -5,15 +5,13 @@
 
 use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::protocol::{HEAD, Layout};
-
-/// Rows that there is room for in one process.
-pub(super) const ROWS: u16 = 4096;
+use super::protocol::{HEAD, Layout, Table};
 
 /// Where Linux keeps files in memory.
 const SHARED_MEMORY: &str = "/dev/shm";
@@ -24,23 +22,34 @@ pub(super) struct Segment {
     layout: Layout,
 }
 
+/// How the worker opens the file, as long as there is this.
+pub(super) struct Entrance {
+    path: PathBuf,
+    _named: Option<NamedTempFile>,
+}
+
+impl Entrance {
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 impl Segment {
-    /// A new file of this run's own, with the name under which the worker opens it.
-    pub fn new(layout: Layout) -> io::Result<(Self, NamedTempFile)> {
+    /// A new file of this run's own.
+    pub fn new(layout: Layout) -> io::Result<(Self, Entrance)> {
         let memory = PathBuf::from(SHARED_MEMORY);
         let folder = if memory.is_dir() { memory } else { std::env::temp_dir() };
-        let named = tempfile::Builder::new().prefix("stpn-envs-").tempfile_in(&folder)?;
-        let file = named.reopen()?;
+        let (file, entrance) = create(&folder)?;
         // Without pages yet: rows get theirs when they are used.
-        file.set_len(layout.start(ROWS))?;
+        file.set_len(layout.len())?;
         let segment = Self { file, folder, layout };
         segment.reserve(0, HEAD)?;
-        Ok((segment, named))
+        Ok((segment, entrance))
     }
 
     /// Makes sure that there is memory for a row, before anybody touches it.
     pub fn reserve_row(&self, row: u16) -> io::Result<()> {
-        self.reserve(self.layout.start(row), self.layout.stride)
+        self.layout.tables().iter().try_for_each(|table| self.reserve(table.at(row), table.stride))
     }
 
     #[cfg(target_os = "linux")]
@@ -60,12 +69,14 @@ impl Segment {
         self.file.write_all_at(&vec![0; bytes], start)
     }
 
-    pub fn write(&self, row: u16, at: usize, bytes: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(bytes, self.layout.start(row) + at as u64)
+    /// Writes to a table from a row's entry on.
+    pub fn write(&self, table: Table, row: u16, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, table.at(row))
     }
 
-    pub fn read(&self, row: u16, at: usize, bytes: &mut [u8]) -> io::Result<()> {
-        self.file.read_exact_at(bytes, self.layout.start(row) + at as u64)
+    /// Reads of a table, from a byte of a row's entry on.
+    pub fn read(&self, table: Table, row: u16, from: usize, bytes: &mut [u8]) -> io::Result<()> {
+        self.file.read_exact_at(bytes, table.at(row) + from as u64)
     }
 
     /// The row whose environment is or was called last.
@@ -76,8 +87,22 @@ impl Segment {
     }
 }
 
+/// A file without a name, which therefore ends with the two processes even if they are killed; it is opened through
+/// this process. Without a `/proc` it needs a name for a moment.
+fn create(folder: &Path) -> io::Result<(File, Entrance)> {
+    if cfg!(target_os = "linux") && Path::new("/proc/self/fd").is_dir() {
+        let file = tempfile::tempfile_in(folder)?;
+        let path = format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd());
+        return Ok((file, Entrance { path: path.into(), _named: None }));
+    }
+    let named = tempfile::Builder::new().prefix("stpn-envs-").tempfile_in(folder)?;
+    Ok((named.reopen()?, Entrance { path: named.path().into(), _named: Some(named) }))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt;
+
     use super::*;
     use crate::Space;
 
@@ -89,29 +114,46 @@ mod tests {
     fn a_full_memory_is_said_before_it_is_touched() {
         let small = layout(4);
         // More than any machine has, of which only the numbers exist.
-        let (segment, named) = Segment::new(Layout { stride: 1 << 48, ..small }).unwrap();
+        let vast = Table { stride: 1 << 48, ..small.following };
+        let (segment, _) = Segment::new(Layout { following: vast, ..small }).unwrap();
         let error = segment.reserve_row(3).unwrap_err().to_string();
-        let folder = named.path().parent().unwrap().display().to_string();
+        let folder = segment.folder.display().to_string();
         for said in [folder.as_str(), "no room for 281474976710656 more bytes", "rollout.environments"] {
             assert!(error.contains(said), "{said}: {error}");
         }
         // Nothing was taken of it: another has room.
-        let (segment, _named) = Segment::new(small).unwrap();
+        let (segment, _) = Segment::new(small).unwrap();
         segment.reserve_row(3).unwrap();
-        segment.write(3, 8, b"action").unwrap();
-        let mut read = [0; 6];
-        segment.read(3, 8, &mut read).unwrap();
-        assert_eq!(&read, b"action");
+        segment.write(small.incoming, 3, b"action").unwrap();
+        let mut read = [0; 4];
+        segment.read(small.incoming, 3, 2, &mut read).unwrap();
+        assert_eq!(&read, b"tion");
+    }
+
+    #[test]
+    fn a_file_had_a_name_that_a_kill_could_leave() {
+        let (segment, entrance) = Segment::new(layout(4)).unwrap();
+        if cfg!(target_os = "linux") {
+            // Not even while the worker has yet to open it.
+            assert_eq!(segment.file.metadata().unwrap().nlink(), 0);
+        }
+        let outgoing = layout(4).outgoing;
+        segment.write(outgoing, 0, b"seen").unwrap();
+        let through = std::fs::OpenOptions::new().read(true).write(true).open(entrance.path()).unwrap();
+        let mut read = [0; 4];
+        through.read_exact_at(&mut read, outgoing.at(0)).unwrap();
+        assert_eq!(&read, b"seen");
     }
 
     #[test]
     fn two_segments_are_never_one() {
         let ((one, name), (other, other_name)) = (Segment::new(layout(4)).unwrap(), Segment::new(layout(4)).unwrap());
         assert_ne!(name.path(), other_name.path());
-        one.write(0, 0, b"mine").unwrap();
-        other.write(0, 0, b"hers").unwrap();
+        let table = layout(4).outgoing;
+        one.write(table, 0, b"mine").unwrap();
+        other.write(table, 0, b"hers").unwrap();
         let mut read = [0; 4];
-        one.read(0, 0, &mut read).unwrap();
+        one.read(table, 0, 0, &mut read).unwrap();
         assert_eq!(&read, b"mine");
     }
 }

@@ -21,6 +21,7 @@ import json
 import mmap
 import os
 import pickle
+import select
 import signal
 import struct
 import threading

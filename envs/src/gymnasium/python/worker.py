@@ -2,10 +2,14 @@
 
 RECORD = struct.Struct("<HHI")
 BEGIN, MAP, MAKE, RESET, STEP, SAVE, RESTORE, REPLAY, RENDER, CHECK, CLOSE = range(11)
-DONE, FAILED = 0, 1
+DONE, STEPPED, FAILED = 0, 1, 2
 
-# The shared file: which row is at work, then the rows. A row: what comes in, then what goes out.
-HEAD = 64
+# Seconds for which it stays awake without a request, giving way to whatever else wants to run.
+AWAKE = 1e-3
+give_way = getattr(os, "sched_yield", lambda: time.sleep(0))
+
+# The shared file: which row is at work, then three tables with an entry for each row: what comes in, what goes out, and
+# the observation that follows an end.
 AT_WORK = struct.Struct("<I")
 INCOMING = struct.Struct("<QQ")  # A seed, and whether there is one.
 OUTGOING = struct.Struct("<dQdQ")  # Reward, flags, return and length of a recorded episode.
@@ -24,9 +28,10 @@ def main():
         signal.signal(getattr(signal, name), signal.SIG_IGN)
     die_with_parent()
     worker = Worker(answers)
+    os.set_blocking(requests, False)
     pending = b""
     while True:
-        received = os.read(requests, 1 << 16)
+        received = receive(requests)
         if not received:
             break
         pending += received
@@ -45,6 +50,23 @@ def main():
         send(answers, b"".join(replies))
         worker.watch_memory()
     worker.close()
+
+
+def receive(pipe):
+    """What has come next, empty at the end. The next request of a rollout mostly comes within moments: a process that
+    sleeps in between is woken late, and often on the processor of the one that asks."""
+    end = None
+    while True:
+        try:
+            return os.read(pipe, 1 << 16)
+        except BlockingIOError:
+            now = time.perf_counter()
+            if end is None:
+                end = now + AWAKE
+            if now < end:
+                give_way()
+            else:
+                select.select([pipe], [], [])
 
 
 def send(pipe, data):
@@ -84,7 +106,7 @@ class Worker:
             AT_WORK.pack_into(self.memory, 0, row + 1)
             place = self.rows[row]
             place.step()
-            return place.done
+            return place.stepped
         except BaseException as error:
             return b"".join(refusal(row, error))
 
@@ -118,7 +140,7 @@ class Worker:
         return self.rows[row].act(command, payload)
 
     def map(self, layout):
-        """Opens the shared file, which has no name for long."""
+        """Opens the shared file."""
         self.settings.__dict__.update(layout)
         with open(layout["path"], "r+b") as file:
             self.memory = mmap.mmap(file.fileno(), 0)
@@ -171,20 +193,22 @@ class Row:
         settings = worker.settings
         self.settings, self.env, self.memory = settings, env, worker.memory
         self.observations, action = settings.observation, settings.action
-        self.start = HEAD + number * settings.stride
-        self.done = RECORD.pack(number, DONE, 0)
+        self.incoming, self.outgoing, following = (
+            table["start"] + number * table["stride"]
+            for table in (settings.incoming, settings.outgoing, settings.following)
+        )
+        self.stepped = RECORD.pack(number, STEPPED, 0)
         self.action = action.convert
-        self.taken = self.view(INCOMING.size, action.dtype, (action.len,))
-        self.outgoing = self.start + settings.outgoing
+        self.taken = self.view(self.incoming + INCOMING.size, action.dtype, (action.len,))
         shape, dtype = self.observations.shape, self.observations.dtype
-        self.now = self.view(settings.outgoing + OUTGOING.size, dtype, shape)
-        self.next = self.view(settings.following, dtype, shape)
+        self.now = self.view(self.outgoing + OUTGOING.size, dtype, shape)
+        self.next = self.view(following, dtype, shape)
 
     def view(self, offset, dtype, shape):
-        return np.frombuffer(self.memory, dtype, int(np.prod(shape)), self.start + offset).reshape(shape)
+        return np.frombuffer(self.memory, dtype, int(np.prod(shape)), offset).reshape(shape)
 
     def seed(self):
-        seed, there = INCOMING.unpack_from(self.memory, self.start)
+        seed, there = INCOMING.unpack_from(self.memory, self.incoming)
         return seed if there else None
 
     def step(self):
