@@ -38,7 +38,8 @@ pub struct A2cConfig {
     /// λ of generalised advantage estimation; 1 = n-step or Monte-Carlo returns.
     #[schemars(extend("x-sb3" = "gae_lambda", "x-cleanrl" = "gae_lambda"))]
     pub gae_lambda: f64,
-    /// Factor of the squared error (R − V)². The textbook's ½(R − V)² with coefficient c is c/2 here.
+    /// Factor of the squared error (R − V)², as in Stable-Baselines3. CleanRL has ½(R − V)²: its coefficient c is c/2
+    /// here.
     #[schemars(extend("x-sb3" = "vf_coef", "x-cleanrl" = "vf_coef"))]
     pub value_coefficient: f64,
     /// Factor of the entropy bonus: a number, or `{ initial, last }`, which ends with the run unless it has a

@@ -18,5 +18,5 @@ pub mod write;
 pub use export::export;
 pub use migrate::saved as saved_config;
 pub use names::{FORMAT, OLDEST, directory_name, shard_name};
-pub use read::{Checkpoint, best, find, newest, read, read_shard};
+pub use read::{Checkpoint, best, best_of_run, find, newest, read, read_shard};
 pub use write::{point_best, write, write_on_ranks};

@@ -152,15 +152,23 @@ pub fn newest(directory: &Path) -> Result<(Checkpoint, Vec<Error>)> {
     Err(Error::Checkpoint { path: directory.to_path_buf(), problem })
 }
 
-/// The newest checkpoint of a run (of a supervised task the best one), or the checkpoint itself. A damaged one is
-/// refused: a measurement must be of what was asked for.
+/// The newest checkpoint of a run (of a supervised task the best one), the checkpoint itself, or the one that a pointer
+/// file names (`checkpoints/best`, `checkpoints/latest`). A damaged one is refused: a measurement must be of what was
+/// asked for.
 ///
 /// # Errors
 /// [`Error::Checkpoint`] if there is none, or it is damaged.
 pub fn find(path: &Path) -> Result<Checkpoint> {
     let checkpoints = path.join("checkpoints");
     if !checkpoints.is_dir() {
-        return read(path);
+        return match (path.parent(), path.file_name().and_then(|name| name.to_str())) {
+            (Some(directory), Some(name)) if path.is_file() => named_by(directory, name),
+            _ if !path.exists() => Err(Error::Checkpoint {
+                path: path.to_path_buf(),
+                problem: "there is no such run or checkpoint".into(),
+            }),
+            _ => read(path),
+        };
     }
     let (checkpoint, damaged) = newest(&checkpoints)?;
     if let (RunConfig::Supervised(_), Some(best)) = (&checkpoint.config, best(&checkpoints)?) {
@@ -177,13 +185,32 @@ pub fn find(path: &Path) -> Result<Checkpoint> {
 /// # Errors
 /// [`Error::Checkpoint`] if that checkpoint is missing or damaged.
 pub fn best(directory: &Path) -> Result<Option<Checkpoint>> {
-    let path = directory.join("best");
-    let Ok(name) = fs::read_to_string(&path) else { return Ok(None) };
-    let name = name.trim();
+    if directory.join("best").is_file() { named_by(directory, "best").map(Some) } else { Ok(None) }
+}
+
+/// The best checkpoint of a run.
+///
+/// # Errors
+/// [`Error::Checkpoint`] if none is known to be, or it is missing or damaged.
+pub fn best_of_run(run: &Path) -> Result<Checkpoint> {
+    let checkpoints = run.join("checkpoints");
+    let unknown = || Error::Checkpoint {
+        path: checkpoints.join("best"),
+        problem: "is missing: no evaluation has told which checkpoint is the best; take the newest".into(),
+    };
+    best(&checkpoints)?.ok_or_else(unknown)
+}
+
+/// The checkpoint that a pointer file names.
+fn named_by(directory: &Path, pointer: &str) -> Result<Checkpoint> {
+    let path = directory.join(pointer);
+    let text = fs::read_to_string(&path).map_err(Error::io("cannot read", &path))?;
+    let name = text.trim();
     if update_in(name).is_none() {
-        return Err(Error::Checkpoint { path, problem: format!("names {name:?}, which is no checkpoint") });
+        let said: String = name.chars().take(40).collect();
+        return Err(Error::Checkpoint { path, problem: format!("names {said:?}, which is no checkpoint") });
     }
-    read(&directory.join(name)).map(Some)
+    read(&directory.join(name))
 }
 
 impl Checkpoint {

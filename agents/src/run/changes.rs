@@ -34,9 +34,38 @@ pub struct Change {
 
 impl fmt::Display for Change {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let show = |value: &Option<Value>| value.as_ref().map_or("none".to_string(), ToString::to_string);
-        write!(formatter, "{} = {} in place of {}", self.key, show(&self.to), show(&self.from))
+        write!(formatter, "{} = {} in place of {}", self.key, shown(self.to.as_ref()), shown(self.from.as_ref()))
     }
+}
+
+fn shown(value: Option<&Value>) -> String {
+    value.map_or("none".to_string(), ToString::to_string)
+}
+
+/// The changes in words. One of a number to a schedule, or back, is one change and not four.
+pub fn told(changes: &[Change]) -> Vec<String> {
+    let parts = |key: &str| ["initial", "last", "horizon"].map(|part| format!("{key}.{part}"));
+    let of = |key: &String| changes.iter().find(|change| change.key == *key);
+    // A key that was a number on one side and has parts on the other.
+    let turned: Vec<&Change> =
+        changes.iter().filter(|change| parts(&change.key).iter().any(|part| of(part).is_some())).collect();
+    let is_part = |key: &str| turned.iter().any(|change| parts(&change.key).iter().any(|part| part == key));
+    let side = |change: &Change, value: fn(&Change) -> Option<&Value>| match value(change) {
+        Some(number) => number.to_string(),
+        None => {
+            let [initial, last, horizon] = parts(&change.key).map(|part| of(&part).and_then(value).cloned());
+            let end = horizon.map_or(String::new(), |horizon| format!(" within {horizon} steps"));
+            format!("{} → {}{end}", shown(initial.as_ref()), shown(last.as_ref()))
+        }
+    };
+    let words = changes.iter().filter(|change| !is_part(&change.key)).map(|change| match turned.contains(&change) {
+        true => {
+            let (to, from) = (side(change, |change| change.to.as_ref()), side(change, |change| change.from.as_ref()));
+            format!("{} = {to} in place of {from}", change.key)
+        }
+        false => change.to_string(),
+    });
+    words.collect()
 }
 
 /// What one resumption changed.
@@ -202,6 +231,24 @@ fn free_name(directory: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rate_in_place_of_a_schedule_was_three_changes() {
+        let change = |key: &str, from: Option<f64>, to: Option<f64>| Change {
+            key: key.into(),
+            from: from.map(Value::Float),
+            to: to.map(Value::Float),
+        };
+        let changes = [
+            change("algorithm.gamma", Some(0.9), Some(0.99)),
+            change("optimizer.learning_rate", None, Some(1e-4)),
+            change("optimizer.learning_rate.initial", Some(3e-3), None),
+            change("optimizer.learning_rate.last", Some(1e-5), None),
+        ];
+        let expected =
+            ["algorithm.gamma = 0.99 in place of 0.9", "optimizer.learning_rate = 0.0001 in place of 0.003 → 0.00001"];
+        assert_eq!(told(&changes), expected);
+    }
 
     #[test]
     fn keys_may_change_or_not_by_the_longest_prefix() {

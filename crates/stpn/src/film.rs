@@ -149,7 +149,11 @@ impl<W: Write> Film<W> {
     /// # Errors
     /// Fails if there is none, or its end cannot be written.
     pub fn finish(self) -> Result<usize> {
-        let encoder = self.encoder.ok_or_else(|| Error::picture("the episode gave none"))?;
+        let encoder = self.encoder.ok_or_else(|| {
+            Error::picture(
+                "the environment draws none; one of Gymnasium needs a `render()` that returns rgb_array frames",
+            )
+        })?;
         encoder.into_inner().map_err(Error::picture)?.flush().map_err(Error::picture)?;
         Ok(self.pictures)
     }

@@ -38,6 +38,14 @@ pub fn apply(table: &mut Table, assignment: &str) -> Result<Option<String>> {
         // If evaluations are switched off, how to make them goes too: it would do nothing.
         table.remove("evaluation");
     }
+    if let Some((section, _)) = path.rsplit_once('.')
+        && VARIANTS.contains(&section)
+        && keys::get(table, section).is_none()
+        && let Some(default) = default_name(section)
+    {
+        // What a file leaves out has a name all the same.
+        keys::set(table, &format!("{section}.name"), Value::String(default));
+    }
     let mut place = String::new();
     for key in path.split('.').rev().skip(1).collect::<Vec<_>>().into_iter().rev() {
         place = if place.is_empty() { key.to_string() } else { format!("{place}.{key}") };
@@ -48,6 +56,12 @@ pub fn apply(table: &mut Table, assignment: &str) -> Result<Option<String>> {
     keys::set(table, &path, value);
     normal(table);
     Ok(remark)
+}
+
+/// The `name` that a section has if a configuration leaves it out.
+fn default_name(section: &str) -> Option<String> {
+    let entry = catalogue::catalogue().into_iter().find(|entry| entry.path == section)?;
+    Some(entry.key.default.as_ref()?.get("name")?.as_str()?.to_string())
 }
 
 /// Applies all overrides of a command line, of which paths are read from the current folder. What chooses the keys of a

@@ -53,6 +53,11 @@ impl TrainingRequest {
     /// Fails if there is no such experiment or something asked for does not fit it.
     pub fn configure(&self, ranks: usize) -> Result<RunConfig> {
         let (mut table, preset) = presets::load(&self.experiment)?;
+        let which = ["env.id", "env.make", "env.name"].iter().any(|key| overrides::sets(&self.overrides, key));
+        if self.experiment == "gym" && self.environment.is_none() && self.env_make.is_none() && !which {
+            let problem = "gym: which environment? Name one of Gymnasium, e.g. `gym LunarLander-v3`, or a function";
+            return Err(Error::Unfit(format!("{problem} that makes one")));
+        }
         name_code(&mut table, self.env_make.as_deref(), &self.env_import);
         if let Some(environment) = &self.environment {
             let key = match self.experiment.as_str() {
@@ -181,6 +186,21 @@ mod tests {
         assert!(refused(asked("popgym", Some("count-recall"), "expert")).contains("expert"));
         assert!(refused(asked("popgym", Some("labyrinth"), "easy")).contains("labyrinth-escape"));
         assert!(refused(asked("maze", None, "hard")).contains("only the preset `popgym`"));
+    }
+
+    #[test]
+    fn gym_without_an_environment_trained_on_cartpole() {
+        let request = TrainingRequest { experiment: "gym".into(), ..TrainingRequest::default() };
+        let error = request.configure(1).unwrap_err().to_string();
+        assert!(error.contains("which environment?"), "{error}");
+    }
+
+    #[test]
+    fn sizes_of_an_encoder_that_was_not_named_were_called_a_missing_name() {
+        let overrides = vec!["policy.encoder.sizes=[64, 64]".to_string()];
+        let request = TrainingRequest { experiment: "cartpole".into(), overrides, ..TrainingRequest::default() };
+        let error = request.configure(1).unwrap_err().to_string();
+        assert!(error.contains("mlp") && !error.contains("is missing"), "{error}");
     }
 
     fn configured(experiment: &str, steps: u64, ranks: usize) -> RunConfig {

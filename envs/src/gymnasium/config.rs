@@ -10,28 +10,28 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct GymnasiumConfig {
-    /// Its name in Gymnasium's registry, e.g. `LunarLander-v3` or `MiniGrid/MemoryS7-v0`.
+    /// Its name in Gymnasium's registry, e.g. `LunarLander-v3` or `MiniGrid-MemoryS7-v0`.
     #[serde(skip_serializing_if = "String::is_empty")]
     #[schemars(extend("x-sb3" = "env", "x-cleanrl" = "env_id"))]
     pub id: String,
     /// In place of `id` a function that makes it: `my_env.py:make`, or `my_package.envs:make`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub make: String,
-    /// What it is made with.
+    /// Keyword arguments of `gymnasium.make`, or of `make`.
     #[serde(skip_serializing_if = "Map::is_empty")]
     #[schemars(extend("x-sb3" = "env_kwargs"))]
     pub kwargs: Map<String, Value>,
     /// Packages that register it, imported first, e.g. `["minigrid"]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub import: Vec<String>,
-    /// Wrappers around it, the inmost first, e.g. `["minigrid.wrappers:ImgObsWrapper"]`.
+    /// Wrappers around it, innermost first, e.g. `["minigrid.wrappers:ImgObsWrapper"]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub wrappers: Vec<String>,
     /// Elements of the observation that the agent sees, where it is a box of floats; empty = all of them. What is hidden
     /// has to be remembered or inferred.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub keep: Vec<usize>,
-    /// Most steps of an episode, in place of those of the registry.
+    /// Maximum episode length, overriding the registered one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_episode_steps: Option<u32>,
     /// Whether the agent's actions of −1 to 1 are stretched to the bounds of the space, where it is a box. Default
@@ -94,7 +94,11 @@ impl GymnasiumConfig {
         for (key, value) in names.into_iter().flat_map(|(key, values)| values.iter().map(move |value| (key, value))) {
             let proper = value.rsplit_once(':').is_some_and(|(module, name)| !module.is_empty() && !name.is_empty());
             if !(value.is_empty() && key == "make" || proper) {
-                return refuse(key, value, "MODULE:NAME, where MODULE is a package or, for env.make, a file");
+                return refuse(
+                    key,
+                    value,
+                    "is not of the form MODULE:NAME; MODULE is a package or, for env.make, a file",
+                );
             }
         }
         if self.max_episode_steps == Some(0) {

@@ -27,7 +27,8 @@ pub struct PpoConfig {
     /// `horizon` in environment steps.
     #[schemars(extend("x-sb3" = "clip_range", "x-cleanrl" = "clip_coef"))]
     pub clip: Schedule,
-    /// Factor of the squared error (R − V)². The textbook's ½(R − V)² with coefficient c is c/2 here.
+    /// Factor of the squared error (R − V)², as in Stable-Baselines3. CleanRL has ½(R − V)²: its coefficient c is c/2
+    /// here.
     #[schemars(extend("x-sb3" = "vf_coef", "x-cleanrl" = "vf_coef"))]
     pub value_coefficient: f64,
     /// Clip values to ±this around the value of the policy that acted, and take the larger error; not set = no

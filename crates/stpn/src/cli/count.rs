@@ -13,6 +13,19 @@ pub fn count(text: &str) -> Result<u64, String> {
     }
 }
 
+/// A number of things in memory.
+pub fn size(text: &str) -> Result<usize, String> {
+    usize::try_from(count(text)?).map_err(|_| "is more than this machine can count".into())
+}
+
+/// How many seeds, from 1 on.
+pub fn seeds(text: &str) -> Result<u64, String> {
+    match count(text) {
+        Ok(number @ 1..=10_000) => Ok(number),
+        _ => Err("must be a number N of 1 to 10,000, which takes seeds 1 to N".into()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

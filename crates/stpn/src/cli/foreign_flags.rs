@@ -6,36 +6,78 @@ use stpn_agents::config::catalogue::{by_foreign_name, catalogue};
 
 use super::arguments::Cli;
 
-/// A flag's names elsewhere, the option that does the same here, and what is said where a command has that option.
-type Flag = (&'static [&'static str], &'static str, &'static str);
+/// A flag's names, and what is said of it where a command has an option; the first that it has counts, and every command
+/// has the option of no name.
+type Flag = (&'static [&'static str], &'static [(&'static str, &'static str)]);
 
-/// Those that are no key of a configuration by the same name. What needs no option is said everywhere.
-const FLAGS: [Flag; 9] = [
-    (&["lr"], "set", "write `--set optimizer.learning_rate=…`"),
-    (&["total-timesteps", "n-timesteps", "timesteps", "num-steps-total"], "steps", "write `--steps …`"),
-    (&["env-id", "env"], "algo", "the environment is the first argument: a preset, a file, or `gym ID`"),
-    (&["algorithm", "algo-name"], "algo", "write `--algo …`"),
-    (&["num-minibatches"], "set", "write `--set algorithm.minibatch_size=…`, which is in steps"),
-    (&["device", "cuda", "gpu"], "", "stpn computes on the CPU, on as many threads as `--threads` says"),
-    (&["torch-deterministic"], "", "nothing is needed: the same seed gives the same bits, on any number of threads"),
+/// Those that are no key of a configuration by the same name.
+const FLAGS: [Flag; 17] = [
+    (&["lr"], &[("set", "write `--set optimizer.learning_rate=…`")]),
+    (&["anneal-lr"], &[("set", "write `--set optimizer.learning_rate={ initial = 1e-3, last = 0.0 }`")]),
+    (
+        &["total-timesteps", "n-timesteps", "timesteps", "num-steps-total", "steps"],
+        &[
+            ("steps", "write `--steps …`"),
+            ("updates", "write `--updates …`; an update is rollout.environments × rollout.steps environment steps"),
+        ],
+    ),
+    (
+        &["seed"],
+        &[
+            ("seeds", "write `--seeds N`, which takes seeds 1 to N"),
+            ("episode-seed", "write `--episode-seed …`"),
+            ("grace", "a run keeps its seed; `stpn train … --seed …` starts another run"),
+        ],
+    ),
+    (
+        &["n-eval-episodes", "eval-episodes", "num-episodes", "n-episodes"],
+        &[("episodes", "write `--episodes …`"), ("set", "write `--set evaluation.episodes=…`")],
+    ),
+    (&["eval-freq", "eval-every"], &[("set", "write `--set evaluation.every=…`, in updates")]),
+    (
+        &["exp-name", "run-name", "name", "output", "output-dir", "log-dir", "logdir", "save-path"],
+        &[("run-dir", "write `--run-dir DIR`"), ("out", "write `--out …`")],
+    ),
+    (&["save-model"], &[("set", "nothing is needed: every run writes checkpoints, every `checkpoint.every` updates")]),
+    (&["save-freq"], &[("set", "write `--set checkpoint.every=…`, in updates")]),
+    (&["verbose"], &[("", "progress is shown without it")]),
+    (&["env-id", "env"], &[("algo", "the environment is the first argument: a preset, a file, or `gym ID`")]),
+    (&["algorithm", "algo-name"], &[("algo", "write `--algo …`")]),
+    (&["num-minibatches"], &[("set", "write `--set algorithm.minibatch_size=…`, which is in steps")]),
+    (&["device", "cuda", "gpu"], &[("", "stpn computes on the CPU, on as many threads as `--threads` says")]),
+    (
+        &["torch-deterministic"],
+        &[("", "nothing is needed: the same seed gives the same bits, on any number of threads")],
+    ),
     (
         &["track", "wandb-project-name", "tensorboard-log"],
-        "",
-        "nothing is needed: every run writes TensorBoard's files",
+        &[("", "nothing is needed: every run writes TensorBoard's files")],
     ),
-    (&["capture-video"], "algo", "after the training, `stpn play RUN --gif FILE.gif` makes a picture that moves"),
+    (&["capture-video"], &[("algo", "after the training, `stpn play RUN --gif FILE.gif` writes an animated GIF")]),
 ];
+
+/// What a flag or key that other programs have is here; none if nothing is known of it. `has` tells which options there
+/// are.
+pub fn elsewhere(name: &str, has: impl Fn(&str) -> bool) -> Option<&'static str> {
+    let (_, ways) = FLAGS.iter().find(|(names, _)| names.contains(&name))?;
+    ways.iter().find(|(option, _)| option.is_empty() || has(option)).map(|(_, said)| *said)
+}
 
 /// The error of a flag that is not there, with a tip if another program has it, or a configuration has such a key.
 pub fn with_tip(mut error: clap::Error, words: &[String]) -> clap::Error {
     if error.kind() == ErrorKind::UnknownArgument
         && let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg)
-        && let Some(tip) = tip(flag, words)
+        && flag.starts_with("--")
     {
-        // In place of the flag that is spelled most like it, and of all that there are.
-        error.remove(ContextKind::SuggestedArg);
-        error.remove(ContextKind::Usage);
-        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+        let tip = tip(flag, words);
+        // That it might be meant as a value helps nobody.
+        error.remove(ContextKind::Suggested);
+        if let Some(tip) = tip {
+            // In place of the flag that is spelled most like it, and of all that there are.
+            error.remove(ContextKind::SuggestedArg);
+            error.remove(ContextKind::Usage);
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+        }
     }
     error
 }
@@ -43,11 +85,11 @@ pub fn with_tip(mut error: clap::Error, words: &[String]) -> clap::Error {
 fn tip(flag: &str, words: &[String]) -> Option<String> {
     let cli = Cli::command();
     let command = words.iter().find_map(|word| cli.find_subcommand(word))?;
-    let has = |option: &str| option.is_empty() || command.get_arguments().any(|a| a.get_long() == Some(option));
+    let has = |option: &str| command.get_arguments().any(|a| a.get_long() == Some(option));
     let name = flag.trim_start_matches('-').split('=').next()?;
-    let said = match FLAGS.iter().find(|(names, ..)| names.contains(&name)) {
-        Some((_, option, said)) => has(option).then(|| (*said).to_string()),
-        None => has("set").then(|| key(name)).flatten().map(|key| format!("write `--set {key}=…`")),
+    let said = match FLAGS.iter().any(|(names, _)| names.contains(&name)) {
+        true => elsewhere(name, has).map(String::from),
+        false => has("set").then(|| key(name)).flatten().map(|key| format!("write `--set {key}=…`")),
     };
     said.map(|said| format!("there is no `--{name}` here: {said}"))
 }
@@ -98,5 +140,26 @@ mod tests {
             assert!(!text.contains("--set") && !text.contains("--steps"), "{line}: {text}");
         }
         assert!(said("stpn compare maze --lr 4").contains("--set optimizer.learning_rate="));
+    }
+
+    #[test]
+    fn tips_were_those_of_train_whatever_the_command() {
+        for (line, here) in [
+            ("stpn resume RUN --steps 4", "--updates"),
+            ("stpn resume RUN --total-timesteps 4", "--updates"),
+            ("stpn resume RUN --seed 4", "starts another run"),
+            ("stpn compare maze --seed 4", "--seeds N"),
+            ("stpn compare maze --total-timesteps 4", "--updates"),
+            ("stpn eval RUN --n-eval-episodes 4", "--episodes"),
+            ("stpn play RUN --seed 4", "--episode-seed"),
+            ("stpn train cartpole --exp-name mine", "--run-dir DIR"),
+            ("stpn train cartpole --anneal-lr", "learning_rate={ initial"),
+        ] {
+            let text = said(line);
+            assert!(text.contains(here) && !text.contains("rollout.steps=…"), "{line}: {text}");
+        }
+        for line in ["stpn train cartpole --frobnicate", "stpn list --frobnicate"] {
+            assert!(!said(line).contains("as a value"), "{line}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 pub mod arguments;
 mod count;
 mod env_code;
-mod foreign_flags;
+pub(crate) mod foreign_flags;
 pub(crate) mod train_words;
 
 use std::process::ExitCode;

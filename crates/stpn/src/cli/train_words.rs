@@ -43,15 +43,27 @@ impl TrainArguments {
 /// The words that let another process of this program run the code which a configuration names: that of an experiment
 /// which the user named here.
 pub fn leave(config: &RunConfig) -> Vec<String> {
+    let mut words = named_code(config);
     #[cfg(unix)]
     if let RunConfig::Agent(AgentConfig { env: EnvConfig::Gymnasium(config), .. }) = config {
-        let made = (!config.make.is_empty()).then(|| ["--env-make".to_string(), config.make.clone()]);
         // A wrapper is of a module, which the leave is for.
         let of_wrappers = config.wrappers.iter().filter_map(|wrapper| Some(wrapper.split_once(':')?.0.to_string()));
         let modules = config.import.iter().cloned().chain(of_wrappers);
-        let imports = modules.map(|module| ["--env-import".to_string(), module]);
-        return made.into_iter().chain(imports).flatten().collect();
+        words.extend(modules.flat_map(|module| ["--env-import".to_string(), module]));
     }
+    words
+}
+
+/// The words that let somebody run the function of their own that makes the environment.
+pub fn named_code(config: &RunConfig) -> Vec<String> {
+    #[cfg(unix)]
+    if let RunConfig::Agent(AgentConfig { env: EnvConfig::Gymnasium(config), .. }) = config
+        && !config.make.is_empty()
+    {
+        return vec!["--env-make".to_string(), config.make.clone()];
+    }
+    #[cfg(not(unix))]
+    let _ = config;
     Vec::new()
 }
 

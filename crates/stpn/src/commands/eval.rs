@@ -18,7 +18,8 @@ use crate::{table, threads};
 
 /// Runs the command.
 pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
-    let checkpoint = checkpoint::find(&arguments.run)?;
+    let checkpoint =
+        if arguments.best { checkpoint::best_of_run(&arguments.run)? } else { checkpoint::find(&arguments.run)? };
     let config = match &checkpoint.config {
         RunConfig::Agent(config) => config,
         RunConfig::Supervised(config) => return supervised(config, &checkpoint, arguments),

@@ -9,8 +9,12 @@ use stpn_agents::config::nearest::did_you_mean;
 use stpn_agents::config::shape::{Key, Shape};
 
 use crate::cli::ExplainArguments;
+use crate::cli::foreign_flags::elsewhere;
 use crate::exit::UsageError;
 use crate::{key_reference, say, terminal};
+
+/// Options of `stpn train` that take the place of keys that other programs have.
+const TRAIN: [&str; 5] = ["set", "steps", "updates", "run-dir", "algo"];
 
 /// Columns beyond which lines are hard to read.
 const WIDEST: usize = 110;
@@ -29,8 +33,8 @@ fn explain(name: &str) -> Result<String> {
     let name = name.trim().trim_start_matches('-').trim_matches('.').replace('-', "_").replace(".kind", ".name");
     let name = if name == "lr" { "optimizer.learning_rate".to_string() } else { name };
     let all = catalogue();
-    // The name of one of several is said with its section.
-    let name = name.strip_suffix(".name").unwrap_or(&name);
+    // The name of one of several is explained by its section, without the keys of each.
+    let (name, names_alone) = name.strip_suffix(".name").map_or((name.as_str(), false), |section| (section, true));
     let mut found: Vec<&Entry> = all.iter().filter(|entry| entry.path == name).collect();
     if found.is_empty() {
         let foreign: Vec<String> = by_foreign_name(name).into_iter().map(|(_, path)| path).collect();
@@ -39,18 +43,26 @@ fn explain(name: &str) -> Result<String> {
     if found.is_empty() {
         found = all.iter().filter(|entry| entry.key.name == name).collect();
     }
+    if found.is_empty()
+        && let Some(text) = of_variant(&all, name)
+    {
+        return Ok(text);
+    }
     if found.is_empty() {
+        if let Some(said) = elsewhere(&name.replace('_', "-"), |option| TRAIN.contains(&option)) {
+            return Err(UsageError(format!("there is no key `{name}`: {said}")).into());
+        }
         let paths = all.iter().map(|entry| entry.path.as_str());
         let lasts = all.iter().map(|entry| entry.key.name.as_str());
         let near = did_you_mean(name, if name.contains('.') { paths.collect::<Vec<_>>() } else { lasts.collect() });
         let sections: Vec<&str> =
             all.iter().filter(|entry| !entry.path.contains('.')).map(|e| e.path.as_str()).collect();
-        let problem = format!("there is no key `{name}`; {near}Sections are: {}", sections.join(", "));
+        let problem = format!("there is no key `{name}`; {near}Keys and sections at the top: {}", sections.join(", "));
         return Err(UsageError(problem).into());
     }
     let mut texts: Vec<String> = Vec::new();
     for entry in found {
-        let text = entry_text(entry);
+        let text = entry_text(entry, names_alone);
         if !texts.contains(&text) {
             texts.push(text);
         }
@@ -58,7 +70,19 @@ fn explain(name: &str) -> Result<String> {
     Ok(texts.join("\n"))
 }
 
-fn entry_text(entry: &Entry) -> String {
+/// What is said of a value of a section's `name`, e.g. of a cell or an environment.
+fn of_variant(all: &[Entry], name: &str) -> Option<String> {
+    let name = name.replace('_', "-");
+    all.iter().find_map(|entry| {
+        let Shape::Variants(variants) = &entry.key.shape else { return None };
+        let variant = variants.iter().find(|variant| variant.name == name)?;
+        let mut text = format!("{}.name = \"{name}\"\n  {}\n", entry.path, variant.description);
+        list(&mut text, "", &variant.keys);
+        Some(text)
+    })
+}
+
+fn entry_text(entry: &Entry, names_alone: bool) -> String {
     let Entry { path, variant, key } = entry;
     let of = variant.as_ref().map_or(String::new(), |variant| format!("  (of {variant})"));
     let mut text = format!("{path}{of}\n  {}\n", key.description);
@@ -68,7 +92,9 @@ fn entry_text(entry: &Entry) -> String {
             let _ = writeln!(text, "  One of, by `name`:");
             for variant in variants {
                 let _ = writeln!(text, "  {}: {}", variant.name, variant.description);
-                list(&mut text, "  ", &variant.keys);
+                if !names_alone {
+                    list(&mut text, "  ", &variant.keys);
+                }
             }
         }
         Shape::Word(words) => {
@@ -147,6 +173,8 @@ mod tests {
             ("epochs", &["algorithm.epochs  (of ppo)", "Passes over a rollout", "Default    10"]),
             ("algorithm", &["ppo:", "a2c:", "minibatch_size"]),
             ("policy.cell.kind", &["stpn:", "lstm:"]),
+            ("stpn", &["policy.cell.name = \"stpn\"", "granularity:"]),
+            ("cartpole", &["env.name = \"cartpole\""]),
             ("policy.cell.rule", &["\"hebb\"", "\"oja\"", "Default    \"hebb\""]),
             ("optimizer.max_grad_norm", &["a number, or \"none\"", "Default    0.5"]),
             ("optimizer.learning_rate", &["initial = 0.003"]),
@@ -157,6 +185,13 @@ mod tests {
         }
         for name in ["--learning-rate", "lr", "--lr", "learning-rate"] {
             assert!(explain(name).unwrap().contains("optimizer.learning_rate"), "{name}");
+        }
+        assert!(!explain("policy.cell.name").unwrap().contains("granularity:"), "names alone");
+        for (name, said) in
+            [("total_timesteps", "--steps"), ("device", "CPU"), ("n_eval_episodes", "evaluation.episodes")]
+        {
+            let error = explain(name).unwrap_err().to_string();
+            assert!(error.contains(said), "{name}: {error}");
         }
         let error = explain("rollout.step").unwrap_err().to_string();
         assert!(error.contains("did you mean `rollout.steps`?"), "{error}");

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use stpn_agents::{Error, checkpoint};
+use stpn_agents::checkpoint;
 
 use crate::cli::ExportArguments;
 
@@ -13,14 +13,8 @@ const FILES: [&str; 2] = ["config.toml", "metrics.jsonl"];
 
 /// Runs the command.
 pub fn run(arguments: &ExportArguments) -> Result<ExitCode> {
-    let checkpoints = arguments.run.join("checkpoints");
-    let found = if arguments.best {
-        let problem = || "names no best checkpoint: export without --best".to_string();
-        let missing = || Error::Checkpoint { path: checkpoints.join("best"), problem: problem() };
-        checkpoint::best(&checkpoints)?.ok_or_else(missing)?
-    } else {
-        checkpoint::find(&arguments.run)?
-    };
+    let found =
+        if arguments.best { checkpoint::best_of_run(&arguments.run)? } else { checkpoint::find(&arguments.run)? };
     let path = checkpoint::export(&found, &arguments.out.join("checkpoints"))?;
     for name in FILES {
         let (from, to) = (arguments.run.join(name), arguments.out.join(name));

@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use stpn_agents::Agent;
 use stpn_agents::actor::Subject;
 use stpn_agents::episode::{Moment, live};
+use stpn_agents::{Agent, checkpoint};
 use stpn_envs::{Action, Env, EnvConfig};
 
 use crate::cli::PlayArguments;
@@ -30,7 +30,10 @@ const FAST: [u8; 3] = [95, 175, 215];
 
 /// Runs the command.
 pub fn run(arguments: &PlayArguments) -> Result<ExitCode> {
-    let agent = Agent::load(&arguments.run)?;
+    let agent = match arguments.best {
+        true => Agent::of_checkpoint(&checkpoint::best_of_run(&arguments.run)?)?,
+        false => Agent::load(&arguments.run)?,
+    };
     let (config, subject) = (agent.config(), agent.subject());
     let mut env = config.env.drawing(arguments.gif.is_some()).make().map_err(stpn_agents::Error::from)?;
     match &arguments.gif {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use stpn_agents::collective::Collective;
-use stpn_agents::run::{Run, saved};
+use stpn_agents::run::{Run, changes, saved};
 use stpn_agents::{RunConfig, Stop};
 use toml::Table;
 
 use super::training::{end_on_ranks, train};
 use crate::cli::ResumeArguments;
+use crate::exit::UsageError;
 use crate::{overrides, presets, ranks, say, shutdown, threads};
 
 /// Runs the command.
@@ -25,9 +26,13 @@ pub fn run(arguments: &ResumeArguments) -> Result<ExitCode> {
 fn run_on(arguments: &ResumeArguments, ranks: &Arc<dyn Collective>) -> Result<ExitCode> {
     let saved = saved(&arguments.run)?;
     if let Some(updates) = arguments.updates.filter(|&updates| updates < saved.update) {
+        let (run, done) = (arguments.run.display(), saved.update);
+        let less = format!("{run} has done {done} updates, and `--updates` counts them: {updates} are fewer");
+        if !arguments.overrides.is_empty() {
+            return Err(UsageError(format!("{less}; `--set` needs more updates, or none named")).into());
+        }
         if ranks.is_root() {
-            let (run, done) = (arguments.run.display(), saved.update);
-            say::result(format!("{run} has done {done} updates, and {updates} are less: nothing is changed"));
+            say::result(format!("{less}; nothing is changed"));
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -77,12 +82,12 @@ pub fn resume(
     let (done, updates) = (run.training().progress().update, run.config().training().updates);
     let from = if done == 0 { " (it has no checkpoint of an update yet)" } else { "" };
     say::note(format!("resuming {} at update {done} of {updates}{from}", directory.display()));
-    for change in run.changes() {
+    for change in changes::told(run.changes()) {
         say::note(format!("from here on: {change}"));
     }
     let schedules = run.config().schedules_of_its_length();
     if !schedules.is_empty() && run.changes().iter().any(|change| change.key == "training.updates") {
-        say::note(format!("with the run now ends: {}", schedules.join(", ")));
+        say::note(format!("recomputed for the new end of the run: {}", schedules.join(", ")));
     }
     if run.training().finished() {
         say::note("nothing left to do: give more with --updates N");

@@ -16,7 +16,7 @@ use super::training::{end_on_ranks, train};
 use crate::cli::TrainArguments;
 use crate::progress::thousands;
 use crate::task_label::task_label;
-use crate::{program, ranks, say, shutdown, threads};
+use crate::{overrides, program, ranks, say, shutdown, threads};
 
 /// Runs the command.
 pub fn run(arguments: &TrainArguments) -> Result<ExitCode> {
@@ -32,7 +32,7 @@ fn run_on(arguments: &TrainArguments, ranks: &Arc<dyn Collective>) -> Result<Exi
     let pool = threads::pool_on_ranks(config.training().threads, ranks.as_ref())?;
     let directory = match &arguments.run_dir {
         Some(directory) => directory.clone(),
-        None => default_directory(&arguments.named(), &config, ranks.as_ref())?,
+        None => default_directory(&named(arguments, &config), &config, ranks.as_ref())?,
     };
     let result = pool.install(|| {
         // As the first rank sees it: it may begin a run while another looks.
@@ -103,6 +103,18 @@ fn refuse_unlike(config: &RunConfig, directory: &Path) -> Result<impl FnOnce(&mu
     Err(Error::RunDirectory { path: directory.to_path_buf(), problem }.into())
 }
 
+/// What a run's folder is called after: the experiment as it was named, or the environment that took its place.
+fn named(arguments: &TrainArguments, config: &RunConfig) -> String {
+    let replaced = ["env.name", "env.id", "env.make", "env.game", "env.task"]
+        .iter()
+        .any(|key| overrides::sets(&arguments.overrides, key));
+    if !replaced {
+        return arguments.named();
+    }
+    let plain = |letter: char| if letter.is_alphanumeric() || "-_".contains(letter) { letter } else { '-' };
+    task_label(config).chars().map(plain).collect()
+}
+
 /// Makes the first of `runs/NAME-CELL-seedN`, `…-2`, `…-3` that does not exist: for all ranks the one that the first
 /// makes. Making it is what claims it, so that runs that are started at once get one each.
 fn default_directory(experiment: &str, config: &RunConfig, ranks: &dyn Collective) -> Result<PathBuf> {
@@ -145,6 +157,18 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), 16);
         assert_eq!(names[0], "maze-stpn-seed1");
+    }
+
+    #[test]
+    fn a_folder_was_named_after_an_environment_that_was_replaced() {
+        let named_after = |overrides: &[&str]| {
+            let overrides = overrides.iter().map(ToString::to_string).collect();
+            let arguments = TrainArguments { experiment: "cartpole".into(), overrides, ..TrainArguments::default() };
+            named(&arguments, &arguments.request().unwrap().configure(1).unwrap())
+        };
+        assert_eq!(named_after(&["env.name=acrobot"]), "acrobot");
+        assert_eq!(named_after(&["env={ name = 'popgym', task = 'repeat-first' }"]), "popgym-repeat-first-easy");
+        assert_eq!(named_after(&["seed=3"]), "cartpole");
     }
 
     #[test]

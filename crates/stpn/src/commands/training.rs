@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Result;
-use stpn_agents::Stop;
 use stpn_agents::collective::Collective;
 use stpn_agents::run::{Outcome, Run};
+use stpn_agents::{RunConfig, Stop};
 
+use crate::cli::train_words;
 use crate::progress::{Display, thousands};
-use crate::{exit, say};
+use crate::{exit, program, say};
 
 /// How long a rank waits to be ended by the one that failed.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -34,7 +35,8 @@ pub fn end_on_ranks<T>(ranks: &dyn Collective, result: Result<T>) -> Result<T> {
 /// Trains to the end or until `stop`, and says what came of it.
 pub fn train(mut run: Run, ranks: &dyn Collective, stop: &Stop) -> Result<ExitCode> {
     run.stop_by(stop);
-    let hint = format!("continue with: stpn resume {}", run.directory().display());
+    let code = words_for(run.config());
+    let hint = format!("continue with: stpn resume {}{code}", run.directory().display());
     run.on_hang(move |error| {
         let error = error.into();
         let code = exit::code(&error);
@@ -76,15 +78,32 @@ pub fn train(mut run: Run, ranks: &dyn Collective, stop: &Stop) -> Result<ExitCo
         say::result(super::eval::test_text(report).trim_end());
     }
     if outcome == Outcome::Interrupted {
-        say::note(format!("interrupted; continue with: stpn resume {directory}"));
+        say::note(format!("interrupted; continue with: stpn resume {directory}{code}"));
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
+    if program::arguments().iter().any(|word| word == "--with-parent") {
+        // The program that compares this run with others says what comes of it.
+        return Ok(ExitCode::SUCCESS);
+    }
     if run.config().agent().is_ok() {
-        say::note(format!("watch it act: stpn play {directory}"));
+        say::note(format!("watch it act: stpn play {directory}{code}"));
     }
     say::note(format!(
-        "draw it:      stpn report {directory}\nevaluate it:  stpn eval {directory}\nall metrics:  tensorboard --logdir \
-         {directory}"
+        "draw it:      stpn report {directory}{code}\nevaluate it:  stpn eval {directory}{code}\nall metrics:  \
+         tensorboard --logdir {directory}"
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The words that commands on this run need beside its folder: the Python that was named, and the user's own code.
+fn words_for(config: &RunConfig) -> String {
+    let arguments: Vec<String> = program::arguments().iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let mut words = train_words::named_code(config);
+    for (at, word) in arguments.iter().enumerate() {
+        let python = word
+            .strip_prefix("--python=")
+            .or_else(|| arguments.get(at + 1).filter(|_| word == "--python").map(String::as_str));
+        words.extend(python.into_iter().flat_map(|python| ["--python".to_string(), python.to_string()]));
+    }
+    words.iter().map(|word| format!(" {word}")).collect()
 }

@@ -9,8 +9,10 @@ mod tests;
 use std::path::Path;
 use std::sync::{PoisonError, RwLock};
 
+use stpn_agents::config::catalogue::catalogue;
 use stpn_agents::config::nearest::did_you_mean;
 use stpn_agents::config::normal::normal;
+use stpn_agents::config::shape::Shape;
 use stpn_agents::{RunConfig, keys};
 use toml::Table;
 
@@ -61,13 +63,31 @@ pub fn register(name: &str, summary: &str, text: &str) -> Result<()> {
 pub fn get(name: &str) -> Result<&'static Preset> {
     let preset = find(name).ok_or_else(|| {
         let known: Vec<&str> = all().iter().map(|preset| preset.name).collect();
-        let near = did_you_mean(name, known.iter().copied());
-        Error::Unknown { kind: Kind::Preset, name: name.into(), hint: format!("{near}there are: {}", known.join(", ")) }
+        let hint = as_environment(name).unwrap_or_else(|| {
+            let near = did_you_mean(name, known.iter().copied());
+            format!("{near}there are: {}", known.join(", "))
+        });
+        Error::Unknown { kind: Kind::Preset, name: name.into(), hint }
     })?;
     match preset.missing_feature() {
         Some(feature) => Err(Error::NotBuilt { preset: name.into(), feature }),
         None => Ok(preset),
     }
+}
+
+/// How an environment is trained that has no preset; none if there is no such environment.
+fn as_environment(name: &str) -> Option<String> {
+    let environments = catalogue().into_iter().find(|entry| entry.path == "env")?;
+    let Shape::Variants(variants) = &environments.key.shape else { return None };
+    if variants.iter().any(|variant| variant.name == name) {
+        return Some(format!(
+            "`{name}` is an environment without a preset: a file trains it that says env = \"{name}\""
+        ));
+    }
+    let (base, version) = name.rsplit_once("-v")?;
+    let of_gymnasium = !version.is_empty() && version.chars().all(|letter| letter.is_ascii_digit());
+    let near = did_you_mean(base, all().iter().map(|preset| preset.name));
+    of_gymnasium.then(|| format!("{near}An environment of Python's Gymnasium is `gym {name}`"))
 }
 
 /// The preset or file that `name` names, as a table.

@@ -118,3 +118,13 @@ fn supervised_networks_are_matched_in_parameters() {
         }
     }
 }
+
+#[test]
+fn environments_of_the_list_had_no_word_of_how_to_train_them() {
+    let said = |name: &str| get(name).unwrap_err().to_string();
+    assert!(said("acrobot").contains("env = \"acrobot\""), "{}", said("acrobot"));
+    assert!(said("Acrobot-v1").contains("`gym Acrobot-v1`"), "{}", said("Acrobot-v1"));
+    let cartpole = said("CartPole-v1");
+    assert!(cartpole.contains("did you mean `cartpole`?") && cartpole.contains("`gym CartPole-v1`"), "{cartpole}");
+    assert!(said("mase").contains("did you mean `maze`?"));
+}

@@ -22,7 +22,7 @@ class Settings:
         self.factory = None
         if self.make:
             path, _, name = self.make.rpartition(":")
-            self.factory = getattr(from_file(path), name)
+            self.factory = attribute(from_file(path), name, self.make)
         self.observation = self.action = None
 
     def load(self, module):
@@ -127,8 +127,17 @@ def from_file(path):
 
 
 def wrapper(name):
-    module, _, attribute = name.rpartition(":")
-    return getattr(importlib.import_module(module), attribute)
+    module, _, last = name.rpartition(":")
+    return attribute(importlib.import_module(module), last, name)
+
+
+def attribute(module, name, asked):
+    """What a module has by that name."""
+    try:
+        return getattr(module, name)
+    except AttributeError:
+        own = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+        raise Refused(f"{asked}: {module.__name__} has no `{name}`; it has {', '.join(own) or 'nothing to call'}") from None
 
 
 def chain(env):

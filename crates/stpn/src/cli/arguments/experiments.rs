@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::count::count;
+use crate::cli::count::{count, seeds};
 use crate::reproduction::Paper;
 
 /// Arguments of `stpn draw`.
@@ -30,7 +30,7 @@ pub struct DrawArguments {
 #[derive(Debug, Args)]
 pub struct RunsArguments {
     /// Seeds 1 to N of every cell.
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = seeds, allow_negative_numbers = true)]
     pub seeds: u64,
     /// Runs at a time, which share the threads.
     #[arg(long, value_name = "N", default_value_t = 1)]

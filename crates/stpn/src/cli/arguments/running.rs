@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::EnvCodeArguments;
-use crate::cli::count::count;
+use crate::cli::count::{count, size};
 
 /// Arguments of `stpn train`.
 #[derive(Debug, Default, Args)]
@@ -44,16 +44,16 @@ pub struct TrainArguments {
     #[arg(long, value_name = "CELL")]
     pub cell: Option<String>,
     /// Units of the recurrent layer.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = size, allow_negative_numbers = true)]
     pub hidden: Option<usize>,
     /// Seed of every random stream.
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// Updates to train for; on a supervised task epochs.
-    #[arg(long, value_name = "N", conflicts_with = "steps", value_parser = count)]
+    #[arg(long, value_name = "N", conflicts_with = "steps", value_parser = count, allow_negative_numbers = true)]
     pub updates: Option<u64>,
     /// Environment steps to train for, over all ranks, rounded up to whole updates.
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub steps: Option<u64>,
     /// Worker threads; 0 = one per core that this process may use, shared with other ranks on this host. The result does
     /// not depend on it.
@@ -124,7 +124,7 @@ pub struct ResumeArguments {
     #[command(flatten)]
     pub code: EnvCodeArguments,
     /// Updates of the whole run, those already done included; fewer than these change nothing [default: as configured].
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub updates: Option<u64>,
     /// How to end early.
     #[command(flatten)]
@@ -171,12 +171,15 @@ pub struct EvalArguments {
     /// Code of the user's own.
     #[command(flatten)]
     pub code: EnvCodeArguments,
+    /// The best checkpoint in place of the newest.
+    #[arg(long)]
+    pub best: bool,
     /// Episodes to measure.
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = size, allow_negative_numbers = true)]
     pub episodes: usize,
     /// Seed of the episodes, which are other ones than training's whatever the seed [default: 0]; of the test data of
     /// a supervised task [default: the run's].
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// Take the most probable action in place of a sample.
     #[arg(long)]
@@ -204,6 +207,9 @@ pub struct PlayArguments {
     /// Code of the user's own.
     #[command(flatten)]
     pub code: EnvCodeArguments,
+    /// The best checkpoint in place of the newest.
+    #[arg(long)]
+    pub best: bool,
     /// Which episode: the same seed plays the same episode.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub episode_seed: u64,
@@ -213,10 +219,11 @@ pub struct PlayArguments {
     /// Milliseconds between steps on a terminal.
     #[arg(long, value_name = "MS", default_value_t = 120)]
     pub delay: u64,
-    /// Write an animated GIF to this file in place of showing the episode.
-    #[arg(long, value_name = "FILE.gif")]
+    /// Write an animated GIF to this file in place of showing the episode. An environment of Gymnasium needs a
+    /// `render()` that returns `rgb_array` frames.
+    #[arg(long, value_name = "FILE.gif", value_parser = gif)]
     pub gif: Option<PathBuf>,
-    /// Most frames of the GIF.
+    /// Maximum number of frames of the GIF.
     #[arg(long, value_name = "N", default_value_t = 1000)]
     pub frames: usize,
 }
@@ -246,4 +253,11 @@ pub struct ReportArguments {
     /// Which episode is drawn.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub episode_seed: u64,
+}
+
+/// A path of a GIF.
+fn gif(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let is_gif = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gif"));
+    if is_gif { Ok(path) } else { Err("only GIFs are written: name a file that ends with .gif".into()) }
 }
