@@ -45,6 +45,15 @@ pub struct Stpn {
     fused: Option<Arc<PlasticKernel>>,
 }
 
+/// Initial decays from numbers that are uniform from 0 to 1: they themselves, or exp(−1/τ) with τ log-uniform.
+fn decays(config: &StpnConfig, uniform: Tensor) -> Result<Tensor> {
+    Ok(match config.initial_memory {
+        None => uniform,
+        // 1/τ = exp(−u ln(longest)).
+        Some(longest) => (uniform * -longest.ln())?.exp()?.neg()?.exp()?,
+    })
+}
+
 /// The plasticity of the bias.
 #[derive(Debug)]
 struct PlasticBias {
@@ -53,7 +62,8 @@ struct PlasticBias {
 }
 
 impl Stpn {
-    /// A cell with initial values W, b ~ U(±k), λ ~ U(0, 1), γ ~ U(±0.001 k), k = 1/√H (STPNf: 1/√I).
+    /// A cell with initial values W, b ~ U(±k), λ ~ U(0, 1), γ ~ U(±0.001 k), k = 1/√H (STPNf: 1/√I); λ and γ
+    /// otherwise if `initial_memory` or `initial_rate` say so.
     ///
     /// # Errors
     /// [`crate::Error::Config`] on impossible options or sizes.
@@ -78,7 +88,7 @@ impl Stpn {
             Granularity::Scalar => vec![1],
         };
         let bound = 1.0 / (if config.recurrent { hidden } else { input } as f64).sqrt();
-        let gamma_bound = 0.001 * bound;
+        let gamma_bound = config.initial_rate * bound;
 
         let add = &mut parts.parameters;
         let weight = add.add("weight", &init.uniform((hidden, width), -bound, bound)?)?;
@@ -86,12 +96,12 @@ impl Stpn {
             true => Some(add.add("bias", &init.uniform(hidden, -bound, bound)?)?),
             false => None,
         };
-        let lambda = add.add("lambda", &init.uniform(plasticity_shape.clone(), 0.0, 1.0)?)?;
+        let lambda = add.add("lambda", &decays(config, init.uniform(plasticity_shape.clone(), 0.0, 1.0)?)?)?;
         let gamma = add.add("gamma", &init.uniform(plasticity_shape, -gamma_bound, gamma_bound)?)?;
         let plastic_bias = match config.plastic_bias {
             true => {
                 let size = if config.granularity == Granularity::Synapse { hidden } else { 1 };
-                let lambda = add.add("bias_lambda", &init.uniform(size, 0.0, 1.0)?)?;
+                let lambda = add.add("bias_lambda", &decays(config, init.uniform(size, 0.0, 1.0)?)?)?;
                 let gamma = add.add("bias_gamma", &init.uniform(size, -gamma_bound, gamma_bound)?)?;
                 Some(PlasticBias { lambda, gamma })
             }
@@ -260,5 +270,51 @@ impl Cell for Stpn {
             energy = RowNorm::of(&effective)?.divide(&energy)?;
         }
         Ok(energy.squeeze(2)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::{DType, Device};
+    use stpn_random::Stream;
+
+    use super::*;
+
+    fn built(config: &StpnConfig) -> Stpn {
+        let mut stream = Stream::from_seed(1);
+        let mut init = Initializer::new(&mut stream, DType::F64, &Device::Cpu);
+        Stpn::new(config, 30, 20, Kernel::Auto, &mut init).unwrap()
+    }
+
+    #[test]
+    fn decays_begin_with_time_constants_over_the_whole_memory() {
+        let config = StpnConfig { initial_memory: Some(100.0), initial_rate: 0.1, ..StpnConfig::default() };
+        let cell = built(&config);
+        let lambda: Vec<f64> = cell.lambda.flatten_all().unwrap().to_vec1().unwrap();
+        let mut spans: Vec<f64> = lambda.iter().map(|lambda| -1.0 / lambda.ln()).collect();
+        spans.sort_by(f64::total_cmp);
+        assert!(spans[0] >= 1.0 && spans[spans.len() - 1] <= 100.0 + 1e-9);
+        // Log-uniform: the median is the geometric mean of the ends.
+        let median = spans[spans.len() / 2];
+        assert!((8.0..12.5).contains(&median), "{median}");
+        let bound = 0.1 / 20f64.sqrt();
+        let gamma: Vec<f64> = cell.gamma.flatten_all().unwrap().to_vec1().unwrap();
+        let largest = gamma.iter().fold(0.0_f64, |most, gamma| most.max(gamma.abs()));
+        assert!(largest <= bound && largest > 0.9 * bound, "{largest}");
+        // The same draws, whatever is made of them.
+        let published = built(&StpnConfig::default());
+        let weights = |cell: &Stpn| cell.weight.flatten_all().unwrap().to_vec1::<f64>().unwrap();
+        assert_eq!(weights(&cell), weights(&published));
+    }
+
+    #[test]
+    fn impossible_starts_are_refused() {
+        for (config, key) in [
+            (StpnConfig { initial_memory: Some(1.0), ..StpnConfig::default() }, "initial_memory"),
+            (StpnConfig { initial_memory: Some(f64::NAN), ..StpnConfig::default() }, "initial_memory"),
+            (StpnConfig { initial_rate: 0.0, ..StpnConfig::default() }, "initial_rate"),
+        ] {
+            assert!(config.check().unwrap_err().to_string().contains(key));
+        }
     }
 }

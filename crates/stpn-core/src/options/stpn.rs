@@ -35,6 +35,13 @@ pub struct StpnConfig {
     pub layer_norm: bool,
     /// Give the bias a plastic part with its own λ and γ.
     pub plastic_bias: bool,
+    /// Start with decays λ = exp(−1/τ), their time constants τ log-uniform from 1 to this many steps; not set = λ
+    /// uniform from 0 to 1, as published. More than 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial_memory: Option<f64>,
+    /// Start with rates γ uniform within ± this multiple of 1/√H, H being the units (STPNf: 1/√I, inputs). Published:
+    /// 0.001.
+    pub initial_rate: f64,
 }
 
 impl Default for StpnConfig {
@@ -52,6 +59,8 @@ impl Default for StpnConfig {
             bias: true,
             layer_norm: false,
             plastic_bias: false,
+            initial_memory: None,
+            initial_rate: 0.001,
         }
     }
 }
@@ -73,6 +82,15 @@ impl StpnConfig {
                 return refuse("clamp", format!("is {bound}; allowed are positive numbers, or none at all"));
             }
             _ => {}
+        }
+        if let Some(steps) = self.initial_memory.filter(|steps| !(steps.is_finite() && *steps > 1.0)) {
+            return refuse(
+                "initial_memory",
+                format!("is {steps}; allowed are numbers of steps above 1, or none at all"),
+            );
+        }
+        if !(self.initial_rate.is_finite() && self.initial_rate > 0.0) {
+            return refuse("initial_rate", format!("is {}; allowed are positive numbers", self.initial_rate));
         }
         if self.plastic == Plastic::Recurrent && !self.recurrent {
             return refuse("plastic", "is recurrent, but with recurrent = false there are only inputs".into());
