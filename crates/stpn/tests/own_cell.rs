@@ -12,6 +12,8 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use binary::{Finished, finished, metrics};
+use candle_core::{Tensor, Var};
+use stpn::cells::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
 use stpn::cli::{Host, main_in};
 
 /// What this test is called with to be the program; the program's arguments follow.
@@ -27,7 +29,47 @@ fn program() {
     }
     let executable = std::env::current_exe().unwrap().into();
     let host = Host { arguments: words, executable, before: PROGRAM.map(Into::into).to_vec() };
-    assert_eq!(main_in(host, own_cell::register), ExitCode::SUCCESS);
+    let code = main_in(host, |registry| {
+        own_cell::register(registry)?;
+        registry.cell("odd", "one that calls other things by the names of an STPN's", Odd::new)
+    });
+    assert_eq!(code, ExitCode::SUCCESS);
+}
+
+/// `h = tanh(λ x) + γ`, with λ `[H, I]` and γ `[H]`; what it was is F `[H]`.
+#[derive(Debug)]
+struct Odd {
+    parts: CellParts,
+    lambda: Var,
+    gamma: Var,
+}
+
+#[derive(serde::Deserialize)]
+struct NoOptions {}
+
+impl Odd {
+    fn new(_: &NoOptions, inputs: usize, units: usize, kernel: Kernel, init: &mut Initializer) -> Result<Self> {
+        let mut parts = CellParts::new(inputs, units, kernel)?;
+        let lambda = parts.parameters.add("lambda", &init.uniform((units, inputs), -1.0, 1.0)?)?;
+        let gamma = parts.parameters.add("gamma", &init.constant(units, 0.0)?)?;
+        parts.add_state("F", [units]);
+        Ok(Self { parts, lambda, gamma })
+    }
+}
+
+impl Cell for Odd {
+    fn parts(&self) -> &CellParts {
+        &self.parts
+    }
+
+    fn step(&self, x: &Tensor, state: &State) -> Result<Step> {
+        let hidden = x.matmul(&self.lambda.t()?)?.tanh()?.broadcast_add(&self.gamma)?;
+        Ok(Step { state: State::new(state.batch(), vec![("F", hidden.clone())]), hidden })
+    }
+
+    fn energy_per_unit(&self, x: &Tensor, _: &State, _: Option<&Tensor>) -> Result<Tensor> {
+        Ok(x.sqr()?.matmul(&self.lambda.abs()?.t()?)?)
+    }
 }
 
 /// Runs the program with the words of `line`, in which `RUN` is a directory.
@@ -81,6 +123,17 @@ fn a_cell_of_ones_own_has_the_whole_command_line() {
     let shown = fine("config memory --set policy.cell=leaky", &run);
     assert!(shown.contains("id = \"leaky\""), "{shown}");
     fine("train art --cell leaky --updates 1 --set task.training_sequences=60 --run-dir RUN/art", &run);
+}
+
+#[test]
+fn what_a_cell_of_ones_own_calls_lambda_and_f_was_drawn_as_an_stpns() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    fine("train memory --cell odd --hidden 4 --set rollout.steps=8 --run-dir RUN --updates 1", &run);
+    fine("report RUN --out RUN/report.html", &run);
+    let page = std::fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(page.contains("learning-curves") && !page.contains("Learned decay") && !page.contains("Fast weights"));
+    fine("play RUN --delay 0", &run);
 }
 
 #[test]
