@@ -101,6 +101,7 @@ pub mod native;
 mod panic;
 pub mod pixels;
 pub mod popgym;
+mod registered;
 pub mod registry;
 mod return_bounds;
 mod sample;

@@ -9,10 +9,10 @@ pub use environments::{ENVIRONMENTS, Entry, EnvConfig};
 
 use environments::NAMES;
 
-use crate::custom::{self, CustomConfig};
 #[cfg(unix)]
 use crate::gymnasium::GymnasiumConfig;
 use crate::native::FEATURES;
+use crate::registered::{self, CustomConfig};
 use crate::{Error, Result};
 
 /// The cargo feature that the environment of that name needs, in this build or not.
@@ -35,7 +35,7 @@ impl EnvConfig {
         if let Some(entry) = ENVIRONMENTS.iter().find(|entry| entry.name == name) {
             return Ok((entry.default)());
         }
-        let registered = custom::registered();
+        let registered = registered::registered();
         if registered.iter().any(|id| id == name) {
             return Ok(Self::Custom(CustomConfig::new(name)));
         }

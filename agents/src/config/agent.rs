@@ -5,13 +5,11 @@ use serde::{Deserialize, Serialize};
 use stpn_envs::EnvConfig;
 
 use super::rollout::RolloutConfig;
-use super::sections::{CheckpointConfig, LogConfig, TrainingConfig, check_sections, one};
+use super::sections::{CheckpointConfig, LogConfig, TrainingConfig, one};
 use crate::algorithms::AlgorithmConfig;
-use crate::limits::{at_least_one, check_sizes};
 use crate::optimizer::AdamConfig;
 use crate::policy::PolicyConfig;
 use crate::rollout::NormalizationConfig;
-use crate::{Error, Result, unused};
 
 /// An agent in an environment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -76,35 +74,5 @@ impl EvaluationConfig {
     /// Whether there is an evaluation beside that update.
     pub fn is_due(&self, update: u64) -> bool {
         self.every > 0 && update.is_multiple_of(self.every)
-    }
-}
-
-impl AgentConfig {
-    /// Refuses impossible values, naming the key.
-    ///
-    /// # Errors
-    /// [`Error::Config`] with what is allowed.
-    pub fn check(&self) -> Result<()> {
-        at_least_one(&[
-            ("rollout.environments", self.rollout.environments as u64),
-            ("rollout.steps", self.rollout.steps as u64),
-            ("rollout.sequence_length", self.rollout.sequence_length.unwrap_or(1) as u64),
-            ("evaluation.episodes", self.evaluation.episodes as u64),
-        ])?;
-        check_sizes(&[
-            ("rollout.environments", self.rollout.environments),
-            ("rollout.steps", self.rollout.steps),
-            ("evaluation.episodes", self.evaluation.episodes),
-        ])?;
-        self.policy.check()?;
-        self.normalization.check()?;
-        check_sections(&self.training, self.policy.hidden, &self.checkpoint, &self.log)?;
-        if !(0.0..=1e6).contains(&self.rollout.step_timeout) {
-            return Err(Error::config("rollout.step_timeout", "must be seconds from 0 (no limit) to 1000000"));
-        }
-        self.env.validate()?;
-        self.algorithm.check(self.rollout.environments * self.rollout.steps)?;
-        self.optimizer.check()?;
-        unused::check_agent(self)
     }
 }

@@ -2,6 +2,7 @@
 
 mod agent;
 pub mod catalogue;
+mod cell;
 mod check;
 mod document;
 pub mod nearest;
@@ -10,6 +11,7 @@ mod rollout;
 mod schema;
 mod sections;
 pub mod shape;
+mod validation;
 
 use serde::{Deserialize, Serialize};
 use stpn_core::{CellConfig, Kernel, NUMERICS};
@@ -17,11 +19,12 @@ use stpn_envs::EnvConfig;
 use stpn_envs::registry::missing_feature;
 
 pub use agent::{AgentConfig, EvaluationConfig};
+pub(crate) use cell::check_cell;
 pub use document::{Detail, document};
 pub use rollout::{EnvFailure, RolloutConfig};
 pub use schema::json_schema;
 pub use sections::{CheckpointConfig, LogConfig, TrainingConfig};
-pub(crate) use sections::{check_sections, hidden, one};
+pub(crate) use sections::{hidden, one};
 
 use crate::optimizer::AdamConfig;
 use crate::policy::encoder::EncoderConfig;

@@ -53,7 +53,7 @@ fn allow_bare_names(schema: &mut Value, key: &str) {
         let name = |variant: &Value| variant.pointer("/properties/name/const").cloned();
         let names: Vec<Value> = match key {
             // Cells have more names than sections: `stpnf` is `stpn` with other options.
-            "policy.cell" => CellName::ALL.iter().map(|cell| cell.to_string().into()).collect(),
+            "policy.cell" => CellName::all().iter().map(|cell| cell.to_string().into()).collect(),
             _ => variants.iter().filter_map(name).collect(),
         };
         let bare = json!({ "type": "string", "enum": names });

@@ -8,7 +8,7 @@ use super::distribution::GaussianConfig;
 use super::encoder::EncoderConfig;
 use super::initialization::Initialization;
 use super::trunk::TrunkConfig;
-use crate::config::hidden;
+use crate::config::{check_cell, hidden};
 use crate::{Error, Result};
 
 /// The network of an agent.
@@ -92,6 +92,7 @@ impl PolicyConfig {
             return Err(Error::config("policy.policy_gain", problem));
         }
         self.encoder.check()?;
+        check_cell(&self.cell)?;
         self.gaussian.check()
     }
 }

@@ -7,15 +7,13 @@ use stpn_envs::Space;
 
 use super::art::{self, ArtConfig};
 use super::familiarity::FamiliarityConfig;
-use crate::config::{CheckpointConfig, LogConfig, TrainingConfig, check_sections, hidden, one};
-use crate::limits::at_least_one;
+use crate::config::{CheckpointConfig, LogConfig, TrainingConfig, hidden, one};
 use crate::memory::Need;
 use crate::optimizer::AdamConfig;
 use crate::policy::encoder::EncoderConfig;
 use crate::policy::initialization::Initialization;
 use crate::policy::trunk::TrunkConfig;
 use crate::saved::Progress;
-use crate::{Error, Result, unused};
 
 /// A network on a supervised task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -105,7 +103,7 @@ impl TaskConfig {
     }
 
     /// The memory of its data.
-    fn need(&self) -> Need {
+    pub(crate) fn need(&self) -> Need {
         let mut need = Need::default();
         match self {
             Self::Art(config) => {
@@ -147,27 +145,5 @@ impl SupervisedConfig {
         let waited = progress.best_validation.map(|best| progress.update - best.update);
         let impatient = waited.zip(self.task.patience()).is_some_and(|(waited, patience)| waited >= patience);
         progress.update >= self.training.updates || impatient
-    }
-
-    /// Refuses impossible values, naming the key.
-    ///
-    /// # Errors
-    /// [`Error::Config`] with what is allowed.
-    pub fn check(&self) -> Result<()> {
-        check_sections(&self.training, self.policy.hidden, &self.checkpoint, &self.log)?;
-        if self.training.warmup_updates > 0 {
-            return Err(Error::config("training.warmup_updates", "is for agents; a supervised task has no warm-up"));
-        }
-        if let Some(patience) = self.task.patience() {
-            at_least_one(&[("task.patience", patience)])?;
-        }
-        match &self.task {
-            TaskConfig::Art(config) => config.check()?,
-            TaskConfig::Familiarity(config) => config.check()?,
-        }
-        self.task.need().check()?;
-        self.policy.encoder.check()?;
-        self.optimizer.check()?;
-        unused::check_supervised(self)
     }
 }

@@ -30,6 +30,18 @@ pub enum Error {
         problem: String,
     },
 
+    /// A cell of one's own that this process does not know.
+    #[error(
+        "no cell is registered as `{id}` (policy.cell.id); registered are: {registered}. The program that made it \
+         registers it at its start (`stpn_core::custom::register`): use that program"
+    )]
+    Unregistered {
+        /// The name asked for.
+        id: String,
+        /// The names there are.
+        registered: String,
+    },
+
     /// A parameter or state field of that name does not exist.
     #[error("no {kind} named `{name}`; there are: {known}")]
     Unknown {

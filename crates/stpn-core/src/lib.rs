@@ -11,12 +11,14 @@
 
 pub mod cell;
 pub mod cells;
+pub mod custom;
 pub mod error;
 pub mod kernels;
 pub mod numerics;
 mod options;
 pub mod parameters;
 pub mod parts;
+mod registered;
 pub mod sequence;
 pub mod state;
 

@@ -34,14 +34,17 @@ impl CellParts {
     }
 
     /// Appends a field to the state.
-    pub(crate) fn add_state(&mut self, name: &'static str, shape: impl Into<Vec<usize>>) {
+    pub fn add_state(&mut self, name: &'static str, shape: impl Into<Vec<usize>>) {
         self.state_layout.push(StateField::new(name, shape));
     }
 
     /// Refuses an x that is not `[B, I]` or a state that is not this cell's for B elements.
     ///
     /// Without it a state of one element would be broadcast silently.
-    pub(crate) fn check_step(&self, x: &Tensor, state: &State) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Shape`]; [`Error::Unknown`] if the state lacks a field.
+    pub fn check_step(&self, x: &Tensor, state: &State) -> Result<()> {
         let batch = match *x.dims() {
             [batch, width] if width == self.input => batch,
             _ => {
@@ -60,8 +63,12 @@ impl CellParts {
     }
 }
 
-/// Squares of the presynaptic vector for the energy: of x, multiplied by `input_mask` where given, and of h.
-pub(crate) fn energy_inputs(x: &Tensor, hidden: Option<&Tensor>, input_mask: Option<&Tensor>) -> Result<Tensor> {
+/// Squares of the presynaptic vector for the energy: of x, multiplied by `input_mask` where given, and of h:
+/// `[B, I]` or `[B, I+H]`.
+///
+/// # Errors
+/// [`Error::Candle`] on shapes that do not fit.
+pub fn energy_inputs(x: &Tensor, hidden: Option<&Tensor>, input_mask: Option<&Tensor>) -> Result<Tensor> {
     let x = match input_mask {
         Some(mask) => x.broadcast_mul(mask)?,
         None => x.clone(),

@@ -14,9 +14,9 @@ use crate::{Error, Result, overrides};
 /// # Errors
 /// [`Error::Unknown`], with the nearest name.
 pub fn parse(name: &str) -> Result<CellName> {
-    let known = CellName::ALL.map(|cell| cell.as_str());
     name.parse().map_err(|_: stpn_core::Error| {
-        let hint = format!("{}there are: {}", did_you_mean(name, known), known.join(", "));
+        let known: Vec<&str> = CellName::all().into_iter().map(CellName::as_str).collect();
+        let hint = format!("{}there are: {}", did_you_mean(name, known.iter().copied()), known.join(", "));
         Error::Unknown { kind: Kind::Cell, name: name.into(), hint }
     })
 }
@@ -36,7 +36,9 @@ pub fn replace(table: &mut Table, name: CellName, preset: Option<&Preset>) -> Re
     let named = Table::try_from(config).map_err(Error::text)?;
     let own = table.get("policy").and_then(|policy| policy.get("cell")).and_then(Value::as_table);
     let own = own.filter(|_| preset.is_none()).cloned().unwrap_or_default();
-    let (cell, dropped) = if own.get("name") == named.get("name") {
+    // Cells of one's own have one name in a configuration, and an `id` beside it.
+    let kind = ["name", "id"];
+    let (cell, dropped) = if kind.iter().all(|key| own.get(*key) == named.get(*key)) {
         let mut cell = own;
         for key in identity(&named)? {
             match named.get(&key) {
@@ -46,7 +48,7 @@ pub fn replace(table: &mut Table, name: CellName, preset: Option<&Preset>) -> Re
         }
         (cell, Vec::new())
     } else {
-        (named, own.into_iter().map(|(key, _)| key).filter(|key| key != "name").collect())
+        (named, own.into_iter().map(|(key, _)| key).filter(|key| !kind.contains(&key.as_str())).collect())
     };
     overrides::section(table, "policy").insert("cell".into(), cell.into());
     Ok(dropped)
@@ -58,7 +60,7 @@ fn identity(cell: &Table) -> Result<Vec<String>> {
     let tables = tables.collect::<std::result::Result<Vec<_>, _>>().map_err(Error::text)?;
     let alike: Vec<Table> = tables.into_iter().filter(|other| other.get("name") == cell.get("name")).collect();
     let Some(first) = alike.first() else { return Ok(Vec::new()) };
-    let label = |table: Table| table.try_into().map(|config: CellConfig| config.label());
+    let label = |table: Table| table.try_into().map(|config: CellConfig| config.label().to_string());
     let plain = label(first.clone()).map_err(Error::text)?;
     let mut differing: Vec<String> = Vec::new();
     for (key, value) in alike.iter().flatten().filter(|(key, value)| first.get(*key) != Some(*value)) {

@@ -167,7 +167,11 @@ pub fn code(error: &anyhow::Error) -> u8 {
     }
     match of_agents(error) {
         _ if misnamed => 2,
-        Some(Agents::Config { .. } | Agents::Unused { .. } | Agents::Core(stpn_core::Error::Config { .. })) => 2,
+        Some(
+            Agents::Config { .. }
+            | Agents::Unused { .. }
+            | Agents::Core(stpn_core::Error::Config { .. } | stpn_core::Error::Unregistered { .. }),
+        ) => 2,
         Some(
             Agents::Checkpoint { .. }
             | Agents::Format { .. }

@@ -37,7 +37,7 @@
 //! | use an agent | [`Agent`], [`Memory`] |
 //! | have results that no number of threads changes, on candle's own path too | [`ProcessSettings`] |
 //! | use a layer in a candle model of your own | [`cells`] |
-//! | write an environment | [`envs::Env`], and [`cli::main_with`] to have it under the command line |
+//! | write an environment or a cell | [`envs::Env`], [`cells::Cell`], and [`cli::main_with`] to have it under the command line |
 
 #![forbid(unsafe_code)]
 

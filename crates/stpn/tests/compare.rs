@@ -6,21 +6,53 @@ mod binary;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
 
 use binary::{Finished, stpn};
 use serde_json::Value;
+use stpn::cells::CellName;
+use stpn::comparison::jobs::{self, Jobs};
+use stpn::comparison::plan::Request;
+use stpn::comparison::{Observer, Plan};
 
 fn run(line: &str) -> Finished {
     stpn(&line.split(' ').map(String::from).collect::<Vec<_>>())
 }
 
+const SIZES: [&str; 3] = ["task.training_sequences=600", "task.validation_sequences=100", "task.test_sequences=200"];
+
 fn compare(settings: &str, out: &Path) -> Finished {
-    let sizes = "--set task.training_sequences=600 --set task.validation_sequences=100 --set task.test_sequences=200";
+    let sizes = SIZES.map(|size| format!("--set {size}")).join(" ");
     run(&format!("compare art {sizes} {settings} --out {}", out.display()))
 }
 
 fn json(path: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[derive(Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Observer for Heard {
+    fn note(&self, line: &str) {
+        self.0.lock().unwrap().push(line.into());
+    }
+}
+
+#[test]
+fn what_a_comparison_said_reached_nobody_but_stderr() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("art");
+    let trained = compare("--cells rnn --seeds 1 --updates 1", &out);
+    assert!(trained.status.success(), "{}", trained.error);
+    let overrides = SIZES.map(String::from);
+    let cells = [CellName::Rnn];
+    let (experiment, updates, directory) = ("art", Some(1), out.as_path());
+    let request = Request { experiment, cells: &cells, seeds: 1, updates, overrides: &overrides, directory };
+    let (plan, heard) = (Plan::new(&request).unwrap(), Heard::default());
+    jobs::train(&plan.runs, Jobs::new(1, 1).unwrap(), &heard).unwrap();
+    assert_eq!(heard.0.into_inner().unwrap(), ["1 runs, 1 finished; 1 at a time, threads each: 1"]);
+    jobs::train(&plan.runs, Jobs::new(1, 1).unwrap(), &()).unwrap();
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn cargo(arguments: &[&str]) -> Result<()> {
     execute(Command::new("cargo").args(arguments))
 }
 
-/// The examples of the library; one of them is a program of its own with the whole command line.
+/// The examples of the library; two of them are programs of their own with the whole command line.
 fn examples() -> Result<()> {
     let example = |name: &str| Command::new(root().join("target/debug/examples").join(name));
     execute(&mut example("agent"))?;
@@ -81,7 +81,10 @@ fn examples() -> Result<()> {
         &["report", "target/check-runs/echo", "--out", "target/check-runs/echo.html"],
         &["check-env", "echo"],
     ];
-    commands.iter().try_for_each(|arguments| execute(example("own_environment").args(*arguments)))
+    commands.iter().try_for_each(|arguments| execute(example("own_environment").args(*arguments)))?;
+    let leaky = ["train", "memory", "--cell", "leaky", "--updates", "20", "--run-dir", "target/check-runs/leaky"];
+    execute(example("own_cell").args(leaky))?;
+    execute(example("own_cell").args(["eval", "target/check-runs/leaky"]))
 }
 
 /// The programs that the tests have built, and Python programs that read what a run writes: a checkpoint by the lines

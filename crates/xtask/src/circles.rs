@@ -1,7 +1,7 @@
 //! No file imports one that imports it, by whatever way round: what belongs together is read from the bottom up.
 //!
 //! The check is textual and knows nothing of types: it follows `use` through re-exports to the file that a name comes
-//! from, and paths in the code. Tests may look anywhere.
+//! from, and paths in the code, in the arguments of macros and in the attributes of serde. Tests may look anywhere.
 
 mod source;
 
@@ -18,29 +18,15 @@ use source::Source;
 /// A module's path below its crate, empty for the root.
 type Module = Vec<String>;
 
-/// Files that may know each other: the package, two modules, and why. They count as one file.
-const ALLOWED: &[(&str, &str, &str, &str)] = &[
-    ("agents", "config::agent", "unused", "a configuration is checked by what looks at all of it"),
-    ("agents", "config::agent", "supervised::config", "it looks at either kind"),
-    ("crates/stpn-core", "kernels", "kernels::lanes", "an element type, and what is generic over it and its vectors"),
-    ("envs", "custom", "registry::environments", "one variant of the table, which may not take another's name"),
-];
-
-/// Fails if the files of a package import each other in a circle, or a pair is allowed in vain.
+/// Fails if the files of a package import each other in a circle.
 pub fn check() -> Result<()> {
     let mut problems = Vec::new();
     for package in packages()? {
         let files = read(&root().join(&package).join("src"))?;
         let name = package.to_string_lossy().replace('\\', "/");
-        let allowed = ALLOWED.iter().filter(|(of, ..)| *of == name);
-        let pairs: Vec<[Module; 2]> = allowed.map(|(_, one, other, _)| [module(one), module(other)]).collect();
-        problems.extend(check_package(&files, &pairs).into_iter().map(|problem| format!("{name}: {problem}")));
+        problems.extend(circles(&files).into_iter().map(|circle| format!("{name}: {circle}")));
     }
     if problems.is_empty() { Ok(()) } else { bail!("{}", problems.join("\n")) }
-}
-
-fn module(path: &str) -> Module {
-    path.split("::").filter(|part| !part.is_empty()).map(str::to_string).collect()
 }
 
 fn shown(module: &[String]) -> String {
@@ -64,22 +50,10 @@ fn read(folder: &Path) -> Result<BTreeMap<Module, Source>> {
     Ok(files)
 }
 
-/// The circles of a package, and the pairs that are allowed in vain.
-fn check_package(files: &BTreeMap<Module, Source>, allowed: &[[Module; 2]]) -> Vec<String> {
-    let mut imports = imports(files);
+/// The circles of a package.
+fn circles(files: &BTreeMap<Module, Source>) -> Vec<String> {
+    let imports = imports(files);
     let mut problems = Vec::new();
-    for [one, other] in allowed {
-        if path(&imports, one, other).is_none() || path(&imports, other, one).is_none() {
-            problems.push(format!(
-                "{} and {} are no circle any more: take them off the list",
-                shown(one),
-                shown(other)
-            ));
-        }
-    }
-    for [one, other] in allowed {
-        merge(&mut imports, one, other);
-    }
     let modules: Vec<Module> = imports.keys().cloned().collect();
     let mut seen = BTreeSet::new();
     for start in &modules {
@@ -107,9 +81,22 @@ fn imports(files: &BTreeMap<Module, Source>) -> BTreeMap<Module, BTreeSet<Module
                 let below = own.is_some_and(|path| origin(files, &path, 0).starts_with(module));
                 !(it.public && below) || (it.name != "*" && source.words.contains(&it.name))
             });
-            let paths = used.map(|it| &it.path).chain(&source.paths);
-            let origins = paths.filter_map(|path| Some(origin(files, &absolute(files, module, path)?, 0)));
-            (module.clone(), origins.filter(|origin| origin != module).collect())
+            let (globs, named): (Vec<_>, Vec<_>) = used.partition(|it| it.name == "*");
+            let paths = named.into_iter().map(|it| &it.path).chain(&source.paths);
+            let mut places: Vec<Module> = paths.filter_map(|path| absolute(files, module, path)).collect();
+            // Of everything in a file, what has a name that is used here.
+            for of in globs.iter().filter_map(|it| absolute(files, module, &it.path[..it.path.len() - 1])) {
+                let offers = |name: &String| {
+                    let place = [&of[..], std::slice::from_ref(name)].concat();
+                    let defined = files.get(&origin(files, &place, 0))?.defined.contains(name);
+                    let named = files.get(&of)?.uses.iter().any(|it| it.name == *name);
+                    (defined || named).then_some(place)
+                };
+                places.extend(source.words.iter().filter(|name| *name != "*").filter_map(offers));
+            }
+            let origins = places.iter().map(|place| origin(files, place, 0));
+            let macros = source.macros.iter().filter_map(|name| textual(files, module, name));
+            (module.clone(), origins.chain(macros).filter(|origin| origin != module).collect())
         })
         .collect()
 }
@@ -124,8 +111,27 @@ fn absolute(files: &BTreeMap<Module, Source>, module: &[String], path: &[String]
             let up = path.iter().take_while(|part| *part == "super").count();
             Some([&module[..module.len().checked_sub(up)?], &path[up..]].concat())
         }
-        _ => files.contains_key(&[module, &path[..1]].concat()).then(|| [module, path].concat()),
+        _ if files.contains_key(&[module, &path[..1]].concat()) => Some([module, path].concat()),
+        _ => match files.get(module).and_then(|source| source.uses.iter().find(|it| it.name == *first)) {
+            // A crate.
+            Some(it) if it.path.first() == Some(first) => None,
+            Some(it) => absolute(files, module, &[&it.path[..], rest].concat()),
+            // As a macro takes it that puts `crate::` before.
+            None => files.contains_key(&path[..1]).then(|| path.to_vec()),
+        },
     }
+}
+
+/// The file above that a macro comes from that is not imported by name.
+fn textual(files: &BTreeMap<Module, Source>, module: &[String], name: &String) -> Option<Module> {
+    if files.get(module)?.uses.iter().any(|it| it.name == *name) {
+        return None;
+    }
+    let above = (0..=module.len()).rev().map(|length| &module[..length]);
+    above
+        .filter(|above| files.get(*above).is_some_and(|source| source.macro_rules.contains(name)))
+        .map(<[_]>::to_vec)
+        .next()
 }
 
 /// The module whose file holds what is at `path`, behind any re-exports.
@@ -144,7 +150,10 @@ fn origin(files: &BTreeMap<Module, Source>, path: &[String], depth: usize) -> Mo
     let target = named.map(|it| [&it.path[..], &rest[1..]].concat()).or_else(|| {
         let globs = source.uses.iter().filter(|it| it.name == "*");
         let of = |it: &source::Use| absolute(files, &module, &it.path[..it.path.len() - 1]);
-        let holds = |path: &Module| files.get(path).is_some_and(|source| source.defined.contains(name));
+        let holds = |path: &Module| {
+            let place = origin(files, &[&path[..], std::slice::from_ref(name)].concat(), depth + 1);
+            files.get(&place).is_some_and(|source| source.defined.contains(name))
+        };
         let mut paths = globs.filter_map(of).filter(holds);
         paths.next().map(|path| [vec!["crate".to_string()], path, vec![name.clone()]].concat())
     });
@@ -181,28 +190,13 @@ fn path(imports: &BTreeMap<Module, BTreeSet<Module>>, from: &Module, to: &Module
     None
 }
 
-/// Makes one file of two.
-fn merge(imports: &mut BTreeMap<Module, BTreeSet<Module>>, one: &Module, other: &Module) {
-    let of_other = imports.remove(other).unwrap_or_default();
-    imports.entry(one.clone()).or_default().extend(of_other);
-    for (module, imported) in imports.iter_mut() {
-        if imported.remove(other) {
-            imported.insert(one.clone());
-        }
-        if module == one {
-            imported.remove(one);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn problems(files: &[(&str, &str)], allowed: &[[&str; 2]]) -> Vec<String> {
-        let files = files.iter().map(|(path, text)| (module(path), Source::of(text))).collect();
-        let allowed: Vec<[Module; 2]> = allowed.iter().map(|pair| pair.map(module)).collect();
-        check_package(&files, &allowed)
+    fn problems(files: &[(&str, &str)]) -> Vec<String> {
+        let module = |path: &str| path.split("::").filter(|part| !part.is_empty()).map(str::to_string).collect();
+        circles(&files.iter().map(|(path, text)| (module(path), Source::of(text))).collect())
     }
 
     #[test]
@@ -212,8 +206,7 @@ mod tests {
             ("a", "use crate::B;\npub struct A(B);"),
             ("b", "pub struct B; fn f() { let _ = crate::A::new(); }"),
         ];
-        assert_eq!(problems(&files, &[]), ["a circle: a → b → a"]);
-        assert!(problems(&files, &[["a", "b"]]).is_empty());
+        assert_eq!(problems(&files), ["a circle: a → b → a"]);
     }
 
     #[test]
@@ -224,18 +217,39 @@ mod tests {
             ("a::inner", "// use super::A;\npub struct Inner; const TEXT: &str = \"crate::a::A\";"),
             ("checks", "use crate::a::A;"),
         ];
-        assert!(problems(&files, &[]).is_empty(), "{:?}", problems(&files, &[]));
-        assert_eq!(problems(&files, &[["a", "a::inner"]]).len(), 1, "allowed in vain");
+        assert!(problems(&files).is_empty(), "{:?}", problems(&files));
     }
 
     #[test]
-    fn a_longer_circle_through_an_allowed_pair_is_one() {
+    fn circles_hid_behind_modules_globs_macros_and_attributes() {
+        for of_a in [
+            // A module that is imported, and what is in it.
+            "use crate::c; fn f() { c::inner::g() }",
+            "use super::c as other; fn f() -> other::inner::B {}",
+            "use crate::c::*; fn f() -> Handed {}",
+            "use crate::c::{many::*}; fn f() -> B {}",
+            "table! { b::B, \"name\" }",
+            "#[serde(with = \"crate::b\")] struct C;",
+            "#[serde(default = \"crate::b::default\")] struct C;",
+            "macro_rules! m { () => { crate::b::B } }",
+        ] {
+            let files = [
+                ("", "mod a; mod b; mod c;"),
+                ("a", &format!("{of_a} pub struct A;")),
+                ("b", "use crate::a::A; pub struct B; pub fn g() {} pub fn default() {}"),
+                ("c", "pub mod inner; pub mod many; pub use crate::b::B as Handed;"),
+                ("c::inner", "pub use crate::b::{g, B};"),
+                ("c::many", "pub use crate::c::inner::*;"),
+            ];
+            let found = problems(&files);
+            assert!(found.contains(&"a circle: a → b → a".to_string()), "{of_a}: {found:?}");
+        }
         let files = [
-            ("", "mod a; mod b; mod c;"),
-            ("a", "use crate::b::B;"),
-            ("b", "use super::{a, c::C};"),
-            ("c", "use crate::a::A;"),
+            ("", "mod a; mod b;"),
+            ("a", "mod inner; macro_rules! m { () => {} } use inner::f;"),
+            ("a::inner", "pub fn f() { m!() }"),
+            ("b", ""),
         ];
-        assert_eq!(problems(&files, &[["a", "b"]]), ["a circle: a → c → a"]);
+        assert_eq!(problems(&files), ["a circle: a → a::inner → a"], "a macro from above");
     }
 }

@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::table::environments;
-use crate::custom::CustomConfig;
 #[cfg(unix)]
 use crate::gymnasium::GymnasiumConfig;
+use crate::registered::CustomConfig;
 use crate::{Env, Result};
 
 /// An environment that [`EnvConfig`] knows.

@@ -32,6 +32,7 @@ pub use crate::options::{
     Activation, BackpropamineConfig, Bound, Decay, FastWeightsConfig, Granularity, Modulation, NormOf, NormalizeState,
     Plastic, Rule, StpnConfig,
 };
+use crate::registered::CustomConfig;
 use crate::{Cell, Initializer, Kernel, Result};
 
 /// Which cell (`name`), with its options. Options left out take the published settings; unknown ones are refused.
@@ -54,6 +55,8 @@ pub enum CellConfig {
     Backpropamine(BackpropamineConfig),
     /// A layer without memory.
     Mlp(MlpConfig),
+    /// A cell of one's own, by the name under which a program registers it.
+    Custom(CustomConfig),
 }
 
 impl CellConfig {
@@ -71,11 +74,12 @@ impl CellConfig {
             Self::Gru(GruConfig {}) => Box::new(Gru::new(input, hidden, kernel, init)?),
             Self::Backpropamine(config) => Box::new(Backpropamine::new(config, input, hidden, kernel, init)?),
             Self::Mlp(config) => Box::new(Mlp::new(config, input, hidden, kernel, init)?),
+            Self::Custom(config) => config.build(input, hidden, kernel, init)?,
         })
     }
 
     /// A short name of what it is, e.g. `stpnf`; options that have no name of their own do not show in it.
-    pub fn label(&self) -> &'static str {
+    pub fn label(&self) -> &str {
         match self {
             Self::Stpn(config) => match (config.recurrent, config.granularity) {
                 (true, Granularity::Scalar) => "stpn-scalar",
@@ -94,6 +98,7 @@ impl CellConfig {
                 Modulation::Retroactive => "backpropamine-retroactive",
             },
             Self::Mlp(_) => "mlp",
+            Self::Custom(config) => &config.id,
         }
     }
 }

@@ -8,27 +8,32 @@ use super::{
     Modulation, RnnConfig, StpnConfig,
 };
 use crate::Error;
+use crate::registered::{self, CustomConfig};
 
 /// Makes [`CellName`] from an entry per name: `Variant, "name", "what it is, in one line", options;`.
 macro_rules! names {
     ($($variant:ident, $name:literal, $description:literal, $config:expr;)*) => {
-        /// A cell of the paper or of its comparisons, by name. [`CellName::config`] gives its options.
+        /// A cell of the paper or of its comparisons, or one that this process has registered ([`crate::custom`]), by
+        /// name. [`CellName::config`] gives its options.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum CellName {
             $(
                 #[doc = $description]
                 $variant,
             )*
+            /// A registered one, by its name.
+            Custom(&'static str),
         }
 
         impl CellName {
-            /// All names, in the order in which they are listed.
+            /// All names of this crate, in the order in which they are listed.
             pub const ALL: [Self; [$($name),*].len()] = [$(Self::$variant),*];
 
             /// The name as it is written.
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $name,)*
+                    Self::Custom(name) => name,
                 }
             }
 
@@ -36,6 +41,7 @@ macro_rules! names {
             pub fn description(self) -> &'static str {
                 match self {
                     $(Self::$variant => $description,)*
+                    Self::Custom(name) => registered::find(name).map_or("", |cell| cell.summary),
                 }
             }
 
@@ -44,6 +50,7 @@ macro_rules! names {
             pub fn config(self) -> CellConfig {
                 match self {
                     $(Self::$variant => $config,)*
+                    Self::Custom(name) => CellConfig::Custom(CustomConfig::new(name)),
                 }
             }
         }
@@ -73,6 +80,14 @@ names! {
     Mlp, "mlp", "a tanh layer without memory", CellConfig::Mlp(MlpConfig::default());
 }
 
+impl CellName {
+    /// All names: those of this crate, then those that this process has registered.
+    pub fn all() -> Vec<Self> {
+        let registered = registered::registered().into_iter().map(|cell| Self::Custom(cell.name));
+        Self::ALL.into_iter().chain(registered).collect()
+    }
+}
+
 fn scalar(config: StpnConfig) -> CellConfig {
     CellConfig::Stpn(StpnConfig { granularity: Granularity::Scalar, ..config })
 }
@@ -91,10 +106,10 @@ impl FromStr for CellName {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|known| known.as_str() == name).ok_or_else(|| Error::Unknown {
+        Self::all().into_iter().find(|known| known.as_str() == name).ok_or_else(|| Error::Unknown {
             kind: "cell",
             name: name.to_string(),
-            known: Self::ALL.map(Self::as_str).join(", "),
+            known: Self::all().into_iter().map(Self::as_str).collect::<Vec<_>>().join(", "),
         })
     }
 }

@@ -23,7 +23,6 @@ pub mod operator;
 pub mod plastic;
 
 use std::any::Any;
-use std::borrow::Cow;
 use std::fmt::Debug;
 use std::sync::Arc;
 
@@ -31,6 +30,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use instructions::Instructions;
+pub use lanes::Real;
 
 use crate::Result;
 
@@ -43,36 +43,6 @@ pub enum Kernel {
     Auto,
     /// Composed candle operations, on any device: slow and memory-hungry, for comparison.
     Composed,
-}
-
-/// The element type of kernels: f32 or f64.
-pub trait Real: candle_core::WithDType + Debug + Default {
-    /// 0
-    const ZERO: Self;
-    /// 1
-    const ONE: Self;
-    /// Norms from here on are taken, and their derivatives made, of values scaled down: well before the square of one
-    /// overflows, and the square of its inverse loses bits.
-    const LARGE_NORM: Self;
-
-    /// The nearest value.
-    fn of(value: f64) -> Self;
-
-    /// The same value in double precision.
-    fn wide(self) -> f64;
-
-    /// A byte's value.
-    fn of_byte(byte: u8) -> Self;
-
-    /// Single-precision values in this type, copied only where it is another one.
-    fn from_single(values: &[f32]) -> Cow<'_, [Self]>;
-
-    /// tanh of every value, in place: in f32 within 4e-7 of the true value, relatively; in f64 the standard library's.
-    fn tanh_all(values: &mut [Self]);
-
-    /// Runs what is generic over the instruction set with the best one of this processor.
-    #[doc(hidden)]
-    fn on_lanes<O: lanes::Operation<Self>>(operation: O) -> O::Output;
 }
 
 /// Extents of one call.

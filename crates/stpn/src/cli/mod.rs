@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use serde::de::DeserializeOwned;
 use stpn_agents::ProcessSettings;
+use stpn_core::{Cell, Initializer, Kernel};
 use stpn_envs::{Env, custom};
 
 pub use arguments::*;
@@ -25,14 +26,15 @@ pub fn main() -> ExitCode {
     main_with(|_| Ok(()))
 }
 
-/// A program with the whole command line and, beside what ships, environments and presets of its own: `register` gets the
-/// registry to add them to.
+/// A program with the whole command line and, beside what ships, environments, cells and presets of its own: `register`
+/// gets the registry to add them to.
 ///
 /// ```no_run
 /// use stpn::envs::maze::{Maze, MazeConfig};
 ///
 /// fn main() -> std::process::ExitCode {
 ///     stpn::cli::main_with(|registry| {
+///         registry.cell("elman", "one that ships, by a name of one's own", stpn::cells::cells::Rnn::new)?;
 ///         registry.register("tiny", |size: usize| Maze::new(MazeConfig { size, ..MazeConfig::default() }))?;
 ///         registry.preset("tiny", "a maze of one room", include_str!("../../presets/maze-small.toml"))
 ///     })
@@ -149,6 +151,26 @@ impl Registry {
         E: Env + 'static,
     {
         Ok(custom::register(id, make)?)
+    }
+
+    /// Adds a cell, with a summary of one line: `--cell NAME` on the command line, `policy.cell = { name = "custom", id =
+    /// "NAME", options = … }` in configurations. `make` takes the options, any type that serde reads, then the size of the
+    /// input, the number of units, which path sequences take, and where initial values come from, as the constructors of
+    /// the cells that ship do. Checkpoints of it are read by programs that register it.
+    ///
+    /// # Errors
+    /// [`stpn_core::Error::Config`] if the name is taken.
+    pub fn cell<C, T>(
+        &mut self,
+        name: &str,
+        summary: &str,
+        make: impl Fn(&C, usize, usize, Kernel, &mut Initializer<'_>) -> stpn_core::Result<T> + Send + Sync + 'static,
+    ) -> Result<()>
+    where
+        C: DeserializeOwned,
+        T: Cell + 'static,
+    {
+        stpn_core::custom::register(name, summary, make).map_err(|error| stpn_agents::Error::from(error).into())
     }
 
     /// Adds an experiment by name, so that `train NAME` and `compare NAME` take it: a summary of one line, and its

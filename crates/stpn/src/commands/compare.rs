@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use stpn_core::cells::CellName;
 
+use super::watching::Watching;
 use crate::cli::CompareArguments;
 use crate::comparison::children::children;
 use crate::comparison::plan::Request;
@@ -33,7 +34,7 @@ pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
         directory: &directory,
     })?;
     describe(&plan);
-    jobs::train(&plan.runs, jobs)?;
+    jobs::train(&plan.runs, jobs, &Watching::default())?;
     let comparison = Comparison::of(&plan, arguments.how.episodes)?;
     comparison.write(&plan.directory)?;
     if let Some(curves) = GeneralizationCurves::of(&plan)? {

@@ -61,9 +61,9 @@ pub fn run() -> Result<ExitCode> {
     let config = RunConfig::from_table(maze.table()?)?;
     let sizes = Sizes::new(&config)?;
     let reference = sizes.configured()?;
-    let rows: Vec<Vec<String>> = CellName::ALL
-        .iter()
-        .map(|&name| {
+    let rows: Vec<Vec<String>> = CellName::all()
+        .into_iter()
+        .map(|name| {
             let cell = maze.cell(name);
             let hidden = match maze.published_size(name) {
                 Some(size) => size,

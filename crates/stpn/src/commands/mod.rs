@@ -17,3 +17,4 @@ pub mod resume;
 pub mod shell;
 pub mod train;
 mod training;
+mod watching;

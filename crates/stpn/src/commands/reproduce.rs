@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
+use super::watching::Watching;
 use crate::cli::ReproduceArguments;
 use crate::comparison::children::children;
 use crate::comparison::jobs::Jobs;
@@ -37,7 +38,7 @@ pub fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
         runs: arguments.runs.clone(),
         out: arguments.out.clone(),
     };
-    reproduction.run(&chosen)?;
+    reproduction.run(&chosen, &Watching::default())?;
     say::result(format!("\nwritten to {}", arguments.out.display()));
     Ok(ExitCode::SUCCESS)
 }

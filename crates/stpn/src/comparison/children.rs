@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::shutdown::{self, Request};
-use crate::{Error, Result, exit, say};
+use crate::{Error, Result, exit};
 
 /// The children that run, and whether an end was asked for.
 #[derive(Default)]
@@ -39,7 +39,7 @@ pub fn children() -> Result<&'static Children> {
             std::process::exit(i32::from(exit::INTERRUPTED));
         }
         if first {
-            say::note("\nending: the runs finish or give up their update and write a checkpoint");
+            tracing::warn!("ending: the runs finish or give up their update and write a checkpoint");
         }
     })?;
     Ok(children)

@@ -17,8 +17,8 @@ const HEADER: &str = "cell,seed,update,env_steps,value";
 const SCORES: &str = "scores.csv";
 
 impl Comparison {
-    /// Writes `comparison.json`, `comparison.md`, `curves.csv`, `scores.csv` and the pictures drawn from them: `learning-curves.svg`
-    /// and, where there are energies, `energy.svg`.
+    /// Writes `comparison.json`, `comparison.md`, `curves.csv`, `scores.csv` and the pictures drawn from them:
+    /// `learning-curves.svg` and, if there are energies, `energy.svg`.
     ///
     /// # Errors
     /// Fails if a file cannot be written.
@@ -65,7 +65,7 @@ impl Comparison {
     /// What [`Comparison::write`] wrote.
     ///
     /// # Errors
-    /// Fails, naming the file, where one is missing or damaged.
+    /// Fails, naming the file, if one is missing or damaged.
     pub fn read(directory: &Path) -> Result<Self> {
         let mut comparison: Self = files::read_json(&directory.join(RESULTS))?;
         let path = directory.join(CURVES);

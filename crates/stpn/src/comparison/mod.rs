@@ -7,10 +7,12 @@ pub mod files;
 pub mod generalization;
 pub mod jobs;
 pub mod measure;
+pub mod observer;
 pub mod plan;
 pub mod results;
 pub mod statistics;
 
 pub use generalization::GeneralizationCurves;
+pub use observer::Observer;
 pub use plan::{Plan, PlannedRun, RunState};
 pub use results::Comparison;

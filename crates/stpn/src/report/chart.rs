@@ -18,7 +18,7 @@ pub const BELOW: f64 = 66.0;
 /// Room inside it for a note on a reference beyond.
 const NOTE: f64 = 28.0;
 /// Dashes of references, in their order.
-const LEVELS: [&str; 2] = ["2 5", "9 6"];
+const LEVELS: [&str; 2] = ["2 10", "22 4"];
 
 /// One series: its mean, and its seeds or an interval around it where there are some.
 #[derive(Clone, Debug, Default)]
@@ -233,8 +233,27 @@ impl Frame {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sheet::DASHES;
     use super::*;
     use crate::comparison::statistics::SHARE;
+
+    #[test]
+    fn references_had_the_dashes_of_series() {
+        let measures = |dash: &str| {
+            let lengths: Vec<f64> = dash.split_whitespace().map(|length| length.parse().unwrap()).collect();
+            let period = lengths.iter().sum::<f64>().max(1.0);
+            let drawn = if lengths.is_empty() { 1.0 } else { lengths.iter().step_by(2).sum::<f64>() / period };
+            (drawn, period)
+        };
+        let all: Vec<&str> = DASHES.into_iter().chain(LEVELS).collect();
+        for (i, one) in all.iter().enumerate() {
+            for other in &all[..i] {
+                let ((drawn, period), (other_drawn, other_period)) = (measures(one), measures(other));
+                let ratio = (period / other_period).max(other_period / period);
+                assert!((drawn - other_drawn).abs() > 0.15 || ratio > 1.5, "`{one}` and `{other}`");
+            }
+        }
+    }
 
     fn line(name: &str, style: usize) -> Line {
         Line {

@@ -109,7 +109,8 @@ impl FastWeights {
         let mut start = 0;
         for field in policy.cell().state_layout() {
             let range = start..start + field.len();
-            if field.name == "F" {
+            // Of a cell of one's own it may be anything.
+            if field.name == "F" && field.shape.len() == 2 && !field.is_empty() {
                 return Self { range, columns: field.shape.last().copied().unwrap_or(1) };
             }
             start = range.end;

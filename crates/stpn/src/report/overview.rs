@@ -105,15 +105,15 @@ fn read(directories: &[PathBuf]) -> Result<(Vec<RunData>, Vec<Remark>)> {
     let (mut runs, mut remarks) = (Vec::new(), Vec::new());
     for directory in directories {
         match RunData::read(directory) {
-            Ok(run) => {
+            Ok(mut run) => {
                 let drawn = match run.checkpoint {
                     Some(_) => "drawn from an older checkpoint",
                     None => "drawn from its metrics alone",
                 };
-                remarks.extend(run.problem.as_ref().map(|problem| Remark {
+                remarks.extend(run.problem.take().map(|problem| Remark {
                     directory: directory.clone(),
-                    text: format!("{drawn}: {problem}"),
-                    error: None,
+                    text: format!("{drawn}: {}", problem.text),
+                    error: problem.error,
                 }));
                 runs.push(run);
             }
@@ -188,7 +188,7 @@ fn tell_apart(sections: &mut [Section]) {
     }
 }
 
-/// The random policy and the oracle, where the environment is in this build and has one.
+/// The random policy and the oracle, if the environment is in this build and has one.
 fn levels(experiment: &Experiment<'_>) -> Result<Vec<(String, f64)>> {
     let mut runs = experiment.groups.iter().flat_map(|group| &group.runs);
     let Some(RunConfig::Agent(config)) = runs.find_map(|run| run.config.as_ref()) else { return Ok(Vec::new()) };
@@ -225,8 +225,8 @@ fn results(experiment: &Experiment<'_>) -> Result<Section> {
     Ok(Section::Table {
         title: "Results".into(),
         caption: format!(
-            "Means over the last {FINAL} updates (of returns: over their episodes) and over seeds {METHOD}. Where \
-             seeds have come unequally far, all are taken where the last one is."
+            "Means over the last {FINAL} updates (of returns: over their episodes) and over seeds {METHOD}. If \
+             seeds have come unequally far, all are taken at the update of the one that is least far."
         ),
         header,
         rows,
@@ -241,6 +241,14 @@ fn rates(run: &RunData) -> Result<Option<Rates>> {
         Some(parameters.swap_remove(place))
     };
     let (Some(lambda), Some(gamma)) = (take("cell.lambda"), take("cell.gamma")) else { return Ok(None) };
-    let columns = if lambda.shape.len() == 2 { lambda.shape[1] } else { lambda.values.len() };
+    // A cell of one's own may call by these names what has other shapes.
+    let columns = match lambda.shape[..] {
+        [] => 1,
+        [columns] | [_, columns] => columns,
+        _ => return Ok(None),
+    };
+    if lambda.shape != gamma.shape || lambda.values.is_empty() {
+        return Ok(None);
+    }
     Ok(Some(Rates { lambda: lambda.values, gamma: gamma.values, columns }))
 }

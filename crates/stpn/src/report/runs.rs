@@ -55,7 +55,21 @@ pub struct RunData {
     /// The newest sound checkpoint.
     pub checkpoint: Option<Checkpoint>,
     /// Why there is none, or it is not the newest one.
-    pub problem: Option<String>,
+    pub problem: Option<Problem>,
+}
+
+/// Why a run is not drawn in full.
+pub struct Problem {
+    /// In words.
+    pub text: String,
+    /// The error behind it, if there is one.
+    pub error: Option<Error>,
+}
+
+impl Problem {
+    fn of(error: stpn_agents::Error) -> Self {
+        Self { text: error.to_string(), error: Some(error.into()) }
+    }
 }
 
 /// A trained parameter.
@@ -69,16 +83,18 @@ pub struct Parameter {
 }
 
 impl RunData {
-    /// Reads the run in `directory`: its metrics, and its newest checkpoint where that can be used.
+    /// Reads the run in `directory`: its metrics, and its newest checkpoint if that can be used.
     ///
     /// # Errors
-    /// Fails, naming the file, where there is no run or its metrics cannot be read.
+    /// Fails, naming the file, if there is no run or its metrics cannot be read.
     pub fn read(directory: &Path) -> Result<Self> {
         let (checkpoints, config) = (directory.join("checkpoints"), directory.join("config.toml"));
         let (checkpoint, problem) = match checkpoint::newest(&checkpoints) {
-            Ok((checkpoint, damaged)) => (Some(checkpoint), damaged.first().map(ToString::to_string)),
-            Err(_) if !checkpoints.is_dir() => (None, Some("it has no checkpoint".to_string())),
-            Err(error) => (None, Some(error.to_string())),
+            Ok((checkpoint, damaged)) => (Some(checkpoint), damaged.into_iter().next().map(Problem::of)),
+            Err(_) if !checkpoints.is_dir() => {
+                (None, Some(Problem { text: "it has no checkpoint".into(), error: None }))
+            }
+            Err(error) => (None, Some(Problem::of(error))),
         };
         let text = match &checkpoint {
             Some(checkpoint) => checkpoint.config.to_toml()?,
@@ -99,8 +115,10 @@ impl RunData {
         normal(&mut table);
         let damaged = |problem: &dyn Display| Error::damaged(&Path::new(name).join("config.toml"), problem);
         let config = RunConfig::from_table(table.clone());
-        let problem = config.as_ref().err().map(ToString::to_string);
-        let config = config.ok();
+        let (config, problem) = match config {
+            Ok(config) => (Some(config), None),
+            Err(error) => (None, Some(Problem::of(error))),
+        };
         // With every default, which an older program may have left out.
         let resolved = config.as_ref().map(|config| config.to_toml()).transpose()?;
         let table =

@@ -15,9 +15,10 @@ pub use length::{Length, Wanted};
 use crate::comparison::generalization::{self, GENERALIZATION_TABLE};
 use crate::comparison::jobs::{self, Jobs};
 use crate::comparison::plan::Request;
-use crate::comparison::{Comparison, GeneralizationCurves, Plan};
+use crate::comparison::{Comparison, GeneralizationCurves, Observer, Plan};
 use crate::machine::Provenance;
-use crate::{Error, Result, files, presets, say};
+use crate::presets;
+use crate::{Error, Result, files};
 
 /// How experiments are run.
 #[derive(Clone, Debug)]
@@ -42,29 +43,31 @@ pub struct Reproduction {
 
 impl Reproduction {
     /// Runs the experiments that are in this build to their end, in processes of this program, and writes what came of
-    /// them; continues what was begun.
+    /// them; continues what was begun. `observer` hears how it goes.
     ///
     /// # Errors
     /// [`Error::Unfit`] if none is in this build; [`Error::Interrupted`]; fails if a run does.
-    pub fn run(&self, chosen: &[&Experiment]) -> Result<()> {
+    pub fn run(&self, chosen: &[&Experiment], observer: &dyn Observer) -> Result<()> {
         let (available, missing): (Vec<&Experiment>, Vec<&Experiment>) =
             chosen.iter().copied().partition(|experiment| experiment.is_available());
         for experiment in &missing {
-            say::note(format!("{}: not in this build; `stpn train {}` says how", experiment.title, experiment.preset));
+            let feature = presets::find(experiment.preset).and_then(|preset| preset.missing_feature());
+            let needed = feature.map_or(String::new(), |feature| format!(", which needs the feature `{feature}`"));
+            observer.note(&format!("{}: not in this build{needed}", experiment.title));
         }
         if available.is_empty() {
             return Err(Error::Unfit("nothing to do in this build".into()));
         }
         for experiment in &available {
-            say::note(format!("\n== {} ==", experiment.title));
-            self.reproduce(experiment)?;
+            observer.note(&format!("\n== {} ==", experiment.title));
+            self.reproduce(experiment, observer)?;
         }
         summary(&self.out, &missing, "not in this build of stpn")?;
         files::write(&self.out.join("machine.json"), files::json(&Provenance::here())?)
     }
 
     /// Runs one experiment to its end.
-    fn reproduce(&self, experiment: &Experiment) -> Result<()> {
+    fn reproduce(&self, experiment: &Experiment, observer: &dyn Observer) -> Result<()> {
         let published_cells: Vec<CellName> = presets::get(experiment.preset)?.published_cells().collect();
         let cells = if self.cells.is_empty() { published_cells.clone() } else { self.cells.clone() };
         let own = experiment.overrides.iter().map(|text| (*text).to_string());
@@ -79,9 +82,10 @@ impl Reproduction {
         };
         let published = plan(experiment.updates)?;
         let length = length::length(&published, &results.join("plan.json"), self.length, self.jobs, self.seeds)?;
-        say::note(format!("{} of {} published updates, for every cell", length.updates, length.published_updates));
+        let (updates, published) = (length.updates, length.published_updates);
+        observer.note(&format!("{updates} of {published} published updates, for every cell"));
         let plan = plan(Some(length.updates))?;
-        jobs::train(&plan.runs, self.jobs)?;
+        jobs::train(&plan.runs, self.jobs, observer)?;
         let mut note = length.statement();
         if !self.overrides.is_empty() {
             // Here and below: writing to a string cannot fail.
@@ -97,7 +101,7 @@ impl Reproduction {
         if let Some(curves) = GeneralizationCurves::of(&plan)? {
             curves.write(&results)?;
         }
-        say::result(comparison.text());
+        observer.result(&comparison.text());
         section(experiment, &comparison, &results)
     }
 }

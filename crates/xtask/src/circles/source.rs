@@ -23,9 +23,20 @@ pub struct Source {
     pub defined: BTreeSet<String>,
     /// Every word of the code.
     pub words: BTreeSet<String>,
+    /// Macros among them.
+    pub macro_rules: BTreeSet<String>,
+    /// Macros that are called.
+    pub macros: BTreeSet<String>,
     /// Modules in files of their own that are tests.
     pub test_modules: Vec<String>,
 }
+
+/// What in serde's attributes holds a path as a string.
+const PATHS: [&str; 8] =
+    ["with", "default", "deserialize_with", "serialize_with", "skip_serializing_if", "from", "into", "try_from"];
+
+/// The token before such a path.
+const QUOTED: &str = "\"";
 
 /// Words before the name of an item.
 const ITEMS: [&str; 9] = ["struct", "enum", "trait", "fn", "type", "const", "static", "union", "macro_rules"];
@@ -44,15 +55,22 @@ impl Source {
                     tokens[at..].iter().position(|token| *token == ";").map_or(tokens.len(), |length| at + length);
                 source.add_uses(matches!(before, "pub" | ")"), &[], &tokens[at + 1..end]);
                 at = end;
+            } else if tokens[at] == QUOTED {
+                let end = path_end(&tokens, at + 1);
+                source.paths.push(tokens[at + 1..end].iter().step_by(2).map(|part| part.to_string()).collect());
+                at = end;
             } else if is_word(tokens[at]) {
                 let end = path_end(&tokens, at);
                 let path: Vec<String> = tokens[at..end].iter().step_by(2).map(|part| part.to_string()).collect();
                 source.words.extend(path.iter().cloned());
                 if path.len() > 1 {
                     source.paths.push(path);
+                } else if matches!(tokens[end..], ["!", "(" | "[" | "{", ..]) {
+                    source.macros.extend(path);
                 } else if ITEMS.contains(&tokens[at]) {
-                    let name = tokens[at + 1..].iter().find(|token| is_word(token));
-                    source.defined.extend(name.map(|name| name.to_string()));
+                    let name = tokens[at + 1..].iter().find(|token| is_word(token)).map(|name| name.to_string());
+                    source.macro_rules.extend(name.clone().filter(|_| tokens[at] == "macro_rules"));
+                    source.defined.extend(name);
                 }
                 at = end;
             } else {
@@ -152,7 +170,15 @@ fn tokens(text: &str) -> Vec<&str> {
                 continue;
             }
             '"' => {
-                rest = after_string(&rest[1..]);
+                let after = after_string(&rest[1..]);
+                let text = &rest[1..rest.len() - after.len()].trim_end_matches('"');
+                let is_path = text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | ':'));
+                // In an attribute it is code; told apart by its quotation mark.
+                if is_path && matches!(tokens[..], [.., key, "="] if PATHS.contains(&key)) {
+                    tokens.push(QUOTED);
+                    tokens.extend(self::tokens(text));
+                }
+                rest = after;
                 continue;
             }
             '\'' => {

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Double, Operation, Portable, Single, tanh_all};
-use crate::kernels::Real;
+use super::map::tanh_all;
+use super::{Double, Operation, Portable, Real, Single};
 
 macro_rules! real {
     ($type:ty, $large_norm:expr, $simd:ident, $from_single:expr, $tanh_all:expr) => {

@@ -37,14 +37,16 @@ const LONGEST: usize = 16;
 
 #[cfg(test)]
 mod tests {
+    use super::tanh_all;
+
     #[test]
     fn tanh_of_a_value_does_not_depend_on_where_it_lies() {
         let values: Vec<f32> = (-40..=43).map(|i| i as f32 * 0.1).collect();
         let mut together = values.clone();
-        super::tanh_all(&mut together);
+        tanh_all(&mut together);
         for (value, together) in values.into_iter().zip(together) {
             let mut alone = [value];
-            super::tanh_all(&mut alone);
+            tanh_all(&mut alone);
             assert_eq!(alone[0].to_bits(), together.to_bits());
             let truth = f64::from(value).tanh();
             assert!((f64::from(together) - truth).abs() <= 4e-7 * truth.abs(), "tanh {value} = {together}");

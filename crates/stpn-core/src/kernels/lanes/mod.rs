@@ -11,13 +11,41 @@ mod map;
 mod portable;
 mod simd;
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 
-pub use map::tanh_all;
 pub use portable::Portable;
 pub use simd::{Double, Single};
 
-use super::Real;
+/// The element type of kernels: f32 or f64.
+pub trait Real: candle_core::WithDType + Debug + Default {
+    /// 0
+    const ZERO: Self;
+    /// 1
+    const ONE: Self;
+    /// Norms from here on are taken, and their derivatives made, of values scaled down: well before the square of one
+    /// overflows, and the square of its inverse loses bits.
+    const LARGE_NORM: Self;
+
+    /// The nearest value.
+    fn of(value: f64) -> Self;
+
+    /// The same value in double precision.
+    fn wide(self) -> f64;
+
+    /// A byte's value.
+    fn of_byte(byte: u8) -> Self;
+
+    /// Single-precision values in this type, copied only where it is another one.
+    fn from_single(values: &[f32]) -> Cow<'_, [Self]>;
+
+    /// tanh of every value, in place: in f32 within 4e-7 of the true value, relatively; in f64 the standard library's.
+    fn tanh_all(values: &mut [Self]);
+
+    /// Runs what is generic over the instruction set with the best one of this processor.
+    #[doc(hidden)]
+    fn on_lanes<O: Operation<Self>>(operation: O) -> O::Output;
+}
 
 /// One instruction set and one element type.
 pub trait Lanes: Copy + Debug + Send + Sync + 'static {

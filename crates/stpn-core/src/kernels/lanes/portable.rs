@@ -3,8 +3,7 @@
 use std::array::from_fn;
 use std::marker::PhantomData;
 
-use super::{Exponent, Lanes, activation};
-use crate::kernels::Real;
+use super::{Exponent, Lanes, Real, activation};
 
 /// Elements in a vector: enough for the compiler to use whatever vectors the target's baseline has.
 const WIDTH: usize = 8;

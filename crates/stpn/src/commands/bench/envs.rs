@@ -92,7 +92,7 @@ fn soak(cases: &[String], threads: usize, steps: u64) -> Result<ExitCode> {
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The environments of those names; all where there are none. `popgym` is every task at every level.
+/// The environments of those names; all if there are none. `popgym` is every task at every level.
 fn chosen(names: &[String]) -> Result<Vec<(String, EnvConfig)>> {
     let mut all: Vec<(String, EnvConfig)> = Vec::new();
     for entry in ENVIRONMENTS {

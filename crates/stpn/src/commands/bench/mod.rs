@@ -53,7 +53,7 @@ pub fn run(arguments: &BenchArguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The cases of those names; all where there are none.
+/// The cases of those names; all if there are none.
 fn chosen(names: &[String]) -> Result<Vec<&'static Case>> {
     if names.is_empty() {
         return Ok(CASES.iter().collect());

@@ -1,0 +1,63 @@
+//! Impossible values of whole configurations, which are above all that they are made of.
+
+use super::cell::check_cell;
+use super::sections::check_sections;
+use super::{AgentConfig, SupervisedConfig};
+use crate::limits::{at_least_one, check_sizes};
+use crate::supervised::TaskConfig;
+use crate::{Error, Result, unused};
+
+impl AgentConfig {
+    /// Refuses impossible values, naming the key.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with what is allowed.
+    pub fn check(&self) -> Result<()> {
+        at_least_one(&[
+            ("rollout.environments", self.rollout.environments as u64),
+            ("rollout.steps", self.rollout.steps as u64),
+            ("rollout.sequence_length", self.rollout.sequence_length.unwrap_or(1) as u64),
+            ("evaluation.episodes", self.evaluation.episodes as u64),
+        ])?;
+        check_sizes(&[
+            ("rollout.environments", self.rollout.environments),
+            ("rollout.steps", self.rollout.steps),
+            ("evaluation.episodes", self.evaluation.episodes),
+        ])?;
+        self.policy.check()?;
+        self.normalization.check()?;
+        check_sections(&self.training, self.policy.hidden, &self.checkpoint, &self.log)?;
+        if !(0.0..=1e6).contains(&self.rollout.step_timeout) {
+            return Err(Error::config("rollout.step_timeout", "must be seconds from 0 (no limit) to 1000000"));
+        }
+        self.env.validate()?;
+        self.algorithm.check(self.rollout.environments * self.rollout.steps)?;
+        self.optimizer.check()?;
+        unused::check_agent(self)
+    }
+}
+
+impl SupervisedConfig {
+    /// Refuses impossible values, naming the key.
+    ///
+    /// # Errors
+    /// [`Error::Config`] with what is allowed.
+    pub fn check(&self) -> Result<()> {
+        check_sections(&self.training, self.policy.hidden, &self.checkpoint, &self.log)?;
+        if self.training.warmup_updates > 0 {
+            return Err(Error::config("training.warmup_updates", "is for agents; a supervised task has no warm-up"));
+        }
+        if let Some(patience) = self.task.patience() {
+            at_least_one(&[("task.patience", patience)])?;
+        }
+        match &self.task {
+            TaskConfig::Art(config) => config.check()?,
+            TaskConfig::Familiarity(config) => config.check()?,
+        }
+        self.task.need().check()?;
+        self.policy.encoder.check()?;
+        check_cell(&self.policy.cell)?;
+        self.optimizer.check()?;
+        unused::check_supervised(self)
+    }
+}

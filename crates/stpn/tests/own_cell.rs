@@ -1,0 +1,167 @@
+//! The example with a cell of one's own, as a program: `program` is it, and the other tests run it.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod binary;
+#[allow(dead_code, reason = "its `main` is that of a program")]
+#[path = "../examples/own_cell.rs"]
+mod own_cell;
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use binary::{Finished, finished, metrics};
+use candle_core::{Tensor, Var};
+use stpn::cells::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
+use stpn::cli::{Host, main_in};
+
+/// What this test is called with to be the program; the program's arguments follow.
+const PROGRAM: [&str; 5] = ["--exact", "--nocapture", "--test-threads=1", "program", "--"];
+
+/// The command line itself, if this process was started for it.
+#[test]
+fn program() {
+    let words = std::env::args_os().skip_while(|word| word != "--").skip(1);
+    let words: Vec<_> = std::iter::once("leaky".into()).chain(words).collect();
+    if words.len() == 1 {
+        return;
+    }
+    let executable = std::env::current_exe().unwrap().into();
+    let host = Host { arguments: words, executable, before: PROGRAM.map(Into::into).to_vec() };
+    let code = main_in(host, |registry| {
+        own_cell::register(registry)?;
+        registry.cell("odd", "one that calls other things by the names of an STPN's", Odd::new)
+    });
+    assert_eq!(code, ExitCode::SUCCESS);
+}
+
+/// `h = tanh(λ x) + γ`, with λ `[H, I]` and γ `[H]`; what it was is F `[H]`.
+#[derive(Debug)]
+struct Odd {
+    parts: CellParts,
+    lambda: Var,
+    gamma: Var,
+}
+
+#[derive(serde::Deserialize)]
+struct NoOptions {}
+
+impl Odd {
+    fn new(_: &NoOptions, inputs: usize, units: usize, kernel: Kernel, init: &mut Initializer) -> Result<Self> {
+        let mut parts = CellParts::new(inputs, units, kernel)?;
+        let lambda = parts.parameters.add("lambda", &init.uniform((units, inputs), -1.0, 1.0)?)?;
+        let gamma = parts.parameters.add("gamma", &init.constant(units, 0.0)?)?;
+        parts.add_state("F", [units]);
+        Ok(Self { parts, lambda, gamma })
+    }
+}
+
+impl Cell for Odd {
+    fn parts(&self) -> &CellParts {
+        &self.parts
+    }
+
+    fn step(&self, x: &Tensor, state: &State) -> Result<Step> {
+        let hidden = x.matmul(&self.lambda.t()?)?.tanh()?.broadcast_add(&self.gamma)?;
+        Ok(Step { state: State::new(state.batch(), vec![("F", hidden.clone())]), hidden })
+    }
+
+    fn energy_per_unit(&self, x: &Tensor, _: &State, _: Option<&Tensor>) -> Result<Tensor> {
+        Ok(x.sqr()?.matmul(&self.lambda.abs()?.t()?)?)
+    }
+}
+
+/// Runs the program with the words of `line`, in which `RUN` is a directory.
+fn leaky(line: &str, run: &Path) -> Finished {
+    let line = line.replace("RUN", &run.display().to_string());
+    finished(Command::new(std::env::current_exe().unwrap()).args(PROGRAM).args(line.split(' ')))
+}
+
+fn fine(line: &str, run: &Path) -> String {
+    let Finished { status, output, error } = leaky(line, run);
+    assert!(status.success(), "{line}: {output}{error}");
+    output
+}
+
+const TRAIN: &str = "train memory --cell leaky --hidden 4 --set policy.cell.options.keep=0.5 --set rollout.steps=8 --set \
+                     evaluation.every=0 --run-dir RUN --updates";
+
+#[test]
+fn a_cell_of_ones_own_has_the_whole_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, whole) = (folder.path().join("run"), folder.path().join("whole"));
+    fine(&format!("{TRAIN} 4"), &whole);
+    fine(&format!("{TRAIN} 2"), &run);
+    let config = std::fs::read_to_string(run.join("config.toml")).unwrap();
+    assert!(config.contains("id = \"leaky\"") && config.contains("keep = 0.5"), "{config}");
+    fine("resume RUN --updates 4", &run);
+    assert_eq!(metrics(&run), metrics(&whole), "what was resumed is what was not interrupted");
+
+    let energy = |run: &Path| {
+        let text = fine("eval RUN --episodes 2 --json", run);
+        let json = text.lines().find(|line| line.starts_with('{')).unwrap();
+        serde_json::from_str::<serde_json::Value>(json).unwrap()["energy"].as_f64().unwrap()
+    };
+    let before = energy(&run);
+    assert!(before > 0.0);
+    fine("play RUN --delay 0", &run);
+    fine("report RUN --out RUN/report.html", &run);
+    assert!(std::fs::read_to_string(run.join("report.html")).unwrap().contains("leaky"));
+    fine("export RUN RUN/agent", &run);
+    assert_eq!(energy(&run.join("agent")), before);
+
+    let compared = fine(
+        "compare memory --cells leaky,mlp --seeds 1 --jobs 1 --threads 1 --updates 1 --set rollout.steps=8 --episodes 2 \
+         --out RUN/compared",
+        &run,
+    );
+    assert!(compared.contains("leaky") && run.join("compared/leaky-seed1/config.toml").exists(), "{compared}");
+    let list = fine("list", &run);
+    assert!(list.contains("units that leak"), "{list}");
+    fine("explain policy.cell.options", &run);
+    let shown = fine("config memory --set policy.cell=leaky", &run);
+    assert!(shown.contains("id = \"leaky\""), "{shown}");
+    fine("train art --cell leaky --updates 1 --set task.training_sequences=60 --run-dir RUN/art", &run);
+}
+
+#[test]
+fn what_a_cell_of_ones_own_calls_lambda_and_f_was_drawn_as_an_stpns() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    fine("train memory --cell odd --hidden 4 --set rollout.steps=8 --run-dir RUN --updates 1", &run);
+    fine("report RUN --out RUN/report.html", &run);
+    let page = std::fs::read_to_string(run.join("report.html")).unwrap();
+    assert!(page.contains("learning-curves") && !page.contains("Learned decay") && !page.contains("Fast weights"));
+    fine("play RUN --delay 0", &run);
+}
+
+#[test]
+fn keys_of_a_cell_of_ones_own_are_refused_with_the_nearest_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |line: &str| {
+        let Finished { status, error, .. } = leaky(line, folder.path());
+        assert!(!status.success(), "{line}");
+        error
+    };
+    let error = refused("config memory --cell leaky --set policy.cell.options.kep=0.5");
+    assert!(error.contains("policy.cell.options.kep") && error.contains("did you mean `keep`"), "{error}");
+    let error = refused("config memory --cell leaky --set policy.cell.options.keep=true");
+    assert!(error.contains("policy.cell.options") && error.contains("boolean"), "{error}");
+    let error = refused("train memory --cell leaky --set policy.cell.options.keep=7 --run-dir RUN/run");
+    assert!(error.contains("options.keep") && error.contains("from 0 to 1"), "{error}");
+    let error = refused("config memory --cell leeky");
+    assert!(error.contains("did you mean `leaky`"), "{error}");
+}
+
+#[test]
+fn a_program_without_the_cell_names_it_and_the_remedy() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    fine(&format!("{TRAIN} 1"), &run);
+    for command in ["eval", "resume", "play"] {
+        let Finished { status, error, .. } = binary::stpn(&[command.into(), run.display().to_string()]);
+        assert!(!status.success() && !error.contains("panicked"), "{command}: {error}");
+        assert!(error.contains("`leaky`") && error.contains("registers it"), "{command}: {error}");
+    }
+}
