@@ -61,6 +61,12 @@ def _apart(function):
     return disable(function)
 
 
+def _traced() -> bool:
+    """Whether operations are being written down: a kernel is none that could be."""
+    exporting = getattr(getattr(torch, "compiler", None), "is_exporting", lambda: False)
+    return torch.jit.is_tracing() or exporting()
+
+
 class _Fused(torch.autograd.Function):
     """(packed parameters, x [T, B, I], state [B, S]) to (activities [T, B, H], final state [B, S])."""
 
@@ -210,7 +216,7 @@ class Layer(nn.Module):
         like = named[self._names[0]]
         if x.dtype != like.dtype or any(field.dtype != like.dtype for field in fields):
             raise ValueError(f"x is {x.dtype} and the parameters are {like.dtype}: one dtype is needed for all")
-        if like.device.type == x.device.type == "cpu" and self._layer.fused:
+        if like.device.type == x.device.type == "cpu" and self._layer.fused and not _traced():
             return self._fused(x, fields, resets, list(named.values()))
         return _composed.sequence(self._options, named, self._fields, x, fields, resets)
 
