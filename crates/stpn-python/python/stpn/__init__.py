@@ -52,7 +52,10 @@ def environments() -> Dict[str, str]:
 
 def make_vec(name: str, num_envs: int = 1, *, copy: bool = True, **settings: Any) -> VectorEnv:
     """Many environments stepped together, as a `gymnasium.vector.VectorEnv`: see `stpn.gym.VectorEnv`."""
-    from .gym import VectorEnv
+    try:
+        from .gym import VectorEnv
+    except ImportError as error:
+        raise ImportError("vectors of environments are those of Gymnasium 1.1 or later: pip install gymnasium") from error
 
     return VectorEnv(name, num_envs, copy=copy, **settings)
 

@@ -14,6 +14,7 @@ class Space:
         self.kind: str = description["kind"]
         self.description = description
         self.shape: Tuple[int, ...]
+        self.dtype: np.dtype[Any]
         if self.kind == "discrete":
             self.shape, self.dtype = (), np.dtype(np.int64)
         elif self.kind == "multi-discrete":
@@ -40,7 +41,7 @@ class Space:
         return sum(self.counts) or (2 * elements if self.kind == "box" else elements)
 
     @property
-    def carried(self) -> np.dtype:
+    def carried(self) -> np.dtype[Any]:
         """The dtype of Rust's observations of this space: choices are carried as floats."""
         return self.dtype if self.kind == "box" else np.dtype(np.float32)
 

@@ -114,11 +114,11 @@ class Agent:
 
         The action is of the action space, `[B, …]` if the observations are. The state goes into the next call.
         """
-        single, *given = self._given(observation, state, episode_start)
-        batch = len(given[0])
-        actions, state = self._agent.act(*given, deterministic)
+        single, observed, before, starts = self._given(observation, state, episode_start)
+        batch = len(starts)
+        actions, after = self._agent.act(observed, before, starts, deterministic)
         actions = actions.reshape(batch, *self._actions.shape).astype(self._actions.dtype, copy=False)
-        return (actions[0] if single else actions), state
+        return (actions[0] if single else actions), after
 
     def outputs(
         self,
@@ -130,8 +130,8 @@ class Agent:
 
         The arguments are those of `predict`; one observation is a batch of one.
         """
-        _, *given = self._given(observation, state, episode_start)
-        return Outputs(*self._agent.outputs(*given))
+        _, observed, before, starts = self._given(observation, state, episode_start)
+        return Outputs(*self._agent.outputs(observed, before, starts))
 
     @property
     def policy(self) -> Policy:

@@ -107,34 +107,43 @@ class _Encoder(nn.Module):
 
 
 class _Trunk(nn.Module):
-    """An encoder and a recurrent layer, with states packed as `[B, S]`."""
+    """An encoder and a recurrent layer."""
 
     def __init__(self, config: Dict[str, Any], space: Space) -> None:
         super().__init__()
         options = dict(config["cell"])
         self.encoder = _Encoder(config["encoder"], space)
         self.cell = CELLS[options.pop("name")](self.encoder.output, config["hidden"], dtype=torch.float32, **options)
-        self.shapes = [tuple(field.shape[1:]) for field in self.cell.zero_state(1)]
-        self.widths = [int(np.prod(shape)) for shape in self.shapes]
-
-    def forward(
-        self, x: torch.Tensor, state: torch.Tensor, resets: Optional[torch.Tensor]
-    ) -> Tuple[torch.Tensor, torch.Tensor]:
-        """Activities `[T, B, H]` and the states after them, from x `[T, B, …]` and states `[B, S]`."""
-        steps, batch = x.shape[:2]
-        features = self.encoder(x.flatten(0, 1), state.dtype).reshape(steps, batch, self.encoder.output)
-        parts = torch.split(state, self.widths, 1) if self.widths else []
-        fields = [part.reshape(batch, *shape) for part, shape in zip(parts, self.shapes)]
-        hidden, fields = self.cell(features, fields, resets)
-        return hidden, torch.cat([field.flatten(1) for field in fields], 1) if self.widths else state
 
 
-class Policy(_Trunk):
+def _shapes(cell: layers.Layer) -> List[Tuple[int, ...]]:
+    """Of the fields of a layer's state, in one episode."""
+    return [tuple(field.shape[1:]) for field in cell.zero_state(1)]
+
+
+def _through(
+    encoder: _Encoder, cell: layers.Layer, x: torch.Tensor, state: torch.Tensor, resets: Optional[torch.Tensor]
+) -> Tuple[torch.Tensor, torch.Tensor]:
+    """Activities `[T, B, H]` and the states after them, packed, from x `[T, B, …]` and packed states `[B, S]`."""
+    steps, batch = x.shape[:2]
+    features = encoder(x.flatten(0, 1), state.dtype).reshape(steps, batch, encoder.output)
+    shapes = _shapes(cell)
+    parts = torch.split(state, [int(np.prod(shape)) for shape in shapes], 1) if shapes else []
+    hidden, fields = cell(features, [part.reshape(batch, *shape) for part, shape in zip(parts, shapes)], resets)
+    return hidden, torch.cat([field.flatten(1) for field in fields], 1) if shapes else state
+
+
+class Policy(nn.Module):
     """The network of an agent: `(policy, value, state)` from observations, as `stpn.Agent.predict` computes them.
 
     Its parameters have the names of a checkpoint (`encoder.…`, `cell.…`, `critic.…`, `policy.…`, `value.…`) and can be
     trained further. The statistics by which the agent normalises observations are part of it, and stay as they are.
     """
+
+    mean: Optional[torch.Tensor]
+    variance: torch.Tensor
+    low: torch.Tensor
+    high: torch.Tensor
 
     def __init__(
         self,
@@ -143,10 +152,13 @@ class Policy(_Trunk):
         actions: Space,
         normalization: Optional[Tuple[np.ndarray, np.ndarray, float]] = None,
     ) -> None:
-        super().__init__(config, observations)
+        super().__init__()
+        trunk = _Trunk(config, observations)
+        # A checkpoint has no name for the policy's own trunk.
+        self.encoder, self.cell = trunk.encoder, trunk.cell
         self.observations, self.actions, self.gaussian = observations, actions, config["gaussian"]
         self.critic = _Trunk(config, observations) if config["critic"] == "separate" else None
-        self.own, hidden = sum(self.widths), config["hidden"]
+        self.own, hidden = sum(int(np.prod(shape)) for shape in _shapes(self.cell)), config["hidden"]
         self.state_size = self.own * (1 if self.critic is None else 2)
         free = actions.kind == "box" and self.gaussian["std"] == "state-independent"
         numbers = actions.parameters
@@ -154,7 +166,7 @@ class Policy(_Trunk):
         if free:
             self.policy.register_parameter("log_std", nn.Parameter(torch.zeros(numbers // 2)))
         self.value = nn.Linear(hidden, 1)
-        mean, variance, self.clip = normalization or (None, None, None)
+        mean, variance, self.clip = normalization or (None, None, 0.0)
         for name, values in (("mean", mean), ("variance", variance)):
             self.register_buffer(name, None if values is None else torch.from_numpy(values), persistent=False)
         for name in ("low", "high") if actions.kind == "box" else ():
@@ -187,19 +199,21 @@ class Policy(_Trunk):
         elif list(state.shape) != [observation.shape[1], self.state_size]:
             raise ValueError(f"state: {list(state.shape)}; expected {[observation.shape[1], self.state_size]}")
         if self.mean is not None:
-            deviation = (self.variance + 1e-8).sqrt()
-            observation = ((observation.to(self.mean.dtype) - self.mean.reshape(shape)) / deviation.reshape(shape)).to(
-                dtype
-            )
+            # In double precision, as Rust has it.
+            deviation = (self.variance + 1e-8).sqrt().reshape(shape)
+            centered = observation.to(self.mean.dtype) - self.mean.reshape(shape)
+            observation = (centered / deviation).to(dtype)
             observation = observation.clamp(-self.clip, self.clip)
-        hidden, after = super().forward(observation, state[:, : self.own], episode_start)
+        hidden, after = _through(self.encoder, self.cell, observation, state[:, : self.own], episode_start)
         of_value = hidden
         if self.critic is not None:
-            of_value, own = self.critic(observation, state[:, self.own :], episode_start)
+            critic = self.critic
+            of_value, own = _through(critic.encoder, critic.cell, observation, state[:, self.own :], episode_start)
             after = torch.cat([after, own], 1)
         policy, value = self.policy(hidden), self.value(of_value).squeeze(-1)
-        if hasattr(self.policy, "log_std"):
-            policy = torch.cat([policy, self.policy.log_std.expand_as(policy)], -1)
+        log_std = getattr(self.policy, "log_std", None)
+        if log_std is not None:
+            policy = torch.cat([policy, log_std.expand_as(policy)], -1)
         return Output(policy if steps else policy[0], value if steps else value[0], after)
 
     def distribution(self, policy: torch.Tensor) -> Union[Any, List[Any]]:
@@ -235,5 +249,5 @@ class Policy(_Trunk):
             mean = self.low + 0.5 * (self.high - self.low) * (torch.tanh(mean) + 1)
         return torch.minimum(torch.maximum(mean, self.low), self.high)
 
-    def _choices(self, policy: torch.Tensor) -> Tuple[torch.Tensor, ...]:
-        return torch.split(policy, self.actions.counts, -1)
+    def _choices(self, policy: torch.Tensor) -> List[torch.Tensor]:
+        return list(torch.split(policy, self.actions.counts, -1))
