@@ -21,12 +21,14 @@ const TYPES: &str = "crates/stpn-python/pyproject.toml";
 const PYTHON: &str = "/usr/bin/python3";
 
 /// What the tests and examples need beside PyTorch and its numpy, pinned.
-const PACKAGES: [&str; 6] = [
+const PACKAGES: [&str; 8] = [
     "gymnasium==1.4.0",
     "onnxruntime==1.32.0",
     "optuna==5.0.0",
     "wandb==0.31.0",
     "trackio==0.43.0",
+    "matplotlib==3.10.8",
+    "contourpy==1.3.2",
     "mypy==2.4.1",
 ];
 
