@@ -4,6 +4,7 @@
 //! is copied on the way. What the forward pass keeps for its backward pass is a [`Tape`], which Python holds.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use candle_core::{DType, Device};
 use numpy::ndarray::{ArrayD, IxDyn};
@@ -55,12 +56,50 @@ pub struct Tape {
 }
 
 enum Taped {
-    F32(Arc<dyn Prepared<f32>>, BatchTape),
-    F64(Arc<dyn Prepared<f64>>, BatchTape),
+    F32(Kept<f32>),
+    F64(Kept<f64>),
 }
 
-/// Keeps what a forward pass made for its backward pass.
-type Taping<T> = fn(Arc<dyn Prepared<T>>, BatchTape) -> Taped;
+struct Kept<T: Real> {
+    prepared: Arc<dyn Prepared<T>>,
+    tape: BatchTape,
+}
+
+/// Single or double: what is chosen by a tensor's dtype.
+trait Precision: Real + Element {
+    /// The array, if it is of this precision.
+    fn of<'a, 'py>(array: &'a Array<'py>) -> PyResult<&'a PyReadonlyArrayDyn<'py, Self>>;
+
+    /// The kernel for it.
+    fn kernel(kernel: Arc<dyn FusedKernel>) -> Arc<dyn SequenceKernel<Self>>;
+
+    /// What a forward pass keeps, whatever its precision.
+    fn taped(kept: Kept<Self>) -> Taped;
+}
+
+macro_rules! precision {
+    ($number:ty, $variant:ident) => {
+        impl Precision for $number {
+            fn of<'a, 'py>(array: &'a Array<'py>) -> PyResult<&'a PyReadonlyArrayDyn<'py, Self>> {
+                match array {
+                    Array::$variant(array) => Ok(array),
+                    _ => Err(wrong("parameters, x, states and gradients must all have one dtype")),
+                }
+            }
+
+            fn kernel(kernel: Arc<dyn FusedKernel>) -> Arc<dyn SequenceKernel<Self>> {
+                kernel
+            }
+
+            fn taped(kept: Kept<Self>) -> Taped {
+                Taped::$variant(kept)
+            }
+        }
+    };
+}
+
+precision!(f32, F32);
+precision!(f64, F64);
 
 #[pymethods]
 impl Layer {
@@ -113,16 +152,10 @@ impl Layer {
         state: Array<'_>,
         tape: bool,
     ) -> PyResult<Forward<'py>> {
-        let resets = resets.map(|resets| Ok::<_, PyErr>(resets.as_slice().map_err(scattered)?.to_vec())).transpose()?;
-        let kernel = self.kernel()?;
-        match (&parameters, &x, &state) {
-            (Array::F32(parameters), Array::F32(x), Array::F32(state)) => {
-                self.run::<f32>(py, kernel, parameters, x, resets, state, tape.then_some(Taped::F32))
-            }
-            (Array::F64(parameters), Array::F64(x), Array::F64(state)) => {
-                self.run::<f64>(py, kernel, parameters, x, resets, state, tape.then_some(Taped::F64))
-            }
-            _ => Err(wrong("x, the state and the parameters have not one dtype")),
+        let operands = (&parameters, &x, &state);
+        match &parameters {
+            Array::F32(_) => self.run::<f32>(py, operands, resets, tape),
+            Array::F64(_) => self.run::<f64>(py, operands, resets, tape),
         }
     }
 
@@ -138,25 +171,27 @@ impl Layer {
         grad_state: Option<Array<'_>>,
         want_x: bool,
     ) -> PyResult<Backward<'py>> {
-        let wrong_dtype = || wrong("x, activities and gradients have not the dtype of the forward pass");
-        match (&tape.taped, &x, &hidden, &grad_hidden) {
-            (Taped::F32(prepared, kept), Array::F32(x), Array::F32(hidden), Array::F32(grad)) => {
-                let state = match &grad_state {
-                    None => None,
-                    Some(Array::F32(state)) => Some(state),
-                    Some(Array::F64(_)) => return Err(wrong_dtype()),
-                };
-                self.run_back(py, tape, (prepared.as_ref(), kept), x, hidden, grad, state, want_x)
-            }
-            (Taped::F64(prepared, kept), Array::F64(x), Array::F64(hidden), Array::F64(grad)) => {
-                let state = match &grad_state {
-                    None => None,
-                    Some(Array::F64(state)) => Some(state),
-                    Some(Array::F32(_)) => return Err(wrong_dtype()),
-                };
-                self.run_back(py, tape, (prepared.as_ref(), kept), x, hidden, grad, state, want_x)
-            }
-            _ => Err(wrong_dtype()),
+        let operands = (&x, &hidden, &grad_hidden, grad_state.as_ref());
+        match &tape.taped {
+            Taped::F32(kept) => self.run_back(py, tape, kept, operands, want_x),
+            Taped::F64(kept) => self.run_back(py, tape, kept, operands, want_x),
+        }
+    }
+
+    /// Seconds of each of `repeats` forward and backward passes in Rust alone, from the same operands: what a layer of
+    /// PyTorch is measured against. The loss is half the sum of the squared activities.
+    fn seconds(
+        &self,
+        py: Python<'_>,
+        parameters: Array<'_>,
+        x: Array<'_>,
+        state: Array<'_>,
+        repeats: usize,
+    ) -> PyResult<Vec<f64>> {
+        let operands = (&parameters, &x, &state);
+        match &parameters {
+            Array::F32(_) => self.measured::<f32>(py, operands, repeats),
+            Array::F64(_) => self.measured::<f64>(py, operands, repeats),
         }
     }
 }
@@ -166,55 +201,78 @@ impl Layer {
         self.kernel.clone().ok_or_else(|| wrong("these options have no fused kernel"))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "those of a sequence")]
-    fn run<'py, T: Real + Element>(
+    fn run<'py, T: Precision>(
         &self,
         py: Python<'py>,
-        kernel: Arc<dyn SequenceKernel<T>>,
-        parameters: &PyReadonlyArrayDyn<'_, T>,
-        x: &PyReadonlyArrayDyn<'_, T>,
-        resets: Option<Vec<u8>>,
-        state: &PyReadonlyArrayDyn<'_, T>,
-        taped: Option<Taping<T>>,
+        (parameters, x, state): (&Array<'_>, &Array<'_>, &Array<'_>),
+        resets: Option<PyReadonlyArrayDyn<'_, u8>>,
+        tape: bool,
     ) -> PyResult<Forward<'py>> {
+        let kernel = T::kernel(self.kernel()?);
+        let (parameters, x, state) = (T::of(parameters)?, T::of(x)?, T::of(state)?);
+        let resets = resets.map(|resets| Ok::<_, PyErr>(resets.as_slice().map_err(scattered)?.to_vec())).transpose()?;
         let extent = self.extent(x, resets.as_deref(), state)?;
         let parameters = slice(parameters, "parameters", &[self.sizes.parameters])?;
         let (x, state) = (x.as_slice().map_err(scattered)?, state.as_slice().map_err(scattered)?);
         let operands = Operands { extent, sizes: self.sizes, x, resets: resets.as_deref() };
         let (prepared, out) = threads::run(py, || {
             let prepared = kernel.prepare(parameters);
-            let out = blocks::forward(prepared.as_ref(), operands, state, taped.is_some());
+            let out = blocks::forward(prepared.as_ref(), operands, state, tape);
             (prepared, out)
         })?;
-        let tape = taped.zip(out.tape).map(|(taped, tape)| Tape { extent, resets, taped: taped(prepared, tape) });
+        let tape = out.tape.map(|tape| Tape { extent, resets, taped: T::taped(Kept { prepared, tape }) });
         let hidden = array(py, out.hidden, &[extent.steps, extent.batch, self.sizes.hidden])?;
         Ok((hidden, array(py, out.state, &[extent.batch, self.sizes.state])?, tape))
     }
 
-    #[expect(clippy::too_many_arguments, reason = "those of a backward pass")]
-    fn run_back<'py, T: Real + Element>(
+    fn run_back<'py, T: Precision>(
         &self,
         py: Python<'py>,
         tape: &Tape,
-        (prepared, kept): (&dyn Prepared<T>, &BatchTape),
-        x: &PyReadonlyArrayDyn<'_, T>,
-        hidden: &PyReadonlyArrayDyn<'_, T>,
-        grad_hidden: &PyReadonlyArrayDyn<'_, T>,
-        grad_state: Option<&PyReadonlyArrayDyn<'_, T>>,
+        kept: &Kept<T>,
+        (x, hidden, grad_hidden, grad_state): (&Array<'_>, &Array<'_>, &Array<'_>, Option<&Array<'_>>),
         want_x: bool,
     ) -> PyResult<Backward<'py>> {
         let Extent { steps, batch } = tape.extent;
-        let x = slice(x, "x", &[steps, batch, self.sizes.input])?;
-        let hidden = slice(hidden, "the activities", &[steps, batch, self.sizes.hidden])?;
-        let grad_hidden = slice(grad_hidden, "their gradient", &[steps, batch, self.sizes.hidden])?;
-        let grad_state = grad_state.map(|grad| slice(grad, "the state's gradient", &[batch, self.sizes.state]));
-        let grad_state = grad_state.transpose()?;
+        let x = slice(T::of(x)?, "x", &[steps, batch, self.sizes.input])?;
+        let hidden = slice(T::of(hidden)?, "the activities", &[steps, batch, self.sizes.hidden])?;
+        let grad_hidden = slice(T::of(grad_hidden)?, "their gradient", &[steps, batch, self.sizes.hidden])?;
+        let of_state = |grad| slice(T::of(grad)?, "the state's gradient", &[batch, self.sizes.state]);
+        let grad_state = grad_state.map(of_state).transpose()?;
         let operands = Operands { extent: tape.extent, sizes: self.sizes, x, resets: tape.resets.as_deref() };
-        let out =
-            threads::run(py, || blocks::backward(prepared, operands, hidden, kept, grad_hidden, grad_state, want_x))?;
+        let prepared = kept.prepared.as_ref();
+        let out = threads::run(py, || {
+            blocks::backward(prepared, operands, hidden, &kept.tape, grad_hidden, grad_state, want_x)
+        })?;
         let x = out.x.map(|grad| array(py, grad, &[steps, batch, self.sizes.input])).transpose()?;
         let parameters = array(py, out.parameters, &[self.sizes.parameters])?;
         Ok((parameters, x, array(py, out.state, &[batch, self.sizes.state])?))
+    }
+
+    /// Seconds that `repeats` forward and backward passes take where nobody but Rust has a part in them, one by one.
+    fn measured<T: Precision>(
+        &self,
+        py: Python<'_>,
+        (parameters, x, state): (&Array<'_>, &Array<'_>, &Array<'_>),
+        repeats: usize,
+    ) -> PyResult<Vec<f64>> {
+        let kernel = T::kernel(self.kernel()?);
+        let (parameters, x, state) = (T::of(parameters)?, T::of(x)?, T::of(state)?);
+        let extent = self.extent(x, None, state)?;
+        let parameters = slice(parameters, "parameters", &[self.sizes.parameters])?;
+        let (x, state) = (x.as_slice().map_err(scattered)?, state.as_slice().map_err(scattered)?);
+        let operands = Operands { extent, sizes: self.sizes, x, resets: None };
+        let pass = || {
+            let start = Instant::now();
+            let prepared = kernel.prepare(parameters);
+            let out = blocks::forward(prepared.as_ref(), operands, state, true);
+            if let Some(tape) = &out.tape {
+                // The gradient of half the sum of squares.
+                blocks::backward(prepared.as_ref(), operands, &out.hidden, tape, &out.hidden, None, false);
+            }
+            start.elapsed().as_secs_f64()
+        };
+        threads::run(py, || (0..repeats).map(|_| pass()).collect())
     }
 
     /// Steps and batch of x `[T, B, I]`; refuses resets and states that do not fit it.

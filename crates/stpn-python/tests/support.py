@@ -13,7 +13,7 @@ import torch
 CHECKPOINTS = Path(__file__).resolve().parents[3] / "checkpoints"
 """The trained agents of the repository."""
 
-AGENTS = ("maze-small-stpn", "cartpole-masked-stpn")
+AGENTS = ("maze-small-stpn", "cartpole-masked-stpn", "maze-small-fast-stpn", "maze-fast-stpn")
 """Those in environments that a wheel has: Atari and MuJoCo are left out of it."""
 
 

@@ -1,6 +1,7 @@
 """Agents act as they do in Rust."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -22,20 +23,22 @@ def environment(agent):
 
 
 class Agent(unittest.TestCase):
-    def test_predict_plays_the_episodes_of_the_command_play(self):
+    def test_predict_takes_the_actions_of_the_command_play_for_ten_episodes(self):
         for name in AGENTS:
-            for seed in range(5):
+            for seed in range(10):
                 agent = stpn.Agent.load(CHECKPOINTS / name, seed=seed)
                 env = environment(agent)
                 (observation, _), state, start = env.reset(seed=seed), None, True
-                total, steps, ended = 0.0, 0, False
+                actions, total, ended = [], 0.0, False
                 while not ended:
                     action, state = agent.predict(observation, state, np.array([start]))
                     observation, reward, terminated, truncated, _ = env.step(action)
-                    total, steps, start, ended = total + reward, steps + 1, False, terminated or truncated
+                    actions.append(str(action))
+                    total, start, ended = total + reward, False, terminated or truncated
                 played = command("play", CHECKPOINTS / name, "--episode-seed", seed)
                 self.assertEqual(played.returncode, 0, played.stderr)
-                self.assertEqual(played.stdout.splitlines()[-1], f"return {total:.2f} in {steps} steps", name)
+                self.assertEqual(re.findall(r"^step +\d+  action (\S+)", played.stdout, re.M), actions, name)
+                self.assertEqual(played.stdout.splitlines()[-1], f"return {total:.2f} in {len(actions)} steps", name)
 
     def test_a_batch_is_as_its_elements(self):
         for name in AGENTS:

@@ -14,11 +14,26 @@ use crate::run::{install_debian, root, run, succeeds};
 /// The package's manifest: a workspace of its own, which shares what is built with the other.
 pub const MANIFEST: &str = "crates/stpn-python/Cargo.toml";
 
+/// What the types are checked by.
+const TYPES: &str = "crates/stpn-python/pyproject.toml";
+
 /// Where Debian's Python is, whatever else is installed.
 const PYTHON: &str = "/usr/bin/python3";
 
-/// What the tests need beside PyTorch and its numpy, pinned.
-const PACKAGES: [&str; 1] = ["gymnasium==1.4.0"];
+/// What the tests and examples need beside PyTorch and its numpy, pinned.
+const PACKAGES: [&str; 8] = [
+    "gymnasium==1.4.0",
+    "onnxruntime==1.32.0",
+    "optuna==5.0.0",
+    "wandb==0.31.0",
+    "trackio==0.43.0",
+    "matplotlib==3.10.8",
+    "contourpy==1.3.2",
+    "mypy==2.4.1",
+];
+
+/// Asks for a newer PyTorch than Debian's, and works with that one: what it needs is installed beside it.
+const APART: [&str; 2] = ["stable-baselines3==2.9.2", "cloudpickle==3.1.3"];
 
 /// What builds wheels, pinned.
 const MATURIN: &str = "maturin==1.16.0";
@@ -41,10 +56,22 @@ fn test(python: &Path) -> Result<()> {
     let wheel = build(python)?;
     let python = environment()?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    alone(&wheel)?;
     run(Command::new(&python).args(pip).args(PACKAGES).arg(wheel))?;
+    run(Command::new(&python).args(pip).arg("--no-deps").args(APART))?;
+    run(Command::new(&python).args(["-m", "mypy", "--config-file", TYPES]))?;
     run(Command::new(&python).args(["-m", "unittest", "discover", "--start-directory", "crates/stpn-python/tests"]))?;
     let stpn = python.with_file_name("stpn");
     run(Command::new(&python).arg("scripts/book_code.py").arg(stpn).arg("docs/python.md"))
+}
+
+/// Installs the wheel where nothing else is, and trains there: numpy is all that it needs.
+fn alone(wheel: &Path) -> Result<()> {
+    let folder = root().join("target/check-wheel-alone");
+    run(Command::new(PYTHON).args(["-m", "venv", "--clear"]).arg(&folder))?;
+    let python = folder.join("bin/python");
+    run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).arg(wheel))?;
+    run(Command::new(&python).arg("crates/stpn-python/tests/alone.py"))
 }
 
 /// The wheel, built like the tests: with the assertions of a debug build.

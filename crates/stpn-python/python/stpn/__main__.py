@@ -6,7 +6,7 @@ import sys
 from . import _stpn
 
 
-def main():
+def main() -> int:
     """Runs the command that `sys.argv` names; returns its exit code."""
     # The program catches Ctrl-C by itself, or ends by it. Python's handler would raise an exception nobody waits for.
     signal.signal(signal.SIGINT, signal.SIG_DFL)

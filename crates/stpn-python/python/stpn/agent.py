@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 from os import PathLike
 from pathlib import Path
-from typing import Any, Dict, NamedTuple, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 import numpy as np
 
 from . import _stpn
 from ._spaces import Space
+
+if TYPE_CHECKING:
+    from .policy import Policy
 
 
 class Evaluation(NamedTuple):
@@ -36,6 +39,18 @@ class Evaluation(NamedTuple):
         return float(np.mean(self.lengths))
 
 
+class Outputs(NamedTuple):
+    """What an agent's network says of B observations."""
+
+    policy: np.ndarray
+    """Parameters of the action distributions, `[B, P]` float32: logits of choices; means and what gives the standard
+    deviations of numbers."""
+    value: np.ndarray
+    """Value estimates, `[B]` float32."""
+    state: np.ndarray
+    """Recurrent states after that, `[B, S]` float32."""
+
+
 class Agent:
     """A policy with all that it needs to act: `Agent.load` reads one. Several threads may use the same."""
 
@@ -44,6 +59,7 @@ class Agent:
         self._agent = _stpn.Agent(self._path, seed)
         self._observations = Space(self._agent.observation_space)
         self._actions = Space(self._agent.action_space)
+        self._policy: Optional[Policy] = None
 
     @classmethod
     def load(cls, path: Union[str, PathLike[str]], seed: int = 0) -> Agent:
@@ -98,10 +114,68 @@ class Agent:
 
         The action is of the action space, `[B, …]` if the observations are. The state goes into the next call.
         """
+        single, observed, before, starts = self._given(observation, state, episode_start)
+        batch = len(starts)
+        actions, after = self._agent.act(observed, before, starts, deterministic)
+        actions = actions.reshape(batch, *self._actions.shape).astype(self._actions.dtype, copy=False)
+        return (actions[0] if single else actions), after
+
+    def outputs(
+        self,
+        observation: Any,
+        state: Optional[np.ndarray] = None,
+        episode_start: Optional[np.ndarray] = None,
+    ) -> Outputs:
+        """What the network says where `predict` chooses an action: `(policy, value, state)`.
+
+        The arguments are those of `predict`; one observation is a batch of one.
+        """
+        _, observed, before, starts = self._given(observation, state, episode_start)
+        return Outputs(*self._agent.outputs(observed, before, starts))
+
+    @property
+    def policy(self) -> Policy:
+        """The network as a module of PyTorch with the same outputs: see `stpn.policy.Policy`. Needs PyTorch.
+
+        It is made once, with a copy of the weights: training it does not change what `predict` does.
+        """
+        if self._policy is None:
+            try:
+                import torch
+            except ImportError as error:
+                raise ImportError("the policy is a module of PyTorch: pip install torch") from error
+            from .policy import Policy
+
+            normalization = self._agent.normalization()
+            policy = Policy(self.config["policy"], self._observations, self._actions, normalization)
+            parameters = self._agent.parameters()
+            policy.load_state_dict(
+                {name: torch.from_numpy(values).reshape(shape) for name, shape, values in parameters}
+            )
+            self._policy = policy
+        return self._policy
+
+    def to_onnx(self, path: Union[str, PathLike[str]]) -> None:
+        """Writes one step of the network as an ONNX model of standard operations, for any batch size B.
+
+        Inputs: `observation` [B, …], `state` [B, S] float32 (zeros at first) and `episode_start` [B] bool. Outputs:
+        `action` [B, …], the most probable one as the environment takes it, `policy` [B, P], `value` [B] and `state_out`
+        [B, S], the next step's `state`. Needs PyTorch; the newest ones need `onnxscript` beside it.
+        """
+        policy = self.policy
+        from ._onnx import export
+
+        export(policy, Path(path))
+
+    def _given(
+        self, observation: Any, state: Optional[np.ndarray], episode_start: Optional[np.ndarray]
+    ) -> Tuple[bool, np.ndarray, np.ndarray, np.ndarray]:
+        """Whether it is one observation alone; then all as Rust reads it: `[B, …]`, `[B, S]`, `[B]`."""
         observation = np.asarray(observation)
         shape = self._observations.shape
         if observation.shape == shape:
             single, batch = True, 1
+            observation = observation[None]
         elif observation.ndim == len(shape) + 1 and observation.shape[1:] == shape and len(observation):
             single, batch = False, len(observation)
         else:
@@ -118,9 +192,7 @@ class Agent:
             starts = np.ascontiguousarray(np.asarray(episode_start, bool).reshape(-1), np.uint8)
             if len(starts) != batch:
                 raise ValueError(f"episode_start: {len(starts)} elements for {batch} episodes")
-        actions, state = self._agent.act(self._observations.shown(observation), state, starts, deterministic)
-        actions = actions.reshape(batch, *self._actions.shape).astype(self._actions.dtype, copy=False)
-        return (actions[0] if single else actions), state
+        return single, self._observations.shown(observation), state, starts
 
     def evaluate(self, episodes: int = 100, *, seed: int = 0, deterministic: bool = False) -> Evaluation:
         """Measures it on so many fresh episodes of its environment, as `stpn eval` does."""
@@ -135,9 +207,9 @@ class Agent:
         raise FileNotFoundError(f"{self._path} is of no run that has a metrics.jsonl")
 
 
-def _columns(path):
+def _columns(path: Path) -> Dict[str, np.ndarray]:
     """The numbers in a file of one JSON object a line, by name."""
-    entries = []
+    entries: List[Dict[str, Any]] = []
     with open(path, encoding="utf-8") as lines:
         for line in lines:
             # What a run that was killed, or is writing right now, has of its last line is no entry.
@@ -147,5 +219,5 @@ def _columns(path):
     return {name: np.array([_number(entry.get(name)) for entry in entries]) for name in names}
 
 
-def _number(value):
+def _number(value: Optional[float]) -> float:
     return np.nan if value is None else float(value)

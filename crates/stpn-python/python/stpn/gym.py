@@ -1,6 +1,9 @@
 """Environments for Gymnasium (1.1 or later)."""
 
+from __future__ import annotations
+
 import json
+from typing import Any, Dict, Mapping, Optional, Tuple
 
 import gymnasium
 import numpy as np
@@ -17,13 +20,13 @@ SEEDS = 2**63
 """The number of seeds."""
 
 
-def identifier(name):
+def identifier(name: str) -> str:
     """What Gymnasium knows an environment by: of `maze` it is `stpn/Maze-v0`."""
     spelled = SPELLED.get(name) or "".join(word.capitalize() for word in name.split("-"))
     return f"stpn/{spelled}-v0"
 
 
-def register():
+def register() -> None:
     """Tells Gymnasium of every environment inside."""
     for name, _ in _stpn.environments():
         if identifier(name) not in gymnasium.registry:
@@ -35,7 +38,7 @@ def register():
             )
 
 
-def _configured(name, settings):
+def _configured(name: str, settings: Mapping[str, Any]) -> str:
     return json.dumps({"name": name, **settings})
 
 
@@ -44,7 +47,7 @@ class Env(gymnasium.Env):
 
     metadata = {"render_modes": ["ansi"], "render_fps": 8}
 
-    def __init__(self, name, render_mode=None, **settings):
+    def __init__(self, name: str, render_mode: Optional[str] = None, **settings: Any) -> None:
         if render_mode not in (None, "ansi"):
             raise ValueError(f"render_mode: {render_mode}; there is ansi alone, and None")
         self.render_mode = render_mode
@@ -54,7 +57,9 @@ class Env(gymnasium.Env):
         self.action_space = self._actions.gymnasium()
         self._begun = False
 
-    def reset(self, *, seed=None, options=None):
+    def reset(
+        self, *, seed: Optional[int] = None, options: Optional[Dict[str, Any]] = None
+    ) -> Tuple[Any, Dict[str, Any]]:
         """Starts an episode. A seed is the environment's own: the same one in Rust gives the same episodes."""
         super().reset(seed=seed)
         if options:
@@ -66,17 +71,17 @@ class Env(gymnasium.Env):
         self._env.reset(seed, buffer)
         return self._observed(buffer), {}
 
-    def step(self, action):
-        """One step."""
+    def step(self, action: Any) -> Tuple[Any, float, bool, bool, Dict[str, Any]]:
+        """One step: observation, reward, whether the task ended, whether the episode was cut off, and an empty info."""
         buffer = self._observations.buffer()
         reward, terminated, truncated = self._env.step(self._actions.acted(action), buffer)
         return self._observed(buffer), reward, terminated, truncated, {}
 
-    def render(self):
+    def render(self) -> Optional[str]:  # type: ignore[override]
         """The present state as text; empty if the environment has no such view."""
         return None if self.render_mode is None else self._env.render() or ""
 
-    def _observed(self, buffer):
+    def _observed(self, buffer: np.ndarray) -> Any:
         if self._observations.kind == "discrete":
             return int(buffer)
         return self._observations.observed(buffer, copy=False)
@@ -93,7 +98,9 @@ class VectorEnv(gymnasium.vector.VectorEnv):
 
     metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
 
-    def __init__(self, name, num_envs=1, *, copy=True, render_mode=None, **settings):
+    def __init__(
+        self, name: str, num_envs: int = 1, *, copy: bool = True, render_mode: Optional[str] = None, **settings: Any
+    ) -> None:
         if render_mode is not None:
             raise ValueError(f"render_mode: {render_mode}; a vector shows nothing")
         self.num_envs, self.copy = num_envs, copy
@@ -108,7 +115,9 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         self._terminated, self._truncated = np.zeros(num_envs, bool), np.zeros(num_envs, bool)
         self._begun = False
 
-    def reset(self, *, seed=None, options=None):
+    def reset(  # type: ignore[override]
+        self, *, seed: Optional[int] = None, options: Optional[Dict[str, Any]] = None
+    ) -> Tuple[np.ndarray, Dict[str, Any]]:
         """Starts all environments. One seed is enough for all: each has random numbers of its own."""
         if seed is not None and not isinstance(seed, (int, np.integer)):
             raise ValueError(f"seed: {seed}; one whole number is the seed of all environments")
@@ -119,7 +128,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         self._begun = True
         return self._observations.observed(self._current, self.copy), {}
 
-    def step(self, actions):
+    def step(self, actions: Any) -> Tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, Dict[str, Any]]:
         """One step of every environment: observations, rewards, terminations, truncations `[B, …]` and infos."""
         if not self._begun:
             raise gymnasium.error.ResetNeeded("reset comes before the first step")
@@ -131,9 +140,10 @@ class VectorEnv(gymnasium.vector.VectorEnv):
             self._terminated,
             self._truncated,
         )
-        infos, ended = {}, self._terminated | self._truncated
+        infos: Dict[str, Any] = {}
+        ended = self._terminated | self._truncated
         if ended.any():
-            finals = np.full(self.num_envs, None, object)
+            finals: np.ndarray = np.full(self.num_envs, None, object)
             last = self._observations.observed(self._finals)
             for index in np.flatnonzero(ended):
                 finals[index] = last[index]

@@ -5,7 +5,8 @@
     output, state = layer(more, state)          # goes on
 
 They are used as `torch.nn.LSTM` is. On the CPU a sequence runs in a fused kernel, forward and backward, without a copy
-of a contiguous x [T, B, I] and without Python's lock; elsewhere, and with the few options that have no kernel, in operations of PyTorch.
+of a contiguous x [T, B, I] and without Python's lock; elsewhere, and with the few options that have no kernel, in
+operations of PyTorch.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import json
 from collections import namedtuple
 from functools import lru_cache, reduce
-from typing import Any, Dict, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from torch import nn
@@ -40,19 +41,19 @@ SEEDS = 2**63 - 1
 
 
 @lru_cache(maxsize=None)
-def _state_type(names):
+def _state_type(names: Tuple[str, ...]) -> Any:
     """The named tuple of these fields."""
-    kind = namedtuple("State", names)
+    kind = namedtuple("State", names)  # type: ignore[misc]
     # Its class is in no module: pickle makes it again from the names.
-    kind.__reduce__ = lambda state: (_state, (names, *state))
+    setattr(kind, "__reduce__", lambda state: (_state, (names, *state)))  # noqa: B010  (a type checker forbids more)
     return kind
 
 
-def _state(names, *fields):
+def _state(names: Tuple[str, ...], *fields: torch.Tensor) -> Any:
     return _state_type(names)(*fields)
 
 
-def _apart(function):
+def _apart(function: Callable[..., Any]) -> Callable[..., Any]:
     """Keeps a function out of what `torch.compile` traces, if there is such a thing."""
     try:
         from torch.compiler import disable
@@ -61,22 +62,36 @@ def _apart(function):
     return disable(function)
 
 
+def _traced() -> bool:
+    """Whether operations are being written down: a kernel is none that could be."""
+    exporting = getattr(getattr(torch, "compiler", None), "is_exporting", lambda: False)
+    return torch.jit.is_tracing() or exporting()
+
+
 class _Fused(torch.autograd.Function):
     """(packed parameters, x [T, B, I], state [B, S]) to (activities [T, B, H], final state [B, S])."""
 
     @staticmethod
-    def forward(ctx, parameters, x, state, resets, layer, tracked):
-        arrays = [tensor.detach().numpy() for tensor in (parameters, x)]
+    def forward(
+        ctx: Any,
+        parameters: torch.Tensor,
+        x: torch.Tensor,
+        state: torch.Tensor,
+        resets: Optional[torch.Tensor],
+        layer: _stpn.Layer,
+        tracked: bool,
+    ) -> Tuple[torch.Tensor, torch.Tensor]:
+        packed, inputs, start = (tensor.detach().numpy() for tensor in (parameters, x, state))
         given = None if resets is None else resets.numpy()
-        hidden, final, ctx.tape = layer.forward(*arrays, given, state.detach().numpy(), tracked)
-        hidden, ctx.layer = torch.from_numpy(hidden), layer
+        activities, final, ctx.tape = layer.forward(packed, inputs, given, start, tracked)
+        hidden, ctx.layer = torch.from_numpy(activities), layer
         ctx.save_for_backward(x, hidden)
         ctx.set_materialize_grads(False)
         return hidden, torch.from_numpy(final)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad_hidden, grad_state):
+    def backward(ctx: Any, grad_hidden: Optional[torch.Tensor], grad_state: Optional[torch.Tensor]) -> Any:
         x, hidden = ctx.saved_tensors
         if grad_hidden is None and grad_state is None:
             return (None,) * 6
@@ -127,22 +142,23 @@ class Layer(nn.Module):
         self._names = []
         for name, shape, values in self._layer.parameters():
             self._names.append(name)
-            module, last = self, name
+            module: nn.Module = self
+            last = name
             if "." in name:
                 part, last = name.split(".")
                 if not hasattr(self, part):
                     self.add_module(part, nn.Module())
                 module = getattr(self, part)
-            values = torch.tensor(values, device=device, dtype=dtype).reshape(shape)
-            module.register_parameter(last, nn.Parameter(values))
+            initial = torch.tensor(values, device=device, dtype=dtype).reshape(shape)
+            module.register_parameter(last, nn.Parameter(initial))
 
-    def __getstate__(self):
+    def __getstate__(self) -> Dict[str, Any]:
         kept = self.__dict__.copy()
         # Made again from the options.
         del kept["_layer"], kept["State"]
         return kept
 
-    def __setstate__(self, kept):
+    def __setstate__(self, kept: Dict[str, Any]) -> None:
         super().__setstate__(kept)
         self._layer = _stpn.Layer(json.dumps(self._options), self.input_size, self.hidden_size, 0)
         self.State = _state_type(tuple(name for name, _ in self._fields))
@@ -191,10 +207,10 @@ class Layer(nn.Module):
             hidden, fields = hidden.squeeze(dim), [field.squeeze(0) for field in fields]
         return hidden, self.State(*fields)
 
-    def _expected(self):
+    def _expected(self) -> str:
         return f"{'[B, T' if self.batch_first else '[T, B'}, {self.input_size}], or [T, {self.input_size}]"
 
-    def _checked(self, state, batch):
+    def _checked(self, state: Optional[Sequence[torch.Tensor]], batch: int) -> List[torch.Tensor]:
         if state is None:
             return list(self.zero_state(batch))
         state = list(state)
@@ -205,17 +221,25 @@ class Layer(nn.Module):
                 raise ValueError(f"state.{name}: {list(field.shape)}; expected {[batch, *shape]}")
         return state
 
-    def _sequence(self, x, fields, resets):
+    def _sequence(
+        self, x: torch.Tensor, fields: List[torch.Tensor], resets: Optional[torch.Tensor]
+    ) -> Tuple[torch.Tensor, List[torch.Tensor]]:
         named = {name: reduce(getattr, name.split("."), self) for name in self._names}
         like = named[self._names[0]]
         if x.dtype != like.dtype or any(field.dtype != like.dtype for field in fields):
             raise ValueError(f"x is {x.dtype} and the parameters are {like.dtype}: one dtype is needed for all")
-        if like.device.type == x.device.type == "cpu" and self._layer.fused:
+        if like.device.type == x.device.type == "cpu" and self._layer.fused and not _traced():
             return self._fused(x, fields, resets, list(named.values()))
         return _composed.sequence(self._options, named, self._fields, x, fields, resets)
 
     @_apart
-    def _fused(self, x, fields, resets, parameters):
+    def _fused(
+        self,
+        x: torch.Tensor,
+        fields: List[torch.Tensor],
+        resets: Optional[torch.Tensor],
+        parameters: List[torch.Tensor],
+    ) -> Tuple[torch.Tensor, List[torch.Tensor]]:
         batch = x.shape[1]
         packed = torch.cat([parameter.reshape(-1) for parameter in parameters])
         flat = [field.reshape(batch, -1) for field in fields]

@@ -122,14 +122,16 @@ def resume(
     return _trained(Path(run_dir), None, updates, callback)
 
 
-def _trained(directory, resolved, updates, callback):
+def _trained(
+    directory: Path, resolved: Optional[str], updates: Optional[int], callback: Optional[Callable[[Progress], Any]]
+) -> Run:
     shown = None if callback is None else lambda *progress: callback(Progress(*progress))
     return Run(directory, *_stpn.train(directory, resolved, updates, shown))
 
 
-def _new_directory(experiment, resolved):
+def _new_directory(experiment: Experiment, resolved: Mapping) -> Path:
     """Makes the first of `runs/NAME-seedN`, `…-2`, `…-3` that does not exist."""
-    name = "run" if isinstance(experiment, Mapping) else Path(experiment).stem
+    name = "run" if isinstance(experiment, Mapping) else Path(str(experiment)).stem
     base = f"{name}-seed{resolved['seed']}"
     number = 1
     while True:
@@ -141,9 +143,9 @@ def _new_directory(experiment, resolved):
             number += 1
 
 
-def _flat(overrides, prefix=""):
+def _flat(overrides: Mapping, prefix: str = "") -> Dict[str, Any]:
     """Keys with dots, and their values."""
-    flat = {}
+    flat: Dict[str, Any] = {}
     for key, value in overrides.items():
         if isinstance(value, Mapping):
             flat.update(_flat(value, f"{prefix}{key}."))
@@ -152,7 +154,7 @@ def _flat(overrides, prefix=""):
     return flat
 
 
-def _set(table, key, value):
+def _set(table: Dict[str, Any], key: str, value: Any) -> None:
     *sections, last = key.split(".")
     for section in sections:
         table = table.setdefault(section, {})
@@ -164,6 +166,6 @@ def _set(table, key, value):
         table[last] = value
 
 
-def _word(value):
+def _word(value: Any) -> str:
     """A value as TOML."""
     return "none" if value is None else json.dumps(value, ensure_ascii=False)
