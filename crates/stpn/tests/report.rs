@@ -55,6 +55,22 @@ fn unlike_runs_were_averaged_as_seeds() {
 }
 
 #[test]
+fn a_repeated_run_was_a_second_sample() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    train("train cartpole --updates 2 --seed 1", &path("one"));
+    train("train cartpole --updates 2 --seed 1", &path("again"));
+    fs::write(path("table.csv"), "what else lies in the folder").unwrap();
+    let runs = ["one", "again", "table.csv"].map(path);
+    let runs: Vec<&Path> = runs.iter().map(PathBuf::as_path).collect();
+    let (done, page) = report(&runs, &path("page.html"));
+    assert!(done.status.success(), "{}", done.error);
+    assert!(done.error.contains("again: passed over: the same as"), "{}", done.error);
+    assert!(!done.error.contains("table.csv"), "{}", done.error);
+    assert!(page.contains("<td>1</td>") && !page.contains("<td>1, 1</td>"));
+}
+
+#[test]
 fn one_folder_without_a_checkpoint_stopped_a_whole_report() {
     let directory = tempfile::tempdir().unwrap();
     let path = |name: &str| directory.path().join(name);

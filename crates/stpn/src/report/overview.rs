@@ -102,7 +102,10 @@ impl Remark {
 
 /// The runs that can be drawn, and what is to be said of directories that cannot or only in part.
 fn read(directories: &[PathBuf]) -> Result<(Vec<RunData>, Vec<Remark>)> {
-    let (mut runs, mut remarks) = (Vec::new(), Vec::new());
+    let (mut runs, mut remarks): (Vec<RunData>, Vec<Remark>) = (Vec::new(), Vec::new());
+    // A folder of runs has other files beside them.
+    let files = directories.iter().filter(|path| path.is_file()).count();
+    let directories = directories.iter().filter(|path| files == directories.len() || !path.is_file());
     for directory in directories {
         match RunData::read(directory) {
             Ok(mut run) => {
@@ -120,12 +123,34 @@ fn read(directories: &[PathBuf]) -> Result<(Vec<RunData>, Vec<Remark>)> {
             Err(error) => remarks.push(Remark::of(directory, "passed over", error)),
         }
     }
+    remarks.extend(drop_repeats(&mut runs));
     if runs.is_empty()
         && let Some(error) = remarks.iter_mut().find_map(|remark| remark.error.take())
     {
         return Err(error);
     }
     Ok((runs, remarks))
+}
+
+/// Leaves of runs that are alike, the seed included, only the longest: repeating a run makes no second sample of it.
+fn drop_repeats(runs: &mut Vec<RunData>) -> Vec<Remark> {
+    let mut remarks = Vec::new();
+    let mut kept: Vec<RunData> = Vec::new();
+    for run in runs.drain(..) {
+        let alike = |other: &&mut RunData| {
+            (&other.experiment, other.seed, &other.settings) == (&run.experiment, run.seed, &run.settings)
+        };
+        let Some(before) = kept.iter_mut().find(alike) else {
+            kept.push(run);
+            continue;
+        };
+        let longer = run.lines.len() > before.lines.len();
+        let repeat = if longer { std::mem::replace(before, run) } else { run };
+        let text = format!("passed over: the same as {}, seed and all", before.directory.display());
+        remarks.push(Remark { directory: repeat.directory, text, error: None });
+    }
+    *runs = kept;
+    remarks
 }
 
 fn remarked(remarks: &[Remark]) -> Option<Section> {
