@@ -34,16 +34,17 @@ def trained(folder, preset, changes, **options):
     changes = {section: dict(values) for section, values in changes.items()}
     changes.setdefault("policy", {})["hidden"] = 7
     rollout = {"environments": 4, "steps": 16, "sequence_length": 16}
+    changes["algorithm"] = {"minibatch_size": 32}
     config = merged(stpn.config(preset, updates=2, threads=1, **options), {**changes, "rollout": rollout})
     return stpn.Agent.load(stpn.train(config, run_dir=folder).directory, seed=1)
 
 
 def merged(config, changes):
-    """A configuration with other keys in it; another environment has none of the old one's."""
+    """A configuration with other keys in it. What has another name has none of the old one's keys."""
     config = dict(config)
-    for section, values in changes.items():
-        whole = section == "env" or "name" in values
-        config[section] = values if whole else merged(config.get(section, {}), values) if isinstance(values, dict) else values
+    for key, value in changes.items():
+        section = isinstance(value, dict) and "name" not in value
+        config[key] = merged(config.get(key, {}), value) if section else value
     return config
 
 
