@@ -68,6 +68,9 @@ struct Outputs {
     state: Vec<f32>,
 }
 
+/// [`Outputs`] as Python gets them.
+type Said<'py> = (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray1<f32>>, Bound<'py, PyArray2<f32>>);
+
 /// A trained parameter: its name, its shape and its values, row-major.
 type Parameter<'py> = (String, Vec<usize>, Bound<'py, PyArray1<f32>>);
 
@@ -154,7 +157,7 @@ impl Agent {
         observations: ObservationsIn<'_>,
         state: PyReadonlyArray2<'_, f32>,
         episode_starts: PyReadonlyArray1<'_, u8>,
-    ) -> PyResult<(Bound<'py, PyArray2<f32>>, Bound<'py, PyArray1<f32>>, Bound<'py, PyArray2<f32>>)> {
+    ) -> PyResult<Said<'py>> {
         let inputs = self.inputs(&observations, &state, &episode_starts)?;
         let batch = inputs.starts.len();
         let out = threads::run(py, || self.put_out(inputs))?.map_err(raised)?;

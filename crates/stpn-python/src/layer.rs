@@ -68,7 +68,7 @@ struct Kept<T: Real> {
 /// Single or double: what is chosen by a tensor's dtype.
 trait Precision: Real + Element {
     /// The array, if it is of this precision.
-    fn of<'a, 'py>(array: &'a Array<'py>) -> PyResult<&'a PyReadonlyArrayDyn<'py, Self>>;
+    fn array<'a, 'py>(array: &'a Array<'py>) -> PyResult<&'a PyReadonlyArrayDyn<'py, Self>>;
 
     /// The kernel for it.
     fn kernel(kernel: Arc<dyn FusedKernel>) -> Arc<dyn SequenceKernel<Self>>;
@@ -80,7 +80,7 @@ trait Precision: Real + Element {
 macro_rules! precision {
     ($number:ty, $variant:ident) => {
         impl Precision for $number {
-            fn of<'a, 'py>(array: &'a Array<'py>) -> PyResult<&'a PyReadonlyArrayDyn<'py, Self>> {
+            fn array<'a, 'py>(array: &'a Array<'py>) -> PyResult<&'a PyReadonlyArrayDyn<'py, Self>> {
                 match array {
                     Array::$variant(array) => Ok(array),
                     _ => Err(wrong("parameters, x, states and gradients must all have one dtype")),
@@ -209,7 +209,7 @@ impl Layer {
         tape: bool,
     ) -> PyResult<Forward<'py>> {
         let kernel = T::kernel(self.kernel()?);
-        let (parameters, x, state) = (T::of(parameters)?, T::of(x)?, T::of(state)?);
+        let (parameters, x, state) = (T::array(parameters)?, T::array(x)?, T::array(state)?);
         let resets = resets.map(|resets| Ok::<_, PyErr>(resets.as_slice().map_err(scattered)?.to_vec())).transpose()?;
         let extent = self.extent(x, resets.as_deref(), state)?;
         let parameters = slice(parameters, "parameters", &[self.sizes.parameters])?;
@@ -234,10 +234,10 @@ impl Layer {
         want_x: bool,
     ) -> PyResult<Backward<'py>> {
         let Extent { steps, batch } = tape.extent;
-        let x = slice(T::of(x)?, "x", &[steps, batch, self.sizes.input])?;
-        let hidden = slice(T::of(hidden)?, "the activities", &[steps, batch, self.sizes.hidden])?;
-        let grad_hidden = slice(T::of(grad_hidden)?, "their gradient", &[steps, batch, self.sizes.hidden])?;
-        let of_state = |grad| slice(T::of(grad)?, "the state's gradient", &[batch, self.sizes.state]);
+        let x = slice(T::array(x)?, "x", &[steps, batch, self.sizes.input])?;
+        let hidden = slice(T::array(hidden)?, "the activities", &[steps, batch, self.sizes.hidden])?;
+        let grad_hidden = slice(T::array(grad_hidden)?, "their gradient", &[steps, batch, self.sizes.hidden])?;
+        let of_state = |grad| slice(T::array(grad)?, "the state's gradient", &[batch, self.sizes.state]);
         let grad_state = grad_state.map(of_state).transpose()?;
         let operands = Operands { extent: tape.extent, sizes: self.sizes, x, resets: tape.resets.as_deref() };
         let prepared = kept.prepared.as_ref();
@@ -257,7 +257,7 @@ impl Layer {
         repeats: usize,
     ) -> PyResult<Vec<f64>> {
         let kernel = T::kernel(self.kernel()?);
-        let (parameters, x, state) = (T::of(parameters)?, T::of(x)?, T::of(state)?);
+        let (parameters, x, state) = (T::array(parameters)?, T::array(x)?, T::array(state)?);
         let extent = self.extent(x, None, state)?;
         let parameters = slice(parameters, "parameters", &[self.sizes.parameters])?;
         let (x, state) = (x.as_slice().map_err(scattered)?, state.as_slice().map_err(scattered)?);

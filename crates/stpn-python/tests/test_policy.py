@@ -34,16 +34,17 @@ def trained(folder, preset, changes, **options):
     changes = {section: dict(values) for section, values in changes.items()}
     changes.setdefault("policy", {})["hidden"] = 7
     rollout = {"environments": 4, "steps": 16, "sequence_length": 16}
+    changes["algorithm"] = {"minibatch_size": 32}
     config = merged(stpn.config(preset, updates=2, threads=1, **options), {**changes, "rollout": rollout})
     return stpn.Agent.load(stpn.train(config, run_dir=folder).directory, seed=1)
 
 
 def merged(config, changes):
-    """A configuration with other keys in it; another environment has none of the old one's."""
+    """A configuration with other keys in it. What has another name has none of the old one's keys."""
     config = dict(config)
-    for section, values in changes.items():
-        whole = section == "env" or "name" in values
-        config[section] = values if whole else merged(config.get(section, {}), values) if isinstance(values, dict) else values
+    for key, value in changes.items():
+        section = isinstance(value, dict) and "name" not in value
+        config[key] = merged(config.get(key, {}), value) if section else value
     return config
 
 
@@ -144,15 +145,16 @@ class Policy(unittest.TestCase):
                 while not ended:
                     expected = agent.outputs(observation, state, [start])
                     action, state = agent.predict(observation, state, [start], deterministic=True)
-                    given = {"observation": agent._observations.shown(observation)[None], "state": memory}
-                    # A network without a memory has no use for these.
-                    given["episode_start"] = np.array([start])
+                    shown = agent._observations.shown(observation).reshape(1, *agent._observations.shape)
+                    given = {"observation": shown, "state": memory, "episode_start": np.array([start])}
+                    # A network without a memory has no use for the last two.
                     taken = {known.name for known in session.get_inputs()}
                     said = session.run(None, {key: value for key, value in given.items() if key in taken})
                     memory = said[3]
-                    np.testing.assert_allclose(said[0][0], action, rtol=1e-3, atol=1e-4)
+                    # Both have memories of their own: what rounding does to them adds up over 500 steps.
+                    np.testing.assert_allclose(said[0][0], action, rtol=1e-3, atol=1e-3)
                     for theirs, ours in zip(said[1:], expected):
-                        np.testing.assert_allclose(theirs, ours, rtol=1e-3, atol=1e-4)
+                        np.testing.assert_allclose(theirs, ours, rtol=1e-3, atol=1e-3)
                     observation, _, terminated, truncated, _ = env.step(action)
                     start, ended = False, terminated or truncated
 

@@ -40,7 +40,8 @@ def _normalized(values, parameters, on):
     if not on:
         return values
     weight, bias = parameters["layer_norm.weight"], parameters["layer_norm.bias"]
-    return functional.layer_norm(values, values.shape[-1:], weight, bias, 1e-5)
+    # A plain number: one that is written down as an operation (ONNX) is refused.
+    return functional.layer_norm(values, [int(values.shape[-1])], weight, bias, 1e-5)
 
 
 def _row_norm(rows):
