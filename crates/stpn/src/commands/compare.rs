@@ -12,6 +12,7 @@ use crate::comparison::children::children;
 use crate::comparison::plan::Request;
 use crate::comparison::{Comparison, GeneralizationCurves, Plan, jobs};
 use crate::exit::UsageError;
+use crate::presets::Preset;
 use crate::progress::thousands;
 use crate::{cell, presets, ranks, say, table};
 
@@ -33,7 +34,7 @@ pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
         overrides: &arguments.overrides,
         directory: &directory,
     })?;
-    describe(&plan);
+    describe(&plan, presets::load(&arguments.experiment)?.1);
     jobs::train(&plan.runs, jobs, &Watching::default())?;
     let comparison = Comparison::of(&plan, arguments.how.episodes)?;
     comparison.write(&plan.directory)?;
@@ -59,8 +60,8 @@ fn cells(arguments: &CompareArguments) -> Result<Vec<CellName>> {
     Ok(published)
 }
 
-/// Says the matched sizes side by side.
-fn describe(plan: &Plan) {
+/// Says the sizes side by side, and where they come from.
+fn describe(plan: &Plan, preset: Option<&Preset>) {
     let rows: Vec<Vec<String>> = (plan.runs.iter().filter(|run| run.seed == 1))
         .map(|run| {
             let units = run.config.hidden().to_string();
@@ -68,9 +69,39 @@ fn describe(plan: &Plan) {
         })
         .collect();
     say::result(table::text(&["cell", "units", "parameters"], &rows, &[1, 2]));
+    let cells = plan.runs.iter().filter(|run| run.seed == 1).map(|run| run.cell);
+    say::result(sizes(cells.map(|cell| (cell, preset.and_then(|preset| preset.published_size(cell)).is_some()))));
+}
+
+/// How the sizes were chosen: of every cell, whether the preset's comparison has one.
+fn sizes(cells: impl Iterator<Item = (CellName, bool)>) -> String {
+    let (given, matched): (Vec<_>, Vec<_>) = cells.partition(|(_, given)| *given);
+    let names =
+        |cells: &[(CellName, bool)]| cells.iter().map(|(cell, _)| cell.to_string()).collect::<Vec<_>>().join(", ");
+    match (given.is_empty(), matched.is_empty()) {
+        (true, _) => "sizes: matched in parameters".into(),
+        (false, true) => "sizes: the units of the preset's own comparison".into(),
+        (false, false) => format!(
+            "sizes: the units of the preset's own comparison; {} matched in parameters to the preset's network",
+            names(&matched)
+        ),
+    }
 }
 
 fn default_directory(experiment: &str) -> PathBuf {
     let name = Path::new(experiment).file_stem().and_then(|stem| stem.to_str()).unwrap_or("experiment");
     Path::new("runs").join(format!("compare-{name}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_was_not_said_how_sizes_were_chosen() {
+        let said = |cells: &[(CellName, bool)]| sizes(cells.iter().copied());
+        assert_eq!(said(&[(CellName::Stpn, false)]), "sizes: matched in parameters");
+        assert!(said(&[(CellName::Stpn, true)]).ends_with("own comparison"));
+        assert!(said(&[(CellName::Stpn, true), (CellName::Gru, false)]).contains("; gru matched"));
+    }
 }

@@ -65,9 +65,10 @@ fn start(config: &RunConfig, directory: &Path, ranks: &Arc<dyn Collective>, stop
             RunConfig::Supervised(_) => "one epoch per update".to_string(),
         };
         say::note(format!(
-            "training {} on {}: {} parameters, {update}, seed {}\nrun directory: {}",
+            "training {} on {}: {} units, {} parameters, {update}, seed {}\nrun directory: {}",
             config.cell().label(),
             task_label(config),
+            thousands(*config.hidden() as u64),
             thousands(run.training().layout().len() as u64),
             config.seed(),
             directory.display(),
