@@ -1,6 +1,5 @@
-//! The example with a cell of one's own, as a program: `program` is it, and the other tests run it.
+//! The example with a cell of one's own, as a program: this test is it, and runs itself.
 
-#![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod binary;
@@ -17,23 +16,40 @@ use stpn::cells::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
 use stpn::cli::{Host, main_in};
 
 /// What this test is called with to be the program; the program's arguments follow.
-const PROGRAM: [&str; 5] = ["--exact", "--nocapture", "--test-threads=1", "program", "--"];
+const PROGRAM: &str = "--program";
 
-/// The command line itself, if this process was started for it.
-#[test]
-fn program() {
-    let words = std::env::args_os().skip_while(|word| word != "--").skip(1);
-    let words: Vec<_> = std::iter::once("leaky".into()).chain(words).collect();
-    if words.len() == 1 {
-        return;
+/// What is tested, by its name. The usual harness would print between the lines of the program.
+const TESTS: [(&str, fn()); 4] = [
+    ("a_cell_of_ones_own_has_the_whole_command_line", a_cell_of_ones_own_has_the_whole_command_line),
+    (
+        "what_a_cell_of_ones_own_calls_lambda_and_f_was_drawn_as_an_stpns",
+        what_a_cell_of_ones_own_calls_lambda_and_f_was_drawn_as_an_stpns,
+    ),
+    (
+        "keys_of_a_cell_of_ones_own_are_refused_with_the_nearest_one",
+        keys_of_a_cell_of_ones_own_are_refused_with_the_nearest_one,
+    ),
+    ("a_program_without_the_cell_names_it_and_the_remedy", a_program_without_the_cell_names_it_and_the_remedy),
+];
+
+/// The command line itself, if this process was started for it; else the tests, or those named like its argument.
+fn main() -> ExitCode {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    if words.first().is_some_and(|word| word == PROGRAM) {
+        let executable = std::env::current_exe().unwrap().into();
+        let arguments = std::iter::once("leaky".into()).chain(words.into_iter().skip(1)).collect();
+        let host = Host { arguments, executable, before: vec![PROGRAM.into()] };
+        return main_in(host, |registry| {
+            own_cell::register(registry)?;
+            registry.cell("odd", "one that calls other things by the names of an STPN's", Odd::new)
+        });
     }
-    let executable = std::env::current_exe().unwrap().into();
-    let host = Host { arguments: words, executable, before: PROGRAM.map(Into::into).to_vec() };
-    let code = main_in(host, |registry| {
-        own_cell::register(registry)?;
-        registry.cell("odd", "one that calls other things by the names of an STPN's", Odd::new)
-    });
-    assert_eq!(code, ExitCode::SUCCESS);
+    let wanted = words.iter().filter_map(|word| word.to_str()).find(|word| !word.starts_with('-')).unwrap_or("");
+    for (name, test) in TESTS.iter().filter(|(name, _)| name.contains(wanted)) {
+        test();
+        println!("test {name} ... ok");
+    }
+    ExitCode::SUCCESS
 }
 
 /// `h = tanh(λ x) + γ`, with λ `[H, I]` and γ `[H]`; what it was is F `[H]`.
@@ -75,7 +91,7 @@ impl Cell for Odd {
 /// Runs the program with the words of `line`, in which `RUN` is a directory.
 fn leaky(line: &str, run: &Path) -> Finished {
     let line = line.replace("RUN", &run.display().to_string());
-    finished(Command::new(std::env::current_exe().unwrap()).args(PROGRAM).args(line.split(' ')))
+    finished(Command::new(std::env::current_exe().unwrap()).arg(PROGRAM).args(line.split(' ')))
 }
 
 fn fine(line: &str, run: &Path) -> String {
@@ -84,10 +100,9 @@ fn fine(line: &str, run: &Path) -> String {
     output
 }
 
-const TRAIN: &str = "train memory --cell leaky --hidden 4 --set policy.cell.options.keep=0.5 --set rollout.steps=8 --set \
+const TRAIN: &str = "train memory --cell leaky --hidden 4 --set policy.cell.options.keep=0.5 --set algorithm.minibatch_size=96 --set rollout.environments=4 --set \
                      evaluation.every=0 --run-dir RUN --updates";
 
-#[test]
 fn a_cell_of_ones_own_has_the_whole_command_line() {
     let folder = tempfile::tempdir().unwrap();
     let (run, whole) = (folder.path().join("run"), folder.path().join("whole"));
@@ -100,8 +115,7 @@ fn a_cell_of_ones_own_has_the_whole_command_line() {
 
     let energy = |run: &Path| {
         let text = fine("eval RUN --episodes 2 --json", run);
-        let json = text.lines().find(|line| line.starts_with('{')).unwrap();
-        serde_json::from_str::<serde_json::Value>(json).unwrap()["energy"].as_f64().unwrap()
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()["energy_per_unit_step"].as_f64().unwrap()
     };
     let before = energy(&run);
     assert!(before > 0.0);
@@ -112,7 +126,7 @@ fn a_cell_of_ones_own_has_the_whole_command_line() {
     assert_eq!(energy(&run.join("agent")), before);
 
     let compared = fine(
-        "compare memory --cells leaky,mlp --seeds 1 --jobs 1 --threads 1 --updates 1 --set rollout.steps=8 --episodes 2 \
+        "compare memory --cells leaky,mlp --seeds 1 --jobs 1 --threads 1 --updates 1 --set algorithm.minibatch_size=96 --set rollout.environments=4 --episodes 2 \
          --out RUN/compared",
         &run,
     );
@@ -122,21 +136,22 @@ fn a_cell_of_ones_own_has_the_whole_command_line() {
     fine("explain policy.cell.options", &run);
     let shown = fine("config memory --set policy.cell=leaky", &run);
     assert!(shown.contains("id = \"leaky\""), "{shown}");
-    fine("train art --cell leaky --updates 1 --set task.training_sequences=60 --run-dir RUN/art", &run);
+    fine("train art --cell leaky --updates 1 --set task.training_sequences=600 --run-dir RUN/art", &run);
 }
 
-#[test]
 fn what_a_cell_of_ones_own_calls_lambda_and_f_was_drawn_as_an_stpns() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
-    fine("train memory --cell odd --hidden 4 --set rollout.steps=8 --run-dir RUN --updates 1", &run);
+    fine(
+        "train memory --cell odd --hidden 4 --set algorithm.minibatch_size=96 --set rollout.environments=4 --run-dir RUN --updates 1",
+        &run,
+    );
     fine("report RUN --out RUN/report.html", &run);
     let page = std::fs::read_to_string(run.join("report.html")).unwrap();
     assert!(page.contains("learning-curves") && !page.contains("Learned decay") && !page.contains("Fast weights"));
     fine("play RUN --delay 0", &run);
 }
 
-#[test]
 fn keys_of_a_cell_of_ones_own_are_refused_with_the_nearest_one() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |line: &str| {
@@ -144,17 +159,16 @@ fn keys_of_a_cell_of_ones_own_are_refused_with_the_nearest_one() {
         assert!(!status.success(), "{line}");
         error
     };
-    let error = refused("config memory --cell leaky --set policy.cell.options.kep=0.5");
+    let error = refused("config memory --set policy.cell=leaky --set policy.cell.options.kep=0.5");
     assert!(error.contains("policy.cell.options.kep") && error.contains("did you mean `keep`"), "{error}");
-    let error = refused("config memory --cell leaky --set policy.cell.options.keep=true");
+    let error = refused("config memory --set policy.cell=leaky --set policy.cell.options.keep=true");
     assert!(error.contains("policy.cell.options") && error.contains("boolean"), "{error}");
     let error = refused("train memory --cell leaky --set policy.cell.options.keep=7 --run-dir RUN/run");
     assert!(error.contains("options.keep") && error.contains("from 0 to 1"), "{error}");
-    let error = refused("config memory --cell leeky");
+    let error = refused("train memory --cell leeky --run-dir RUN/none");
     assert!(error.contains("did you mean `leaky`"), "{error}");
 }
 
-#[test]
 fn a_program_without_the_cell_names_it_and_the_remedy() {
     let folder = tempfile::tempdir().unwrap();
     let run = folder.path().join("run");
