@@ -30,6 +30,7 @@ parser.add_argument("--rate", type=float, default=1e-3)
 parser.add_argument("--gamma", type=float, default=0.99)
 parser.add_argument("--gae", type=float, default=0.95)
 parser.add_argument("--clip", type=float, default=0.2)
+parser.add_argument("--reward-scale", type=float, default=0.02, help="keeps values, which share the layer, near 1")
 parser.add_argument("--seed", type=int, default=1)
 o = parser.parse_args()
 
@@ -70,7 +71,7 @@ for update in range(1, o.steps // (o.environments * o.length) + 1):
         acts.append(action[0])
         log_probs.append(chosen.log_prob(action)[0])
         values.append(value[0])
-        rewards.append(torch.as_tensor(reward, dtype=torch.float32))
+        rewards.append(o.reward_scale * torch.as_tensor(reward, dtype=torch.float32))
         ends.append(torch.as_tensor(start))
         returns += reward
         finished += returns[start].tolist()
