@@ -100,6 +100,8 @@ pub mod mujoco;
 pub mod native;
 mod panic;
 pub mod pixels;
+#[cfg_attr(not(unix), allow(dead_code, reason = "only environments in processes ask"))]
+mod placement;
 pub mod popgym;
 mod registered;
 pub mod registry;

@@ -11,6 +11,7 @@ use super::process::{Process, Ready};
 use super::protocol::Saving;
 use super::python::python;
 use super::trust;
+use crate::placement::{self, Group};
 use crate::{Result, Space};
 
 /// Worker processes that make environments of one configuration. They live as long as one of them does; those made last
@@ -21,6 +22,8 @@ pub(super) struct Pool {
     /// Most processes.
     most: usize,
     processes: Mutex<Vec<Arc<Process>>>,
+    /// Where groups of environments have begun to be made.
+    groups: Mutex<Vec<(Group, Weak<Process>)>>,
     /// Whether steps were begun that may not be sent yet.
     begun: AtomicBool,
     spaces: OnceLock<Arc<Spaces>>,
@@ -69,6 +72,7 @@ impl Pool {
                 interpreter,
                 most: if config.workers == 0 { rayon::current_num_threads() } else { config.workers },
                 processes: Mutex::new(Vec::new()),
+                groups: Mutex::new(Vec::new()),
                 begun: AtomicBool::new(false),
                 spaces: OnceLock::new(),
             });
@@ -105,17 +109,26 @@ impl Pool {
         })
     }
 
-    /// A place for an environment: in a process of its own as long as there may be more, else where there are fewest.
+    /// A place for an environment: in a process of its own as long as there may be more, else where there are fewest. A
+    /// group that steps together is in one process if there are groups enough for all: its steps are then one exchange.
     pub fn seat(&self) -> Result<Seat> {
+        let group = placement::group().filter(|group| group.of >= self.most);
         let seat = {
             let mut processes = lock(&self.processes);
             processes.retain(|process| !process.is_dead());
+            let mut groups = lock(&self.groups);
+            groups.retain(|(_, process)| process.upgrade().is_some_and(|process| !process.is_dead()));
+            let begun = groups.iter().find(|(begun, _)| Some(*begun) == group);
+            if let Some(process) = begun.and_then(|(_, process)| process.upgrade()) {
+                return Ok(Seat { row: process.take_row()?, process });
+            }
             let idle = processes.iter().any(|process| process.load() == 0);
             if processes.is_empty() || (processes.len() < self.most && !idle) {
                 processes.push(Arc::new(Process::start(self.config.label(), self.interpreter.clone())?));
             }
             let loads = processes.iter().map(|process| process.load()).enumerate();
             let (at, _) = loads.min_by_key(|&(_, load)| load).unwrap_or_default();
+            groups.extend(group.map(|group| (group, Arc::downgrade(&processes[at]))));
             Seat { row: processes[at].take_row()?, process: Arc::clone(&processes[at]) }
         };
         self.ready(&seat.process)?;

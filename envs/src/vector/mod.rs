@@ -22,6 +22,7 @@ pub use make::{MakeEnv, Maker};
 
 use rayon::prelude::*;
 
+use crate::placement;
 use crate::{Episode, Error, ObservationMut, Result, Space};
 
 /// All environments of a run.
@@ -52,11 +53,13 @@ impl VectorEnv {
                 return Err(Error::Config { key, value: "0".into(), allowed: "at least 1".into() });
             }
         }
+        let groups = count.div_ceil(group_size);
         let groups: Vec<Result<EnvGroup>> = (0..count)
             .into_par_iter()
             .step_by(group_size)
             .map(|start| {
-                let group = EnvGroup::new(make, first + start, group_size.min(count - start), seed)?;
+                let size = group_size.min(count - start);
+                let group = placement::together(groups, || EnvGroup::new(make, first + start, size, seed))?;
                 Ok(group.numbered((first + start) / group_size))
             })
             .collect();
