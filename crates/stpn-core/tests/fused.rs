@@ -57,6 +57,7 @@ fn random_config(stream: &mut Stream) -> StpnConfig {
         bias,
         layer_norm: stream.chance(0.3),
         plastic_bias: bias && stream.chance(0.3),
+        ..StpnConfig::default()
     }
 }
 

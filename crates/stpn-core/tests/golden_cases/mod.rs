@@ -157,6 +157,8 @@ fn configure(name: &str, cell: &str, options: Value, split: bool) -> CellConfig 
                 bias: case.bias,
                 layer_norm: case.layer_norm,
                 plastic_bias: case.plastic_bias,
+                // Parameters are the case's.
+                ..StpnConfig::default()
             })
         }
         "hebbff" => {
