@@ -74,6 +74,7 @@ fn main() -> ExitCode {
     stpn::cli::main_with(register)
 }
 
+/// Gives the program its cell.
 pub fn register(registry: &mut Registry) -> stpn::Result<()> {
     registry.cell("leaky", "units that leak, each at a rate that it learns", Leaky::new)
 }
