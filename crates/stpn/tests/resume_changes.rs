@@ -168,5 +168,9 @@ fn a_longer_run_says_which_schedules_end_later() {
     train(2, " --set algorithm.entropy_coefficient={initial=0.1,last=0.0}", &run);
     let resumed = resume(&run, "--updates 4");
     assert!(resumed.status.success(), "{}", resumed.error);
-    assert!(resumed.error.contains("with the run now ends: algorithm.entropy_coefficient"), "{}", resumed.error);
+    assert!(
+        resumed.error.contains("recomputed for the new end of the run: algorithm.entropy_coefficient"),
+        "{}",
+        resumed.error
+    );
 }

@@ -121,7 +121,10 @@ mod tests {
         assert!(refused("{}").contains("env.id = (none)"));
         assert!(refused(r#"{"id": "A", "make": "b.py:c"}"#).contains("env.make = b.py:c: only without"));
         assert!(refused(r#"{"id": "os:A-v0"}"#).contains("env.import"));
-        assert!(refused(r#"{"id": "A", "wrappers": ["Flat"]}"#).contains("env.wrappers = Flat: MODULE:NAME"));
+        assert!(
+            refused(r#"{"id": "A", "wrappers": ["Flat"]}"#)
+                .contains("env.wrappers = Flat: is not of the form MODULE:NAME")
+        );
         assert!(refused(r#"{"make": "my_env.py"}"#).contains("env.make = my_env.py"));
         assert!(refused(r#"{"id": "A", "max_episode_steps": 0}"#).contains("env.max_episode_steps = 0"));
     }

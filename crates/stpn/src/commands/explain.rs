@@ -187,9 +187,7 @@ mod tests {
             assert!(explain(name).unwrap().contains("optimizer.learning_rate"), "{name}");
         }
         assert!(!explain("policy.cell.name").unwrap().contains("granularity:"), "names alone");
-        for (name, said) in
-            [("total_timesteps", "--steps"), ("device", "CPU"), ("n_eval_episodes", "evaluation.episodes")]
-        {
+        for (name, said) in [("total_timesteps", "--steps"), ("device", "CPU"), ("num_minibatches", "minibatch_size")] {
             let error = explain(name).unwrap_err().to_string();
             assert!(error.contains(said), "{name}: {error}");
         }

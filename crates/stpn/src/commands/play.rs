@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use stpn_agents::{Agent, checkpoint};
 use stpn_envs::{Action, Env, EnvConfig};
 
 use crate::cli::PlayArguments;
+use crate::exit::UsageError;
 use crate::film::{FastMap, Film, Scene, Use, blocks};
 use crate::report::episode::FastWeights;
 use crate::report::sheet::shortened_to;
@@ -30,6 +31,11 @@ const FAST: [u8; 3] = [95, 175, 215];
 
 /// Runs the command.
 pub fn run(arguments: &PlayArguments) -> Result<ExitCode> {
+    let is_gif = |path: &PathBuf| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gif"));
+    if let Some(path) = arguments.gif.as_ref().filter(|path| !is_gif(path)) {
+        let problem = format!("--gif {}: only GIFs are written: name a file that ends with .gif", path.display());
+        return Err(UsageError(problem).into());
+    }
     let agent = match arguments.best {
         true => Agent::of_checkpoint(&checkpoint::best_of_run(&arguments.run)?)?,
         false => Agent::load(&arguments.run)?,

@@ -221,7 +221,7 @@ pub struct PlayArguments {
     pub delay: u64,
     /// Write an animated GIF to this file in place of showing the episode. An environment of Gymnasium needs a
     /// `render()` that returns `rgb_array` frames.
-    #[arg(long, value_name = "FILE.gif", value_parser = gif)]
+    #[arg(long, value_name = "FILE.gif")]
     pub gif: Option<PathBuf>,
     /// Maximum number of frames of the GIF.
     #[arg(long, value_name = "N", default_value_t = 1000)]
@@ -253,11 +253,4 @@ pub struct ReportArguments {
     /// Which episode is drawn.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub episode_seed: u64,
-}
-
-/// A path of a GIF.
-fn gif(text: &str) -> Result<PathBuf, String> {
-    let path = PathBuf::from(text);
-    let is_gif = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gif"));
-    if is_gif { Ok(path) } else { Err("only GIFs are written: name a file that ends with .gif".into()) }
 }
