@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 
-from whole_loop_speed import processor
+from provenance import commit, processor
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SHOWN = 20
@@ -62,9 +62,8 @@ def main():
         # Programs that a build runs are compiled under one name; they are told apart by nothing here.
         seconds[entry["crate"].replace("build_script_build", "build scripts")] += entry["seconds"]
     compiled = sum(seconds.values())
-    commit = subprocess.run(["git", "rev-parse", "--short=7", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     lines = [
-        f"`cargo {' '.join(arguments.cargo)}` from nothing, commit {commit.stdout.strip()}, {processor()}: "
+        f"`cargo {' '.join(arguments.cargo)}` from nothing, commit {commit()}, {processor()}: "
         f"{whole / 60:.1f} minutes of processor time in {clock / 60:.1f} minutes, {len(entries)} compilations.",
         "",
         "| crate | seconds of processor time | share |",

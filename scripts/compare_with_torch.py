@@ -19,6 +19,8 @@ import statistics
 import subprocess
 import sys
 
+from provenance import commit
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 VENV = ROOT / ".torch"
 STPN = ROOT / "target" / "release" / "stpn"
@@ -59,13 +61,6 @@ def theirs(case, python, options):
     command = [python, ROOT / "benches/torch_stpn.py", "--case", case, "--threads", options.threads]
     command += ["--repeats", options.repeats, "--warmup", options.warmup, "--scale", CASES[case][0] * options.scale]
     return run(command)
-
-
-def commit():
-    def git(*arguments):
-        return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-
-    return git("rev-parse", "--short", "HEAD") + (" with changes" if git("status", "--porcelain", "-uno") else "")
 
 
 def table(rows):

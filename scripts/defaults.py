@@ -12,8 +12,9 @@ import itertools
 import json
 import os
 import pathlib
-import platform
 import subprocess
+
+from provenance import commit, processor
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STEPS = 400_000
@@ -50,13 +51,6 @@ def mean_returns(stpn, runs, algorithm, env, cell, seed):
     return [json.loads(output(*evaluate, *how))["mean_return"] for how in (["--deterministic"], [])]
 
 
-def processor():
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":")[1].strip()
-    return platform.processor() or platform.machine()
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--stpn", type=pathlib.Path, default=ROOT / "target/release/stpn")
@@ -80,13 +74,12 @@ def main():
             print(rows[-1], flush=True)
     if arguments.only:
         return
-    commit = output("git", "-C", ROOT, "rev-parse", "--short=12", "HEAD").strip()
     table = "\n".join(["| algorithm | environment | cell | goal | most probable actions | reached | sampled actions | reached |",
                        "|---|---|---|---|---|---|---|---|", *rows])
     page = f"""{table}
 
 Seeds 1 to {arguments.seeds}, {STEPS:,} steps, {EPISODES} fresh episodes each; {processor()}, {os.cpu_count()} cores, one thread a run; commit
-{commit}.
+{commit()}.
 """
     (ROOT / "docs/defaults.md").write_text(page)
 

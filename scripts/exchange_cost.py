@@ -14,10 +14,11 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import tempfile
+
+from provenance import commit, processor
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 MARKS = "<!-- made by scripts/exchange_cost.py -->", "<!-- end -->"
@@ -92,15 +93,7 @@ def model(options):
     return alpha, 8 * longest["elements"] / (longest["seconds"] - shortest["seconds"])
 
 
-def processor():
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.machine()
-
-
 def report(results, alpha, beta):
-    commit = run(["git", "-C", ROOT, "describe", "--always", "--dirty", "--abbrev=12"]).strip()
     lines = [
         "| task | parameters | update s | exchange, waiting included | least of any update | the model's exchange "
         "| efficiency by the model | 1 − exchange | 2 × 1 thread against 1 × 2 |",
@@ -117,7 +110,7 @@ def report(results, alpha, beta):
         )
     lines += [
         "",
-        f"Two ranks with one thread each on {processor()}, {os.cpu_count()} cores, commit {commit}: medians over "
+        f"Two ranks with one thread each on {processor()}, {os.cpu_count()} cores, commit {commit()}: medians over "
         f"updates. Between them α = {1e6 * alpha:.1f} µs and β = {beta / 1e9:.2f} GB/s (`stpn bench exchange`). The "
         "exchange measured also has the wait for the slower rank and the smaller exchanges in it, which are not told "
         "apart here; the model leaves out both.",

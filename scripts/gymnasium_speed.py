@@ -20,7 +20,7 @@ import time
 import gymnasium as gym
 import numpy as np
 
-from whole_loop_speed import processor
+from provenance import commit, processor
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 KINDS = ("async", "sync", "ours")
@@ -80,10 +80,9 @@ def main():
         against = statistics.median(measured["ours"] / measured["async"] for measured in rounds)
         better = statistics.median(m["ours"] / max(m["async"], m["sync"]) for m in rounds)
         add(f"| {name} | {numbers} | **{against:.1f}** | **{better:.1f}** |")
-    commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE, text=True)
     add(f"\nSteps per second of {o.environments} environments with random actions; medians of {o.rounds} rounds of "
         f"{o.seconds:g} s each, in turns in one run.\n")  # fmt: skip
-    add(f"{processor()}, {os.cpu_count()} cores; commit {commit.stdout.strip()}; gymnasium {gym.__version__}, numpy "
+    add(f"{processor()}, {os.cpu_count()} cores; commit {commit()}; gymnasium {gym.__version__}, numpy "
         f"{np.__version__}, Python {sys.version.split()[0]}. Made by `scripts/gymnasium_speed.py`.")  # fmt: skip
     if o.out:
         o.out.write_text("\n".join(lines) + "\n")

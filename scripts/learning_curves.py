@@ -12,10 +12,11 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import tomllib
+
+from provenance import processor
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -63,13 +64,6 @@ def smoothed(values, window):
         total += value - (values[i - window] if i >= window else 0.0)
         out.append(total / min(i + 1, window))
     return out
-
-
-def processor():
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":", 1)[1].strip()
-    return platform.processor()
 
 
 def record(preset, curves, random_return, oracle):

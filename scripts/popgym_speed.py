@@ -22,6 +22,8 @@ from importlib.metadata import version
 
 import gymnasium
 
+from provenance import commit
+
 warnings.filterwarnings("ignore")
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "envs/tests/python"))
 from popgym_recordings import LEVELS, TASKS  # noqa: E402
@@ -101,13 +103,12 @@ def main():
             numbers = " | ".join(map(thousands, speeds + [speed]))
             lines.append(f"| {case} | {numbers} | {ratio:,.0f}× |")
             print(lines[-1], flush=True)
-    commit = subprocess.run(["git", "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True).stdout.strip()
     packages = ", ".join(f"{name} {version(name)}" for name in ("popgym", "gymnasium", "numpy"))
     lines += [
         "",
         f"Steps per second. {os.cpu_count()} cores of a {platform.machine()} machine, {packages}, Python "
         f"{platform.python_version()}; vectors of {arguments.environments} environments, {arguments.seconds:g} s each; "
-        f"commit {commit}. The smallest ratio is {least:,.0f}.",
+        f"commit {commit()}. The smallest ratio is {least:,.0f}.",
     ]
     text = "\n".join(lines) + "\n"
     print(lines[-1])

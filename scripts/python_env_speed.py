@@ -13,7 +13,6 @@ import datetime
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import time
 
@@ -21,9 +20,8 @@ import gymnasium
 import numpy as np
 import stpn
 
-from whole_loop_speed import processor
+from provenance import commit, processor
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
 # Names in stpn, in Gymnasium and in EnvPool. The masked one and the maze are ours alone.
 TASKS = [
     ("cartpole", "CartPole-v1", "CartPole-v1"),
@@ -93,10 +91,9 @@ def main():
         numbers = " | ".join(f"{medians[kind]:,.0f}" if kind in medians else "" for kind in KINDS)
         lines.append(f"| {task[0]} | {numbers} | {better} |")
         print(lines[-1], file=sys.stderr, flush=True)
-    commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE, text=True)
     lines.append(
         f"\nSteps per second of {o.environments} environments with random actions; medians of {o.rounds} rounds of "
-        f"{o.seconds:g} s each, in turns. {processor()}, {os.cpu_count()} cores; commit {commit.stdout.strip()}; stpn "
+        f"{o.seconds:g} s each, in turns. {processor()}, {os.cpu_count()} cores; commit {commit()}; stpn "
         f"{stpn.__version__}, gymnasium {gymnasium.__version__}, numpy {np.__version__}, Python "
         f"{sys.version.split()[0]}, {datetime.date.today()}. Made by `scripts/python_env_speed.py`."
     )

@@ -21,6 +21,8 @@ import subprocess
 import sys
 import time
 
+from provenance import commit, processor
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "benches"))
 
@@ -122,8 +124,6 @@ def main():
     if o.child:
         print(json.dumps({"ours": ours, "theirs": theirs}[o.child](o.cases, o.repeats, o.threads)))
         return
-    from whole_loop_speed import processor
-
     lines = [
         "| case | T × B, I, H | PyTorch s | stpn.torch s | times faster | PyTorch MiB | stpn.torch MiB | part of the memory "
         "| over the Rust call |",
@@ -158,15 +158,11 @@ def main():
         print(lines[-1], file=sys.stderr, flush=True)
     import stpn
 
-    def git(*arguments):
-        return subprocess.run(["git", "-C", ROOT, *arguments], capture_output=True, text=True).stdout.strip()
-
     lines.append(
         f"\nForward and backward, single precision; medians of {o.rounds} rounds of {o.repeats} passes, in turns; seed 0. "
         f"Memory is the growth of a process's peak over what it holds before. {processor()}, {o.threads} threads, PyTorch "
         f"{rounds[0][0]['torch']}, Python {platform.python_version()}, stpn {stpn.__version__}, commit "
-        f"{git('rev-parse', '--short', 'HEAD')}{' with changes' if git('status', '--porcelain', '-uno') else ''}, "
-        f"{datetime.date.today()}. Made by `scripts/python_speed.py`."
+        f"{commit()}, {datetime.date.today()}. Made by `scripts/python_speed.py`."
     )
     text = "\n".join(lines) + "\n"
     print(text)

@@ -19,6 +19,8 @@ import subprocess
 import tempfile
 import time
 
+from provenance import commit
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
@@ -84,7 +86,6 @@ def main():
     kib_per_second = slope(seconds, [s["rss_kib"] for s in settled])
     per_update = (samples[-1]["time"] - samples[0]["time"]) / max(updates, 1)
     first, last = settled[0], settled[-1]
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
     print(json.dumps({
         "preset": arguments.preset,
         "updates": updates,
@@ -97,7 +98,7 @@ def main():
         "open_files": [min(s["files"] for s in settled), max(s["files"] for s in settled)],
         "event_file_pause_seconds": round(longest_pause(samples), 1),
         "machine": platform.machine() + " " + platform.system(),
-        "commit": commit.stdout.strip(),
+        "commit": commit(),
     }, indent=2))
     assert last["rss_kib"] <= 1.05 * first["rss_kib"], "memory grows"
     assert max(s["files"] for s in settled[len(settled) // 2 :]) <= max(s["files"] for s in settled[: len(settled) // 2 + 1]) + 2, \

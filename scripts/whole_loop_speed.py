@@ -20,12 +20,13 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+
+from provenance import commit, processor
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 THREADS = 2
@@ -123,16 +124,6 @@ def at_most(program, recurrent, reached):
     return f"{line}. Ours reaches {reached / steps:.0%} of it."
 
 
-def processor():
-    try:
-        for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    except OSError:
-        pass
-    return platform.processor() or platform.machine()
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sb3", action="store_true", help="measure Stable-Baselines3 too")
@@ -177,8 +168,7 @@ def main():
             add(f"| {task} | ours, A2C, mlp {units} | {speed:,.0f} | | {f'{speed / memoryless:.1f}×' if memoryless else ''} |")
     if o.atari:
         add(limit)
-    commit = subprocess.run(["git", "-C", ROOT, "rev-parse", "--short", "HEAD"], stdout=subprocess.PIPE, text=True)
-    add(f"\n{processor()}, {os.cpu_count()} cores, {THREADS} threads; commit {commit.stdout.strip()}; seed 1. Made by "
+    add(f"\n{processor()}, {os.cpu_count()} cores, {THREADS} threads; commit {commit()}; seed 1. Made by "
         "`scripts/whole_loop_speed.py`.")
     if o.out:
         o.out.write_text("\n".join(lines) + "\n")

@@ -58,7 +58,7 @@ pub trait Cell: Debug + Send + Sync {
 
     /// The fused CPU path, where this cell has one.
     fn fused(&self) -> Option<Arc<dyn FusedKernel>> {
-        None
+        self.parts().fused.clone()
     }
 
     /// The dtype of parameters and state.

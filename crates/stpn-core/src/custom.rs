@@ -8,8 +8,8 @@
 //! # use stpn_core::cells::{CellConfig, CellName, Rnn, RnnConfig};
 //! # use stpn_core::{Result, custom};
 //! # fn main() -> Result<()> {
-//! custom::register("elman", "a plain recurrent network", |config: &RnnConfig, input, hidden, kernel, init| {
-//!     Rnn::new(config, input, hidden, kernel, init)
+//! custom::register("elman", "a plain recurrent network", |config: &RnnConfig, parts, init| {
+//!     Rnn::new(config, parts, init)
 //! })?;
 //! let text = r#"{"name": "custom", "id": "elman", "options": {"split": true}}"#;
 //! let config: CellConfig = serde_json::from_str(text).unwrap();
@@ -21,18 +21,18 @@
 use serde::de::DeserializeOwned;
 
 pub use crate::registered::{CustomConfig, Registered, find, registered};
-use crate::{Cell, CellName, Error, Initializer, Kernel, Result, registered};
+use crate::{Cell, CellName, CellParts, Error, Initializer, Result, registered};
 
 /// Registers a cell for this process, with a summary of one line. `make` takes its settings, any type that serde reads
-/// from `policy.cell.options`, and then what the constructors of this crate's cells take: size of the input, units, which
-/// path sequences take, and where initial values come from.
+/// from `policy.cell.options`, and then what the constructors of this crate's cells take: parts that have sizes and no
+/// parameters yet, and where initial values come from.
 ///
 /// # Errors
 /// [`Error::Config`] if the name is taken, by one of this crate's cells too.
 pub fn register<C, T>(
     name: &str,
     summary: &str,
-    make: impl Fn(&C, usize, usize, Kernel, &mut Initializer<'_>) -> Result<T> + Send + Sync + 'static,
+    make: impl Fn(&C, CellParts, &mut Initializer<'_>) -> Result<T> + Send + Sync + 'static,
 ) -> Result<()>
 where
     C: DeserializeOwned,
@@ -52,7 +52,7 @@ mod tests {
 
     use super::*;
     use crate::cells::{Mlp, MlpConfig, Rnn, RnnConfig};
-    use crate::{CellConfig, CellName, CellParts, State, Step};
+    use crate::{CellConfig, Kernel, State, Step};
 
     fn build(config: &CellConfig) -> Result<Box<dyn Cell>> {
         let mut stream = Stream::from_seed(1);
@@ -123,9 +123,9 @@ mod tests {
     #[test]
     fn a_cell_of_other_shapes_than_it_declares_is_refused_when_it_is_made() {
         let liar = |name: &str, units: usize, state: usize, energy: usize, twice: bool| {
-            let make = move |_: &(), input, hidden: usize, kernel, init: &mut Initializer<'_>| {
-                let layer = Mlp::new(&MlpConfig::default(), input, hidden, kernel, init)?;
-                let mut parts = CellParts::new(input, hidden + units, kernel)?;
+            let make = move |_: &(), mut parts: CellParts, init: &mut Initializer<'_>| {
+                let layer = Mlp::new(&MlpConfig::default(), parts.clone(), init)?;
+                parts.hidden += units;
                 parts.add_state("h", [state]);
                 if twice {
                     parts.add_state("h", [state]);

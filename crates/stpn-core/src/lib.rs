@@ -14,6 +14,7 @@ pub mod cells;
 pub mod custom;
 pub mod error;
 pub mod kernels;
+pub mod layout;
 pub mod numerics;
 mod options;
 pub mod parameters;
@@ -22,12 +23,14 @@ mod registered;
 pub mod sequence;
 pub mod state;
 
+/// What cells are written in, of the version that they have.
+pub use candle_core::{Tensor, Var};
 pub use cell::Cell;
 pub use cells::{CellConfig, CellName};
 pub use error::{Error, Result};
 pub use kernels::Kernel;
 pub use numerics::NUMERICS;
 pub use parameters::{Initializer, Parameters};
-pub use parts::CellParts;
+pub use parts::{CellParts, energy_inputs};
 pub use sequence::{Sequence, Step};
 pub use state::{State, StateField};

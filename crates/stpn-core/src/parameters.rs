@@ -3,6 +3,7 @@
 use candle_core::{DType, Device, Shape, Tensor, Var};
 use stpn_random::Stream;
 
+use crate::layout::Layout;
 use crate::{Error, Result};
 
 /// Named trainable tensors in the order in which they were added.
@@ -56,6 +57,11 @@ impl Parameters {
     /// Number of trainable scalars.
     pub fn count(&self) -> usize {
         self.entries.iter().map(|(_, var)| var.elem_count()).sum()
+    }
+
+    /// Where each lies in [`Parameters::packed`].
+    pub fn layout(&self) -> Layout {
+        Layout::new(self.iter().map(|(name, var)| (name, var.dims())))
     }
 
     /// All values concatenated in order, each row-major: one tensor `[count]`, differentiable in every parameter.

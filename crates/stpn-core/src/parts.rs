@@ -1,7 +1,11 @@
 //! What every cell is made of: sizes, parameters, state layout, and the checks that go with them.
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
 
+use crate::kernels::FusedKernel;
+use crate::layout::{LayerLayout, Layout};
 use crate::{Error, Kernel, Parameters, Result, State, StateField};
 
 /// The parts all cells share; [`crate::Cell::parts`] gives access to them.
@@ -17,6 +21,8 @@ pub struct CellParts {
     pub parameters: Parameters,
     /// Fields of the state in a fixed order.
     pub state_layout: Vec<StateField>,
+    /// The fused CPU path, if this cell has one.
+    pub fused: Option<Arc<dyn FusedKernel>>,
 }
 
 impl CellParts {
@@ -30,12 +36,23 @@ impl CellParts {
                 return Err(Error::Config { key, problem: "is 0; at least 1 is needed".into() });
             }
         }
-        Ok(Self { input, hidden, kernel, parameters: Parameters::default(), state_layout: Vec::new() })
+        Ok(Self { input, hidden, kernel, parameters: Parameters::default(), state_layout: Vec::new(), fused: None })
     }
 
     /// Appends a field to the state.
     pub fn add_state(&mut self, name: &'static str, shape: impl Into<Vec<usize>>) {
         self.state_layout.push(StateField::new(name, shape));
+    }
+
+    /// Where the parameters and fields added so far lie when packed.
+    pub fn layout(&self) -> LayerLayout {
+        let fields = self.state_layout.iter().map(|field| (field.name, &field.shape[..]));
+        LayerLayout {
+            input: self.input,
+            hidden: self.hidden,
+            parameters: self.parameters.layout(),
+            state: Layout::new(fields),
+        }
     }
 
     /// Refuses an x that is not `[B, I]` or a state that is not this cell's for B elements.

@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde::{Deserialize, Serialize, forward_to_deserialize_any};
 use serde_json::Value;
 
-use crate::{Cell, Error, Initializer, Kernel, Result};
+use crate::{Cell, CellParts, Error, Initializer, Result};
 
 /// A registered cell with its settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -31,8 +31,8 @@ fn is_empty(options: &Value) -> bool {
     options.as_object().is_some_and(serde_json::Map::is_empty)
 }
 
-/// Makes a cell of given inputs and units from its options.
-type Build = dyn Fn(&Value, usize, usize, Kernel, &mut Initializer<'_>) -> Result<Box<dyn Cell>> + Send + Sync;
+/// Makes a cell of given sizes from its options.
+type Build = dyn Fn(&Value, CellParts, &mut Initializer<'_>) -> Result<Box<dyn Cell>> + Send + Sync;
 
 /// A cell that this process has registered.
 pub struct Registered {
@@ -52,7 +52,7 @@ static REGISTERED: RwLock<BTreeMap<&'static str, &'static Registered>> = RwLock:
 pub(crate) fn insert<C, T>(
     name: &str,
     summary: &str,
-    make: impl Fn(&C, usize, usize, Kernel, &mut Initializer<'_>) -> Result<T> + Send + Sync + 'static,
+    make: impl Fn(&C, CellParts, &mut Initializer<'_>) -> Result<T> + Send + Sync + 'static,
 ) -> Result<()>
 where
     C: DeserializeOwned,
@@ -70,9 +70,7 @@ where
         summary: kept(summary),
         keys: fields::<C>(),
         check: |options| settings::<C>(options).map(drop),
-        build: Box::new(move |options, input, hidden, kernel, init| {
-            Ok(Box::new(make(&settings(options)?, input, hidden, kernel, init)?))
-        }),
+        build: Box::new(move |options, parts, init| Ok(Box::new(make(&settings(options)?, parts, init)?))),
     }));
     registered.insert(cell.name, cell);
     Ok(())
@@ -118,15 +116,10 @@ impl CustomConfig {
     ///
     /// # Errors
     /// As [`CustomConfig::check`]; [`Error::Shape`] for a step of other shapes; what else its constructor says.
-    pub fn build(
-        &self,
-        input: usize,
-        hidden: usize,
-        kernel: Kernel,
-        init: &mut Initializer<'_>,
-    ) -> Result<Box<dyn Cell>> {
-        let cell = (self.registered()?.build)(&self.options, input, hidden, kernel, init)?;
-        self.try_out(cell.as_ref(), [input, hidden], init)?;
+    pub fn build(&self, parts: CellParts, init: &mut Initializer<'_>) -> Result<Box<dyn Cell>> {
+        let sizes = [parts.input, parts.hidden];
+        let cell = (self.registered()?.build)(&self.options, parts, init)?;
+        self.try_out(cell.as_ref(), sizes, init)?;
         Ok(cell)
     }
 

@@ -13,8 +13,7 @@ use stpn_core::cells::{
 use stpn_core::kernels::blocks::{self, Operands, Sizes};
 use stpn_core::kernels::{Extent, FusedKernel, Instructions, Prepared, Real, SequenceKernel};
 use stpn_core::{Cell, CellConfig, Sequence, State};
-use support::kernel::kernel;
-use support::{build, close, normal, random_state, set_parameters, values};
+use support::{build, close, kernel, normal, random_state, set_parameters, values};
 
 /// Every option of every baseline.
 fn configs() -> Vec<CellConfig> {

@@ -4,12 +4,9 @@
 
 mod support;
 
-use std::sync::Arc;
-
 use candle_core::{DType, Device, Tensor, Var};
 use rayon::ThreadPoolBuilder;
 use stpn_core::cells::{Decay, Granularity, HebbFfConfig, NormOf, NormalizeState, Plastic, Rule, StpnConfig};
-use stpn_core::kernels::plastic::{PlasticKernel, PlasticSpec};
 use stpn_core::kernels::{Instructions, operator};
 use stpn_core::{Cell, CellConfig, Sequence, State};
 use stpn_random::{Purpose, Stream};
@@ -19,7 +16,6 @@ use support::{build, close, normal, set_parameters, values};
 struct Case {
     what: String,
     cell: Box<dyn Cell>,
-    spec: PlasticSpec,
     x: Var,
     state: Vec<(&'static str, Var)>,
     resets: Option<Tensor>,
@@ -79,8 +75,8 @@ impl Case {
             (input, hidden) = (1400, 19);
         }
         if stream.chance(0.1) {
-            let spec = PlasticSpec::hebbff(input, hidden);
-            return Self::new(CellConfig::Hebbff(HebbFfConfig::default()), spec, [steps, batch], stream, dtype);
+            let config = CellConfig::Hebbff(HebbFfConfig::default());
+            return Self::new(&config, [steps, batch, input, hidden], stream, dtype);
         }
         let mut config = random_config(&mut stream);
         change(&mut config);
@@ -89,15 +85,14 @@ impl Case {
         if config.layer_norm {
             hidden = hidden.max(5);
         }
-        let spec = PlasticSpec::stpn(&config, input, hidden).unwrap();
-        Self::new(CellConfig::Stpn(config), spec, [steps, batch], stream, dtype)
+        Self::new(&CellConfig::Stpn(config), [steps, batch, input, hidden], stream, dtype)
     }
 
-    fn new(config: CellConfig, spec: PlasticSpec, extent: [usize; 2], mut stream: Stream, dtype: DType) -> Self {
-        let [steps, batch] = extent;
-        let cell = build(&config, spec.input, spec.hidden, dtype);
+    fn new(config: &CellConfig, shape: [usize; 4], mut stream: Stream, dtype: DType) -> Self {
+        let [steps, batch, input, hidden] = shape;
+        let cell = build(config, input, hidden, dtype);
         // Larger than the initial values, so that plasticity matters, but not so large that states explode.
-        let scale = 1.0 / (spec.width() as f64).sqrt();
+        let scale = 1.0 / (cell.parameters().get("weight").unwrap().dims()[1] as f64).sqrt();
         let mut draw = |shape: &[usize], scale: f64| {
             let drawn: Vec<f64> = (0..shape.iter().product()).map(|_| scale * stream.normal()).collect();
             Tensor::from_vec(drawn, shape, &Device::Cpu).unwrap().to_dtype(dtype).unwrap()
@@ -106,7 +101,7 @@ impl Case {
             .map(|(name, var)| (name.to_string(), draw(var.dims(), if name == "weight" { scale } else { 0.5 })))
             .collect();
         set_parameters(cell.as_ref(), |name| drawn.iter().find(|(known, _)| known == name).unwrap().1.clone());
-        let x = Var::from_tensor(&draw(&[steps, batch, spec.input], 1.0)).unwrap();
+        let x = Var::from_tensor(&draw(&[steps, batch, input], 1.0)).unwrap();
         let mut field = |shape: &[usize]| {
             let dims: Vec<usize> = std::iter::once(batch).chain(shape.iter().copied()).collect();
             Var::from_tensor(&draw(&dims, 0.3 * scale)).unwrap()
@@ -118,8 +113,8 @@ impl Case {
             let mask: Vec<u8> = (0..steps * batch).map(|_| u8::from(stream.chance(chance))).collect();
             Tensor::from_vec(mask, (steps, batch), &Device::Cpu).unwrap()
         });
-        let what = format!("T {steps}, B {batch}, resets {chance}, {spec:?}");
-        Self { what, cell, spec, x, state, resets }
+        let what = format!("T {steps}, B {batch}, I {input}, H {hidden}, resets {chance}, {config:?}");
+        Self { what, cell, x, state, resets }
     }
 
     fn run(&self, path: Path) -> Sequence {
@@ -129,7 +124,7 @@ impl Case {
         match path {
             Path::Composed => cell.sequence_composed(&self.x, resets, &state).unwrap(),
             Path::Fused(instructions) => {
-                let kernel = Arc::new(PlasticKernel::with_instructions(self.spec.clone(), instructions));
+                let kernel = cell.fused().unwrap().with_instructions(instructions);
                 let (parameters, layout) = (cell.parameters(), cell.state_layout());
                 operator::sequence(kernel, parameters, layout, &self.x, resets, &state).unwrap()
             }
@@ -186,7 +181,6 @@ fn loss(out: &Sequence) -> Tensor {
 fn options_without_a_kernel_run_composed() {
     for (rule, norm_of) in [(Rule::Oja, NormOf::G), (Rule::Hebb, NormOf::F)] {
         let config = StpnConfig { rule, norm_of, ..StpnConfig::default() };
-        assert!(PlasticSpec::stpn(&config, 3, 4).is_none());
         let cell = build(&CellConfig::Stpn(config), 3, 4, DType::F64);
         assert!(cell.fused().is_none());
         let (x, state) = (normal(&[5, 2, 3], 1.0, 0, DType::F64), cell.zero_state(2).unwrap());
@@ -217,8 +211,7 @@ fn long_sequences_agree_with_the_composed_path() {
         let mut config = random_config(&mut stream);
         // A state that nothing limits grows without bound in so many steps.
         config.clamp = config.clamp.or((config.normalize_state == NormalizeState::None).then_some(1.0));
-        let spec = PlasticSpec::stpn(&config, input, hidden).unwrap();
-        let case = Case::new(CellConfig::Stpn(config), spec, [steps, batch], stream, DType::F64);
+        let case = Case::new(&CellConfig::Stpn(config), [steps, batch, input, hidden], stream, DType::F64);
         let want = case.outcome(Path::Composed);
         for instructions in Instructions::available() {
             compare(&case.outcome(Path::Fused(instructions)), &want, 1e-10)

@@ -19,8 +19,7 @@ use stpn_core::kernels::blocks::{self, Operands, Sizes};
 use stpn_core::kernels::{Extent, Instructions, SequenceKernel};
 use stpn_core::{CellConfig, CellName, NUMERICS};
 use stpn_random::{Purpose, Stream};
-use support::build;
-use support::kernel::kernel;
+use support::{build, kernel};
 
 /// T, B, I, H: units and elements fill neither vectors nor groups.
 const SHAPE: [usize; 4] = [13, 7, 9, 19];

@@ -9,8 +9,7 @@ use candle_core::{DType, Tensor, Var};
 use stpn_core::cells::{FastWeightsConfig, LstmConfig, NormalizeState, StpnConfig};
 use stpn_core::kernels::{Instructions, SequenceKernel, operator};
 use stpn_core::{Cell, CellConfig, Sequence, State};
-use support::kernel::kernel;
-use support::{build, close, normal, set_parameters, values};
+use support::{build, close, kernel, normal, set_parameters, values};
 
 const STEPS: usize = 6;
 const BATCH: usize = 5;

@@ -1,37 +1,22 @@
-//! A cell of one's own under the whole command line: units that leak, each at a rate that it learns.
-//!
-//! ```sh
-//! cargo run --release -p stpn --example own_cell -- train memory --cell leaky --set policy.cell.options.keep=0.5 --run-dir runs/leaky
-//! cargo run --release -p stpn --example own_cell -- eval runs/leaky
-//! ```
-//!
-//! `resume`, `play`, `report` and `compare --cells leaky,lstm` work too.
+//! A cell of one's own, units that leak, under the whole command line: `eval`, `resume`, `play` and `report` work too.
+//! `cargo run --release -p stpn --example own_cell -- train memory --cell leaky --set policy.cell.options.keep=0.5`
 
 use std::process::ExitCode;
 
-use candle_core::{Tensor, Var};
 use serde::Deserialize;
-use stpn::cells::parts::energy_inputs;
-use stpn::cells::{Cell, CellParts, Error, Initializer, Kernel, Result, State, Step};
-use stpn::cli::Registry;
+use stpn::cells::{Cell, CellParts, Error, Initializer, Result, State, Step, Tensor, Var, energy_inputs};
 
 /// What a configuration may set below `policy.cell.options`.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-struct LeakyConfig {
-    /// The share of its activity that a unit keeps from step to step, in the beginning.
-    keep: f64,
-}
-
-impl Default for LeakyConfig {
-    fn default() -> Self {
-        Self { keep: 0.8 }
-    }
+pub struct LeakyConfig {
+    /// The share of its activity that a unit keeps from step to step, in the beginning: 0.8 if it is left out.
+    keep: Option<f64>,
 }
 
 /// `h' = k h + (1 − k) tanh(W x + b)`: parameters `weight` `[H, I]`, `bias` and `keep` `[H]`; state `h` `[H]`.
 #[derive(Debug)]
-struct Leaky {
+pub struct Leaky {
     parts: CellParts,
     weight: Var,
     bias: Var,
@@ -39,15 +24,16 @@ struct Leaky {
 }
 
 impl Leaky {
-    fn new(config: &LeakyConfig, inputs: usize, units: usize, kernel: Kernel, init: &mut Initializer) -> Result<Self> {
-        if !(0.0..=1.0).contains(&config.keep) {
-            return Err(Error::Config { key: "options.keep", problem: format!("is from 0 to 1, not {}", config.keep) });
+    pub fn new(config: &LeakyConfig, mut parts: CellParts, init: &mut Initializer) -> Result<Self> {
+        let kept = config.keep.unwrap_or(0.8);
+        if !(0.0..=1.0).contains(&kept) {
+            return Err(Error::Config { key: "options.keep", problem: format!("is from 0 to 1, not {kept}") });
         }
-        let (mut parts, bound) = (CellParts::new(inputs, units, kernel)?, 1.0 / (inputs as f64).sqrt());
-        let weight = parts.parameters.add("weight", &init.uniform((units, inputs), -bound, bound)?)?;
-        let bias = parts.parameters.add("bias", &init.uniform(units, -bound, bound)?)?;
-        let keep = parts.parameters.add("keep", &init.constant(units, config.keep)?)?;
-        parts.add_state("h", [units]);
+        let bound = 1.0 / (parts.input as f64).sqrt();
+        let weight = parts.parameters.add("weight", &init.uniform((parts.hidden, parts.input), -bound, bound)?)?;
+        let bias = parts.parameters.add("bias", &init.uniform(parts.hidden, -bound, bound)?)?;
+        let keep = parts.parameters.add("keep", &init.constant(parts.hidden, kept)?)?;
+        parts.add_state("h", [parts.hidden]);
         Ok(Self { parts, weight, bias, keep })
     }
 }
@@ -60,7 +46,6 @@ impl Cell for Leaky {
     fn step(&self, x: &Tensor, state: &State) -> Result<Step> {
         self.parts.check_step(x, state)?;
         let driven = x.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)?.tanh()?;
-        // h' = u + k (h − u)
         let hidden = (&driven + (state.get("h")? - &driven)?.broadcast_mul(&self.keep)?)?;
         Ok(Step { state: State::new(state.batch(), vec![("h", hidden.clone())]), hidden })
     }
@@ -71,10 +56,5 @@ impl Cell for Leaky {
 }
 
 fn main() -> ExitCode {
-    stpn::cli::main_with(register)
-}
-
-/// Gives the program its cell.
-pub fn register(registry: &mut Registry) -> stpn::Result<()> {
-    registry.cell("leaky", "units that leak, each at a rate that it learns", Leaky::new)
+    stpn::cli::main_with(|registry| registry.cell("leaky", "units that leak", Leaky::new))
 }

@@ -1,11 +1,5 @@
 //! An environment of one's own under the whole command line: name the symbol that was shown one step ago.
-//!
-//! ```sh
-//! cargo run --release -p stpn --example own_environment -- train echo --run-dir runs/echo
-//! cargo run --release -p stpn --example own_environment -- eval runs/echo
-//! ```
-//!
-//! `resume`, `play`, `report` and `compare` work too.
+//! `cargo run --release -p stpn --example own_environment -- train echo`; `eval`, `resume`, `play`, `report` work too.
 
 use std::process::ExitCode;
 use std::sync::LazyLock;
@@ -20,16 +14,11 @@ static OBSERVATIONS: LazyLock<Space> = LazyLock::new(|| Space::boxed(0.0, 1.0, [
 static ANSWERS: LazyLock<Space> = LazyLock::new(|| Space::discrete(SYMBOLS));
 
 /// What a configuration may set below `env.options`.
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct EchoConfig {
-    steps: u32,
-}
-
-impl Default for EchoConfig {
-    fn default() -> Self {
-        Self { steps: 20 }
-    }
+    /// Of an episode: 20 if it is left out.
+    steps: Option<u32>,
 }
 
 /// All that changes, so that a checkpoint can hold it.
@@ -94,7 +83,7 @@ optimizer = { learning_rate = 1e-2, max_grad_norm = 1.0 }";
 fn main() -> ExitCode {
     stpn::cli::main_with(|registry| {
         registry.register("echo", |config: EchoConfig| {
-            let steps = config.steps;
+            let steps = config.steps.unwrap_or(20);
             Ok(Echo { stream: Stream::from_seed(0), symbols: [0; 2], left: 0, steps })
         })?;
         registry.preset("echo", "name the symbol shown one step ago", PRESET)

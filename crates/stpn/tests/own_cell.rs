@@ -12,7 +12,7 @@ use std::process::{Command, ExitCode};
 
 use binary::{Finished, finished, metrics};
 use candle_core::{Tensor, Var};
-use stpn::cells::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
+use stpn::cells::{Cell, CellParts, Initializer, Result, State, Step};
 use stpn::cli::{Host, main_in};
 
 /// What this test is called with to be the program; the program's arguments follow.
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         let arguments = std::iter::once("leaky".into()).chain(words.into_iter().skip(1)).collect();
         let host = Host { arguments, executable, before: vec![PROGRAM.into()] };
         return main_in(host, |registry| {
-            own_cell::register(registry)?;
+            registry.cell("leaky", "units that leak", own_cell::Leaky::new)?;
             registry.cell("odd", "one that calls other things by the names of an STPN's", Odd::new)
         });
     }
@@ -64,8 +64,8 @@ struct Odd {
 struct NoOptions {}
 
 impl Odd {
-    fn new(_: &NoOptions, inputs: usize, units: usize, kernel: Kernel, init: &mut Initializer) -> Result<Self> {
-        let mut parts = CellParts::new(inputs, units, kernel)?;
+    fn new(_: &NoOptions, mut parts: CellParts, init: &mut Initializer) -> Result<Self> {
+        let (inputs, units) = (parts.input, parts.hidden);
         let lambda = parts.parameters.add("lambda", &init.uniform((units, inputs), -1.0, 1.0)?)?;
         let gamma = parts.parameters.add("gamma", &init.constant(units, 0.0)?)?;
         parts.add_state("F", [units]);

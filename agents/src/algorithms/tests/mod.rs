@@ -107,13 +107,13 @@ fn ppo() -> PpoConfig {
 /// The first update of a run.
 const START: Clock = Clock { now: 0, end: 1 };
 
-fn objectives(discrete: bool) -> [(&'static str, Box<dyn Objective>); 2] {
+fn objectives(discrete: bool) -> Vec<(&'static str, Box<dyn Objective>)> {
     let a2c = match discrete {
         true => a2c(),
         false => A2cConfig { concentration_coefficient: 0.0, ..a2c() },
     };
     let ppo = PpoObjective::new(&ppo(), START, 0.2, None);
-    [("a2c", Box::new(A2cObjective::new(&a2c, START, None))), ("ppo", Box::new(ppo))]
+    vec![("a2c", Box::new(A2cObjective::new(&a2c, START, None))), ("ppo", Box::new(ppo))]
 }
 
 #[test]

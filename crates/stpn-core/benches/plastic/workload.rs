@@ -5,10 +5,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use candle_core::{DType, Device};
 use stpn_core::cells::{NormalizeState, StpnConfig};
 use stpn_core::kernels::blocks::{self, BatchTape, Forward, Operands, Sizes};
-use stpn_core::kernels::plastic::{PlasticKernel, PlasticSpec};
-use stpn_core::kernels::{Extent, Prepared, SequenceKernel};
+use stpn_core::kernels::{Extent, Kernel, Prepared, SequenceKernel};
+use stpn_core::{CellConfig, Initializer, StateField};
 use stpn_random::{Purpose, Stream};
 
 /// One layer and the extent of its sequences.
@@ -53,21 +54,16 @@ pub fn cases() -> Vec<Case> {
 }
 
 impl Case {
-    /// The layer.
-    pub fn spec(&self) -> PlasticSpec {
-        PlasticSpec::stpn(&self.config, self.input, self.hidden).expect("the kernel serves every case")
-    }
-
     /// Time steps × batch elements × synapses.
     pub fn synapse_steps(&self) -> usize {
-        self.steps * self.batch * self.hidden * self.spec().width()
+        let columns = if self.config.recurrent { self.input + self.hidden } else { self.input };
+        self.steps * self.batch * self.hidden * columns
     }
 }
 
 /// Operands of a case in f32, parameters at their usual initial values.
 pub struct Workload {
     pub case: Case,
-    pub kernel: PlasticKernel,
     pub parameters: Vec<f32>,
     pub prepared: Arc<dyn Prepared<f32>>,
     sizes: Sizes,
@@ -79,25 +75,24 @@ pub struct Workload {
 impl Workload {
     /// Random operands.
     pub fn new(case: &Case) -> Self {
-        let spec = case.spec();
-        let ranges = spec.parameters();
-        let bound = 1.0 / (case.hidden as f64).sqrt();
         let mut stream = Stream::new(1, Purpose::Test, 0);
+        let mut init = Initializer::new(&mut stream, DType::F32, &Device::Cpu);
+        let cell = CellConfig::Stpn(case.config.clone()).build(case.input, case.hidden, Kernel::Auto, &mut init);
+        let cell = cell.expect("options and sizes are possible");
+        let packed = cell.parameters().packed().and_then(|packed| Ok(packed.to_vec1::<f32>()?));
+        let parameters = packed.expect("parameters on the CPU");
         let mut draw = |len: usize, low: f64, high: f64| -> Vec<f32> {
             (0..len).map(|_| stream.uniform(low, high) as f32).collect()
         };
-        let mut parameters = draw(ranges.len, -bound, bound);
-        parameters[ranges.lambda.clone()].copy_from_slice(&draw(ranges.lambda.len(), 0.0, 1.0));
-        parameters[ranges.gamma.clone()].copy_from_slice(&draw(ranges.gamma.len(), -0.001 * bound, 0.001 * bound));
         let elements = case.steps * case.batch;
         let x = draw(elements * case.input, 0.0, 1.0);
         let grad_hidden = draw(elements * case.hidden, -1.0, 1.0);
-        let kernel = PlasticKernel::new(spec.clone());
-        let prepared = SequenceKernel::<f32>::prepare(&kernel, &parameters);
-        let sizes =
-            Sizes { input: case.input, hidden: case.hidden, state: spec.state_len(), parameters: parameters.len() };
+        let kernel = cell.fused().expect("the kernel serves every case");
+        let prepared = SequenceKernel::<f32>::prepare(kernel.as_ref(), &parameters);
+        let state = cell.state_layout().iter().map(StateField::len).sum();
+        let sizes = Sizes { input: case.input, hidden: case.hidden, state, parameters: parameters.len() };
         let state = vec![0.0; case.batch * sizes.state];
-        Self { case: case.clone(), kernel, parameters, prepared, sizes, x, state, grad_hidden }
+        Self { case: case.clone(), parameters, prepared, sizes, x, state, grad_hidden }
     }
 
     fn operands(&self) -> Operands<'_, f32> {

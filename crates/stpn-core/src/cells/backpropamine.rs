@@ -8,11 +8,10 @@ use std::sync::Arc;
 use candle_core::{Tensor, Var};
 
 use super::clamp::clamp;
-use crate::kernels::FusedKernel;
 use crate::kernels::modulated::{ModulatedKernel, ModulatedSpec};
 use crate::options::{BackpropamineConfig, Bound, LIMIT, Modulation, RETROACTIVE_SOFT_LIMIT};
 use crate::parts::energy_inputs;
-use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
+use crate::{Cell, CellParts, Initializer, Result, State, Step};
 
 /// W and α start at this times U(0, 1).
 const INITIAL_SCALE: f64 = 0.01;
@@ -34,7 +33,6 @@ pub struct Backpropamine {
     weight_hh: Var,
     alpha: Var,
     modulator: Modulator,
-    fused: Arc<ModulatedKernel>,
 }
 
 /// The source of the rate m.
@@ -49,15 +47,9 @@ impl Backpropamine {
     /// A cell with initial values W, α ~ 0.01·U(0, 1), η = 0.01, and U(±1/√fan-in) for the input and the modulator.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] on impossible sizes.
-    pub fn new(
-        config: &BackpropamineConfig,
-        input: usize,
-        hidden: usize,
-        kernel: Kernel,
-        init: &mut Initializer,
-    ) -> Result<Self> {
-        let mut parts = CellParts::new(input, hidden, kernel)?;
+    /// Fails if candle cannot allocate.
+    pub fn new(config: &BackpropamineConfig, mut parts: CellParts, init: &mut Initializer) -> Result<Self> {
+        let (input, hidden) = (parts.input, parts.hidden);
         let input_bound = 1.0 / (input as f64).sqrt();
         let add = &mut parts.parameters;
         let weight_ih = add.add("weight_ih", &init.uniform((hidden, input), -input_bound, input_bound)?)?;
@@ -82,8 +74,8 @@ impl Backpropamine {
         if config.modulation == Modulation::Retroactive {
             parts.add_state("trace", [hidden, hidden]);
         }
-        let fused = Arc::new(ModulatedKernel::new(ModulatedSpec { config: config.clone(), input, hidden }));
-        Ok(Self { parts, config: config.clone(), weight_ih, bias, weight_hh, alpha, modulator, fused })
+        parts.fused = Some(Arc::new(ModulatedKernel::new(ModulatedSpec::new(config, &parts.layout())?)));
+        Ok(Self { parts, config: config.clone(), weight_ih, bias, weight_hh, alpha, modulator })
     }
 
     /// W + α⊙F `[B, H, H]`.
@@ -152,10 +144,6 @@ impl Cell for Backpropamine {
             }
         };
         Ok(Step { state: State::new(state.batch(), fields), hidden })
-    }
-
-    fn fused(&self) -> Option<Arc<dyn FusedKernel>> {
-        Some(Arc::clone(&self.fused) as Arc<dyn FusedKernel>)
     }
 
     fn energy_per_unit(&self, x: &Tensor, state: &State, input_mask: Option<&Tensor>) -> Result<Tensor> {

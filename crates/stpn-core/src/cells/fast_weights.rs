@@ -7,11 +7,10 @@ use std::sync::Arc;
 use candle_core::{Tensor, Var};
 
 use super::layer_norm::LayerNorm;
-use crate::kernels::FusedKernel;
 use crate::kernels::attentive::{AttentiveKernel, AttentiveSpec};
 use crate::options::FastWeightsConfig;
 use crate::parts::energy_inputs;
-use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
+use crate::{Cell, CellParts, Initializer, Result, State, Step};
 
 /// `F' = decay·F + rate·(h ⊗ h)`, `p = W [x ; h] + b`, `h⁰ = tanh(LN(p))`, `hˢ⁺¹ = tanh(LN(p + F' hˢ))`, `h' = h^S`.
 ///
@@ -24,7 +23,6 @@ pub struct FastWeights {
     weight: Var,
     bias: Var,
     layer_norm: Option<LayerNorm>,
-    fused: Arc<AttentiveKernel>,
 }
 
 /// The inside of one step.
@@ -39,16 +37,10 @@ impl FastWeights {
     /// A cell with initial values U(±1/√H).
     ///
     /// # Errors
-    /// [`crate::Error::Config`] on impossible options or sizes.
-    pub fn new(
-        config: &FastWeightsConfig,
-        input: usize,
-        hidden: usize,
-        kernel: Kernel,
-        init: &mut Initializer,
-    ) -> Result<Self> {
+    /// [`crate::Error::Config`] on impossible options.
+    pub fn new(config: &FastWeightsConfig, mut parts: CellParts, init: &mut Initializer) -> Result<Self> {
         config.check()?;
-        let mut parts = CellParts::new(input, hidden, kernel)?;
+        let (input, hidden) = (parts.input, parts.hidden);
         let bound = 1.0 / (hidden as f64).sqrt();
         let add = &mut parts.parameters;
         let weight = add.add("weight", &init.uniform((hidden, input + hidden), -bound, bound)?)?;
@@ -59,8 +51,8 @@ impl FastWeights {
         };
         parts.add_state("h", [hidden]);
         parts.add_state("F", [hidden, hidden]);
-        let fused = Arc::new(AttentiveKernel::new(AttentiveSpec { config: config.clone(), input, hidden }));
-        Ok(Self { parts, config: config.clone(), weight, bias, layer_norm, fused })
+        parts.fused = Some(Arc::new(AttentiveKernel::new(AttentiveSpec::new(config, &parts.layout())?)));
+        Ok(Self { parts, config: config.clone(), weight, bias, layer_norm })
     }
 
     /// Activation of a pre-activation.
@@ -97,10 +89,6 @@ impl Cell for FastWeights {
         let Inner { fast, activities } = self.inner(x, state)?;
         let hidden = activities[self.config.inner_steps].clone();
         Ok(Step { state: State::new(state.batch(), vec![("h", hidden.clone()), ("F", fast)]), hidden })
-    }
-
-    fn fused(&self) -> Option<Arc<dyn FusedKernel>> {
-        Some(Arc::clone(&self.fused) as Arc<dyn FusedKernel>)
     }
 
     /// The slow weights once, the fast weights once for every inner step.

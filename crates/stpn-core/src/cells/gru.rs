@@ -7,10 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sigmoid::sigmoid;
-use crate::kernels::FusedKernel;
 use crate::kernels::gated::{GatedKernel, GatedKind, GatedSpec};
 use crate::parts::energy_inputs;
-use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
+use crate::{Cell, CellParts, Initializer, Result, State, Step};
 
 /// Options of [`Gru`]: none.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,28 +31,25 @@ pub struct Gru {
     recurrent: Var,
     input_bias: Var,
     recurrent_bias: Var,
-    fused: Arc<GatedKernel>,
 }
 
 impl Gru {
     /// A cell with initial values U(±1/√H).
     ///
     /// # Errors
-    /// [`crate::Error::Config`] on impossible sizes.
-    pub fn new(input: usize, hidden: usize, kernel: Kernel, init: &mut Initializer) -> Result<Self> {
-        let mut parts = CellParts::new(input, hidden, kernel)?;
+    /// Fails if candle cannot allocate.
+    pub fn new(mut parts: CellParts, init: &mut Initializer) -> Result<Self> {
+        let (input, hidden) = (parts.input, parts.hidden);
         let bound = 1.0 / (hidden as f64).sqrt();
         let rows = GATES * hidden;
         parts.add_state("h", [hidden]);
         let add = &mut parts.parameters;
-        Ok(Self {
-            input: add.add("weight_ih", &init.uniform((rows, input), -bound, bound)?)?,
-            recurrent: add.add("weight_hh", &init.uniform((rows, hidden), -bound, bound)?)?,
-            input_bias: add.add("bias_ih", &init.uniform(rows, -bound, bound)?)?,
-            recurrent_bias: add.add("bias_hh", &init.uniform(rows, -bound, bound)?)?,
-            fused: Arc::new(GatedKernel::new(GatedSpec { kind: GatedKind::Gru, input, hidden })),
-            parts,
-        })
+        let weight_ih = add.add("weight_ih", &init.uniform((rows, input), -bound, bound)?)?;
+        let weight_hh = add.add("weight_hh", &init.uniform((rows, hidden), -bound, bound)?)?;
+        let input_bias = add.add("bias_ih", &init.uniform(rows, -bound, bound)?)?;
+        let recurrent_bias = add.add("bias_hh", &init.uniform(rows, -bound, bound)?)?;
+        parts.fused = Some(Arc::new(GatedKernel::new(GatedSpec::new(GatedKind::Gru, &parts.layout())?)));
+        Ok(Self { parts, input: weight_ih, recurrent: weight_hh, input_bias, recurrent_bias })
     }
 }
 
@@ -77,10 +73,6 @@ impl Cell for Gru {
         // (1 − z)⊙n + z⊙h
         let hidden = (&new + (update? * (activity - &new)?)?)?;
         Ok(Step { state: State::new(state.batch(), vec![("h", hidden.clone())]), hidden })
-    }
-
-    fn fused(&self) -> Option<Arc<dyn FusedKernel>> {
-        Some(Arc::clone(&self.fused) as Arc<dyn FusedKernel>)
     }
 
     /// A neuron is one unit with its three gates.

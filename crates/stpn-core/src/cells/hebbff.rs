@@ -10,10 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::sigmoid::sigmoid;
-use crate::kernels::FusedKernel;
 use crate::kernels::plastic::{PlasticKernel, PlasticSpec};
 use crate::parts::energy_inputs;
-use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
+use crate::{Cell, CellParts, Initializer, Result, State, Step};
 
 /// λ before training (published setting).
 const INITIAL_LAMBDA: f64 = 0.99;
@@ -35,16 +34,15 @@ pub struct HebbFf {
     bias: Var,
     lambda_raw: Var,
     gamma_raw: Var,
-    fused: Arc<PlasticKernel>,
 }
 
 impl HebbFf {
     /// A network with initial values W, b ~ U(±1/√I), λ = 0.99, γ = −5/H.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] on impossible sizes.
-    pub fn new(input: usize, hidden: usize, kernel: Kernel, init: &mut Initializer) -> Result<Self> {
-        let mut parts = CellParts::new(input, hidden, kernel)?;
+    /// Fails if candle cannot allocate.
+    pub fn new(mut parts: CellParts, init: &mut Initializer) -> Result<Self> {
+        let (input, hidden) = (parts.input, parts.hidden);
         let bound = 1.0 / (input as f64).sqrt();
         let logit = (INITIAL_LAMBDA / (1.0 - INITIAL_LAMBDA)).ln();
         let log_rate = (INITIAL_GAMMA_TIMES_UNITS / hidden as f64).ln();
@@ -54,8 +52,8 @@ impl HebbFf {
         let lambda_raw = add.add("lambda_raw", &init.constant((), logit)?)?;
         let gamma_raw = add.add("gamma_raw", &init.constant((), log_rate)?)?;
         parts.add_state("F", [hidden, input]);
-        let fused = Arc::new(PlasticKernel::new(PlasticSpec::hebbff(input, hidden)));
-        Ok(Self { parts, weight, bias, lambda_raw, gamma_raw, fused })
+        parts.fused = Some(Arc::new(PlasticKernel::new(PlasticSpec::hebbff(&parts.layout())?)));
+        Ok(Self { parts, weight, bias, lambda_raw, gamma_raw })
     }
 }
 
@@ -72,10 +70,6 @@ impl Cell for HebbFf {
         let decayed = fast.broadcast_mul(&sigmoid(&self.lambda_raw)?)?;
         let change = hidden.unsqueeze(2)?.matmul(&x.unsqueeze(1)?)?.broadcast_mul(&self.gamma_raw.exp()?)?;
         Ok(Step { state: State::new(state.batch(), vec![("F", (decayed - change)?)]), hidden })
-    }
-
-    fn fused(&self) -> Option<Arc<dyn FusedKernel>> {
-        Some(Arc::clone(&self.fused) as Arc<dyn FusedKernel>)
     }
 
     fn energy_per_unit(&self, x: &Tensor, state: &State, input_mask: Option<&Tensor>) -> Result<Tensor> {

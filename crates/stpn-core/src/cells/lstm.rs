@@ -8,10 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::layer_norm::LayerNorm;
 use super::sigmoid::sigmoid;
-use crate::kernels::FusedKernel;
 use crate::kernels::gated::{GatedKernel, GatedKind, GatedSpec};
 use crate::parts::energy_inputs;
-use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
+use crate::{Cell, CellParts, Initializer, Result, State, Step};
 
 /// Options of [`Lstm`]; the default is the one of the published comparisons.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,7 +31,6 @@ pub struct Lstm {
     parts: CellParts,
     gates: Gates,
     layer_norm: Option<LayerNorm>,
-    fused: Arc<GatedKernel>,
 }
 
 /// Weights and biases, joined or split.
@@ -46,15 +44,9 @@ impl Lstm {
     /// A cell with initial values U(±1/√H).
     ///
     /// # Errors
-    /// [`crate::Error::Config`] on impossible sizes.
-    pub fn new(
-        config: &LstmConfig,
-        input: usize,
-        hidden: usize,
-        kernel: Kernel,
-        init: &mut Initializer,
-    ) -> Result<Self> {
-        let mut parts = CellParts::new(input, hidden, kernel)?;
+    /// Fails if candle cannot allocate.
+    pub fn new(config: &LstmConfig, mut parts: CellParts, init: &mut Initializer) -> Result<Self> {
+        let (input, hidden) = (parts.input, parts.hidden);
         let bound = 1.0 / (hidden as f64).sqrt();
         let rows = 4 * hidden;
         let add = &mut parts.parameters;
@@ -76,9 +68,8 @@ impl Lstm {
         };
         parts.add_state("h", [hidden]);
         parts.add_state("c", [hidden]);
-        let kind = GatedKind::Lstm { split: config.split, layer_norm: config.layer_norm };
-        let fused = Arc::new(GatedKernel::new(GatedSpec { kind, input, hidden }));
-        Ok(Self { parts, gates, layer_norm, fused })
+        parts.fused = Some(Arc::new(GatedKernel::new(GatedSpec::new(GatedKind::Lstm, &parts.layout())?)));
+        Ok(Self { parts, gates, layer_norm })
     }
 }
 
@@ -108,10 +99,6 @@ impl Cell for Lstm {
         let memory = ((sigmoid(&gate(1)?)? * state.get("c")?)? + written)?;
         let hidden = (sigmoid(&gate(3)?)? * memory.tanh()?)?;
         Ok(Step { state: State::new(state.batch(), vec![("h", hidden.clone()), ("c", memory)]), hidden })
-    }
-
-    fn fused(&self) -> Option<Arc<dyn FusedKernel>> {
-        Some(Arc::clone(&self.fused) as Arc<dyn FusedKernel>)
     }
 
     /// A neuron is one unit with its four gates.

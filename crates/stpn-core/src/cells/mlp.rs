@@ -6,11 +6,10 @@ use candle_core::{Tensor, Var};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::kernels::FusedKernel;
 use crate::kernels::gated::{GatedKernel, GatedKind, GatedSpec};
 use crate::options::Activation;
 use crate::parts::energy_inputs;
-use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
+use crate::{Cell, CellParts, Initializer, Result, State, Step};
 
 /// Options of [`Mlp`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,28 +34,21 @@ pub struct Mlp {
     activation: Activation,
     weight: Var,
     bias: Var,
-    fused: Arc<GatedKernel>,
 }
 
 impl Mlp {
     /// A layer with initial values U(±1/√I).
     ///
     /// # Errors
-    /// [`crate::Error::Config`] on impossible sizes.
-    pub fn new(
-        config: &MlpConfig,
-        input: usize,
-        hidden: usize,
-        kernel: Kernel,
-        init: &mut Initializer,
-    ) -> Result<Self> {
-        let mut parts = CellParts::new(input, hidden, kernel)?;
+    /// Fails if candle cannot allocate.
+    pub fn new(config: &MlpConfig, mut parts: CellParts, init: &mut Initializer) -> Result<Self> {
+        let (input, hidden) = (parts.input, parts.hidden);
         let bound = 1.0 / (input as f64).sqrt();
         let weight = parts.parameters.add("weight", &init.uniform((hidden, input), -bound, bound)?)?;
         let bias = parts.parameters.add("bias", &init.uniform(hidden, -bound, bound)?)?;
         let kind = GatedKind::Mlp(config.activation);
-        let fused = Arc::new(GatedKernel::new(GatedSpec { kind, input, hidden }));
-        Ok(Self { parts, activation: config.activation, weight, bias, fused })
+        parts.fused = Some(Arc::new(GatedKernel::new(GatedSpec::new(kind, &parts.layout())?)));
+        Ok(Self { parts, activation: config.activation, weight, bias })
     }
 }
 
@@ -73,10 +65,6 @@ impl Cell for Mlp {
             Activation::Relu => pre.relu()?,
         };
         Ok(Step { hidden, state: State::new(state.batch(), Vec::new()) })
-    }
-
-    fn fused(&self) -> Option<Arc<dyn FusedKernel>> {
-        Some(Arc::clone(&self.fused) as Arc<dyn FusedKernel>)
     }
 
     fn energy_per_unit(&self, x: &Tensor, state: &State, input_mask: Option<&Tensor>) -> Result<Tensor> {

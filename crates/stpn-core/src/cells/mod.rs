@@ -10,6 +10,8 @@ mod layer_norm;
 mod lstm;
 mod mlp;
 mod name;
+#[cfg(test)]
+mod order_tests;
 mod rnn;
 mod sigmoid;
 mod stpn;
@@ -33,7 +35,7 @@ pub use crate::options::{
     Plastic, Rule, StpnConfig,
 };
 use crate::registered::CustomConfig;
-use crate::{Cell, Initializer, Kernel, Result};
+use crate::{Cell, CellParts, Initializer, Kernel, Result};
 
 /// Which cell (`name`), with its options. Options left out take the published settings; unknown ones are refused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -65,16 +67,17 @@ impl CellConfig {
     /// # Errors
     /// [`crate::Error::Config`] if an option or a size is impossible, naming its key.
     pub fn build(&self, input: usize, hidden: usize, kernel: Kernel, init: &mut Initializer) -> Result<Box<dyn Cell>> {
+        let parts = CellParts::new(input, hidden, kernel)?;
         Ok(match self {
-            Self::Stpn(config) => Box::new(Stpn::new(config, input, hidden, kernel, init)?),
-            Self::Hebbff(HebbFfConfig {}) => Box::new(HebbFf::new(input, hidden, kernel, init)?),
-            Self::FastWeights(config) => Box::new(FastWeights::new(config, input, hidden, kernel, init)?),
-            Self::Rnn(config) => Box::new(Rnn::new(config, input, hidden, kernel, init)?),
-            Self::Lstm(config) => Box::new(Lstm::new(config, input, hidden, kernel, init)?),
-            Self::Gru(GruConfig {}) => Box::new(Gru::new(input, hidden, kernel, init)?),
-            Self::Backpropamine(config) => Box::new(Backpropamine::new(config, input, hidden, kernel, init)?),
-            Self::Mlp(config) => Box::new(Mlp::new(config, input, hidden, kernel, init)?),
-            Self::Custom(config) => config.build(input, hidden, kernel, init)?,
+            Self::Stpn(config) => Box::new(Stpn::new(config, parts, init)?),
+            Self::Hebbff(HebbFfConfig {}) => Box::new(HebbFf::new(parts, init)?),
+            Self::FastWeights(config) => Box::new(FastWeights::new(config, parts, init)?),
+            Self::Rnn(config) => Box::new(Rnn::new(config, parts, init)?),
+            Self::Lstm(config) => Box::new(Lstm::new(config, parts, init)?),
+            Self::Gru(GruConfig {}) => Box::new(Gru::new(parts, init)?),
+            Self::Backpropamine(config) => Box::new(Backpropamine::new(config, parts, init)?),
+            Self::Mlp(config) => Box::new(Mlp::new(config, parts, init)?),
+            Self::Custom(config) => config.build(parts, init)?,
         })
     }
 

@@ -6,10 +6,9 @@ use candle_core::{Tensor, Var};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::kernels::FusedKernel;
 use crate::kernels::gated::{GatedKernel, GatedKind, GatedSpec};
 use crate::parts::energy_inputs;
-use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
+use crate::{Cell, CellParts, Initializer, Result, State, Step};
 
 /// Options of [`Rnn`]; the default is the one of the published comparisons.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,7 +27,6 @@ pub struct Rnn {
     parts: CellParts,
     weight: Weight,
     bias: Var,
-    fused: Arc<GatedKernel>,
 }
 
 /// The weights, in one matrix or two.
@@ -42,15 +40,9 @@ impl Rnn {
     /// A cell with initial values U(±1/√H).
     ///
     /// # Errors
-    /// [`crate::Error::Config`] on impossible sizes.
-    pub fn new(
-        config: &RnnConfig,
-        input: usize,
-        hidden: usize,
-        kernel: Kernel,
-        init: &mut Initializer,
-    ) -> Result<Self> {
-        let mut parts = CellParts::new(input, hidden, kernel)?;
+    /// Fails if candle cannot allocate.
+    pub fn new(config: &RnnConfig, mut parts: CellParts, init: &mut Initializer) -> Result<Self> {
+        let (input, hidden) = (parts.input, parts.hidden);
         let bound = 1.0 / (hidden as f64).sqrt();
         let add = &mut parts.parameters;
         let weight = match config.split {
@@ -62,9 +54,8 @@ impl Rnn {
         };
         let bias = add.add("bias", &init.uniform(hidden, -bound, bound)?)?;
         parts.add_state("h", [hidden]);
-        let kind = GatedKind::Rnn { split: config.split };
-        let fused = Arc::new(GatedKernel::new(GatedSpec { kind, input, hidden }));
-        Ok(Self { parts, weight, bias, fused })
+        parts.fused = Some(Arc::new(GatedKernel::new(GatedSpec::new(GatedKind::Rnn, &parts.layout())?)));
+        Ok(Self { parts, weight, bias })
     }
 
     /// The weights as one matrix `[I+H, H]`.
@@ -90,10 +81,6 @@ impl Cell for Rnn {
         };
         let hidden = pre.broadcast_add(&self.bias)?.tanh()?;
         Ok(Step { state: State::new(state.batch(), vec![("h", hidden.clone())]), hidden })
-    }
-
-    fn fused(&self) -> Option<Arc<dyn FusedKernel>> {
-        Some(Arc::clone(&self.fused) as Arc<dyn FusedKernel>)
     }
 
     fn energy_per_unit(&self, x: &Tensor, state: &State, input_mask: Option<&Tensor>) -> Result<Tensor> {

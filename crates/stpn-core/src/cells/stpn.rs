@@ -2,6 +2,7 @@
 //!
 //! Source: Rodriguez, Guo, Moraitis, "Short-Term Plasticity Neurons Learning to Learn and Forget", ICML 2022.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::{D, Tensor, Var};
@@ -9,11 +10,10 @@ use candle_core::{D, Tensor, Var};
 use super::clamp::clamp;
 use super::large::row_scale;
 use super::layer_norm::LayerNorm;
-use crate::kernels::FusedKernel;
 use crate::kernels::plastic::{PlasticKernel, PlasticSpec};
-use crate::options::{Decay, Granularity, NormOf, NormalizeState, Plastic, Rule, StpnConfig};
+use crate::options::{Decay, Granularity, NormOf, NormalizeState, Rule, StpnConfig};
 use crate::parts::energy_inputs;
-use crate::{Cell, CellParts, Initializer, Kernel, Result, State, Step};
+use crate::{Cell, CellParts, Initializer, Result, State, Step};
 
 /// Added to every norm, so that an all-zero row divides to zero.
 const NORM_EPSILON: f64 = 1e-16;
@@ -34,15 +34,14 @@ const NORM_EPSILON: f64 = 1e-16;
 pub struct Stpn {
     parts: CellParts,
     config: StpnConfig,
-    /// First plastic column and their number.
-    plastic: (usize, usize),
+    /// The columns with fast weights.
+    plastic: Range<usize>,
     weight: Var,
     bias: Option<Var>,
     lambda: Var,
     gamma: Var,
     plastic_bias: Option<PlasticBias>,
     layer_norm: Option<LayerNorm>,
-    fused: Option<Arc<PlasticKernel>>,
 }
 
 /// Initial decays from numbers that are uniform from 0 to 1: they themselves, or exp(−1/τ) with τ log-uniform.
@@ -74,25 +73,14 @@ impl Stpn {
     /// if `initial_norm`, `initial_memory` or `initial_rate` say so.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] on impossible options or sizes.
-    pub fn new(
-        config: &StpnConfig,
-        input: usize,
-        hidden: usize,
-        kernel: Kernel,
-        init: &mut Initializer,
-    ) -> Result<Self> {
+    /// [`crate::Error::Config`] on impossible options.
+    pub fn new(config: &StpnConfig, mut parts: CellParts, init: &mut Initializer) -> Result<Self> {
         config.check()?;
-        let mut parts = CellParts::new(input, hidden, kernel)?;
-        let width = if config.recurrent { input + hidden } else { input };
-        let plastic = match config.plastic {
-            Plastic::All => (0, width),
-            Plastic::Input => (0, input),
-            Plastic::Recurrent => (input, hidden),
-        };
+        let (input, hidden) = (parts.input, parts.hidden);
+        let (width, plastic) = (config.width(input, hidden), config.plastic_columns(input, hidden));
         let plasticity_shape = match config.granularity {
-            Granularity::Synapse => vec![hidden, plastic.1],
-            Granularity::Presynaptic => vec![plastic.1],
+            Granularity::Synapse => vec![hidden, plastic.len()],
+            Granularity::Presynaptic => vec![plastic.len()],
             Granularity::Scalar => vec![1],
         };
         let bound = 1.0 / (if config.recurrent { hidden } else { input } as f64).sqrt();
@@ -123,23 +111,14 @@ impl Stpn {
         if config.recurrent {
             parts.add_state("h", [hidden]);
         }
-        parts.add_state("F", [hidden, plastic.1]);
+        parts.add_state("F", [hidden, plastic.len()]);
         if config.plastic_bias {
             parts.add_state("bias_F", [hidden]);
         }
-        let fused = PlasticSpec::stpn(config, input, hidden).map(|spec| Arc::new(PlasticKernel::new(spec)));
-        Ok(Self {
-            parts,
-            config: config.clone(),
-            plastic,
-            weight,
-            bias,
-            lambda,
-            gamma,
-            plastic_bias,
-            layer_norm,
-            fused,
-        })
+        if let Some(spec) = PlasticSpec::stpn(config, &parts.layout())? {
+            parts.fused = Some(Arc::new(PlasticKernel::new(spec)));
+        }
+        Ok(Self { parts, config: config.clone(), plastic, weight, bias, lambda, gamma, plastic_bias, layer_norm })
     }
 
     /// The options it was built with.
@@ -154,9 +133,8 @@ impl Stpn {
 
     /// G = W + F `[B, H, D]`, F standing where it exists.
     fn effective_weight(&self, fast: &Tensor) -> Result<Tensor> {
-        let (start, width) = self.plastic;
-        let right = self.weight.dim(1)? - start - width;
-        Ok(fast.pad_with_zeros(2, start, right)?.broadcast_add(&self.weight)?)
+        let right = self.weight.dim(1)? - self.plastic.end;
+        Ok(fast.pad_with_zeros(2, self.plastic.start, right)?.broadcast_add(&self.weight)?)
     }
 
     /// The norm that divides the fast weights.
@@ -166,8 +144,7 @@ impl Stpn {
 
     /// The fast weights after a step that led from z to `hidden`; `normalized` is F̂.
     fn update(&self, normalized: &Tensor, hidden: &Tensor, z: &Tensor) -> Result<Tensor> {
-        let (start, width) = self.plastic;
-        let mut pre = z.narrow(1, start, width)?.unsqueeze(1)?;
+        let mut pre = z.narrow(1, self.plastic.start, self.plastic.len())?.unsqueeze(1)?;
         if self.config.rule == Rule::Oja {
             pre = (pre - hidden.unsqueeze(1)?.matmul(normalized)?)?;
         }
@@ -265,10 +242,6 @@ impl Cell for Stpn {
         Ok(Step { state: State::new(state.batch(), fields), hidden })
     }
 
-    fn fused(&self) -> Option<Arc<dyn FusedKernel>> {
-        self.fused.clone().map(|kernel| kernel as Arc<dyn FusedKernel>)
-    }
-
     fn energy_per_unit(&self, x: &Tensor, state: &State, input_mask: Option<&Tensor>) -> Result<Tensor> {
         self.parts.check_step(x, state)?;
         let squares = energy_inputs(x, self.recurrent_activity(state)?, input_mask)?;
@@ -287,11 +260,12 @@ mod tests {
     use stpn_random::Stream;
 
     use super::*;
+    use crate::Kernel;
 
     fn built(config: &StpnConfig) -> Stpn {
         let mut stream = Stream::from_seed(1);
         let mut init = Initializer::new(&mut stream, DType::F64, &Device::Cpu);
-        Stpn::new(config, 30, 20, Kernel::Auto, &mut init).unwrap()
+        Stpn::new(config, CellParts::new(30, 20, Kernel::Auto).unwrap(), &mut init).unwrap()
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::aligned::Pool;
 use super::lanes::{Double, Lanes, Portable, Single};
-use super::{Extent, Instructions, Prepared, SequenceKernel, Stepper, Tape};
+use super::{Extent, FusedKernel, Instructions, Prepared, SequenceKernel, Stepper, Tape};
 use crate::{Error, Result};
 
 /// Options and sizes of a layer, whatever the element type and the instruction set.
@@ -111,12 +111,13 @@ pub struct LayerKernel<S> {
 impl<S> LayerKernel<S> {
     /// A kernel with the best instruction set of this processor.
     pub fn new(spec: S) -> Self {
-        Self::with_instructions(spec, Instructions::best())
+        Self { spec, instructions: Instructions::best(), single: Arc::default(), double: Arc::default() }
     }
+}
 
-    /// A kernel with a given instruction set; with the portable one where the processor has not got it.
-    pub fn with_instructions(spec: S, instructions: Instructions) -> Self {
-        Self { spec, instructions, single: Arc::default(), double: Arc::default() }
+impl<S: LayerSpec> FusedKernel for LayerKernel<S> {
+    fn with_instructions(&self, instructions: Instructions) -> Arc<dyn FusedKernel> {
+        Arc::new(Self { instructions, ..Self::new(self.spec.clone()) })
     }
 }
 

@@ -1,26 +1,26 @@
 //! Fused sequence kernels for the CPU, on plain slices: they know nothing of candle but in [`operator`].
 //!
-//! A kernel reads the packed parameters (in the cell's parameter order) and packed states `[B, S]` (in the cell's
-//! field order). [`SequenceKernel::prepare`] lays the parameters out for the kernel once per value of them; the
+//! A kernel reads packed parameters and packed states `[B, S]`, which lie as the cell has declared them
+//! ([`crate::layout`]). [`SequenceKernel::prepare`] lays the parameters out for the kernel once per value of them; the
 //! result is shared by all threads. Each call works on one block of batch elements on the calling thread; callers
 //! split a batch into blocks of a fixed size, so that the result does not depend on the number of threads.
 
 pub mod affine;
 mod aligned;
-pub mod attentive;
+pub(crate) mod attentive;
 pub mod blocks;
 pub mod convolution;
 mod dense;
 mod fast;
-pub mod gated;
+pub(crate) mod gated;
 mod instructions;
 mod lanes;
 mod layer;
 pub mod linear;
 mod matrix;
-pub mod modulated;
+pub(crate) mod modulated;
 pub mod operator;
-pub mod plastic;
+pub(crate) mod plastic;
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -59,7 +59,7 @@ pub type Tape = Box<dyn Any + Send + Sync>;
 
 /// A fused recurrent layer for one element type.
 pub trait SequenceKernel<T: Real>: Debug + Send + Sync {
-    /// Lays out packed parameters (cell's order, row-major) for this kernel.
+    /// Lays out packed parameters for this kernel.
     fn prepare(&self, parameters: &[T]) -> Arc<dyn Prepared<T>>;
 
     /// Number H of units.
@@ -135,5 +135,7 @@ pub trait Stepper<T: Real>: Debug + Send {
 }
 
 /// A fused kernel for both element types.
-pub trait FusedKernel: SequenceKernel<f32> + SequenceKernel<f64> {}
-impl<K: SequenceKernel<f32> + SequenceKernel<f64>> FusedKernel for K {}
+pub trait FusedKernel: SequenceKernel<f32> + SequenceKernel<f64> {
+    /// The kernel of the same layer with that instruction set; with the portable one if the processor has not got it.
+    fn with_instructions(&self, instructions: Instructions) -> Arc<dyn FusedKernel>;
+}

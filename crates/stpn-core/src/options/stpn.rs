@@ -1,5 +1,7 @@
 //! Options of the STPN.
 
+use std::ops::Range;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -113,6 +115,20 @@ impl StpnConfig {
             return refuse("plastic_bias", "is true, but with bias = false there is no bias".into());
         }
         Ok(())
+    }
+
+    /// Size D of the presynaptic vector of a layer of `input` inputs and `hidden` units.
+    pub(crate) fn width(&self, input: usize, hidden: usize) -> usize {
+        if self.recurrent { input + hidden } else { input }
+    }
+
+    /// The columns of that vector with fast weights.
+    pub(crate) fn plastic_columns(&self, input: usize, hidden: usize) -> Range<usize> {
+        match self.plastic {
+            Plastic::All => 0..self.width(input, hidden),
+            Plastic::Input => 0..input,
+            Plastic::Recurrent => input..self.width(input, hidden),
+        }
     }
 }
 

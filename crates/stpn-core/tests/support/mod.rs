@@ -1,9 +1,10 @@
 //! What the integration tests of the cells share.
 #![allow(dead_code, reason = "each test program uses its own part")]
 
-pub mod kernel;
+use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor};
+use stpn_core::kernels::{FusedKernel, Instructions};
 use stpn_core::{Cell, CellConfig, Initializer, Kernel, State};
 use stpn_random::{Purpose, Stream};
 
@@ -12,6 +13,11 @@ pub fn build(config: &CellConfig, input: usize, hidden: usize, dtype: DType) -> 
     let mut stream = Stream::new(7, Purpose::Test, 0);
     let mut init = Initializer::new(&mut stream, dtype, &Device::Cpu);
     config.build(input, hidden, Kernel::Auto, &mut init).unwrap()
+}
+
+/// The kernel, with an instruction set of choice, of a cell that must have one.
+pub fn kernel(config: &CellConfig, input: usize, hidden: usize, instructions: Instructions) -> Arc<dyn FusedKernel> {
+    build(config, input, hidden, DType::F32).fused().unwrap().with_instructions(instructions)
 }
 
 /// Replaces every parameter by `value(name)`.

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use serde::de::DeserializeOwned;
 use stpn_agents::ProcessSettings;
-use stpn_core::{Cell, Initializer, Kernel};
+use stpn_core::{Cell, CellParts, Initializer};
 use stpn_envs::{Env, custom};
 
 pub use arguments::*;
@@ -155,9 +155,9 @@ impl Registry {
     }
 
     /// Adds a cell, with a summary of one line: `--cell NAME` on the command line, `policy.cell = { name = "custom", id =
-    /// "NAME", options = … }` in configurations. `make` takes the options, any type that serde reads, then the size of the
-    /// input, the number of units, which path sequences take, and where initial values come from, as the constructors of
-    /// the cells that ship do. Checkpoints of it are read by programs that register it.
+    /// "NAME", options = … }` in configurations. `make` takes the options, any type that serde reads, then parts that
+    /// have sizes and no parameters yet, and where initial values come from, as the constructors of the cells that ship
+    /// do. Checkpoints of it are read by programs that register it.
     ///
     /// # Errors
     /// [`stpn_core::Error::Config`] if the name is taken.
@@ -165,7 +165,7 @@ impl Registry {
         &mut self,
         name: &str,
         summary: &str,
-        make: impl Fn(&C, usize, usize, Kernel, &mut Initializer<'_>) -> stpn_core::Result<T> + Send + Sync + 'static,
+        make: impl Fn(&C, CellParts, &mut Initializer<'_>) -> stpn_core::Result<T> + Send + Sync + 'static,
     ) -> Result<()>
     where
         C: DeserializeOwned,

@@ -156,14 +156,14 @@ impl<L: Lanes> AttentiveLayer<L> {
     }
 
     fn give_gradients(&self, gradients: &Gradients<L::Real>, packed: &mut [L::Real]) {
-        let (input, size, row, places) = (self.spec.input, self.spec.hidden, self.layout.row(), &self.places);
-        for (unit, packed) in packed[places.weight.clone()].chunks_exact_mut(self.spec.width()).enumerate() {
-            let (from_input, from_units) = packed.split_at_mut(input);
-            for (column, place) in from_input.iter_mut().enumerate() {
-                *place = gradients.input.weight(unit, column);
+        let (input, size, row, places) = (self.spec.input, self.spec.hidden, self.layout.row(), &self.spec.places);
+        let recurrent = places.weight.from_column(input);
+        for unit in 0..size {
+            for column in 0..input {
+                packed[places.weight.at(unit, column)] = gradients.input.weight(unit, column);
             }
-            for (column, place) in from_units.iter_mut().enumerate() {
-                *place = gradients.recurrent.weight(unit, column);
+            for column in 0..size {
+                packed[recurrent.at(unit, column)] = gradients.recurrent.weight(unit, column);
             }
         }
         packed[places.bias.clone()].copy_from_slice(&gradients.input.bias()[..size]);

@@ -178,17 +178,21 @@ mod tests {
     use crate::kernels::attentive::AttentiveSpec;
     use crate::kernels::lanes::Portable;
     use crate::kernels::layer::Layer;
+    use crate::layout::{LayerLayout, Layout};
     use crate::options::FastWeightsConfig;
 
     #[test]
     fn fast_weights_are_kept_for_the_root_of_the_steps() {
         let (steps, batch, input, hidden) = (400, 2, 3, 5);
-        let config = FastWeightsConfig { inner_steps: 1, decay: 0.9, rate: 0.5, layer_norm: true };
-        let spec = AttentiveSpec { config, input, hidden };
+        let config = FastWeightsConfig { inner_steps: 1, decay: 0.9, rate: 0.5, layer_norm: false };
+        let parameters = Layout::new([("weight", &[hidden, input + hidden][..]), ("bias", &[hidden])]);
+        let state = Layout::new([("h", &[hidden][..]), ("F", &[hidden, hidden])]);
+        let spec =
+            AttentiveSpec::new(&config, &LayerLayout { input, hidden, parameters, state }).expect("all is there");
         let pool = Arc::<Pool<f32>>::default();
         let layer = AttentiveLayer::new(Portable::<f32>::new(), &spec, &[0.1; 100], &pool);
         let (x, mut out) = (vec![0.5; steps * batch * input], vec![0.0; steps * batch * hidden]);
-        let state = vec![0.0; batch * spec.state_len()];
+        let state = vec![0.0; batch * spec.state_len];
         let extent = Extent { steps, batch };
         let sequence = Sequence { extent, x: &x, resets: None, start: &state, end: None, hidden: &mut out };
         let tape = layer.run(sequence, true).expect("a tape was asked for");

@@ -2,19 +2,19 @@
 
 use std::sync::Arc;
 
-use super::spec::{AttentiveSpec, Places};
+use super::spec::AttentiveSpec;
 use crate::kernels::Real;
 use crate::kernels::aligned::{Aligned, Pool};
 use crate::kernels::dense::Projection;
 use crate::kernels::fast::FastLayout;
 use crate::kernels::lanes::Lanes;
+use crate::layout::Matrix;
 
 /// The layer with its parameters in place.
 #[derive(Debug)]
 pub struct AttentiveLayer<L: Lanes> {
     pub lanes: L,
     pub spec: AttentiveSpec,
-    pub places: Places,
     pub pool: Arc<Pool<L::Real>>,
     pub layout: FastLayout,
     /// From inputs, with the bias.
@@ -32,11 +32,9 @@ pub struct AttentiveLayer<L: Lanes> {
 impl<L: Lanes> AttentiveLayer<L> {
     /// Lays out packed parameters.
     pub fn lay_out(lanes: L, spec: &AttentiveSpec, packed: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
-        let (layout, places, size) = (FastLayout::new::<L>(spec.hidden), spec.places(), spec.hidden);
-        let columns = |range: std::ops::Range<usize>| {
-            let rows = packed[places.weight.clone()].chunks_exact(spec.width());
-            rows.flat_map(|row| &row[range.clone()]).copied().collect::<Vec<_>>()
-        };
+        let (layout, places, size) = (FastLayout::new::<L>(spec.hidden), &spec.places, spec.hidden);
+        let values = |matrix: Matrix, columns: usize| matrix.places(size, columns).map(|at| packed[at]).collect();
+        let recurrent = places.weight.from_column(spec.input);
         let row = layout.row();
         let norm = places.norm.as_ref().map(|[gain, offset]| {
             let mut norm = Aligned::zeros(3 * row);
@@ -50,12 +48,11 @@ impl<L: Lanes> AttentiveLayer<L> {
             spec: spec.clone(),
             pool: Arc::clone(pool),
             layout,
-            input: Projection::new::<L>(columns(0..spec.input), &packed[places.bias.clone()]),
-            recurrent: Projection::new::<L>(columns(spec.input..spec.width()), &vec![L::Real::ZERO; size]),
+            input: Projection::new::<L>(values(places.weight, spec.input), &packed[places.bias.clone()]),
+            recurrent: Projection::new::<L>(values(recurrent, size), &vec![L::Real::ZERO; size]),
             norm,
             decay: L::Real::of(spec.config.decay),
             rate: L::Real::of(spec.config.rate),
-            places,
         }
     }
 }

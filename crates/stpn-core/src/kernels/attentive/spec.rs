@@ -1,7 +1,9 @@
-//! What the layer computes, and where its parameters lie in the packed slice.
+//! What the layer computes, and where its parameters and state lie in the packed slices.
 
 use std::ops::Range;
 
+use crate::Result;
+use crate::layout::{LayerLayout, Matrix};
 use crate::options::FastWeightsConfig;
 
 /// A layer of this kernel.
@@ -13,40 +15,43 @@ pub struct AttentiveSpec {
     pub input: usize,
     /// Units H.
     pub hidden: usize,
+    /// Where the parameters lie.
+    pub places: Places,
+    /// Where h and F lie in the packed state of one element.
+    pub fields: [Range<usize>; 2],
+    /// Length S of that state.
+    pub state_len: usize,
 }
 
-/// Ranges of the packed parameters, in the cell's order.
+/// Ranges of the packed parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Places {
     /// `[H, I+H]`
-    pub weight: Range<usize>,
+    pub weight: Matrix,
     pub bias: Range<usize>,
     /// Gain and offset.
     pub norm: Option<[Range<usize>; 2]>,
 }
 
 impl AttentiveSpec {
-    /// Where the parameters lie.
-    pub fn places(&self) -> Places {
-        let mut len = 0;
-        let mut next = |size: usize| {
-            len += size;
-            len - size..len
-        };
-        Places {
-            weight: next(self.hidden * self.width()),
-            bias: next(self.hidden),
-            norm: self.config.layer_norm.then(|| [next(self.hidden), next(self.hidden)]),
-        }
-    }
-
-    /// I + H
-    pub fn width(&self) -> usize {
-        self.input + self.hidden
-    }
-
-    /// Length S of the packed state of one element: h and F.
-    pub fn state_len(&self) -> usize {
-        self.hidden + self.hidden * self.hidden
+    /// The layer of those options that has been declared so.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unknown`] for a parameter or a field of the state that it needs and has not got.
+    pub fn new(config: &FastWeightsConfig, layout: &LayerLayout) -> Result<Self> {
+        let LayerLayout { input, hidden, parameters, state } = layout;
+        let norm = parameters.find("layer_norm.weight").zip(parameters.find("layer_norm.bias"));
+        Ok(Self {
+            config: config.clone(),
+            input: *input,
+            hidden: *hidden,
+            places: Places {
+                weight: parameters.matrix("weight")?,
+                bias: parameters.range("bias")?,
+                norm: norm.map(Into::into),
+            },
+            fields: [state.range("h")?, state.range("F")?],
+            state_len: state.len(),
+        })
     }
 }

@@ -71,20 +71,20 @@ pub fn load_state<L: Lanes>(
     hidden: &mut [L::Real],
     fast: &mut [L::Real],
 ) {
-    let (len, size) = (layer.spec.state_len(), layer.spec.hidden);
+    let (len, [activity, matrix]) = (layer.spec.state_len, &layer.spec.fields);
     for (row, packed) in hidden.chunks_exact_mut(layer.layout.row()).zip(packed.chunks_exact(len)) {
-        take_rows([row.len(), size], &packed[..size], row);
+        take_rows([row.len(), activity.len()], &packed[activity.clone()], row);
     }
-    layer.layout.load(packed, [len, size], fast);
+    layer.layout.load(packed, [len, matrix.start], fast);
 }
 
 /// The inverse of [`load_state`].
 pub fn store_state<L: Lanes>(layer: &AttentiveLayer<L>, hidden: &[L::Real], fast: &[L::Real], packed: &mut [L::Real]) {
-    let (len, size) = (layer.spec.state_len(), layer.spec.hidden);
+    let (len, [activity, matrix]) = (layer.spec.state_len, &layer.spec.fields);
     for (row, packed) in hidden.chunks_exact(layer.layout.row()).zip(packed.chunks_exact_mut(len)) {
-        packed[..size].copy_from_slice(&row[..size]);
+        packed[activity.clone()].copy_from_slice(&row[..activity.len()]);
     }
-    layer.layout.store(fast, packed, [len, size]);
+    layer.layout.store(fast, packed, [len, matrix.start]);
 }
 
 /// Zeroes the rows and matrices of the elements that `resets` marks.

@@ -63,11 +63,6 @@ impl FastLayout {
         group.first * self.matrix()..(group.first + group.width) * self.matrix()
     }
 
-    /// The padded rows of a group inside those of its block.
-    pub fn rows(self, group: Group) -> Range<usize> {
-        group.first * self.row()..(group.first + group.width) * self.row()
-    }
-
     /// Takes over the matrices at `start` of each element of packed `[B, S]`.
     pub fn load<T: Real>(self, packed: &[T], [state_len, start]: [usize; 2], matrices: &mut [T]) {
         self.each(packed.len() / state_len, |element, place, index| {

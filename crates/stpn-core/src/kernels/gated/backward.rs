@@ -90,17 +90,15 @@ impl<L: Lanes> GatedLayer<L> {
         if let Some(grad_state) = grad_state {
             carried.store(grad_state);
         }
-        self.unpack(Source::Input, self.places.input, &sums.input, grad_parameters);
-        if let Some(place) = self.places.recurrent {
+        self.unpack(Source::Input, self.spec.places.input, &sums.input, grad_parameters);
+        if let Some(place) = self.spec.places.recurrent {
             self.unpack(Source::Units, place, &sums.recurrent, grad_parameters);
         }
-        for (source, range) in &self.places.biases {
+        for (source, range) in &self.spec.places.biases {
             self.unpack_vector(*source, &sums.bias, &mut grad_parameters[range.clone()]);
         }
-        for (range, sums) in [&self.places.gain, &self.places.offset].into_iter().zip(sums.norm.chunks(self.width)) {
-            if let Some(range) = range {
-                self.unpack_vector(Source::Input, sums, &mut grad_parameters[range.clone()]);
-            }
+        for (range, sums) in self.spec.places.norm.iter().flatten().zip(sums.norm.chunks(self.width)) {
+            self.unpack_vector(Source::Input, sums, &mut grad_parameters[range.clone()]);
         }
     }
 

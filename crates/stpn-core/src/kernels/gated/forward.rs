@@ -77,7 +77,7 @@ impl<L: Lanes> GatedLayer<L> {
     pub fn activation(&self) -> Activation {
         match self.spec.kind {
             GatedKind::Mlp(activation) => activation,
-            GatedKind::Rnn { .. } | GatedKind::Lstm { .. } | GatedKind::Gru => Activation::Tanh,
+            GatedKind::Rnn | GatedKind::Lstm | GatedKind::Gru => Activation::Tanh,
         }
     }
 

@@ -2,23 +2,17 @@
 
 use std::ops::Range;
 
+use crate::Result;
+use crate::layout::{LayerLayout, Matrix};
 use crate::options::Activation;
 
-/// The layers of this kernel.
+/// The layers of this kernel. Their matrices are joined or split, and normalised or not, as they are declared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GatedKind {
-    /// LSTM: one matrix and one bias, or (`split`) two of each.
-    Lstm {
-        /// Two matrices and two biases.
-        split: bool,
-        /// All gate pre-activations normalised together.
-        layer_norm: bool,
-    },
-    /// RNN: one matrix `[I+H, H]`, or (`split`) two, `[H, I]` and `[H, H]`.
-    Rnn {
-        /// Two matrices.
-        split: bool,
-    },
+    /// LSTM: one matrix and one bias, or two of each.
+    Lstm,
+    /// RNN: one matrix `[I+H, H]`, or two, `[H, I]` and `[H, H]`.
+    Rnn,
     /// GRU: two matrices and two biases.
     Gru,
     /// A layer without memory.
@@ -43,42 +37,62 @@ pub struct GatedSpec {
     pub input: usize,
     /// Units H.
     pub hidden: usize,
-}
-
-/// A matrix inside the packed parameters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    start: usize,
-    row: usize,
-    column: usize,
-}
-
-impl Place {
-    /// Where the element of that row (a gate's unit) and column (an input or a unit) lies.
-    #[inline(always)]
-    pub fn at(self, row: usize, column: usize) -> usize {
-        self.start + row * self.row + column * self.column
-    }
+    /// Where the parameters lie.
+    pub places: Places,
+    /// Where h, and the LSTM's c, lie in the packed state of one element.
+    pub fields: Vec<Range<usize>>,
+    /// Length S of that state.
+    pub state_len: usize,
 }
 
 /// Where everything lies in the packed parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Places {
-    pub input: Place,
-    pub recurrent: Option<Place>,
+    /// A row for each gate of each unit.
+    pub input: Matrix,
+    pub recurrent: Option<Matrix>,
     /// The biases, and with whose product each is added.
     pub biases: Vec<(Source, Range<usize>)>,
-    pub gain: Option<Range<usize>>,
-    pub offset: Option<Range<usize>>,
+    /// Gain and offset of the layer norm over all gates together.
+    pub norm: Option<[Range<usize>; 2]>,
 }
 
 impl GatedSpec {
+    /// The layer of that kind that has been declared so.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unknown`] for a parameter that it needs and has not got.
+    pub fn new(kind: GatedKind, layout: &LayerLayout) -> Result<Self> {
+        let LayerLayout { input, hidden, parameters, state } = layout;
+        let (from_input, recurrent) = match (parameters.find("weight_ih"), kind) {
+            (Some(_), _) => (parameters.matrix("weight_ih")?, Some(parameters.matrix("weight_hh")?)),
+            (None, GatedKind::Mlp(_)) => (parameters.matrix("weight")?, None),
+            (None, _) => {
+                let joined = parameters.matrix("weight")?;
+                // A unit of the RNN is a column of its matrix.
+                let joined = if kind == GatedKind::Rnn { joined.transposed() } else { joined };
+                (joined, Some(joined.from_column(*input)))
+            }
+        };
+        let biases = [("bias", Source::Input), ("bias_ih", Source::Input), ("bias_hh", Source::Units)];
+        let biases = biases.into_iter().filter_map(|(name, source)| Some((source, parameters.find(name)?))).collect();
+        let norm = parameters.find("layer_norm.weight").zip(parameters.find("layer_norm.bias"));
+        Ok(Self {
+            kind,
+            input: *input,
+            hidden: *hidden,
+            places: Places { input: from_input, recurrent, biases, norm: norm.map(Into::into) },
+            fields: ["h", "c"].into_iter().filter_map(|name| state.find(name)).collect(),
+            state_len: state.len(),
+        })
+    }
+
     /// Rows of the packed matrices that a unit has.
     pub fn gates(&self) -> usize {
         match self.kind {
-            GatedKind::Lstm { .. } => 4,
+            GatedKind::Lstm => 4,
             GatedKind::Gru => 3,
-            GatedKind::Rnn { .. } | GatedKind::Mlp(_) => 1,
+            GatedKind::Rnn | GatedKind::Mlp(_) => 1,
         }
     }
 
@@ -114,41 +128,5 @@ impl GatedSpec {
     /// True if the activity feeds back.
     pub fn recurrent(&self) -> bool {
         !matches!(self.kind, GatedKind::Mlp(_))
-    }
-
-    /// Length S of the packed state of one element.
-    pub fn state_len(&self) -> usize {
-        match self.kind {
-            GatedKind::Lstm { .. } => 2 * self.hidden,
-            GatedKind::Rnn { .. } | GatedKind::Gru => self.hidden,
-            GatedKind::Mlp(_) => 0,
-        }
-    }
-
-    /// Where the parameters lie, in the cells' order.
-    pub fn places(&self) -> Places {
-        let (input, hidden, rows) = (self.input, self.hidden, self.gates() * self.hidden);
-        let place = |start, row, column| Place { start, row, column };
-        let (input_place, recurrent, mut len, biases) = match self.kind {
-            GatedKind::Lstm { split: false, .. } => {
-                let width = input + hidden;
-                (place(0, width, 1), Some(place(input, width, 1)), rows * width, 1)
-            }
-            GatedKind::Rnn { split: false } => {
-                (place(0, 1, hidden), Some(place(input * hidden, 1, hidden)), (input + hidden) * hidden, 1)
-            }
-            GatedKind::Lstm { split: true, .. } | GatedKind::Rnn { split: true } | GatedKind::Gru => {
-                let biases = if self.is_gated() { 2 } else { 1 };
-                (place(0, input, 1), Some(place(rows * input, hidden, 1)), rows * (input + hidden), biases)
-            }
-            GatedKind::Mlp(_) => (place(0, input, 1), None, rows * input, 1),
-        };
-        let mut next = || {
-            len += rows;
-            len - rows..len
-        };
-        let biases = [Source::Input, Source::Units].into_iter().take(biases).map(|source| (source, next())).collect();
-        let normed = matches!(self.kind, GatedKind::Lstm { layer_norm: true, .. });
-        Places { input: input_place, recurrent, biases, gain: normed.then(&mut next), offset: normed.then(&mut next) }
     }
 }

@@ -1,5 +1,7 @@
 //! The state of a block, its rows padded to whole vectors.
 
+use std::ops::Range;
+
 use super::weights::GatedLayer;
 use crate::kernels::Real;
 use crate::kernels::aligned::Lease;
@@ -10,34 +12,34 @@ use crate::kernels::layer::marked;
 #[derive(Debug)]
 pub struct GatedState<T: Real> {
     pub fields: Vec<Lease<T>>,
-    size: usize,
+    /// Where they lie in the packed state of one element, and its length.
+    places: Vec<Range<usize>>,
+    len: usize,
     gate: usize,
 }
 
 impl<T: Real> GatedState<T> {
     /// Zeros.
     pub fn new<L: Lanes<Real = T>>(layer: &GatedLayer<L>, batch: usize) -> Self {
-        let size = layer.spec.hidden;
-        let fields = layer.spec.state_len() / size;
-        Self { fields: (0..fields).map(|_| layer.pool.zeros(batch * layer.gate)).collect(), size, gate: layer.gate }
+        let (places, len) = (layer.spec.fields.clone(), layer.spec.state_len);
+        let fields = places.iter().map(|_| layer.pool.zeros(batch * layer.gate)).collect();
+        Self { fields, places, len, gate: layer.gate }
     }
 
     /// Takes over packed `[B, S]`.
     pub fn load(&mut self, packed: &[T]) {
-        let (size, count) = (self.size, self.fields.len());
-        for (index, field) in self.fields.iter_mut().enumerate() {
-            for (row, packed) in field.chunks_exact_mut(self.gate).zip(packed.chunks_exact(count * size)) {
-                row[..size].copy_from_slice(&packed[index * size..(index + 1) * size]);
+        for (place, field) in self.places.iter().zip(&mut self.fields) {
+            for (row, packed) in field.chunks_exact_mut(self.gate).zip(packed.chunks_exact(self.len)) {
+                row[..place.len()].copy_from_slice(&packed[place.clone()]);
             }
         }
     }
 
     /// Packs into `[B, S]`.
     pub fn store(&self, packed: &mut [T]) {
-        let (size, count) = (self.size, self.fields.len());
-        for (index, field) in self.fields.iter().enumerate() {
-            for (row, packed) in field.chunks_exact(self.gate).zip(packed.chunks_exact_mut(count * size)) {
-                packed[index * size..(index + 1) * size].copy_from_slice(&row[..size]);
+        for (place, field) in self.places.iter().zip(&self.fields) {
+            for (row, packed) in field.chunks_exact(self.gate).zip(packed.chunks_exact_mut(self.len)) {
+                packed[place.clone()].copy_from_slice(&row[..place.len()]);
             }
         }
     }

@@ -3,18 +3,18 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use super::spec::{GatedSpec, Place, Places, Source};
+use super::spec::{GatedSpec, Source};
 use crate::kernels::Real;
 use crate::kernels::aligned::{Aligned, Pool};
 use crate::kernels::dense::{Panels, magnitude};
 use crate::kernels::lanes::Lanes;
+use crate::layout::Matrix;
 
 /// A gated layer with its parameters in place.
 #[derive(Debug)]
 pub struct GatedLayer<L: Lanes> {
     pub lanes: L,
     pub spec: GatedSpec,
-    pub places: Places,
     pub pool: Arc<Pool<L::Real>>,
     /// Scalars of a slot, padded to whole vectors.
     pub gate: usize,
@@ -47,7 +47,7 @@ pub struct Magnitudes<T> {
 impl<L: Lanes> GatedLayer<L> {
     /// Lays out packed parameters.
     pub fn lay_out(lanes: L, spec: &GatedSpec, packed: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
-        let (gates, gate, places) = (spec.gates(), spec.hidden.next_multiple_of(L::WIDTH), spec.places());
+        let (gates, gate, places) = (spec.gates(), spec.hidden.next_multiple_of(L::WIDTH), &spec.places);
         let frames = [Source::Input, Source::Units].map(|source| Frame::new(spec, source, gate, L::WIDTH));
         let [frame, of_units] = &frames;
         let mut bias = Aligned::zeros(spec.slots() * gate);
@@ -57,7 +57,7 @@ impl<L: Lanes> GatedLayer<L> {
                 bias[frame.first + frame.lanes[row]] += *value;
             }
         }
-        let norm = places.gain.as_ref().zip(places.offset.as_ref()).map(|(gain, offset)| {
+        let norm = places.norm.as_ref().map(|[gain, offset]| {
             let mut norm = Aligned::zeros(3 * gates * gate);
             for row in 0..gates * spec.hidden {
                 let lane = frame.lanes[row];
@@ -79,7 +79,6 @@ impl<L: Lanes> GatedLayer<L> {
             norm,
             packed: packed.to_vec(),
             frames,
-            places,
             input_back: OnceLock::new(),
             recurrent_back: OnceLock::new(),
             magnitudes: OnceLock::new(),
@@ -98,13 +97,13 @@ impl<L: Lanes> GatedLayer<L> {
 
     /// The weights of inputs, transposed: `[lanes of inputs, I]`, columns padded to whole vectors.
     pub fn input_back(&self) -> &Panels<L::Real> {
-        let transposed = || self.frame(Source::Input).transposed(self.places.input, self.spec.input, &self.packed);
+        let transposed = || self.frame(Source::Input).transposed(self.spec.places.input, self.spec.input, &self.packed);
         self.input_back.get_or_init(transposed)
     }
 
     /// The weights of activities, transposed: `[lanes of units, H]`, columns padded to whole vectors.
     pub fn recurrent_back(&self) -> Option<&Panels<L::Real>> {
-        let place = self.places.recurrent?;
+        let place = self.spec.places.recurrent?;
         let transposed = || self.frame(Source::Units).transposed(place, self.spec.hidden, &self.packed);
         Some(self.recurrent_back.get_or_init(transposed))
     }
@@ -112,12 +111,12 @@ impl<L: Lanes> GatedLayer<L> {
     /// Absolute weights, summed over the gates of a unit.
     pub fn magnitudes(&self) -> &Magnitudes<L::Real> {
         self.magnitudes.get_or_init(|| Magnitudes {
-            input: self.sums_of_magnitudes(self.places.input, self.spec.input),
-            recurrent: self.places.recurrent.map(|place| self.sums_of_magnitudes(place, self.spec.hidden)),
+            input: self.sums_of_magnitudes(self.spec.places.input, self.spec.input),
+            recurrent: self.spec.places.recurrent.map(|place| self.sums_of_magnitudes(place, self.spec.hidden)),
         })
     }
 
-    fn sums_of_magnitudes(&self, place: Place, columns: usize) -> Panels<L::Real> {
+    fn sums_of_magnitudes(&self, place: Matrix, columns: usize) -> Panels<L::Real> {
         let (gates, units) = (self.spec.gates(), self.spec.hidden);
         Panels::new(columns, self.gate / L::WIDTH, L::WIDTH, |column, unit| {
             let rows = (0..gates).filter(|_| unit < units).map(|gate| place.at(gate * units + unit, column));
@@ -126,7 +125,7 @@ impl<L: Lanes> GatedLayer<L> {
     }
 
     /// Writes sums `[columns, lanes of the source]` to the packed gradient of a matrix.
-    pub fn unpack(&self, source: Source, place: Place, sums: &[L::Real], packed: &mut [L::Real]) {
+    pub fn unpack(&self, source: Source, place: Matrix, sums: &[L::Real], packed: &mut [L::Real]) {
         let frame = self.frame(source);
         let width = frame.rows.len();
         // Tiles: whichever way the packed matrix lies, what is written of a cache line is written together.
@@ -176,13 +175,13 @@ impl Frame {
         Self { first: slots.start * gate, vectors: slots.len() * gate / width, width, lanes, rows }
     }
 
-    fn matrix<T: Real>(&self, place: Place, columns: usize, packed: &[T]) -> Panels<T> {
+    fn matrix<T: Real>(&self, place: Matrix, columns: usize, packed: &[T]) -> Panels<T> {
         Panels::new(columns, self.vectors, self.width, |column, lane| {
             self.rows[lane].map_or(T::ZERO, |row| packed[place.at(row, column)])
         })
     }
 
-    fn transposed<T: Real>(&self, place: Place, columns: usize, packed: &[T]) -> Panels<T> {
+    fn transposed<T: Real>(&self, place: Matrix, columns: usize, packed: &[T]) -> Panels<T> {
         Panels::new(self.vectors * self.width, columns.div_ceil(self.width), self.width, |lane, column| {
             let row = self.rows[lane].filter(|_| column < columns);
             row.map_or(T::ZERO, |row| packed[place.at(row, column)])

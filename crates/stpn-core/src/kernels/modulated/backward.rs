@@ -117,7 +117,7 @@ impl<L: Lanes> ModulatedLayer<L> {
     }
 
     fn final_gradients(&self, batch: usize, grad_state: Option<&[L::Real]>) -> Gradients<L::Real> {
-        let (size, row, len) = (self.spec.hidden, self.layout.row(), self.spec.state_len());
+        let (size, row, state) = (self.spec.hidden, self.layout.row(), &self.spec.state);
         let zeros = |len| self.pool.zeros(len);
         let matrices = batch * self.layout.matrix();
         let mut gradients = Gradients {
@@ -135,12 +135,12 @@ impl<L: Lanes> ModulatedLayer<L> {
             etas: vec![L::Real::ZERO; batch],
         };
         let Some(grad_state) = grad_state else { return gradients };
-        for (hidden, packed) in gradients.hidden.chunks_exact_mut(row).zip(grad_state.chunks_exact(len)) {
-            hidden[..size].copy_from_slice(&packed[..size]);
+        for (hidden, packed) in gradients.hidden.chunks_exact_mut(row).zip(grad_state.chunks_exact(state.len)) {
+            hidden[..size].copy_from_slice(&packed[state.hidden.clone()]);
         }
-        self.layout.load(grad_state, [len, self.spec.fast_start()], &mut gradients.fast);
-        if self.spec.retroactive() {
-            self.layout.load(grad_state, [len, self.spec.trace_start()], &mut gradients.trace);
+        self.layout.load(grad_state, [state.len, state.fast], &mut gradients.fast);
+        if let Some(trace) = state.trace {
+            self.layout.load(grad_state, [state.len, trace], &mut gradients.trace);
         }
         gradients
     }
@@ -227,28 +227,27 @@ impl<L: Lanes> ModulatedLayer<L> {
     }
 
     fn give_state_gradient(&self, gradients: &Gradients<L::Real>, grad_state: &mut [L::Real]) {
-        let (size, row, len) = (self.spec.hidden, self.layout.row(), self.spec.state_len());
-        for (hidden, packed) in gradients.hidden.chunks_exact(row).zip(grad_state.chunks_exact_mut(len)) {
-            packed[..size].copy_from_slice(&hidden[..size]);
+        let (size, row, state) = (self.spec.hidden, self.layout.row(), &self.spec.state);
+        for (hidden, packed) in gradients.hidden.chunks_exact(row).zip(grad_state.chunks_exact_mut(state.len)) {
+            packed[state.hidden.clone()].copy_from_slice(&hidden[..size]);
         }
-        self.layout.store(&gradients.fast, grad_state, [len, self.spec.fast_start()]);
-        if self.spec.retroactive() {
-            self.layout.store(&gradients.trace, grad_state, [len, self.spec.trace_start()]);
+        self.layout.store(&gradients.fast, grad_state, [state.len, state.fast]);
+        if let Some(trace) = state.trace {
+            self.layout.store(&gradients.trace, grad_state, [state.len, trace]);
         }
     }
 
     fn give_gradients(&self, gradients: &Gradients<L::Real>, grad_parameters: &mut [L::Real]) {
         let (size, row) = (self.spec.hidden, self.layout.row());
-        let (places, input) = (&self.places, self.spec.input);
+        let (places, input) = (&self.spec.places, self.spec.input);
         for unit in 0..size {
             for column in 0..input {
-                grad_parameters[places.input.start + unit * input + column] = gradients.input.weight(unit, column);
+                grad_parameters[places.input.at(unit, column)] = gradients.input.weight(unit, column);
             }
             for pre in 0..size {
-                let index = unit * size + pre;
-                grad_parameters[places.weight.start + index] = gradients.weight[pre * row + unit];
+                grad_parameters[places.weight.at(unit, pre)] = gradients.weight[pre * row + unit];
                 let vector = unit / L::WIDTH * size + pre;
-                grad_parameters[places.alpha.start + index] = gradients.alpha[vector * L::WIDTH + unit % L::WIDTH];
+                grad_parameters[places.alpha.at(unit, pre)] = gradients.alpha[vector * L::WIDTH + unit % L::WIDTH];
             }
         }
         grad_parameters[places.bias.clone()].copy_from_slice(&gradients.input.bias()[..size]);

@@ -176,17 +176,30 @@ mod tests {
     use crate::kernels::lanes::Portable;
     use crate::kernels::layer::Layer;
     use crate::kernels::modulated::ModulatedSpec;
+    use crate::layout::{LayerLayout, Layout};
     use crate::options::{BackpropamineConfig, Bound, Modulation};
 
     #[test]
     fn fast_weights_are_kept_for_the_root_of_the_steps() {
         let (steps, batch, input, hidden) = (400, 2, 3, 5);
         let config = BackpropamineConfig { modulation: Modulation::Retroactive, bound: Bound::SoftClamp };
-        let spec = ModulatedSpec { config, input, hidden };
+        let square = &[hidden, hidden][..];
+        let parameters = Layout::new([
+            ("weight_ih", &[hidden, input][..]),
+            ("bias", &[hidden]),
+            ("weight_hh", square),
+            ("alpha", square),
+            ("eta", &[1]),
+            ("modulator.weight", &[1, hidden]),
+            ("modulator.bias", &[1]),
+        ]);
+        let state = Layout::new([("h", &[hidden][..]), ("F", square), ("trace", square)]);
+        let spec =
+            ModulatedSpec::new(&config, &LayerLayout { input, hidden, parameters, state }).expect("all is there");
         let pool = Arc::<Pool<f32>>::default();
         let layer = ModulatedLayer::new(Portable::<f32>::new(), &spec, &[0.1; 100], &pool);
         let (x, mut out) = (vec![0.5; steps * batch * input], vec![0.0; steps * batch * hidden]);
-        let state = vec![0.0; batch * spec.state_len()];
+        let state = vec![0.0; batch * spec.state.len];
         let extent = Extent { steps, batch };
         let sequence = Sequence { extent, x: &x, resets: None, start: &state, end: None, hidden: &mut out };
         let tape = layer.run(sequence, true).expect("a tape was asked for");

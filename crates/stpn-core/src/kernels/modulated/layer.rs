@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::spec::{ModulatedSpec, Places};
+use super::spec::ModulatedSpec;
 use crate::kernels::Real;
 use crate::kernels::aligned::{Aligned, Pool};
 use crate::kernels::dense::Projection;
@@ -17,7 +17,6 @@ pub const ENTRY: usize = 2;
 pub struct ModulatedLayer<L: Lanes> {
     pub lanes: L,
     pub spec: ModulatedSpec,
-    pub places: Places,
     pub pool: Arc<Pool<L::Real>>,
     pub layout: FastLayout,
     /// From inputs to pre-activations.
@@ -33,15 +32,16 @@ pub struct ModulatedLayer<L: Lanes> {
 impl<L: Lanes> ModulatedLayer<L> {
     /// Lays out packed parameters.
     pub fn lay_out(lanes: L, spec: &ModulatedSpec, packed: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
-        let (layout, places, size) = (FastLayout::new::<L>(spec.hidden), spec.places(), spec.hidden);
+        let (layout, places, size) = (FastLayout::new::<L>(spec.hidden), &spec.places, spec.hidden);
         let mut table = Aligned::zeros(layout.matrix() * ENTRY);
         for post in 0..size {
             for pre in 0..size {
                 let entry = (post / L::WIDTH * size + pre) * ENTRY * L::WIDTH + post % L::WIDTH;
-                table[entry] = packed[places.weight.start + post * size + pre];
-                table[entry + L::WIDTH] = packed[places.alpha.start + post * size + pre];
+                table[entry] = packed[places.weight.at(post, pre)];
+                table[entry + L::WIDTH] = packed[places.alpha.at(post, pre)];
             }
         }
+        let from_input = places.input.places(size, spec.input).map(|at| packed[at]).collect();
         let modulator = places.modulator.as_ref().map(|(weights, bias)| {
             let mut row = Aligned::zeros(layout.row());
             row[..size].copy_from_slice(&packed[weights.clone()]);
@@ -52,11 +52,10 @@ impl<L: Lanes> ModulatedLayer<L> {
             spec: spec.clone(),
             pool: Arc::clone(pool),
             layout,
-            input: Projection::new::<L>(packed[places.input.clone()].to_vec(), &packed[places.bias.clone()]),
+            input: Projection::new::<L>(from_input, &packed[places.bias.clone()]),
             table,
             eta: places.eta.map_or(L::Real::ZERO, |place| packed[place]),
             modulator,
-            places,
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::Result;
+use crate::layout::{LayerLayout, Matrix};
 use crate::options::{BackpropamineConfig, Modulation};
 
 /// A layer of this kernel.
@@ -13,56 +15,72 @@ pub struct ModulatedSpec {
     pub input: usize,
     /// Units H.
     pub hidden: usize,
+    /// Where the parameters lie.
+    pub places: Places,
+    /// Where the state lies.
+    pub state: StatePlaces,
 }
 
-/// Ranges of the packed parameters, in the cell's order.
+/// Ranges of the packed parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Places {
-    pub input: Range<usize>,
+    /// `[H, I]`
+    pub input: Matrix,
     pub bias: Range<usize>,
-    pub weight: Range<usize>,
-    pub alpha: Range<usize>,
+    /// `[H, H]`
+    pub weight: Matrix,
+    /// `[H, H]`
+    pub alpha: Matrix,
     pub eta: Option<usize>,
     /// Weights and bias of the modulator.
     pub modulator: Option<(Range<usize>, usize)>,
 }
 
+/// Where the fields lie in the packed state of one element.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatePlaces {
+    /// Length S.
+    pub len: usize,
+    /// h
+    pub hidden: Range<usize>,
+    /// Where F starts.
+    pub fast: usize,
+    /// Where the trace starts, if the modulator acts on one.
+    pub trace: Option<usize>,
+}
+
 impl ModulatedSpec {
-    /// Where the parameters lie.
-    pub fn places(&self) -> Places {
-        let mut len = 0;
-        let mut next = |size: usize| {
-            len += size;
-            len - size..len
-        };
-        let modulation = self.config.modulation;
-        Places {
-            input: next(self.hidden * self.input),
-            bias: next(self.hidden),
-            weight: next(self.hidden * self.hidden),
-            alpha: next(self.hidden * self.hidden),
-            eta: (modulation != Modulation::Network).then(|| next(1).start),
-            modulator: (modulation != Modulation::Constant).then(|| (next(self.hidden), next(1).start)),
-        }
+    /// The layer of those options that has been declared so.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unknown`] for a parameter or a field of the state that it needs and has not got.
+    pub fn new(config: &BackpropamineConfig, layout: &LayerLayout) -> Result<Self> {
+        let LayerLayout { input, hidden, parameters, state } = layout;
+        let start = |range: Range<usize>| range.start;
+        let bias = parameters.find("modulator.bias").map(start);
+        Ok(Self {
+            config: config.clone(),
+            input: *input,
+            hidden: *hidden,
+            places: Places {
+                input: parameters.matrix("weight_ih")?,
+                bias: parameters.range("bias")?,
+                weight: parameters.matrix("weight_hh")?,
+                alpha: parameters.matrix("alpha")?,
+                eta: parameters.find("eta").map(start),
+                modulator: parameters.find("modulator.weight").zip(bias),
+            },
+            state: StatePlaces {
+                len: state.len(),
+                hidden: state.range("h")?,
+                fast: state.range("F")?.start,
+                trace: state.find("trace").map(start),
+            },
+        })
     }
 
     /// True if the modulator acts on a trace.
     pub fn retroactive(&self) -> bool {
         self.config.modulation == Modulation::Retroactive
-    }
-
-    /// Length S of the packed state of one element: h, F and the trace.
-    pub fn state_len(&self) -> usize {
-        self.hidden + self.hidden * self.hidden * if self.retroactive() { 2 } else { 1 }
-    }
-
-    /// Where F starts in it.
-    pub fn fast_start(&self) -> usize {
-        self.hidden
-    }
-
-    /// Where the trace starts in it.
-    pub fn trace_start(&self) -> usize {
-        self.hidden + self.hidden * self.hidden
     }
 }

@@ -49,26 +49,26 @@ impl<T: Real> ModulatedState<T> {
 
     /// Takes over packed `[B, S]`.
     pub fn load<L: Lanes<Real = T>>(&mut self, layer: &ModulatedLayer<L>, packed: &[T]) {
-        let (len, size) = (layer.spec.state_len(), layer.spec.hidden);
-        for (row, packed) in self.hidden.chunks_exact_mut(layer.layout.row()).zip(packed.chunks_exact(len)) {
-            row[..size].copy_from_slice(&packed[..size]);
+        let (state, size) = (&layer.spec.state, layer.spec.hidden);
+        for (row, packed) in self.hidden.chunks_exact_mut(layer.layout.row()).zip(packed.chunks_exact(state.len)) {
+            row[..size].copy_from_slice(&packed[state.hidden.clone()]);
         }
-        layer.layout.load(packed, [len, layer.spec.fast_start()], &mut self.fast);
-        if layer.spec.retroactive() {
-            layer.layout.load(packed, [len, layer.spec.trace_start()], &mut self.trace);
+        layer.layout.load(packed, [state.len, state.fast], &mut self.fast);
+        if let Some(trace) = state.trace {
+            layer.layout.load(packed, [state.len, trace], &mut self.trace);
         }
         self.pending = false;
     }
 
     /// Packs into `[B, S]`; nothing may be pending.
     pub fn store<L: Lanes<Real = T>>(&self, layer: &ModulatedLayer<L>, packed: &mut [T]) {
-        let (len, size) = (layer.spec.state_len(), layer.spec.hidden);
-        for (row, packed) in self.hidden.chunks_exact(layer.layout.row()).zip(packed.chunks_exact_mut(len)) {
-            packed[..size].copy_from_slice(&row[..size]);
+        let (state, size) = (&layer.spec.state, layer.spec.hidden);
+        for (row, packed) in self.hidden.chunks_exact(layer.layout.row()).zip(packed.chunks_exact_mut(state.len)) {
+            packed[state.hidden.clone()].copy_from_slice(&row[..size]);
         }
-        layer.layout.store(&self.fast, packed, [len, layer.spec.fast_start()]);
-        if layer.spec.retroactive() {
-            layer.layout.store(&self.trace, packed, [len, layer.spec.trace_start()]);
+        layer.layout.store(&self.fast, packed, [state.len, state.fast]);
+        if let Some(trace) = state.trace {
+            layer.layout.store(&self.trace, packed, [state.len, trace]);
         }
     }
 

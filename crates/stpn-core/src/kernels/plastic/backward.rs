@@ -230,7 +230,7 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
     }
 
     fn take_final_gradient(&mut self, grad_state: Option<&[L::Real]>) {
-        let (weights, span, len) = (self.weights, self.segment.span, self.weights.spec.state_len());
+        let (weights, span, len) = (self.weights, self.segment.span, self.weights.spec.state.len);
         let Some(grad_state) = grad_state else {
             for values in [&mut self.gradient, &mut self.carried, &mut self.grad_bias] {
                 values.fill(L::Real::ZERO);
@@ -238,8 +238,7 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
             return;
         };
         unpack_fast::<L, E>(weights, span, (grad_state, None), &mut self.gradient);
-        let fields =
-            [(&mut self.carried, weights.spec.hidden_start()), (&mut self.grad_bias, weights.spec.bias_start())];
+        let fields = [(&mut self.carried, weights.spec.state.hidden), (&mut self.grad_bias, weights.spec.state.bias)];
         for (rows, start) in fields {
             rows.fill(L::Real::ZERO);
             if let Some(start) = start {
@@ -249,9 +248,9 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
     }
 
     fn give_initial_gradient(&self, grad_state: &mut [L::Real]) {
-        let (weights, span, len) = (self.weights, self.segment.span, self.weights.spec.state_len());
+        let (weights, span, len) = (self.weights, self.segment.span, self.weights.spec.state.len);
         pack_fast::<L, E>(weights, span, &self.gradient, grad_state);
-        let fields = [(&self.carried, weights.spec.hidden_start()), (&self.grad_bias, weights.spec.bias_start())];
+        let fields = [(&self.carried, weights.spec.state.hidden), (&self.grad_bias, weights.spec.state.bias)];
         for (rows, start) in fields {
             if let Some(start) = start {
                 pack_units::<L, E>(weights, span, rows, E * L::WIDTH, (&mut *grad_state, start, len));

@@ -91,10 +91,10 @@ impl<L: Lanes, const E: usize> Cohort<L, E> {
     pub fn load(&mut self, weights: &Weights<L>, state: &[L::Real], starting: Option<&[u8]>) {
         unpack_fast::<L, E>(weights, self.span, (state, starting), &mut self.phi);
         self.rows.fill(L::Real::ZERO);
-        for (row, start) in [(ROW_H, weights.spec.hidden_start()), (ROW_BIAS, weights.spec.bias_start())] {
+        for (row, start) in [(ROW_H, weights.spec.state.hidden), (ROW_BIAS, weights.spec.state.bias)] {
             let Some(start) = start else { continue };
             let rows = &mut self.rows[row * E * L::WIDTH..];
-            let values = (state, start, weights.spec.state_len());
+            let values = (state, start, weights.spec.state.len);
             unpack_units::<L, E>(weights, self.span, values, rows, ROWS * E * L::WIDTH);
         }
         (self.fresh, self.pending) = (true, false);
@@ -104,10 +104,10 @@ impl<L: Lanes, const E: usize> Cohort<L, E> {
     pub fn store(&self, weights: &Weights<L>, state: &mut [L::Real]) {
         debug_assert!(self.fresh && !self.pending, "store of an unsettled state");
         pack_fast::<L, E>(weights, self.span, &self.phi, state);
-        for (row, start) in [(ROW_H, weights.spec.hidden_start()), (ROW_BIAS, weights.spec.bias_start())] {
+        for (row, start) in [(ROW_H, weights.spec.state.hidden), (ROW_BIAS, weights.spec.state.bias)] {
             let Some(start) = start else { continue };
             let rows = &self.rows[row * E * L::WIDTH..];
-            let values = (&mut *state, start, weights.spec.state_len());
+            let values = (&mut *state, start, weights.spec.state.len);
             pack_units::<L, E>(weights, self.span, rows, ROWS * E * L::WIDTH, values);
         }
     }

@@ -50,9 +50,9 @@ impl<L: Lanes> Gradients<L> {
 
     /// Writes the packed gradient.
     pub fn unpack(&self, weights: &Weights<L>, packed: &mut [L::Real]) {
-        let (ranges, spec) = (&weights.ranges, &weights.spec);
+        let (places, spec) = (&weights.spec.places, &weights.spec);
         let (hidden, plastic) = (spec.hidden, spec.plastic());
-        let mut lambda = vec![0.0; if spec.direct_rates() { 0 } else { ranges.lambda.len() }];
+        let mut lambda = vec![0.0; if spec.direct_rates() { 0 } else { places.lambda.len() }];
         let mut gamma = lambda.clone();
         for first in (0..self.width).step_by(TILE) {
             let columns = first..self.width.min(first + TILE);
@@ -63,36 +63,34 @@ impl<L: Lanes> Gradients<L> {
                     let start = ((block * self.width + from) * ENTRY + which) * L::WIDTH + lane;
                     self.table[start..].iter().step_by(ENTRY * L::WIDTH)
                 };
-                let row = ranges.weight.start + neuron * self.width;
+                let row = places.weight.start + neuron * self.width;
                 let weight = packed[row + columns.start..row + columns.end].iter_mut();
                 weight.zip(sums(0, columns.start)).for_each(|(to, from)| *to = *from);
                 let columns = columns.start.max(plastic.start)..columns.end.min(plastic.end);
                 if columns.is_empty() {
                     continue;
                 }
-                let rates = sums(1, columns.start).zip(sums(2, columns.start));
                 if spec.direct_rates() {
-                    let row = neuron * plastic.len() + columns.start - plastic.start;
-                    let (to_lambda, to_gamma) =
-                        packed[ranges.lambda.start..ranges.gamma.end].split_at_mut(ranges.lambda.len());
-                    let to = to_lambda[row..row + columns.len()].iter_mut().zip(&mut to_gamma[row..]);
-                    to.zip(rates).for_each(|((to_lambda, to_gamma), (lambda, gamma))| {
-                        (*to_lambda, *to_gamma) = (*lambda, *gamma);
-                    });
+                    for (range, which) in [(&places.lambda, 1), (&places.gamma, 2)] {
+                        let row = range.start + neuron * plastic.len() + columns.start - plastic.start;
+                        let rates = packed[row..row + columns.len()].iter_mut();
+                        rates.zip(sums(which, columns.start)).for_each(|(to, from)| *to = *from);
+                    }
                     continue;
                 }
+                let rates = sums(1, columns.start).zip(sums(2, columns.start));
                 for (column, (to_lambda, to_gamma)) in columns.zip(rates) {
                     let effective = [to_lambda.wide(), to_gamma.wide()];
                     weights.add_rate_gradient(neuron, column, effective, [&mut lambda, &mut gamma]);
                 }
             }
         }
-        for (range, sums) in [(&ranges.lambda, lambda), (&ranges.gamma, gamma)] {
+        for (range, sums) in [(&places.lambda, lambda), (&places.gamma, gamma)] {
             for (packed, sum) in packed[range.clone()].iter_mut().zip(sums) {
                 *packed = L::Real::of(sum);
             }
         }
-        let given = [&ranges.bias, &ranges.gain, &ranges.offset, &ranges.bias_lambda, &ranges.bias_gamma];
+        let given = [&places.bias, &places.gain, &places.offset, &places.bias_lambda, &places.bias_gamma];
         for (row, range) in given.into_iter().enumerate() {
             let Some(range) = range else { continue };
             let mut sums = vec![0.0; range.len()];

@@ -45,7 +45,7 @@ pub fn pack_fast<L: Lanes, const E: usize>(weights: &Weights<L>, span: Span, fas
 /// Where F of an element lies in packed states.
 fn fast_of<L: Lanes>(weights: &Weights<L>, element: usize) -> Range<usize> {
     let spec = &weights.spec;
-    let start = element * spec.state_len() + spec.fast_start();
+    let start = element * spec.state.len + spec.state.fast;
     start..start + spec.hidden * spec.plastic().len()
 }
 

@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use crate::options::{Decay, Granularity, NormOf, NormalizeState, Plastic, Rule, StpnConfig};
+use crate::Result;
+use crate::layout::LayerLayout;
+use crate::options::{Decay, Granularity, NormOf, NormalizeState, Rule, StpnConfig};
 
 /// A layer of the STPN family. HebbFF is the STPNf with the options of [`PlasticSpec::hebbff`].
 #[derive(Clone, Debug, PartialEq)]
@@ -15,11 +17,16 @@ pub struct PlasticSpec {
     pub input: usize,
     /// Units H.
     pub hidden: usize,
+    /// Where the parameters lie.
+    pub places: Places,
+    /// Where the state lies.
+    pub state: StatePlaces,
 }
 
-/// Ranges of the packed parameters, in the cells' order.
+/// Ranges of the packed parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParameterRanges {
+pub struct Places {
+    /// `[H, D]`
     pub weight: Range<usize>,
     pub bias: Option<Range<usize>>,
     pub lambda: Range<usize>,
@@ -30,6 +37,19 @@ pub struct ParameterRanges {
     pub offset: Option<Range<usize>>,
     /// All of them.
     pub len: usize,
+}
+
+/// Where the fields start in the packed state of one element.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StatePlaces {
+    /// Length S.
+    pub len: usize,
+    /// h, if it is part of it.
+    pub hidden: Option<usize>,
+    /// F
+    pub fast: usize,
+    /// The state of the bias, if there is one.
+    pub bias: Option<usize>,
 }
 
 /// Which row sums a pass over the fast weights makes.
@@ -44,16 +64,22 @@ pub enum Sums {
 }
 
 impl PlasticSpec {
-    /// The STPN or STPNf of that configuration; none for Oja's rule and for a state divided by ‖F‖, which would need
-    /// passes of their own.
-    pub fn stpn(config: &StpnConfig, input: usize, hidden: usize) -> Option<Self> {
+    /// The STPN or STPNf of that configuration that has been declared so; none for Oja's rule and for a state divided by
+    /// ‖F‖, which would need passes of their own.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unknown`] for a parameter or a field of the state that it needs and has not got.
+    pub fn stpn(config: &StpnConfig, layout: &LayerLayout) -> Result<Option<Self>> {
         let divided_by_fast = config.normalize_state != NormalizeState::None && config.norm_of == NormOf::F;
         let served = config.rule == Rule::Hebb && !divided_by_fast;
-        served.then(|| Self { config: config.clone(), hebbff: false, input, hidden })
+        served.then(|| Self::new(config.clone(), false, ["lambda", "gamma"], layout)).transpose()
     }
 
     /// HebbFF.
-    pub fn hebbff(input: usize, hidden: usize) -> Self {
+    ///
+    /// # Errors
+    /// [`crate::Error::Unknown`] for a parameter or a field of the state that it needs and has not got.
+    pub fn hebbff(layout: &LayerLayout) -> Result<Self> {
         let config = StpnConfig {
             recurrent: false,
             normalize_forward: false,
@@ -61,69 +87,45 @@ impl PlasticSpec {
             granularity: Granularity::Scalar,
             ..StpnConfig::default()
         };
-        Self { config, hebbff: true, input, hidden }
+        Self::new(config, true, ["lambda_raw", "gamma_raw"], layout)
+    }
+
+    fn new(config: StpnConfig, hebbff: bool, [lambda, gamma]: [&str; 2], layout: &LayerLayout) -> Result<Self> {
+        let LayerLayout { input, hidden, parameters, state } = layout;
+        let start = |range: Range<usize>| range.start;
+        Ok(Self {
+            config,
+            hebbff,
+            input: *input,
+            hidden: *hidden,
+            places: Places {
+                weight: parameters.range("weight")?,
+                bias: parameters.find("bias"),
+                lambda: parameters.range(lambda)?,
+                gamma: parameters.range(gamma)?,
+                bias_lambda: parameters.find("bias_lambda"),
+                bias_gamma: parameters.find("bias_gamma"),
+                gain: parameters.find("layer_norm.weight"),
+                offset: parameters.find("layer_norm.bias"),
+                len: parameters.len(),
+            },
+            state: StatePlaces {
+                len: state.len(),
+                hidden: state.find("h").map(start),
+                fast: state.range("F")?.start,
+                bias: state.find("bias_F").map(start),
+            },
+        })
     }
 
     /// Size D of the presynaptic vector.
     pub fn width(&self) -> usize {
-        if self.config.recurrent { self.input + self.hidden } else { self.input }
+        self.config.width(self.input, self.hidden)
     }
 
     /// The columns with fast weights.
     pub fn plastic(&self) -> Range<usize> {
-        match self.config.plastic {
-            Plastic::All => 0..self.width(),
-            Plastic::Input => 0..self.input,
-            Plastic::Recurrent => self.input..self.width(),
-        }
-    }
-
-    /// Where the packed parameters lie.
-    pub fn parameters(&self) -> ParameterRanges {
-        let mut len = 0;
-        let mut next = |size: usize| {
-            len += size;
-            len - size..len
-        };
-        let config = &self.config;
-        let rates = match config.granularity {
-            Granularity::Synapse => self.hidden * self.plastic().len(),
-            Granularity::Presynaptic => self.plastic().len(),
-            Granularity::Scalar => 1,
-        };
-        let bias_rates = if config.granularity == Granularity::Synapse { self.hidden } else { 1 };
-        ParameterRanges {
-            weight: next(self.hidden * self.width()),
-            bias: config.bias.then(|| next(self.hidden)),
-            lambda: next(rates),
-            gamma: next(rates),
-            bias_lambda: config.plastic_bias.then(|| next(bias_rates)),
-            bias_gamma: config.plastic_bias.then(|| next(bias_rates)),
-            gain: config.layer_norm.then(|| next(self.hidden)),
-            offset: config.layer_norm.then(|| next(self.hidden)),
-            len,
-        }
-    }
-
-    /// Where h starts in the packed state of one element, if it is part of it.
-    pub fn hidden_start(&self) -> Option<usize> {
-        self.config.recurrent.then_some(0)
-    }
-
-    /// Where F starts in the packed state of one element; h, where there is one, comes before it.
-    pub fn fast_start(&self) -> usize {
-        if self.config.recurrent { self.hidden } else { 0 }
-    }
-
-    /// Where the bias state starts in the packed state of one element, if there is one.
-    pub fn bias_start(&self) -> Option<usize> {
-        self.config.plastic_bias.then(|| self.fast_start() + self.hidden * self.plastic().len())
-    }
-
-    /// Length S of the packed state of one element.
-    pub fn state_len(&self) -> usize {
-        let bias = if self.config.plastic_bias { self.hidden } else { 0 };
-        self.fast_start() + self.hidden * self.plastic().len() + bias
+        self.config.plastic_columns(self.input, self.hidden)
     }
 
     /// True if F is divided by a norm after the update.

@@ -12,6 +12,7 @@ use super::weights::Weights;
 use crate::kernels::Extent;
 use crate::kernels::lanes::{Lanes, Portable};
 use crate::kernels::layer::{Adjoint, Sequence};
+use crate::layout::{LayerLayout, Layout};
 use crate::options::{NormalizeState, StpnConfig};
 
 type Portable32 = Portable<f32>;
@@ -28,13 +29,18 @@ struct Case {
 
 impl Case {
     fn new(config: &StpnConfig, [steps, batch, input, hidden]: [usize; 4]) -> Self {
-        let spec = PlasticSpec::stpn(config, input, hidden).expect("served by this kernel");
+        let synapses = &[hidden, input + hidden][..];
+        let parameters =
+            Layout::new([("weight", synapses), ("bias", &[hidden]), ("lambda", synapses), ("gamma", synapses)]);
+        let state = Layout::new([("h", &[hidden][..]), ("F", synapses)]);
+        let layout = LayerLayout { input, hidden, parameters, state };
+        let spec = PlasticSpec::stpn(config, &layout).expect("all is there").expect("served by this kernel");
         let mut stream = Stream::new(9, Purpose::Test, 0);
         let mut draw =
             |len: usize, scale: f64| -> Vec<f32> { (0..len).map(|_| (scale * stream.normal()) as f32).collect() };
-        let parameters = draw(spec.parameters().len, 0.2);
+        let parameters = draw(spec.places.len, 0.2);
         let elements = steps * batch;
-        let (x, state) = (draw(elements * input, 1.0), draw(batch * spec.state_len(), 0.1));
+        let (x, state) = (draw(elements * input, 1.0), draw(batch * spec.state.len, 0.1));
         let grad_hidden = draw(elements * hidden, 1.0);
         let resets = (0..elements).map(|_| u8::from(stream.chance(0.05))).collect();
         let weights = Weights::lay_out(Portable::new(), &spec, &parameters, &Arc::default());
@@ -55,7 +61,7 @@ impl Case {
                 + plan.segment / plan.stride
         });
         let kept = kept.sum::<usize>() / tape.cohorts.len();
-        let mut gradient = vec![0.0; weights.ranges.len];
+        let mut gradient = vec![0.0; weights.spec.places.len];
         let mut grad_x = vec![0.0; x.len()];
         let mut grad_state = self.state.clone();
         let adjoint = Adjoint {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::spec::{ParameterRanges, PlasticSpec};
+use super::spec::PlasticSpec;
 use crate::kernels::Real;
 use crate::kernels::aligned::{Aligned, Pool};
 use crate::kernels::lanes::Lanes;
@@ -58,8 +58,6 @@ pub struct Weights<L: Lanes> {
     pub blocks: usize,
     /// Presynaptic columns D.
     pub width: usize,
-    /// Where its parameters lie when packed.
-    pub ranges: ParameterRanges,
     table: Aligned<L::Real>,
     neurons: Aligned<L::Real>,
     /// λ and γ as the spec has them, for the gradient of derived rates.
@@ -69,10 +67,10 @@ pub struct Weights<L: Lanes> {
 impl<L: Lanes> Weights<L> {
     /// Lays out packed parameters.
     pub fn lay_out(lanes: L, spec: &PlasticSpec, parameters: &[L::Real], pool: &Arc<Pool<L::Real>>) -> Self {
-        let ranges = spec.parameters();
-        assert_eq!(parameters.len(), ranges.len, "packed parameters");
+        let places = &spec.places;
+        assert_eq!(parameters.len(), places.len, "packed parameters");
         let (blocks, width) = (spec.hidden.div_ceil(L::WIDTH), spec.width());
-        let rates = [&ranges.lambda, &ranges.gamma].map(|range| parameters[range.clone()].to_vec());
+        let rates = [&places.lambda, &places.gamma].map(|range| parameters[range.clone()].to_vec());
         let mut weights = Self {
             lanes,
             spec: spec.clone(),
@@ -81,7 +79,6 @@ impl<L: Lanes> Weights<L> {
             width,
             table: Aligned::zeros(blocks * width * ENTRY * L::WIDTH),
             neurons: Aligned::zeros(NEURON_VECTORS * blocks * L::WIDTH),
-            ranges,
             rates,
         };
         weights.fill_table(parameters);
@@ -91,7 +88,7 @@ impl<L: Lanes> Weights<L> {
 
     fn fill_table(&mut self, parameters: &[L::Real]) {
         let mut table = std::mem::replace(&mut self.table, Aligned::zeros(0));
-        let weight = &parameters[self.ranges.weight.clone()];
+        let weight = &parameters[self.spec.places.weight.clone()];
         let len = self.width * ENTRY * L::WIDTH;
         let fill = |(block, entries): (usize, &mut [L::Real])| self.fill_block(block, weight, entries);
         match self.spec.hidden * self.width < WORTH_A_THREAD {
@@ -121,9 +118,9 @@ impl<L: Lanes> Weights<L> {
     }
 
     fn fill_neurons(&mut self, parameters: &[L::Real]) {
-        let ranges = self.ranges.clone();
+        let places = self.spec.places.clone();
         let (hidden, width) = (self.spec.hidden, self.width);
-        let weight = &parameters[ranges.weight];
+        let weight = &parameters[places.weight];
         let square = |row: &[L::Real]| L::Real::of(row.iter().map(|w| w.wide().powi(2)).sum());
         let squares: Vec<L::Real> = weight.chunks(width).map(square).collect();
         let mut set = |which: Neuron, values: &[L::Real]| {
@@ -135,11 +132,11 @@ impl<L: Lanes> Weights<L> {
         set(Neuron::Square, &squares);
         set(Neuron::Exists, &[L::Real::ONE]);
         let given = [
-            (Neuron::Bias, ranges.bias),
-            (Neuron::Gain, ranges.gain),
-            (Neuron::Offset, ranges.offset),
-            (Neuron::BiasLambda, ranges.bias_lambda),
-            (Neuron::BiasGamma, ranges.bias_gamma),
+            (Neuron::Bias, places.bias),
+            (Neuron::Gain, places.gain),
+            (Neuron::Offset, places.offset),
+            (Neuron::BiasLambda, places.bias_lambda),
+            (Neuron::BiasGamma, places.bias_gamma),
         ];
         for (which, range) in given {
             if let Some(range) = range {
