@@ -50,6 +50,7 @@ def main():
         log = folder / "compilers.jsonl"
         if folder.exists() and any(folder.iterdir()):
             sys.exit(f"{folder} is not empty: a build in it would not be one from nothing")
+        folder.mkdir(parents=True, exist_ok=True)
         environment = dict(os.environ, RUSTC_WRAPPER=str(pathlib.Path(__file__).resolve()), CARGO_TARGET_DIR=str(folder))
         environment[LOG] = str(log)
         before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
