@@ -3,7 +3,6 @@
 
 #define STPN_DEVICE __device__ __forceinline__
 #define STPN_KERNEL extern "C" __global__ void __launch_bounds__(STPN_THREADS)
-#define STPN_UNROLL _Pragma("unroll")
 
 typedef STPN_REAL Real;
 

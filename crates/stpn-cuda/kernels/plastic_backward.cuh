@@ -314,8 +314,6 @@ STPN_KERNEL plastic_backward(Operands a) {
                     else if (a.grad_x)
                         a.grad_x[((long long)t * a.batch + env) * spec.input + column] = sum;
                 }
-                if (!spec.recurrent)
-                    for (int row = place.thread; row < spec.hidden; row += spec.threads) carried[row] = 0;
                 barrier(9);
             }
         }

@@ -30,7 +30,7 @@ struct Spec {
 
 #ifdef STPN_SHIM
 static Spec spec;
-#define STPN_FIXED static inline int
+#define STPN_FIXED inline int
 #else
 constexpr Spec spec = {STPN_SPEC};
 #define STPN_FIXED STPN_DEVICE constexpr int
