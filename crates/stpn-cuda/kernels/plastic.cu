@@ -1,4 +1,4 @@
-// The sequence kernels of the STPN family as one unit: compiled by NVRTC for a device, and as C++ behind `shim/` for
+// The sequence kernels of plastic layers as one unit: compiled by NVRTC for a device, and as C++ behind `shim/` for
 // the CPU. Before it stand `STPN_REAL` (float or double), `STPN_SPEC` (the values of `Spec`) and `STPN_THREADS`.
 #ifndef STPN_SHIM
 #include "device.cuh"
@@ -10,4 +10,7 @@
 #include "plastic_table.cuh"
 #include "plastic_forward.cuh"
 #include "plastic_backward.cuh"
+#include "modulated_rule.cuh"
+#include "modulated_forward.cuh"
+#include "modulated_backward.cuh"
 #include "reduce.cuh"

@@ -89,10 +89,10 @@ extern "C" void STPN_JOIN(stpn_shim_sequence_, STPN_ENTRY)(const Spec* layer, co
     stpn_shim::Report problems;
     stpn_shim::Machine machine(problems, static_cast<stpn_shim::Order>(set->order), set->skipped_site);
     machine.launch(set->blocks, spec.threads, set->shared_len, sizeof(Real), [&] {
-        if (back)
-            plastic_backward(a);
+        if (spec.family == 0)
+            back ? plastic_backward(a) : plastic_forward(a);
         else
-            plastic_forward(a);
+            back ? modulated_backward(a) : modulated_forward(a);
     });
     report(problems, outcome);
 }

@@ -6,18 +6,30 @@ use crate::layer::{Granularity, Layer, Modulation, NormalizeState, Rule};
 use crate::plan::{Place, Threads};
 use crate::real::Real;
 
-/// The files, in the order in which `plastic.cu` includes them.
-const FILES: [&str; 9] = [
+/// The files that all layers need, in the order in which `plastic.cu` includes them.
+const COMMON: [&str; 5] = [
     include_str!("../kernels/device.cuh"),
     include_str!("../kernels/spec.cuh"),
     include_str!("../kernels/layout.cuh"),
     include_str!("../kernels/sums.cuh"),
     include_str!("../kernels/operands.cuh"),
+];
+
+/// Those of the STPN family.
+const PLASTIC: [&str; 3] = [
     include_str!("../kernels/plastic_table.cuh"),
     include_str!("../kernels/plastic_forward.cuh"),
     include_str!("../kernels/plastic_backward.cuh"),
-    include_str!("../kernels/reduce.cuh"),
 ];
+
+/// Those of differentiable plasticity and Backpropamine.
+const MODULATED: [&str; 3] = [
+    include_str!("../kernels/modulated_rule.cuh"),
+    include_str!("../kernels/modulated_forward.cuh"),
+    include_str!("../kernels/modulated_backward.cuh"),
+];
+
+const REDUCTION: &str = include_str!("../kernels/reduce.cuh");
 
 /// `Spec` of `kernels/spec.cuh`, field by field.
 #[repr(C)]
@@ -113,7 +125,11 @@ pub fn source<T: Real>(layer: &Layer, threads: &Threads) -> String {
         // Code of a thousand synapses in a row would not be faster, but long.
         text.push_str("#define STPN_UNROLL _Pragma(\"unroll 1\")\n");
     }
-    for file in FILES {
+    let of_family = match layer {
+        Layer::Plastic(_) => PLASTIC,
+        Layer::Modulated(_) => MODULATED,
+    };
+    for file in COMMON.into_iter().chain(of_family).chain([REDUCTION]) {
         for line in file.lines().filter(|line| !line.starts_with("#pragma once")) {
             text.push_str(line);
             text.push('\n');

@@ -205,3 +205,9 @@ fn every_golden_case_of_the_stpn_family() {
     let checked = check_all(|layer| matches!(layer, Layer::Plastic(_)));
     assert_eq!(checked.len(), 25, "{checked:?}");
 }
+
+#[test]
+fn every_golden_case_of_differentiable_plasticity_and_backpropamine() {
+    let checked = check_all(|layer| matches!(layer, Layer::Modulated(_)));
+    assert_eq!(checked.len(), 9, "{checked:?}");
+}

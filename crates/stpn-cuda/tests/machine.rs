@@ -4,7 +4,7 @@
 mod support;
 
 use stpn_cuda::shim::{self, Inputs, Machine, Order};
-use stpn_cuda::{Extent, Granularity, Layer, Place, Plan, Plastic};
+use stpn_cuda::{Extent, Granularity, Layer, Modulated, Modulation, Place, Plan, Plastic, Rule};
 use support::{Numbers, plan, there_and_back};
 
 /// A layer whose blocks have several warps, so that a missing barrier matters.
@@ -135,6 +135,11 @@ fn without_any_one_barrier_there_is_a_race() {
     planted_races(&columns, &[(11, true), (12, true), (14, true)]);
     let one = Plastic { granularity: Granularity::Scalar, plastic_bias: true, ..Plastic::maze(9, 19) };
     planted_races(&Layer::Plastic(one), &[(10, true), (13, true), (16, true), (17, true)]);
+    let modulated = |modulation| Layer::Modulated(Modulated { input: 9, hidden: 19, modulation, rule: Rule::SoftClamp });
+    let common = [(20, false), (21, false), (23, true), (25, true), (26, true)];
+    planted_races(&modulated(Modulation::Constant), &common);
+    planted_races(&modulated(Modulation::Network), &[(22, false), (24, true)]);
+    planted_races(&modulated(Modulation::Retroactive), &[(22, false), (24, true), (27, true)]);
 }
 
 /// The size of the published maze with the plan of a device: the code that matters most.

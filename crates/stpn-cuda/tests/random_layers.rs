@@ -196,3 +196,20 @@ fn every_division_of_a_layer_normalised_after_the_update() {
 fn every_division_of_a_layer_normalised_before_the_update() {
     check_plans(Layer::Plastic(Plastic { granularity: Granularity::Presynaptic, ..Plastic::stpn(3, 6) }));
 }
+
+#[test]
+fn every_rule_and_modulation_with_resets() {
+    let extent = Extent { steps: 7, batch: 3 };
+    for modulation in [Modulation::Constant, Modulation::Network, Modulation::Retroactive] {
+        for rule in [Rule::HardClamp, Rule::SoftClamp, Rule::Additive, Rule::Decay] {
+            let case = Case::new(Layer::Modulated(Modulated { input: 3, hidden: 4, modulation, rule }), extent, 17);
+            case.check(&plan::<f64>(&case.layer, extent));
+        }
+    }
+}
+
+#[test]
+fn every_division_of_a_retroactive_layer() {
+    let modulation = Modulation::Retroactive;
+    check_plans(Layer::Modulated(Modulated { input: 3, hidden: 5, modulation, rule: Rule::SoftClamp }));
+}
