@@ -160,4 +160,105 @@ impl Plan {
     pub fn records_len(&self, layer: &Layer, extent: Extent) -> usize {
         extent.steps * extent.batch * layer.fields() * layer.hidden()
     }
+
+    /// Bytes on the device of a pass with all its operands and results.
+    pub fn bytes(&self, layer: &Layer, extent: Extent, size: usize, backward: bool, tape: bool) -> usize {
+        let units = extent.steps * extent.batch;
+        let state = extent.batch * layer.state_len();
+        let blocks = self.blocks(extent.batch, backward);
+        let scratch = blocks * self.scratch_len(layer, backward);
+        let kept = if tape { self.records_len(layer, extent) + self.checkpoints_len(layer, extent) } else { 0 };
+        let forward = layer.parameters() + units * (layer.input() + layer.hidden()) + 2 * state + kept + scratch;
+        if !backward {
+            return forward * size + units;
+        }
+        let gradients = units * (layer.input() + layer.hidden()) + 2 * state;
+        // Partial gradients and the first pass of their sums.
+        let partials = (blocks + blocks.div_ceil(crate::FAN)) * layer.parameters();
+        (forward + gradients + partials) * size + units
+    }
+
+    /// The most environments, up to those of `extent`, whose passes both fit into `free` bytes.
+    pub fn fitting(layer: &Layer, extent: Extent, size: usize, shared: usize, free: usize) -> usize {
+        let fits = |batch: usize| {
+            let extent = Extent { batch, ..extent };
+            Self::new(layer, extent, size, shared)
+                .is_ok_and(|plan| plan.bytes(layer, extent, size, true, true) <= free)
+        };
+        let (mut fitting, mut too_many) = (0, extent.batch + 1);
+        while too_many - fitting > 1 {
+            let middle = fitting.midpoint(too_many);
+            if fits(middle) { fitting = middle } else { too_many = middle }
+        }
+        fitting
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
+mod tests {
+    use super::*;
+    use crate::{Modulated, Modulation, Plastic, Rule};
+
+    /// Shared memory of a block of an A100 and of an H100, in bytes.
+    const SHARED: [usize; 2] = [166_912, 232_448];
+
+    fn layers() -> Vec<Layer> {
+        let retroactive =
+            Modulated { input: 30, hidden: 100, modulation: Modulation::Retroactive, rule: Rule::SoftClamp };
+        let mut layers = vec![Layer::Modulated(retroactive)];
+        for (input, hidden) in [(1, 1), (17, 55), (512, 64), (3, 300), (300, 300), (64, 1000), (1000, 16)] {
+            layers.push(Layer::Plastic(Plastic::maze(input, hidden)));
+            layers.push(Layer::Plastic(Plastic::hebbff(input, hidden)));
+        }
+        layers
+    }
+
+    #[test]
+    fn plans_keep_to_the_limits_of_a_device() {
+        for layer in layers() {
+            for (shared, size) in [(SHARED[0], 4), (SHARED[0], 8), (SHARED[1], 4), (SHARED[1], 8)] {
+                for steps in [1, 2, 50, 200, 3000] {
+                    let extent = Extent { steps, batch: 512 };
+                    let plan = Plan::new(&layer, extent, size, shared).unwrap();
+                    let threads = plan.threads;
+                    let context = format!("{layer:?} {size} {steps} {plan:?}");
+                    assert!(threads.count <= MOST_THREADS && threads.count % WARP == 0, "{context}");
+                    assert!(threads.lanes.is_power_of_two() && threads.lanes <= WARP, "{context}");
+                    assert!(threads.padded(&layer) >= layer.hidden() * layer.width(), "{context}");
+                    for backward in [false, true] {
+                        assert!(plan.shared_len(&layer, backward) * size <= shared, "{context}");
+                    }
+                    let root = (steps as f64).sqrt().ceil() as usize;
+                    assert!(plan.every >= 1 && plan.every <= root, "{context}");
+                    if plan.slots_in_shared {
+                        assert!(2 * plan.every >= root, "{context}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_layer_beyond_the_shared_memory_is_refused_with_the_bytes_it_needs() {
+        let layer = Layer::Plastic(Plastic::stpn(20_000, 100));
+        let error = Plan::new(&layer, Extent { steps: 10, batch: 1 }, 4, SHARED[0]).unwrap_err();
+        assert!(matches!(error, Error::TooLarge { needed, limit } if needed > limit), "{error}");
+        assert!(error.to_string().contains("fewer units or inputs"), "{error}");
+    }
+
+    #[test]
+    fn the_environments_that_fit_are_the_most_that_fit() {
+        let layer = Layer::Plastic(Plastic::maze(17, 55));
+        let extent = Extent { steps: 200, batch: 100_000 };
+        let free = 8 << 30;
+        let fits = Plan::fitting(&layer, extent, 4, SHARED[1], free);
+        let bytes = |batch: usize| {
+            let extent = Extent { batch, ..extent };
+            Plan::new(&layer, extent, 4, SHARED[1]).unwrap().bytes(&layer, extent, 4, true, true)
+        };
+        assert!(fits > 512 && bytes(fits) <= free && bytes(fits + 1) > free, "{fits}");
+        assert_eq!(Plan::fitting(&layer, extent, 4, SHARED[1], 1000), 0);
+        assert_eq!(Plan::fitting(&layer, Extent { batch: 3, ..extent }, 4, SHARED[1], free), 3);
+    }
 }
