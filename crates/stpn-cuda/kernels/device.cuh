@@ -1,8 +1,10 @@
 // What a kernel needs of the machine: memory, threads, barriers, functions. `shim/device.hpp` is the same for the CPU.
-#pragma once
 
 #define STPN_DEVICE __device__ __forceinline__
 #define STPN_KERNEL extern "C" __global__ void __launch_bounds__(STPN_THREADS)
+
+// Loops over a thread's synapses unroll as `STPN_UNROLL` says, which stands before this file; these always do.
+#define STPN_UNROLL_ALWAYS _Pragma("unroll")
 
 typedef STPN_REAL Real;
 

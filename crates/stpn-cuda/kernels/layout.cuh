@@ -1,5 +1,4 @@
 // Which synapses belong to a thread, and where it keeps their values.
-#pragma once
 
 typedef STPN_OWN_VALUES OwnValues;
 typedef STPN_ROW_VALUES RowValues;

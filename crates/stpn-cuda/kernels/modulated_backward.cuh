@@ -3,7 +3,6 @@
 //
 // Step t: c = m D with D = h z, or the trace E; F' = rule(F, c, m); E' = E + η (h z - E). Through the update first,
 // which gives the gradients of m and h, then through the modulator, then through the product.
-#pragma once
 
 // Fast weights (and traces) before each of the steps [first, last) into their slots, from those of the checkpoint.
 STPN_DEVICE void recompute_modulated(const Operands& a, const Place& place, int first, int last, int env, Real eta,

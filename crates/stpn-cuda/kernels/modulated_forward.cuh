@@ -1,5 +1,4 @@
 // A sequence of differentiable plasticity or Backpropamine forward: one block for each environment.
-#pragma once
 
 STPN_KERNEL modulated_forward(Operands a) {
     const int env = block_index(), size = width();

@@ -1,5 +1,4 @@
 // Parameters of differentiable plasticity and Backpropamine, and the change of one synapse.
-#pragma once
 
 enum Modulation { CONSTANT, NETWORK, RETROACTIVE };
 enum Rule { HARD_CLAMP, SOFT_CLAMP, ADDITIVE, DECAY };

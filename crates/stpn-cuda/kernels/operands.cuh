@@ -1,5 +1,4 @@
 // Operands of a sequence. Layouts are the cells': x [T, B, I], hidden [T, B, H], states [B, S], resets [T, B].
-#pragma once
 
 struct Operands {
     int steps, batch;

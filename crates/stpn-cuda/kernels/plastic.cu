@@ -1,5 +1,6 @@
 // The sequence kernels of plastic layers as one unit: compiled by NVRTC for a device, and as C++ behind `shim/` for
-// the CPU. Before it stand `STPN_REAL` (float or double), `STPN_SPEC` (the values of `Spec`) and `STPN_THREADS`.
+// the CPU. Before it stand `STPN_REAL` (float or double), `STPN_SPEC` (the values of `Spec`),
+// `STPN_THREADS` and `STPN_UNROLL`. `src/source.rs` puts the same files together without a preprocessor.
 #ifndef STPN_SHIM
 #include "device.cuh"
 #endif

@@ -1,6 +1,5 @@
 // A sequence of the STPN family backward: one block for a few environments, one after another. `docs/backward.md` has
 // the equations and the names.
-#pragma once
 
 // Sums of the parameters' gradients over steps and environments.
 struct PlasticSums {

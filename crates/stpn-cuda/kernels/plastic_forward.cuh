@@ -1,5 +1,4 @@
 // A sequence of the STPN family forward: one block for each environment.
-#pragma once
 
 // Mean and 1/deviation over the units, of `values` that threads have for their rows.
 STPN_DEVICE void moments(const Place& place, const RowValues& values, Shared parts, Real& mean, Real& deviation) {

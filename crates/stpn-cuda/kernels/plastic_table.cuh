@@ -1,5 +1,4 @@
 // Parameters of the STPN family as its passes want them, and the update of one synapse.
-#pragma once
 
 // Added to every norm, so that a row of zeros divides to zero.
 #define STPN_NORM_EPSILON 1e-16

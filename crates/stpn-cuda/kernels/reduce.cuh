@@ -1,5 +1,4 @@
 // Sums of the blocks' gradients, in an order that depends on their number alone.
-#pragma once
 
 // Adds rows of `values` [rows, len] up, `fan` successive ones into each row of `sums` [ceil(rows / fan), len].
 STPN_KERNEL sum_rows(Global<const Real> values, Global<Real> sums, int rows, int fan, long long len, int tiles) {

@@ -2,7 +2,6 @@
 //
 // On a device the values are constants (`STPN_SPEC`), so that loops unroll and options that are off cost nothing. On
 // the CPU they are set before each launch.
-#pragma once
 
 struct Spec {
     double bound;           // limit of the fast weights, of use if clamped

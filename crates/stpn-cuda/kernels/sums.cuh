@@ -1,16 +1,15 @@
 // Sums over lanes, rows and columns, each in a fixed order.
-#pragma once
 
 // Sum over the lanes of a row; all of them get it, bit for bit the same.
 STPN_DEVICE Real row_sum(Real value) {
-    STPN_UNROLL
+    STPN_UNROLL_ALWAYS
     for (int offset = spec.lanes / 2; offset > 0; offset /= 2) value += shuffle_xor(value, offset);
     return value;
 }
 
 // Sum over the threads of the block; all of them get it. `parts` [warps] must not be in use since the last barrier.
 STPN_DEVICE Real block_sum(Real value, Shared parts, int site) {
-    STPN_UNROLL
+    STPN_UNROLL_ALWAYS
     for (int offset = 16; offset > 0; offset /= 2) value += shuffle_xor(value, offset);
     if (thread_index() % 32 == 0) parts[thread_index() / 32] = value;
     barrier(site);
@@ -24,7 +23,7 @@ STPN_DEVICE void leave_columns(const Place& place, const ColumnValues& values, S
     STPN_UNROLL
     for (int k = 0; k < own_columns(); ++k) {
         Real value = values.get(k);
-        STPN_UNROLL
+        STPN_UNROLL_ALWAYS
         for (int offset = spec.lanes; offset < 32; offset *= 2) value += shuffle_xor(value, offset);
         if (place.thread % 32 < spec.lanes && place.column(k) < width())
             parts[place.thread / 32 * width() + place.column(k)] = value;

@@ -1,13 +1,22 @@
 // The kernels for the CPU, once for each element type (`STPN_REAL`, `STPN_ENTRY`), with plain functions to call them.
 #define STPN_SHIM 1
 #include "device.hpp"
+#include "driver.hpp"
 
+#include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 
 namespace {
 
 #include "../kernels/plastic.cu"
+
+// The operands as the host passes them to a device: plain addresses.
+namespace plain {
+template <class T> using Global = T*;
+#include "../kernels/operands.cuh"
+}  // namespace plain
 
 // The arrays of a launch as the caller has them; the layout is that of `shim.rs`.
 struct Arrays {
@@ -108,4 +117,74 @@ extern "C" void STPN_JOIN(stpn_shim_sum_rows_, STPN_ENTRY)(const Spec* layer, co
     stpn_shim::Machine machine(problems, static_cast<stpn_shim::Order>(order), -1);
     machine.launch(out * tiles, spec.threads, 0, sizeof(Real), [&] { sum_rows(from, to, rows, fan, len, tiles); });
     report(problems, outcome);
+}
+
+namespace {
+
+// A checked array over the allocation that begins at that address.
+template <class T> Checked<T> allocated(Regions& regions, const char* name, T* data, bool writable) {
+    if (!data) return Checked<T>();
+    // What is reserved is zeroed or copied to at once.
+    const long long bytes = stpn_shim::allocated_bytes(reinterpret_cast<std::uintptr_t>(data));
+    return regions.add(name, data, bytes / static_cast<long long>(sizeof(T)), writable, true);
+}
+
+template <class T> T argument(void** arguments, int index) {
+    T value;
+    std::memcpy(&value, arguments[index], sizeof(T));
+    return value;
+}
+
+}  // namespace
+
+// Runs a kernel as the driver would: by its name, from the addresses of its arguments. False if there is none.
+extern "C" bool STPN_JOIN(stpn_shim_launch_, STPN_ENTRY)(const Spec* layer, const char* kernel, int blocks, int threads,
+                                                     long long shared_bytes, void** arguments, Outcome* outcome) {
+    spec = *layer;
+    if (threads != spec.threads) return false;
+    const std::string name = kernel;
+    Regions regions;
+    stpn_shim::Report problems;
+    stpn_shim::Machine machine(problems, stpn_shim::SHUFFLED, -1);
+    const long long shared_len = shared_bytes / static_cast<long long>(sizeof(Real));
+    if (name == "sum_rows") {
+        auto values = allocated(regions, "values", argument<const Real*>(arguments, 0), false);
+        auto sums = allocated(regions, "sums", argument<Real*>(arguments, 1), true);
+        const int rows = argument<int>(arguments, 2), fan = argument<int>(arguments, 3);
+        const auto len = argument<long long>(arguments, 4);
+        const int tiles = argument<int>(arguments, 5);
+        machine.launch(blocks, threads, shared_len, sizeof(Real), [&] { sum_rows(values, sums, rows, fan, len, tiles); });
+        report(problems, outcome);
+        return true;
+    }
+    const auto raw = argument<plain::Operands>(arguments, 0);
+    Operands a;
+    a.steps = raw.steps;
+    a.batch = raw.batch;
+    a.every = raw.every;
+    a.slots_in_shared = raw.slots_in_shared;
+    a.group = raw.group;
+    a.scratch_len = raw.scratch_len;
+    a.parameters = allocated(regions, "parameters", raw.parameters, false);
+    a.x = allocated(regions, "x", raw.x, false);
+    a.resets = allocated(regions, "resets", raw.resets, false);
+    a.start = allocated(regions, "start", raw.start, false);
+    a.end = allocated(regions, "end", raw.end, true);
+    a.hidden = allocated(regions, "hidden", raw.hidden, true);
+    a.records = allocated(regions, "records", raw.records, true);
+    a.checkpoints = allocated(regions, "checkpoints", raw.checkpoints, true);
+    a.grad_hidden = allocated(regions, "grad_hidden", raw.grad_hidden, false);
+    a.grad_state = allocated(regions, "grad_state", raw.grad_state, true);
+    a.grad_x = allocated(regions, "grad_x", raw.grad_x, true);
+    a.partials = allocated(regions, "partials", raw.partials, true);
+    a.scratch = allocated(regions, "scratch", raw.scratch, true);
+    void (*function)(Operands) = name == "plastic_forward"      ? plastic_forward
+                                 : name == "plastic_backward"   ? plastic_backward
+                                 : name == "modulated_forward"  ? modulated_forward
+                                 : name == "modulated_backward" ? modulated_backward
+                                                                : nullptr;
+    if (!function) return false;
+    machine.launch(blocks, threads, shared_len, sizeof(Real), [&] { function(a); });
+    report(problems, outcome);
+    return true;
 }

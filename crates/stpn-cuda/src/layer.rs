@@ -189,7 +189,10 @@ impl Plastic {
             NormalizeState::Before => 1,
             NormalizeState::After => 2,
         };
-        2 * usize::from(self.normalize_forward) + state + usize::from(self.plastic_bias) + 2 * usize::from(self.layer_norm)
+        2 * usize::from(self.normalize_forward)
+            + state
+            + usize::from(self.plastic_bias)
+            + 2 * usize::from(self.layer_norm)
     }
 }
 

@@ -182,8 +182,7 @@ impl Plan {
     pub fn fitting(layer: &Layer, extent: Extent, size: usize, shared: usize, free: usize) -> usize {
         let fits = |batch: usize| {
             let extent = Extent { batch, ..extent };
-            Self::new(layer, extent, size, shared)
-                .is_ok_and(|plan| plan.bytes(layer, extent, size, true, true) <= free)
+            Self::new(layer, extent, size, shared).is_ok_and(|plan| plan.bytes(layer, extent, size, true, true) <= free)
         };
         let (mut fitting, mut too_many) = (0, extent.batch + 1);
         while too_many - fitting > 1 {

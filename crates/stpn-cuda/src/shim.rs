@@ -150,8 +150,18 @@ pub trait ShimReal: Real {
 }
 
 unsafe extern "C" {
-    fn stpn_shim_sequence_float(spec: *const RawSpec, set: *const Settings, arrays: *const Arrays<f32>, out: *mut Outcome);
-    fn stpn_shim_sequence_double(spec: *const RawSpec, set: *const Settings, arrays: *const Arrays<f64>, out: *mut Outcome);
+    fn stpn_shim_sequence_float(
+        spec: *const RawSpec,
+        set: *const Settings,
+        arrays: *const Arrays<f32>,
+        out: *mut Outcome,
+    );
+    fn stpn_shim_sequence_double(
+        spec: *const RawSpec,
+        set: *const Settings,
+        arrays: *const Arrays<f64>,
+        out: *mut Outcome,
+    );
     fn stpn_shim_sum_rows_float(
         spec: *const RawSpec,
         values: *const f32,
@@ -339,7 +349,13 @@ pub fn backward<T: ShimReal>(
 }
 
 /// One pass of the reduction over `values` `[rows, len]`.
-fn sum_rows<T: ShimReal>(layer: &Layer, plan: &Plan, machine: Machine, values: &[T], rows: usize) -> (Vec<T>, Problems) {
+fn sum_rows<T: ShimReal>(
+    layer: &Layer,
+    plan: &Plan,
+    machine: Machine,
+    values: &[T],
+    rows: usize,
+) -> (Vec<T>, Problems) {
     let len = values.len() / rows;
     let mut sums = vec![T::default(); rows.div_ceil(FAN) * len];
     let mut outcome = Outcome::new();

@@ -129,11 +129,9 @@ pub fn source<T: Real>(layer: &Layer, threads: &Threads) -> String {
         Layer::Plastic(_) => PLASTIC,
         Layer::Modulated(_) => MODULATED,
     };
+    // They are parts of one unit and include nothing.
     for file in COMMON.into_iter().chain(of_family).chain([REDUCTION]) {
-        for line in file.lines().filter(|line| !line.starts_with("#pragma once")) {
-            text.push_str(line);
-            text.push('\n');
-        }
+        text.push_str(file);
     }
     text
 }

@@ -114,7 +114,8 @@ fn planted_races(layer: &Layer, barriers: &[(i32, bool)]) {
     for (barrier, backward) in barriers {
         let machine = Machine { without_barrier: Some(*barrier), ..Machine::default() };
         let problems = if *backward {
-            shim::backward(layer, &plan, machine, values.inputs(), &sound, &values.grad_hidden, &values.grad_end).problems
+            shim::backward(layer, &plan, machine, values.inputs(), &sound, &values.grad_hidden, &values.grad_end)
+                .problems
         } else {
             shim::forward(layer, &plan, machine, values.inputs()).problems
         };
@@ -135,7 +136,8 @@ fn without_any_one_barrier_there_is_a_race() {
     planted_races(&columns, &[(11, true), (12, true), (14, true)]);
     let one = Plastic { granularity: Granularity::Scalar, plastic_bias: true, ..Plastic::maze(9, 19) };
     planted_races(&Layer::Plastic(one), &[(10, true), (13, true), (16, true), (17, true)]);
-    let modulated = |modulation| Layer::Modulated(Modulated { input: 9, hidden: 19, modulation, rule: Rule::SoftClamp });
+    let modulated =
+        |modulation| Layer::Modulated(Modulated { input: 9, hidden: 19, modulation, rule: Rule::SoftClamp });
     let common = [(20, false), (21, false), (23, true), (25, true), (26, true)];
     planted_races(&modulated(Modulation::Constant), &common);
     planted_races(&modulated(Modulation::Network), &[(22, false), (24, true)]);

@@ -221,9 +221,9 @@ impl<T: CudaReal> PlasticLayer<T> {
             (operands.parameters, operands.x, operands.start) = (parameters, x, start);
             (operands.hidden, operands.end, operands.scratch) = (hidden, end, scratch);
             operands.resets = resets.as_ref().map_or(0, |(address, _)| *address);
-            let tape = kept.as_mut().map(|tape| {
-                (tape.records.0.device_ptr_mut(stream), tape.checkpoints.0.device_ptr_mut(stream))
-            });
+            let tape = kept
+                .as_mut()
+                .map(|tape| (tape.records.0.device_ptr_mut(stream), tape.checkpoints.0.device_ptr_mut(stream)));
             if let Some(((records, _), (checkpoints, _))) = &tape {
                 (operands.records, operands.checkpoints) = (*records, *checkpoints);
             }

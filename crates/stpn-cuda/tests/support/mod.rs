@@ -2,6 +2,7 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "each test uses a part; a failing unwrap fails the test")]
 
 pub mod dual;
+pub mod golden;
 pub mod reference;
 
 use stpn_cuda::shim::{self, Backward, Forward, Inputs, Machine, ShimReal};
@@ -57,8 +58,10 @@ pub fn there_and_back<T: ShimReal>(
 pub fn distance(got: &[f64], want: &[f64]) -> f64 {
     assert_eq!(got.len(), want.len(), "lengths");
     let norm = want.iter().map(|value| value * value).sum::<f64>().sqrt().max(1e-12);
-    let largest = got.iter().zip(want).map(|(got, want)| (got - want).abs()).fold(0.0, |most: f64, distance| {
-        if distance.is_nan() { f64::INFINITY } else { most.max(distance) }
-    });
+    let largest = got
+        .iter()
+        .zip(want)
+        .map(|(got, want)| (got - want).abs())
+        .fold(0.0, |most: f64, distance| if distance.is_nan() { f64::INFINITY } else { most.max(distance) });
     largest / norm
 }

@@ -27,7 +27,13 @@ impl<'a> Packed<'a> {
 
 /// A sequence of one environment: x `[T, I]`, resets `[T]`, packed state. Returns activities `[T, H]` and the final
 /// state.
-pub fn sequence(layer: &Layer, parameters: &[Dual], x: &[Dual], resets: &[u8], start: &[Dual]) -> (Vec<Dual>, Vec<Dual>) {
+pub fn sequence(
+    layer: &Layer,
+    parameters: &[Dual],
+    x: &[Dual],
+    resets: &[u8],
+    start: &[Dual],
+) -> (Vec<Dual>, Vec<Dual>) {
     let mut state = start.to_vec();
     let mut hidden = Vec::new();
     for (x, reset) in x.chunks(layer.input()).zip(resets) {
