@@ -3,7 +3,8 @@
 #define STPN_DEVICE __device__ __forceinline__
 #define STPN_KERNEL extern "C" __global__ void __launch_bounds__(STPN_THREADS)
 
-// Loops over a thread's synapses unroll as `STPN_UNROLL` says, which stands before this file; these always do.
+// Loops over a thread's rows and columns unroll as `STPN_UNROLL` and `STPN_UNROLL_COLUMNS` say, which stand before this
+// file; these always do.
 #define STPN_UNROLL_ALWAYS _Pragma("unroll")
 
 typedef STPN_REAL Real;

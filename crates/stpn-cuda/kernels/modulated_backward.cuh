@@ -8,7 +8,7 @@
 STPN_DEVICE void recompute_modulated(const Operands& a, const Place& place, int first, int last, int env, Real eta,
                                      Shared z, Slots& slots) {
     const bool retroactive = spec.modulation == RETROACTIVE;
-    STPN_UNROLL
+    STPN_UNROLL_COLUMNS
     for (int m = 0; m < own(); ++m) {
         slots.set(0, m, a.checkpoints[checkpoint_at(a, first, env, 0, matrices(), m)]);
         if (retroactive) slots.set(1, m, a.checkpoints[checkpoint_at(a, first, env, 1, matrices(), m)]);
@@ -20,7 +20,7 @@ STPN_DEVICE void recompute_modulated(const Operands& a, const Place& place, int 
         STPN_UNROLL
         for (int i = 0; i < own_rows(); ++i) {
             const Real h = place.has_row(i) ? Real(a.hidden[unit_at(a, t, env, place.row(i))]) : Real(0);
-            STPN_UNROLL
+            STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k) {
                 const int m = i * own_columns() + k, column = place.column(k);
                 if (!place.has(i, k)) continue;
@@ -58,7 +58,7 @@ STPN_KERNEL modulated_backward(Operands a) {
     const bool retroactive = spec.modulation == RETROACTIVE;
     RowValues bias_sum, modulator_sum, through;
     Real eta_sum = 0, modulator_bias_sum = 0;
-    STPN_UNROLL
+    STPN_UNROLL_COLUMNS
     for (int m = 0; m < own(); ++m) {
         weights.set(m, 0);
         alphas.set(m, 0);
@@ -77,7 +77,7 @@ STPN_KERNEL modulated_backward(Operands a) {
         for (int i = 0; i < own_rows(); ++i) {
             const int row = place.row(i);
             if (place.speaks(i)) carried[row] = grad_state[row];
-            STPN_UNROLL
+            STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k) {
                 const int m = i * own_columns() + k, column = place.column(k);
                 const bool given = place.has(i, k) && is_plastic(column);
@@ -103,14 +103,14 @@ STPN_KERNEL modulated_backward(Operands a) {
 
                 // Through the update.
                 ColumnValues grad_z;
-                STPN_UNROLL
+                STPN_UNROLL_COLUMNS
                 for (int k = 0; k < own_columns(); ++k) grad_z.set(k, 0);
                 Real grad_rate = 0;
                 STPN_UNROLL
                 for (int i = 0; i < own_rows(); ++i) {
                     const Real h = place.has_row(i) ? Real(a.hidden[unit_at(a, t, env, place.row(i))]) : Real(0);
                     Real to_h = 0;
-                    STPN_UNROLL
+                    STPN_UNROLL_COLUMNS
                     for (int k = 0; k < own_columns(); ++k) {
                         const int m = i * own_columns() + k, column = place.column(k);
                         if (!place.has(i, k) || !is_plastic(column)) continue;
@@ -154,7 +154,7 @@ STPN_KERNEL modulated_backward(Operands a) {
                     }
                     outer *= Real(1) - h * h;
                     bias_sum.set(i, bias_sum.get(i) + outer);
-                    STPN_UNROLL
+                    STPN_UNROLL_COLUMNS
                     for (int k = 0; k < own_columns(); ++k) {
                         if (!place.has(i, k)) continue;
                         const int m = i * own_columns() + k, column = place.column(k);
@@ -183,7 +183,7 @@ STPN_KERNEL modulated_backward(Operands a) {
         for (int i = 0; i < own_rows(); ++i) {
             const int row = place.row(i);
             if (place.speaks(i)) grad_state[row] = carried[row];
-            STPN_UNROLL
+            STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k) {
                 const int m = i * own_columns() + k, column = place.column(k);
                 if (!place.has(i, k) || !is_plastic(column)) continue;
@@ -201,7 +201,7 @@ STPN_KERNEL modulated_backward(Operands a) {
             to[modulated_bias_at() + row] = bias_sum.get(i);
             if (spec.modulation != CONSTANT) to[modulator_at() + row] = modulator_sum.get(i);
         }
-        STPN_UNROLL
+        STPN_UNROLL_COLUMNS
         for (int k = 0; k < own_columns(); ++k) {
             const int m = i * own_columns() + k, column = place.column(k);
             if (!place.has(i, k)) continue;

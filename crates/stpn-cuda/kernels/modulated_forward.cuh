@@ -19,7 +19,7 @@ STPN_KERNEL modulated_forward(Operands a) {
     STPN_UNROLL
     for (int i = 0; i < own_rows(); ++i) {
         h.set(i, 0);
-        STPN_UNROLL
+        STPN_UNROLL_COLUMNS
         for (int k = 0; k < own_columns(); ++k) {
             const int m = i * own_columns() + k, row = place.row(i), column = place.column(k);
             const bool given = place.has(i, k) && is_plastic(column) && !fresh;
@@ -37,14 +37,14 @@ STPN_KERNEL modulated_forward(Operands a) {
         const bool last = t + 1 == a.steps;
         const bool next_starts = !last && starts(a, t + 1, env);
         if (t && starts(a, t, env)) {
-            STPN_UNROLL
+            STPN_UNROLL_COLUMNS
             for (int m = 0; m < own(); ++m) {
                 fast.set(m, 0);
                 if (retroactive) trace.set(m, 0);
             }
         }
         if (a.checkpoints && t % a.every == 0) {
-            STPN_UNROLL
+            STPN_UNROLL_COLUMNS
             for (int m = 0; m < own(); ++m) {
                 a.checkpoints[checkpoint_at(a, t, env, 0, matrices(), m)] = fast.get(m);
                 if (retroactive) a.checkpoints[checkpoint_at(a, t, env, 1, matrices(), m)] = trace.get(m);
@@ -59,7 +59,7 @@ STPN_KERNEL modulated_forward(Operands a) {
         for (int i = 0; i < own_rows(); ++i) {
             const int row = place.row(i);
             Real product = 0;
-            STPN_UNROLL
+            STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k) {
                 if (!place.has(i, k)) continue;
                 const int m = i * own_columns() + k, column = place.column(k);
@@ -82,7 +82,7 @@ STPN_KERNEL modulated_forward(Operands a) {
 
         STPN_UNROLL
         for (int i = 0; i < own_rows(); ++i) {
-            STPN_UNROLL
+            STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k) {
                 const int m = i * own_columns() + k, column = place.column(k);
                 if (!place.has(i, k) || !is_plastic(column)) continue;
@@ -100,7 +100,7 @@ STPN_KERNEL modulated_forward(Operands a) {
     STPN_UNROLL
     for (int i = 0; i < own_rows(); ++i) {
         if (place.speaks(i)) end[place.row(i)] = h.get(i);
-        STPN_UNROLL
+        STPN_UNROLL_COLUMNS
         for (int k = 0; k < own_columns(); ++k) {
             const int m = i * own_columns() + k, column = place.column(k);
             if (!place.has(i, k) || !is_plastic(column)) continue;

@@ -1,6 +1,6 @@
 // The sequence kernels of plastic layers as one unit: compiled by NVRTC for a device, and as C++ behind `shim/` for
 // the CPU. Before it stand `STPN_REAL` (float or double), `STPN_SPEC` (the values of `Spec`),
-// `STPN_THREADS` and `STPN_UNROLL`. `src/source.rs` puts the same files together without a preprocessor.
+// `STPN_THREADS`, `STPN_UNROLL` and `STPN_UNROLL_COLUMNS`. `src/source.rs` puts the same files together without a preprocessor.
 #ifndef STPN_SHIM
 #include "device.cuh"
 #endif

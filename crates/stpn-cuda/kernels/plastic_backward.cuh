@@ -8,7 +8,7 @@ struct PlasticSums {
 
     STPN_DEVICE explicit PlasticSums(Global<Real> scratch)
         : weights(scratch), lambdas(scratch + (spec.place ? padded() : 0)), gammas(scratch + (spec.place ? 2 * padded() : 0)) {
-        STPN_UNROLL
+        STPN_UNROLL_COLUMNS
         for (int m = 0; m < own(); ++m) {
             weights.set(m, 0);
             lambdas.set(m, 0);
@@ -43,7 +43,7 @@ struct PlasticSums {
     STPN_DEVICE void write_rates(const Place& place, const Table& table, bool gamma, Global<Real> to, Shared parts, Shared columns, int site) {
         Real sum = 0;
         ColumnValues of_columns;
-        STPN_UNROLL
+        STPN_UNROLL_COLUMNS
         for (int k = 0; k < own_columns(); ++k) {
             const int column = place.column(k);
             Real of_column = 0;
@@ -76,7 +76,7 @@ struct PlasticSums {
     STPN_DEVICE void write(const Place& place, const Table& table, Global<Real> to, Shared parts, Shared columns) {
         STPN_UNROLL
         for (int i = 0; i < own_rows(); ++i) {
-            STPN_UNROLL
+            STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k)
                 if (place.has(i, k)) to[place.row(i) * width() + place.column(k)] = weights.get(i * own_columns() + k);
         }
@@ -128,7 +128,7 @@ STPN_DEVICE void moments_back(const Operands& a, const Place& place, int t, int 
 // Fast weights before each of the steps [first, last) into their slots, from those of the checkpoint `first`.
 STPN_DEVICE void recompute(const Operands& a, const Place& place, int first, int last, int env, const Table& table,
                            Shared z, Slots& slots) {
-    STPN_UNROLL
+    STPN_UNROLL_COLUMNS
     for (int m = 0; m < own(); ++m) slots.set(0, m, a.checkpoints[checkpoint_at(a, first, env, 0, 1, m)]);
     for (int t = first; t + 1 < last; ++t) {
         const bool cut = starts(a, t + 1, env);
@@ -139,7 +139,7 @@ STPN_DEVICE void recompute(const Operands& a, const Place& place, int first, int
             const Real h = a.hidden[unit_at(a, t, env, row)];
             const Real scale = spec.normalize_state == 2 ? Real(a.records[record_at(a, t, env, SCALE, row)]) : Real(1);
             const Real ratio = spec.normalize_state == 1 ? Real(a.records[record_at(a, t, env, RATIO, row)]) : Real(1);
-            STPN_UNROLL
+            STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k) {
                 if (!place.has(i, k)) continue;
                 const int m = i * own_columns() + k, column = place.column(k);
@@ -181,7 +181,7 @@ STPN_KERNEL plastic_backward(Operands a) {
             const int row = place.row(i);
             grad_bias.set(i, spec.plastic_bias && place.has_row(i) ? Real(grad_state[after_fast_at() + row]) : Real(0));
             if (place.speaks(i)) carried[row] = spec.recurrent ? Real(grad_state[row]) : Real(0);
-            STPN_UNROLL
+            STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k) {
                 const bool given = place.has(i, k) && is_plastic(place.column(k));
                 gradient.set(i * own_columns() + k,
@@ -214,7 +214,7 @@ STPN_KERNEL plastic_backward(Operands a) {
                     }
                     if (has_row && spec.normalize_state == 1) ratio = a.records[record_at(a, t, env, RATIO, row)];
                     Real along = 0, rate = 0, rate_weights = 0, decayed = 0;
-                    STPN_UNROLL
+                    STPN_UNROLL_COLUMNS
                     for (int k = 0; k < own_columns(); ++k) {
                         if (!place.has(i, k)) continue;
                         const int m = i * own_columns() + k, column = place.column(k);
@@ -258,7 +258,7 @@ STPN_KERNEL plastic_backward(Operands a) {
 
                 // Gradients of the synapses and of z.
                 ColumnValues grad_z;
-                STPN_UNROLL
+                STPN_UNROLL_COLUMNS
                 for (int k = 0; k < own_columns(); ++k) grad_z.set(k, 0);
                 STPN_UNROLL
                 for (int i = 0; i < own_rows(); ++i) {
@@ -280,7 +280,7 @@ STPN_KERNEL plastic_backward(Operands a) {
                         product = outer * inverse;
                         norm -= product * a.records[record_at(a, t, env, PRODUCT, row)] * norm_slope(inverse);
                     }
-                    STPN_UNROLL
+                    STPN_UNROLL_COLUMNS
                     for (int k = 0; k < own_columns(); ++k) {
                         if (!place.has(i, k)) continue;
                         const int m = i * own_columns() + k, column = place.column(k);
@@ -324,7 +324,7 @@ STPN_KERNEL plastic_backward(Operands a) {
                 if (spec.recurrent) grad_state[row] = carried[row];
                 if (spec.plastic_bias) grad_state[after_fast_at() + row] = grad_bias.get(i);
             }
-            STPN_UNROLL
+            STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k)
                 if (place.has(i, k) && is_plastic(place.column(k)))
                     grad_state[fast_at() + fast_index(row, place.column(k))] = gradient.get(i * own_columns() + k);

@@ -33,7 +33,7 @@ STPN_KERNEL plastic_forward(Operands a) {
         scale.set(i, 1);
         h.set(i, 0);
         bias_state.set(i, spec.plastic_bias && place.has_row(i) && !fresh ? Real(start[after_fast_at() + row]) : Real(0));
-        STPN_UNROLL
+        STPN_UNROLL_COLUMNS
         for (int k = 0; k < own_columns(); ++k) {
             const int column = place.column(k);
             const bool given = place.has(i, k) && is_plastic(column) && !fresh;
@@ -50,7 +50,7 @@ STPN_KERNEL plastic_forward(Operands a) {
         const bool last = t + 1 == a.steps;
         const bool next_starts = !last && starts(a, t + 1, env);
         if (t && starts(a, t, env)) {
-            STPN_UNROLL
+            STPN_UNROLL_COLUMNS
             for (int m = 0; m < own(); ++m) fast.set(m, 0);
             STPN_UNROLL
             for (int i = 0; i < own_rows(); ++i) {
@@ -59,7 +59,7 @@ STPN_KERNEL plastic_forward(Operands a) {
             }
         }
         if (a.checkpoints && t % a.every == 0) {
-            STPN_UNROLL
+            STPN_UNROLL_COLUMNS
             for (int m = 0; m < own(); ++m) a.checkpoints[checkpoint_at(a, t, env, 0, 1, m)] = fast.get(m);
         }
         if (!last)
@@ -72,7 +72,7 @@ STPN_KERNEL plastic_forward(Operands a) {
             const int row = place.row(i);
             const Real s = scale.get(i);
             Real product = 0, square = 0;
-            STPN_UNROLL
+            STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k) {
                 if (!place.has(i, k)) continue;
                 const int m = i * own_columns() + k, column = place.column(k);
@@ -131,7 +131,7 @@ STPN_KERNEL plastic_forward(Operands a) {
             }
             const Real factor = scale.get(i) * ratio.get(i);
             Real square = 0;
-            STPN_UNROLL
+            STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k) {
                 if (!place.has(i, k)) continue;
                 const int m = i * own_columns() + k, column = place.column(k);
@@ -158,7 +158,7 @@ STPN_KERNEL plastic_forward(Operands a) {
             if (spec.recurrent) end[row] = h.get(i);
             if (spec.plastic_bias) end[after_fast_at() + row] = bias_state.get(i);
         }
-        STPN_UNROLL
+        STPN_UNROLL_COLUMNS
         for (int k = 0; k < own_columns(); ++k) {
             const int column = place.column(k);
             if (place.has(i, k) && is_plastic(column))

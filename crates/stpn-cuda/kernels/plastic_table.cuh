@@ -37,10 +37,13 @@ struct Table {
     OwnValues weights, lambdas, gammas;
 
     STPN_DEVICE Table(const Place& place, Global<const Real> parameters_) : parameters(parameters_) {
-        if (spec.place != 0) return;
+        if (spec.place == 0) fill(place);
+    }
+
+    STPN_DEVICE void fill(const Place& place) {
         STPN_UNROLL
         for (int i = 0; i < own_rows(); ++i) {
-            STPN_UNROLL
+            STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k) {
                 int m = i * own_columns() + k;
                 bool has = place.has(i, k);

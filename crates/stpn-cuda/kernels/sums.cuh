@@ -20,7 +20,7 @@ STPN_DEVICE Real block_sum(Real value, Shared parts, int site) {
 
 // Writes each warp's sums over rows into `parts` [warps, D]; `column_sum` adds them up after a barrier.
 STPN_DEVICE void leave_columns(const Place& place, const ColumnValues& values, Shared parts) {
-    STPN_UNROLL
+    STPN_UNROLL_COLUMNS
     for (int k = 0; k < own_columns(); ++k) {
         Real value = values.get(k);
         STPN_UNROLL_ALWAYS

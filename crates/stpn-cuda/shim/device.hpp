@@ -10,6 +10,7 @@
 #define STPN_DEVICE inline
 #define STPN_KERNEL inline void
 #define STPN_UNROLL
+#define STPN_UNROLL_COLUMNS
 #define STPN_UNROLL_ALWAYS
 
 // Both element types have kernels of these names: each in a namespace that its file alone sees.

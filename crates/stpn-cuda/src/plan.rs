@@ -194,7 +194,6 @@ impl Plan {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
 mod tests {
     use super::*;
     use crate::{Modulated, Modulation, Plastic, Rule};
@@ -222,7 +221,7 @@ mod tests {
                     let plan = Plan::new(&layer, extent, size, shared).unwrap();
                     let threads = plan.threads;
                     let context = format!("{layer:?} {size} {steps} {plan:?}");
-                    assert!(threads.count <= MOST_THREADS && threads.count % WARP == 0, "{context}");
+                    assert!(threads.count <= MOST_THREADS && threads.count.is_multiple_of(WARP), "{context}");
                     assert!(threads.lanes.is_power_of_two() && threads.lanes <= WARP, "{context}");
                     assert!(threads.padded(&layer) >= layer.hidden() * layer.width(), "{context}");
                     for backward in [false, true] {

@@ -6,30 +6,33 @@ use crate::layer::{Granularity, Layer, Modulation, NormalizeState, Rule};
 use crate::plan::{Place, Threads};
 use crate::real::Real;
 
+/// A file of `kernels/` by its name.
+type File = (&'static str, &'static str);
+
 /// The files that all layers need, in the order in which `plastic.cu` includes them.
-const COMMON: [&str; 5] = [
-    include_str!("../kernels/device.cuh"),
-    include_str!("../kernels/spec.cuh"),
-    include_str!("../kernels/layout.cuh"),
-    include_str!("../kernels/sums.cuh"),
-    include_str!("../kernels/operands.cuh"),
+const COMMON: [File; 5] = [
+    ("device.cuh", include_str!("../kernels/device.cuh")),
+    ("spec.cuh", include_str!("../kernels/spec.cuh")),
+    ("layout.cuh", include_str!("../kernels/layout.cuh")),
+    ("sums.cuh", include_str!("../kernels/sums.cuh")),
+    ("operands.cuh", include_str!("../kernels/operands.cuh")),
 ];
 
 /// Those of the STPN family.
-const PLASTIC: [&str; 3] = [
-    include_str!("../kernels/plastic_table.cuh"),
-    include_str!("../kernels/plastic_forward.cuh"),
-    include_str!("../kernels/plastic_backward.cuh"),
+const PLASTIC: [File; 3] = [
+    ("plastic_table.cuh", include_str!("../kernels/plastic_table.cuh")),
+    ("plastic_forward.cuh", include_str!("../kernels/plastic_forward.cuh")),
+    ("plastic_backward.cuh", include_str!("../kernels/plastic_backward.cuh")),
 ];
 
 /// Those of differentiable plasticity and Backpropamine.
-const MODULATED: [&str; 3] = [
-    include_str!("../kernels/modulated_rule.cuh"),
-    include_str!("../kernels/modulated_forward.cuh"),
-    include_str!("../kernels/modulated_backward.cuh"),
+const MODULATED: [File; 3] = [
+    ("modulated_rule.cuh", include_str!("../kernels/modulated_rule.cuh")),
+    ("modulated_forward.cuh", include_str!("../kernels/modulated_forward.cuh")),
+    ("modulated_backward.cuh", include_str!("../kernels/modulated_backward.cuh")),
 ];
 
-const REDUCTION: &str = include_str!("../kernels/reduce.cuh");
+const REDUCTION: File = ("reduce.cuh", include_str!("../kernels/reduce.cuh"));
 
 /// `Spec` of `kernels/spec.cuh`, field by field.
 #[repr(C)]
@@ -119,18 +122,18 @@ pub fn source<T: Real>(layer: &Layer, threads: &Threads) -> String {
     let _ = writeln!(text, "#define STPN_REAL {}", T::NAME);
     let _ = writeln!(text, "#define STPN_SPEC {:?}, {}", raw.bound, values.join(", "));
     let _ = writeln!(text, "#define STPN_THREADS {}", threads.count);
-    if threads.place == Place::Registers {
-        text.push_str("#define STPN_UNROLL _Pragma(\"unroll\")\n");
-    } else {
-        // Code of a thousand synapses in a row would not be faster, but long.
-        text.push_str("#define STPN_UNROLL _Pragma(\"unroll 1\")\n");
-    }
+    // In registers all places must be known. Else code of a thousand synapses in a row would not be faster, but long;
+    // a few columns at once keep several reads of memory under way.
+    let (rows, columns) =
+        if threads.place == Place::Registers { ("unroll", "unroll") } else { ("unroll 1", "unroll 4") };
+    let _ = writeln!(text, "#define STPN_UNROLL _Pragma(\"{rows}\")");
+    let _ = writeln!(text, "#define STPN_UNROLL_COLUMNS _Pragma(\"{columns}\")");
     let of_family = match layer {
         Layer::Plastic(_) => PLASTIC,
         Layer::Modulated(_) => MODULATED,
     };
     // They are parts of one unit and include nothing.
-    for file in COMMON.into_iter().chain(of_family).chain([REDUCTION]) {
+    for (_, file) in COMMON.into_iter().chain(of_family).chain([REDUCTION]) {
         text.push_str(file);
     }
     text
@@ -143,5 +146,32 @@ pub fn kernel_name(layer: &Layer, backward: bool) -> &'static str {
         (Layer::Plastic(_), true) => "plastic_backward",
         (Layer::Modulated(_), false) => "modulated_forward",
         (Layer::Modulated(_), true) => "modulated_backward",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Extent, Modulated, Plan, Plastic};
+
+    #[test]
+    fn the_source_needs_no_other_file() {
+        let modulated = Modulated { input: 3, hidden: 4, modulation: Modulation::Network, rule: Rule::Decay };
+        for layer in [Layer::Plastic(Plastic::maze(3, 4)), Layer::Modulated(modulated)] {
+            let plan = Plan::new(&layer, Extent { steps: 5, batch: 2 }, 4, 100_000).expect("a small layer");
+            let text = source::<f32>(&layer, &plan.threads);
+            assert!(!text.contains("#include"), "a file is included");
+            assert!(text.contains(kernel_name(&layer, true)) && text.contains("sum_rows"), "kernels are missing");
+        }
+    }
+
+    /// The shim compiles `plastic.cu`, a device what [`source`] makes: the same files in the same order.
+    #[test]
+    fn the_unit_of_the_shim_has_the_same_files() {
+        let unit = include_str!("../kernels/plastic.cu");
+        let included: Vec<&str> =
+            unit.lines().filter_map(|line| line.strip_prefix("#include \"")?.strip_suffix('"')).collect();
+        let files = COMMON.into_iter().chain(PLASTIC).chain(MODULATED).chain([REDUCTION]);
+        assert_eq!(included, files.map(|(name, _)| name).collect::<Vec<_>>());
     }
 }

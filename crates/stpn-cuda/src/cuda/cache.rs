@@ -69,7 +69,6 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
 mod tests {
     use super::*;
 

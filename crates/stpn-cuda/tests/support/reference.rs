@@ -1,4 +1,5 @@
 //! The equations of the cells once more, written plainly, one environment and one step at a time.
+#![allow(clippy::needless_range_loop, reason = "indices as in the equations")]
 
 use stpn_cuda::{Granularity, Layer, Modulated, Modulation, NormalizeState, Plastic, Rule};
 
