@@ -2,6 +2,8 @@
 
 #define STPN_DEVICE __device__ __forceinline__
 #define STPN_KERNEL extern "C" __global__ void __launch_bounds__(STPN_THREADS)
+// Two blocks at once hide the waits of one another; a backward block needs the registers of both.
+#define STPN_FORWARD_KERNEL extern "C" __global__ void __launch_bounds__(STPN_THREADS, 2)
 
 // Loops over a thread's rows and columns unroll as `STPN_UNROLL` and `STPN_UNROLL_COLUMNS` say, which stand before this
 // file; these always do.

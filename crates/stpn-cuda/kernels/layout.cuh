@@ -16,6 +16,12 @@ struct Place {
     STPN_DEVICE int column(int k) const { return lane + k * spec.lanes; }
     STPN_DEVICE bool has_row(int i) const { return row(i) < spec.hidden; }
     STPN_DEVICE bool has(int i, int k) const { return row(i) < spec.hidden && column(k) < width(); }
+    // True where a pass computes: in registers, rows that do not exist have parameters and fast weights of zero and do
+    // no harm; columns need a check only if they are not dealt out evenly.
+    STPN_DEVICE bool computes(int i, int k) const {
+        if (spec.place != 0) return has(i, k);
+        return width() % spec.lanes == 0 || column(k) < width();
+    }
     // True in one thread of those that share the row.
     STPN_DEVICE bool speaks(int i) const { return lane == 0 && has_row(i); }
 };

@@ -22,8 +22,8 @@ STPN_DEVICE void recompute_modulated(const Operands& a, const Place& place, int 
             const Real h = place.has_row(i) ? Real(a.hidden[unit_at(a, t, env, place.row(i))]) : Real(0);
             STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k) {
+                if (!place.computes(i, k)) continue;
                 const int m = i * own_columns() + k, column = place.column(k);
-                if (!place.has(i, k)) continue;
                 const bool kept = is_plastic(column) && !cut;
                 const Real hebbian = h * z[(t - first) * width() + column];
                 const Real term = retroactive ? slots.get(from + 1, m) : hebbian;
@@ -113,7 +113,7 @@ STPN_KERNEL modulated_backward(Operands a) {
                     STPN_UNROLL_COLUMNS
                     for (int k = 0; k < own_columns(); ++k) {
                         const int m = i * own_columns() + k, column = place.column(k);
-                        if (!place.has(i, k) || !is_plastic(column)) continue;
+                        if (!place.computes(i, k) || !is_plastic(column)) continue;
                         const Real hebbian = h * z[column];
                         const Real term = retroactive ? slots.get(slot + 1, m) : hebbian;
                         const Through back(slots.get(slot, m), rate * term, rate, gradient.get(m));
@@ -156,7 +156,7 @@ STPN_KERNEL modulated_backward(Operands a) {
                     bias_sum.set(i, bias_sum.get(i) + outer);
                     STPN_UNROLL_COLUMNS
                     for (int k = 0; k < own_columns(); ++k) {
-                        if (!place.has(i, k)) continue;
+                        if (!place.computes(i, k)) continue;
                         const int m = i * own_columns() + k, column = place.column(k);
                         const Real alpha = table.alpha(m, row, column), fast = slots.get(slot, m);
                         const Real to_effective = outer * z[column];

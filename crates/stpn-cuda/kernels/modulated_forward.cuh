@@ -1,6 +1,6 @@
 // A sequence of differentiable plasticity or Backpropamine forward: one block for each environment.
 
-STPN_KERNEL modulated_forward(Operands a) {
+STPN_FORWARD_KERNEL modulated_forward(Operands a) {
     const int env = block_index(), size = width();
     const Place place;
     Shared z_buffers = shared_memory();                // [2, D]
@@ -61,7 +61,7 @@ STPN_KERNEL modulated_forward(Operands a) {
             Real product = 0;
             STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k) {
-                if (!place.has(i, k)) continue;
+                if (!place.computes(i, k)) continue;
                 const int m = i * own_columns() + k, column = place.column(k);
                 const Real effective = fused(table.alpha(m, row, column), fast.get(m), table.weight(m, row, column));
                 product = fused(effective, z[column], product);
@@ -85,7 +85,7 @@ STPN_KERNEL modulated_forward(Operands a) {
             STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k) {
                 const int m = i * own_columns() + k, column = place.column(k);
-                if (!place.has(i, k) || !is_plastic(column)) continue;
+                if (!place.computes(i, k) || !is_plastic(column)) continue;
                 const Real hebbian = h.get(i) * z[column];
                 const Real term = retroactive ? trace.get(m) : hebbian;
                 fast.set(m, applied(fast.get(m), rate * term, rate));

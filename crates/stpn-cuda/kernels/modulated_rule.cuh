@@ -59,8 +59,9 @@ STPN_DEVICE long long rate_at(const Operands& a, int t, int env) { return unit_a
 STPN_DEVICE Real softened(Real fast, Real change) { return fused(-magnitude(change), fast, fast + change); }
 
 STPN_DEVICE Real within(Real value) {
-    const Real bound = spec.bound;
-    return magnitude(value) <= bound ? value : value > 0 ? bound : value < 0 ? -bound : value;
+    // Not `min` and `max`: these would hide a NaN.
+    const Real bound = spec.bound, below = value > bound ? bound : value;
+    return below < -bound ? -bound : below;
 }
 
 // F after the change c = m times the Hebbian term or its trace.

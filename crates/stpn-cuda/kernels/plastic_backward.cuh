@@ -134,16 +134,19 @@ STPN_DEVICE void recompute(const Operands& a, const Place& place, int first, int
         const bool cut = starts(a, t + 1, env);
         STPN_UNROLL
         for (int i = 0; i < own_rows(); ++i) {
-            if (!place.has_row(i)) continue;
+            const bool has_row = place.has_row(i);
             const int row = place.row(i);
-            const Real h = a.hidden[unit_at(a, t, env, row)];
-            const Real scale = spec.normalize_state == 2 ? Real(a.records[record_at(a, t, env, SCALE, row)]) : Real(1);
-            const Real ratio = spec.normalize_state == 1 ? Real(a.records[record_at(a, t, env, RATIO, row)]) : Real(1);
+            Real h = 0, factor = 1;
+            if (has_row) {
+                h = a.hidden[unit_at(a, t, env, row)];
+                if (spec.normalize_state == 2) factor = a.records[record_at(a, t, env, SCALE, row)];
+                if (spec.normalize_state == 1) factor = a.records[record_at(a, t, env, RATIO, row)];
+            }
             STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k) {
-                if (!place.has(i, k)) continue;
+                if (!place.computes(i, k)) continue;
                 const int m = i * own_columns() + k, column = place.column(k);
-                const Real after = limited(changed(table.lambda(m, row, column), table.gamma(m, row, column), scale * ratio,
+                const Real after = limited(changed(table.lambda(m, row, column), table.gamma(m, row, column), factor,
                                                    slots.get(t - first, m), h, z[(t - first) * width() + column]));
                 slots.set(t + 1 - first, m, cut ? Real(0) : after);
             }
@@ -216,7 +219,7 @@ STPN_KERNEL plastic_backward(Operands a) {
                     Real along = 0, rate = 0, rate_weights = 0, decayed = 0;
                     STPN_UNROLL_COLUMNS
                     for (int k = 0; k < own_columns(); ++k) {
-                        if (!place.has(i, k)) continue;
+                        if (!place.computes(i, k)) continue;
                         const int m = i * own_columns() + k, column = place.column(k);
                         const Real lambda = table.lambda(m, row, column), gamma = table.gamma(m, row, column);
                         const Real fast = slots.get(t - first, m);
@@ -282,7 +285,7 @@ STPN_KERNEL plastic_backward(Operands a) {
                     }
                     STPN_UNROLL_COLUMNS
                     for (int k = 0; k < own_columns(); ++k) {
-                        if (!place.has(i, k)) continue;
+                        if (!place.computes(i, k)) continue;
                         const int m = i * own_columns() + k, column = place.column(k);
                         const Real lambda = table.lambda(m, row, column), gamma = table.gamma(m, row, column);
                         const Real weight = table.weight(m, row, column);

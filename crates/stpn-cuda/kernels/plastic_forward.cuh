@@ -16,7 +16,7 @@ STPN_DEVICE void moments(const Place& place, const RowValues& values, Shared par
     deviation = Real(1) / root(variance + Real(STPN_VARIANCE_EPSILON));
 }
 
-STPN_KERNEL plastic_forward(Operands a) {
+STPN_FORWARD_KERNEL plastic_forward(Operands a) {
     const int env = block_index(), size = width();
     const Place place;
     Shared z_buffers = shared_memory();               // [2, D]
@@ -74,7 +74,7 @@ STPN_KERNEL plastic_forward(Operands a) {
             Real product = 0, square = 0;
             STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k) {
-                if (!place.has(i, k)) continue;
+                if (!place.computes(i, k)) continue;
                 const int m = i * own_columns() + k, column = place.column(k);
                 const Real effective = fused(s, fast.get(m), table.weight(m, row, column));
                 product = fused(effective, z[column], product);
@@ -133,7 +133,7 @@ STPN_KERNEL plastic_forward(Operands a) {
             Real square = 0;
             STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k) {
-                if (!place.has(i, k)) continue;
+                if (!place.computes(i, k)) continue;
                 const int m = i * own_columns() + k, column = place.column(k);
                 const Real after = limited(changed(table.lambda(m, row, column), table.gamma(m, row, column), factor,
                                                    fast.get(m), activity, z[column]));

@@ -103,8 +103,10 @@ STPN_DEVICE Real changed(Real lambda, Real gamma, Real scale, Real fast, Real h,
 STPN_DEVICE bool inside(Real value) { return !spec.clamped || magnitude(value) <= Real(spec.bound); }
 
 STPN_DEVICE Real limited(Real value) {
-    if (inside(value)) return value;
-    return value > 0 ? Real(spec.bound) : value < 0 ? Real(-spec.bound) : value;
+    if (!spec.clamped) return value;
+    // Not `min` and `max`: these would hide a NaN.
+    const Real bound = spec.bound, below = value > bound ? bound : value;
+    return below < -bound ? -bound : below;
 }
 
 // What the forward pass records of a step for each row, for the backward pass.

@@ -9,6 +9,7 @@
 
 #define STPN_DEVICE inline
 #define STPN_KERNEL inline void
+#define STPN_FORWARD_KERNEL inline void
 #define STPN_UNROLL
 #define STPN_UNROLL_COLUMNS
 #define STPN_UNROLL_ALWAYS
