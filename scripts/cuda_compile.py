@@ -17,8 +17,8 @@ import sysconfig
 import tempfile
 
 VERSION = "12.9.86"
-ARCHITECTURES = ("80", "90")
-OPTIONS = ("--std=c++17", "--fmad=false", "--extra-device-vectorization")
+ARCHITECTURES = ("75", "80", "90")
+OPTIONS = ("--std=c++17", "--fmad=false")
 
 
 def packaged(pattern):

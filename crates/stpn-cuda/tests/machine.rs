@@ -65,7 +65,7 @@ impl Values {
 fn bits_do_not_depend_on_the_order_of_blocks_and_threads() {
     let layer = layer();
     // More environments than one pass of the reduction adds up.
-    let extent = Extent { steps: 5, batch: 67 };
+    let extent = Extent { steps: 4, batch: 35 };
     let values = Values::new(&layer, extent);
     let plan = plan::<f32>(&layer, extent);
     let bits = values.bits(&layer, &plan, Order::InOrder);
@@ -153,4 +153,19 @@ fn the_maze_has_no_race() {
     assert_eq!((plan.threads.place, plan.slots_in_shared), (Place::Registers, true), "{plan:?}");
     let plan = Plan { every: 3, ..plan };
     assert!(!Values::new(&layer, extent).bits(&layer, &plan, Order::Shuffled).is_empty());
+}
+
+#[test]
+fn a_nan_is_not_hidden_by_a_clamp() {
+    let modulated = Modulated { input: 3, hidden: 5, modulation: Modulation::Constant, rule: Rule::HardClamp };
+    for layer in [Layer::Plastic(Plastic::maze(3, 5)), Layer::Modulated(modulated)] {
+        let extent = Extent { steps: 2, batch: 2 };
+        let mut values = Values::new(&layer, extent);
+        values.resets.fill(0);
+        values.x[0] = f32::NAN;
+        let out = shim::forward(&layer, &plan::<f32>(&layer, extent), Machine::default(), values.inputs());
+        let (bad, good) = out.end.split_at(layer.state_len());
+        assert!(bad.iter().any(|value| value.is_nan()), "{layer:?}: {bad:?}");
+        assert!(good.iter().all(|value| value.is_finite()), "{layer:?}: another environment");
+    }
 }
