@@ -1,5 +1,6 @@
 //! Times the published maze's layer on a device: forward with tape, and backward. Needs a device.
 
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use stpn_cuda::cuda::{Device, PlasticLayer, Sequence};
@@ -17,7 +18,17 @@ fn numbers(len: usize, scale: f32) -> Vec<f32> {
     (0..len).map(|_| next() * scale).collect()
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
     let device = Device::open(0)?;
     let layer = Layer::Plastic(Plastic::maze(17, 55));
     let extent = Extent { steps: 200, batch: 512 };

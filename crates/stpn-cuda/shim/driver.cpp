@@ -1,7 +1,7 @@
 // The part of the CUDA driver and of NVRTC that `src/cuda` calls, on the CPU: memory is the host's, "PTX" is the source
-// itself, and a launch runs on the machine. As libcuda.so.1 and libnvrtc.so.12 it lets the host's side run without a
+// itself, and a launch runs on the machine. As libcuda.so and libnvrtc.so it lets the host's side run without a
 // device. Environment variables ask for faults: STPN_EMULATED_VERSION, STPN_EMULATED_DEVICES, STPN_EMULATED_MEMORY
-// (bytes), STPN_EMULATED_FAILING_KERNEL (its name).
+// (bytes), STPN_EMULATED_PTX (the code of loading kernels), STPN_EMULATED_FAILING_KERNEL (its name).
 #include "driver.hpp"
 
 #include <cstdio>
@@ -179,6 +179,7 @@ int cuStreamWaitEvent(void*, void*, unsigned) { return failed; }
 int cuStreamSynchronize(void*) { return failed; }
 
 int cuModuleLoadData(void** to, const void* image) {
+    if (const auto code = number("STPN_EMULATED_PTX", SUCCESS)) return static_cast<int>(code);
     const std::string text = static_cast<const char*>(image);
     auto module = std::make_unique<Module>();
     module->is_double = text.find("#define STPN_REAL double") != std::string::npos;

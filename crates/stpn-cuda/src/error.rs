@@ -57,6 +57,19 @@ pub enum Error {
         needed: String,
     },
 
+    /// The driver does not read what the compiler wrote.
+    #[error(
+        "the CUDA driver serves CUDA {driver} and does not read the kernels that NVRTC {compiler} wrote. Update NVIDIA's \
+         driver, or put an NVRTC of the driver's version into LD_LIBRARY_PATH (pip install \
+         \"nvidia-cuda-nvrtc-cu12<={driver}.999\")"
+    )]
+    NewCompiler {
+        /// CUDA version of the driver.
+        driver: String,
+        /// Version of NVRTC.
+        compiler: String,
+    },
+
     /// The device of that number does not exist.
     #[error("no CUDA device {index}: there are {count}")]
     NoDevice {

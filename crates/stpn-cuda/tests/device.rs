@@ -175,7 +175,8 @@ fn faulty_driver() {
     assert!(message.contains(&expected), "{message}");
 }
 
-/// Builds the emulated driver and returns the folder with its libraries.
+/// Builds the emulated driver and returns the folder with its libraries. Their names are those that are tried first, so
+/// that a real driver is not found before them.
 fn emulated_driver(folder: &Path) -> PathBuf {
     let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("shim");
     let target = "x86_64-unknown-linux-gnu";
@@ -193,8 +194,8 @@ fn emulated_driver(folder: &Path) -> PathBuf {
     let objects = ["float.o", "double.o", "machine.o"].map(|name| folder.join(name));
     let mut link: Vec<&str> = vec!["-shared"];
     link.extend(objects.iter().map(|path| path.to_str().unwrap()));
-    compile(&link, "libcuda.so.1", "driver.cpp");
-    fs::copy(folder.join("libcuda.so.1"), folder.join("libnvrtc.so.12")).unwrap();
+    compile(&link, "libcuda.so", "driver.cpp");
+    fs::copy(folder.join("libcuda.so"), folder.join("libnvrtc.so")).unwrap();
     folder.to_path_buf()
 }
 
@@ -224,6 +225,7 @@ fn an_emulated_driver_runs_all_of_this() {
     let faults = [
         ("STPN_EMULATED_VERSION", "11040", "serves CUDA 11.4"),
         ("STPN_EMULATED_DEVICES", "0", "no CUDA device 0: there are 0"),
+        ("STPN_EMULATED_PTX", "222", "NVRTC 0.1 wrote"),
         ("STPN_EMULATED_FAILING_KERNEL", "plastic_forward", "unspecified launch failure"),
         ("STPN_EMULATED_MEMORY", "60000", "environments would fit instead of 64"),
     ];

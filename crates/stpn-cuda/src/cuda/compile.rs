@@ -14,15 +14,23 @@ pub const ARCHITECTURES: [((i32, i32), &str); 3] =
 /// Without contraction, an update that is computed again has the same bits as before.
 const OPTIONS: [&str; 2] = ["--std=c++17", "--fmad=false"];
 
+/// Kernels ready to be loaded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Compiled {
+    pub ptx: String,
+    /// Version of NVRTC.
+    pub compiler: String,
+}
+
 /// PTX of a source for an architecture of [`ARCHITECTURES`].
 ///
 /// # Errors
 /// [`Error::NoCompiler`] without NVRTC, [`Error::Compile`] if it refuses the source.
-pub fn compile(source: &str, arch: &'static str, cache: &Cache) -> Result<String> {
-    let version = version()?;
-    let key = cache::key(&[source, &version, arch, &OPTIONS.join(" ")]);
+pub fn compile(source: &str, arch: &'static str, cache: &Cache) -> Result<Compiled> {
+    let compiler = version()?;
+    let key = cache::key(&[source, &compiler, arch, &OPTIONS.join(" ")]);
     if let Some(ptx) = cache.get(&key) {
-        return Ok(ptx);
+        return Ok(Compiled { ptx, compiler });
     }
     let options = CompileOptions {
         arch: Some(arch),
@@ -40,7 +48,7 @@ pub fn compile(source: &str, arch: &'static str, cache: &Cache) -> Result<String
     let ptx = ptx.to_src();
     // A full disk or a folder without write permission costs time, nothing else.
     let _ = cache.put(&key, &ptx);
-    Ok(ptx)
+    Ok(Compiled { ptx, compiler })
 }
 
 /// NVRTC's version.
@@ -70,9 +78,10 @@ mod tests {
         let layer = Layer::Plastic(Plastic::maze(17, 55));
         let source = source::<f32>(&layer, &Threads::new(&layer, size_of::<f32>(), 166_912));
         match compile(&source, "compute_80", &cache) {
-            Ok(ptx) => {
+            Ok(compiled) => {
+                let ptx = &compiled.ptx;
                 assert!(ptx.contains("plastic_forward") && ptx.contains("plastic_backward"), "{ptx}");
-                assert_eq!(compile(&source, "compute_80", &cache).expect("again"), ptx);
+                assert_eq!(compile(&source, "compute_80", &cache).expect("again"), compiled);
                 assert!(std::fs::read_dir(folder.path()).expect("a folder").count() == 1, "nothing in the cache");
                 let wrong = compile("extern \"C\" __global__ void f() { undefined }", "compute_80", &cache);
                 assert!(matches!(wrong, Err(Error::Compile { .. })), "{wrong:?}");

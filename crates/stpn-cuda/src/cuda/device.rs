@@ -9,7 +9,7 @@ use cudarc::driver::{
 };
 use cudarc::nvrtc::Ptx;
 
-use super::compile::ARCHITECTURES;
+use super::compile::{ARCHITECTURES, Compiled};
 use crate::{Error, Real, Result};
 
 /// The CUDA version whose functions are called, as the driver counts it, and the driver that first had it.
@@ -44,6 +44,8 @@ pub struct Device {
     name: String,
     arch: &'static str,
     shared: usize,
+    /// CUDA version of the driver.
+    driver: i32,
 }
 
 impl Device {
@@ -84,7 +86,7 @@ impl Device {
         let optin = CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN;
         let shared = usize::try_from(context.attribute(optin).map_err(fail)?).unwrap_or(0);
         let stream = context.default_stream();
-        Ok(Self { context, stream, name, arch, shared })
+        Ok(Self { context, stream, name, arch, shared, driver: version })
     }
 
     /// Its name, e.g. "NVIDIA H200".
@@ -145,12 +147,11 @@ impl Device {
     }
 
     /// Loads compiled kernels.
-    pub(super) fn load(&self, ptx: String) -> Result<Arc<CudaModule>> {
-        self.context.load_module(Ptx::from_src(ptx)).map_err(|error| match error {
-            DriverError(CUresult::CUDA_ERROR_UNSUPPORTED_PTX_VERSION) => Error::OldDriver {
-                found: "an older PTX than NVRTC writes".to_string(),
-                needed: "a driver as new as NVRTC, or an NVRTC as old as the driver".to_string(),
-            },
+    pub(super) fn load(&self, compiled: Compiled) -> Result<Arc<CudaModule>> {
+        self.context.load_module(Ptx::from_src(compiled.ptx)).map_err(|error| match error {
+            DriverError(CUresult::CUDA_ERROR_UNSUPPORTED_PTX_VERSION) => {
+                Error::NewCompiler { driver: words(self.driver), compiler: compiled.compiler }
+            }
             error => failed("loading the kernels", error),
         })
     }
@@ -160,8 +161,12 @@ fn no_driver(reason: String) -> Error {
     Error::NoDriver { reason, minimum: CUDA.1 }
 }
 
+/// A version as the driver counts it, in words.
+fn words(version: i32) -> String {
+    format!("{}.{}", version / 1000, version % 1000 / 10)
+}
+
 fn old_driver(found: i32, needed: i32) -> Error {
-    let words = |version: i32| format!("{}.{}", version / 1000, version % 1000 / 10);
     Error::OldDriver { found: words(found), needed: words(needed) }
 }
 

@@ -114,7 +114,7 @@ impl<T: CudaReal> PlasticLayer<T> {
     /// Compiles the kernels of that layer, or finds them in the user's cache.
     ///
     /// # Errors
-    /// [`Error::Layer`], [`Error::TooLarge`], [`Error::NoCompiler`], [`Error::Compile`], [`Error::OldDriver`],
+    /// [`Error::Layer`], [`Error::TooLarge`], [`Error::NoCompiler`], [`Error::Compile`], [`Error::NewCompiler`],
     /// [`Error::Device`].
     pub fn new(device: &Device, layer: Layer) -> Result<Self> {
         layer.check()?;
