@@ -138,6 +138,13 @@ impl Device {
         zeros.map(Buffer).map_err(|error| failed("reserving memory", error))
     }
 
+    /// Memory with nothing in it yet, for what a kernel writes before anything reads it: zeros would cost a pass over it.
+    pub(super) fn reserve<T: DeviceRepr>(&self, len: usize) -> Result<Buffer<T>> {
+        // SAFETY: callers pass it to kernels that write it, and f32 and f64 have no invalid bits.
+        let memory = unsafe { self.stream.alloc(len.max(1)) };
+        memory.map(Buffer).map_err(|error| failed("reserving memory", error))
+    }
+
     /// Waits for all work.
     ///
     /// # Errors

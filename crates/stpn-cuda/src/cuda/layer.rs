@@ -200,13 +200,13 @@ impl<T: CudaReal> PlasticLayer<T> {
         let (extent, layer, device) = (sequence.extent, &self.layer, &self.device);
         let plan = self.plan(extent)?;
         self.check_memory(extent, &plan, false, tape)?;
-        let mut hidden = device.zeros::<T>(extent.steps * extent.batch * layer.hidden())?;
-        let mut end = device.zeros::<T>(extent.batch * layer.state_len())?;
-        let mut scratch = device.zeros::<T>(extent.batch * plan.scratch_len(layer, false))?;
+        let mut hidden = device.reserve::<T>(extent.steps * extent.batch * layer.hidden())?;
+        let mut end = device.reserve::<T>(extent.batch * layer.state_len())?;
+        let mut scratch = device.reserve::<T>(extent.batch * plan.scratch_len(layer, false))?;
         let mut kept = None;
         if tape {
-            let records = device.zeros::<T>(plan.records_len(layer, extent))?;
-            kept = Some(Tape { records, checkpoints: device.zeros::<T>(plan.checkpoints_len(layer, extent))? });
+            let records = device.reserve::<T>(plan.records_len(layer, extent))?;
+            kept = Some(Tape { records, checkpoints: device.reserve::<T>(plan.checkpoints_len(layer, extent))? });
         }
         let mut operands = self.operands(extent, &plan, false);
         let stream = &device.stream;
@@ -260,10 +260,10 @@ impl<T: CudaReal> PlasticLayer<T> {
         self.check_memory(extent, &plan, true, true)?;
         let copy = device.stream.clone_dtod(&grad_end.0).map_err(|error| failed("a copy on the device", error));
         let mut state = Buffer(copy?);
-        let mut grad_x = device.zeros::<T>(sequence.x.len())?;
+        let mut grad_x = device.reserve::<T>(sequence.x.len())?;
         let blocks = plan.blocks(extent.batch, true);
-        let mut partials = device.zeros::<T>(blocks * layer.parameters())?;
-        let mut scratch = device.zeros::<T>(blocks * plan.scratch_len(layer, true))?;
+        let mut partials = device.reserve::<T>(blocks * layer.parameters())?;
+        let mut scratch = device.reserve::<T>(blocks * plan.scratch_len(layer, true))?;
         let mut operands = self.operands(extent, &plan, true);
         let stream = &device.stream;
         {
@@ -298,7 +298,7 @@ impl<T: CudaReal> PlasticLayer<T> {
     fn sum_rows(&self, values: &Buffer<T>, rows: usize) -> Result<Buffer<T>> {
         let len = self.layer.parameters();
         let (to, tiles) = (rows.div_ceil(FAN), len.div_ceil(self.threads.count));
-        let mut sums = self.device.zeros::<T>(to * len)?;
+        let mut sums = self.device.reserve::<T>(to * len)?;
         let config = LaunchConfig {
             grid_dim: (unsigned(to * tiles), 1, 1),
             block_dim: (unsigned(self.threads.count), 1, 1),
