@@ -1,0 +1,49 @@
+// What a kernel needs of the machine: memory, threads, barriers, functions. `shim/device.hpp` is the same for the CPU.
+
+#define STPN_DEVICE __device__ __forceinline__
+#define STPN_KERNEL extern "C" __global__ void __launch_bounds__(STPN_THREADS)
+// Two blocks at once hide the waits of one another; a backward block needs the registers of both.
+#define STPN_FORWARD_KERNEL extern "C" __global__ void __launch_bounds__(STPN_THREADS, 2)
+
+// Loops over a thread's rows and columns unroll as `STPN_UNROLL` and `STPN_UNROLL_COLUMNS` say, which stand before this
+// file; these always do.
+#define STPN_UNROLL_ALWAYS _Pragma("unroll")
+
+typedef STPN_REAL Real;
+
+// Pointers to memory that all threads of a block see. The shim checks every access.
+template <class T> using Global = T*;
+typedef Real* Shared;
+
+STPN_DEVICE int thread_index() { return threadIdx.x; }
+STPN_DEVICE int block_index() { return blockIdx.x; }
+
+extern __shared__ __align__(16) unsigned char stpn_shared_memory[];
+STPN_DEVICE Shared shared_memory() { return reinterpret_cast<Real*>(stpn_shared_memory); }
+
+// All threads of the block meet here. `site` is for the shim, which leaves one out to see that the race is found.
+STPN_DEVICE void barrier(int) { __syncthreads(); }
+
+// The value of the thread `index ^ offset` of the warp, in which all threads take part.
+STPN_DEVICE Real shuffle_xor(Real value, int offset) { return __shfl_xor_sync(0xffffffffu, value, offset); }
+
+STPN_DEVICE float fused(float a, float b, float c) { return fmaf(a, b, c); }
+STPN_DEVICE double fused(double a, double b, double c) { return fma(a, b, c); }
+STPN_DEVICE float root(float value) { return sqrtf(value); }
+STPN_DEVICE double root(double value) { return sqrt(value); }
+STPN_DEVICE float tangent(float value) { return tanhf(value); }
+STPN_DEVICE double tangent(double value) { return tanh(value); }
+STPN_DEVICE float exponential(float value) { return expf(value); }
+STPN_DEVICE double exponential(double value) { return exp(value); }
+STPN_DEVICE float magnitude(float value) { return fabsf(value); }
+STPN_DEVICE double magnitude(double value) { return fabs(value); }
+
+// As many values as a thread has synapses, if they are kept in registers; values of its rows and of its columns.
+template <int N> struct Values {
+    Real values[N];
+    STPN_DEVICE Real get(int index) const { return values[index]; }
+    STPN_DEVICE void set(int index, Real value) { values[index] = value; }
+};
+#define STPN_OWN_VALUES Values<(spec.place == 0 ? own() : 1)>
+#define STPN_ROW_VALUES Values<own_rows()>
+#define STPN_COLUMN_VALUES Values<own_columns()>

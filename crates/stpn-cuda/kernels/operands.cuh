@@ -1,0 +1,50 @@
+// Operands of a sequence. Layouts are the cells': x [T, B, I], hidden [T, B, H], states [B, S], resets [T, B].
+
+struct Operands {
+    int steps, batch;
+    int every;                          // steps from checkpoint to checkpoint, which is a segment
+    int slots_in_shared;                // backward: fast weights of a segment lie in shared memory
+    int group;                          // backward: environments of one block, one after another
+    Global<const Real> parameters;
+    Global<const Real> x;
+    Global<const unsigned char> resets;  // 1 where an episode starts; null: nowhere
+    Global<const Real> start;
+    Global<Real> end;                   // forward: the final state; null: not wanted
+    Global<Real> hidden;
+    Global<Real> records;               // [T, B, fields, H]; null: no backward pass follows
+    Global<Real> checkpoints;           // [ceil(T / every), B, matrices, padded]
+    Global<const Real> grad_hidden;
+    Global<Real> grad_state;            // in: of the final state; out: of the initial one
+    Global<Real> grad_x;                // null: not wanted
+    Global<Real> partials;              // [ceil(B / group), parameters], gradients
+    Global<Real> scratch;               // per block, what its place asks for
+    long long scratch_len;              // of one block
+};
+
+STPN_DEVICE bool starts(const Operands& a, int t, int env) {
+    return a.resets && a.resets[(long long)t * a.batch + env] != 0;
+}
+
+STPN_DEVICE Real input_at(const Operands& a, int t, int env, int column) {
+    return a.x[((long long)t * a.batch + env) * spec.input + column];
+}
+
+STPN_DEVICE long long unit_at(const Operands& a, int t, int env, int row) {
+    return ((long long)t * a.batch + env) * spec.hidden + row;
+}
+
+// The activity before step t.
+STPN_DEVICE Real activity_before(const Operands& a, int t, int env, int row) {
+    if (starts(a, t, env)) return 0;
+    return t ? Real(a.hidden[unit_at(a, t - 1, env, row)]) : Real(a.start[(long long)env * state_len() + row]);
+}
+
+// Presynaptic element of step t.
+STPN_DEVICE Real presynaptic(const Operands& a, int t, int env, int column) {
+    return column < spec.input ? input_at(a, t, env, column) : activity_before(a, t, env, column - spec.input);
+}
+
+STPN_DEVICE long long checkpoint_at(const Operands& a, int t, int env, int matrix, int matrices, int m) {
+    long long of_env = (long long)(t / a.every) * a.batch + env;
+    return ((of_env * matrices + matrix) * own() + m) * spec.threads + thread_index();
+}

@@ -1,0 +1,236 @@
+//! The layers on a device. Without a driver these tests see that the error says so; one of them runs all others on a
+//! driver that is emulated on the CPU (`shim/driver.cpp`), so that launches, copies and errors are checked anyway.
+#![allow(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::{env, fs};
+
+use stpn_cuda::cuda::{Device, PlasticLayer, Sequence};
+use stpn_cuda::shim::{Inputs, Machine};
+use stpn_cuda::{Error, Extent, Layer, Modulated, Modulation, Plastic, Rule};
+use support::golden::{Results, cases};
+use support::{Numbers, distance, plan, there_and_back};
+
+/// Set where the driver is the emulated one.
+const EMULATED: &str = "STPN_EMULATED";
+
+/// The device, or nothing on a machine without; asserts what is said then.
+fn device() -> Option<Device> {
+    match Device::open(0) {
+        Ok(device) => {
+            assert_eq!(env::var_os(EMULATED).is_some(), device.name() == "emulated device", "{}", device.name());
+            eprintln!("on {}", device.name());
+            Some(device)
+        }
+        Err(error) => {
+            assert!(env::var_os(EMULATED).is_none(), "{error}");
+            let message = error.to_string();
+            match error {
+                Error::NoDriver { .. } => assert!(message.contains("Install NVIDIA's driver"), "{message}"),
+                Error::NoDevice { count, .. } => assert_eq!(count, 0, "{message}"),
+                other => panic!("neither driver nor device are missing: {other}"),
+            }
+            None
+        }
+    }
+}
+
+#[test]
+fn on_device_golden_cases() {
+    let Some(device) = device() else { return };
+    for case in cases() {
+        let layer = PlasticLayer::<f64>::new(&device, case.layer.clone()).unwrap();
+        let [parameters, x, start, grad_hidden, grad_end] =
+            [&case.parameters, &case.x, &case.start, &case.grad_hidden, &case.grad_end]
+                .map(|values| device.upload(values).unwrap());
+        let sequence = Sequence { extent: case.extent, parameters: &parameters, x: &x, resets: None, start: &start };
+        let forward = layer.forward(sequence, true).unwrap();
+        let backward = layer.backward(sequence, &forward, &grad_hidden, &grad_end).unwrap();
+        let results = Results {
+            hidden: device.download(&forward.hidden).unwrap(),
+            end: device.download(&forward.end).unwrap(),
+            grad_x: device.download(&backward.x).unwrap(),
+            grad_start: device.download(&backward.state).unwrap(),
+            grad_parameters: device.download(&backward.parameters).unwrap(),
+        };
+        case.compare(&results, 1e-9);
+    }
+}
+
+/// Everything that comes out of a sequence with resets, in single precision: on the device, and behind the shim.
+fn device_and_shim(device: &Device, layer: &Layer, extent: Extent) -> [Vec<f64>; 2] {
+    let mut numbers = Numbers::new(23);
+    let mut draw = |len: usize, scale: f64| -> Vec<f32> {
+        numbers.vec(len, scale).into_iter().map(|value| value as f32).collect()
+    };
+    let (units, state) = (extent.steps * extent.batch, extent.batch * layer.state_len());
+    let parameters = draw(layer.parameters(), 0.3);
+    let (x, start) = (draw(units * layer.input(), 1.0), draw(state, 0.3));
+    let (grad_hidden, grad_end) = (draw(units * layer.hidden(), 1.0), draw(state, 1.0));
+    let resets: Vec<u8> = (0..units).map(|at| u8::from(at % 13 == 5)).collect();
+
+    let on_device = PlasticLayer::<f32>::new(device, layer.clone()).unwrap();
+    let [parameters_there, x_there, start_there, grad_hidden_there, grad_end_there] =
+        [&parameters, &x, &start, &grad_hidden, &grad_end].map(|values| device.upload(values).unwrap());
+    let resets_there = device.upload(&resets).unwrap();
+    let sequence = Sequence {
+        extent,
+        parameters: &parameters_there,
+        x: &x_there,
+        resets: Some(&resets_there),
+        start: &start_there,
+    };
+    let run = || -> Vec<f64> {
+        let forward = on_device.forward(sequence, true).unwrap();
+        let backward = on_device.backward(sequence, &forward, &grad_hidden_there, &grad_end_there).unwrap();
+        let results = [&forward.hidden, &forward.end, &backward.x, &backward.state, &backward.parameters];
+        results.into_iter().flat_map(|buffer| device.download(buffer).unwrap()).map(f64::from).collect()
+    };
+    let first = run();
+    assert!(run() == first, "two runs differ in their bits: {layer:?}");
+
+    let inputs = Inputs { extent, parameters: &parameters, x: &x, resets: Some(&resets), start: &start };
+    let (forward, backward) =
+        there_and_back(layer, &plan::<f32>(layer, extent), Machine::default(), inputs, &grad_hidden, &grad_end);
+    let results = [forward.hidden, forward.end, backward.x, backward.state, backward.parameters];
+    [first, results.into_iter().flatten().map(f64::from).collect()]
+}
+
+#[test]
+fn on_device_sequences_with_resets_in_single_precision() {
+    let Some(device) = device() else { return };
+    // More blocks than one pass of the reduction adds up, registers and shared memory.
+    let layers = [
+        (Layer::Plastic(Plastic::maze(9, 19)), Extent { steps: 9, batch: 37 }),
+        (
+            Layer::Plastic(Plastic { layer_norm: true, plastic_bias: true, ..Plastic::stpn(60, 70) }),
+            Extent { steps: 5, batch: 2 },
+        ),
+        (
+            Layer::Modulated(Modulated {
+                input: 9,
+                hidden: 19,
+                modulation: Modulation::Retroactive,
+                rule: Rule::SoftClamp,
+            }),
+            Extent { steps: 7, batch: 3 },
+        ),
+    ];
+    for (layer, extent) in layers {
+        let [got, want] = device_and_shim(&device, &layer, extent);
+        let distance = distance(&got, &want);
+        assert!(distance < 1e-5, "{layer:?}: {distance:e}");
+    }
+}
+
+#[test]
+fn on_device_arrays_of_other_lengths_are_refused() {
+    let Some(device) = device() else { return };
+    let layer = PlasticLayer::<f32>::new(&device, Layer::Plastic(Plastic::stpn(3, 4))).unwrap();
+    let zeros = |len: usize| device.zeros::<f32>(len).unwrap();
+    let extent = Extent { steps: 2, batch: 2 };
+    let (parameters, x, start) = (zeros(layer.layer().parameters()), zeros(12), zeros(2 * layer.layer().state_len()));
+    let sequence = Sequence { extent, parameters: &parameters, x: &x, resets: None, start: &start };
+    let forward = layer.forward(sequence, false).unwrap();
+    let without_tape = layer.backward(sequence, &forward, &zeros(16), &zeros(start.len()));
+    assert!(matches!(without_tape, Err(Error::Length { what: "tape", .. })), "{without_tape:?}");
+    let short = zeros(11);
+    let refused = layer.forward(Sequence { x: &short, ..sequence }, true);
+    assert!(matches!(refused, Err(Error::Length { what: "x", expected: 12, got: 11 })), "{refused:?}");
+}
+
+#[test]
+fn on_device_too_many_environments_say_how_many_fit() {
+    let Some(device) = device() else { return };
+    let layer = PlasticLayer::<f32>::new(&device, Layer::Plastic(Plastic::maze(2, 55))).unwrap();
+    // Operands that are small, a tape that is not.
+    let extent = Extent { steps: 1, batch: 2 * (device.free().unwrap() >> 16) };
+    let zeros = |len: usize| device.zeros::<f32>(len);
+    let operands = zeros(2 * extent.batch).and_then(|x| Ok((x, zeros(extent.batch * layer.layer().state_len())?)));
+    let Ok((x, start)) = operands else { panic!("the operands alone should fit: {operands:?}") };
+    let parameters = zeros(layer.layer().parameters()).unwrap();
+    let sequence = Sequence { extent, parameters: &parameters, x: &x, resets: None, start: &start };
+    let error = layer.forward(sequence, true).unwrap_err();
+    assert!(matches!(error, Error::Memory { fits, batch, .. } if fits > 0 && fits < batch), "{error}");
+    assert!(error.to_string().contains("environments would fit"), "{error}");
+}
+
+/// What a process of its own says of opening a device: for the emulated driver with faults.
+#[test]
+fn faulty_driver() {
+    let Ok(expected) = env::var("STPN_EXPECTED") else { return };
+    let error = Device::open(0).and_then(|device| {
+        let layer = PlasticLayer::<f32>::new(&device, Layer::Plastic(Plastic::stpn(3, 4)))?;
+        let extent = Extent { steps: 16, batch: 64 };
+        let [parameters, x, start] = [layer.layer().parameters(), 16 * 64 * 3, 64 * layer.layer().state_len()]
+            .map(|len| device.zeros::<f32>(len).unwrap());
+        let sequence = Sequence { extent, parameters: &parameters, x: &x, resets: None, start: &start };
+        let forward = layer.forward(sequence, true)?;
+        device.download(&forward.hidden)
+    });
+    let message = error.unwrap_err().to_string();
+    assert!(message.contains(&expected), "{message}");
+}
+
+/// Builds the emulated driver and returns the folder with its libraries. Their names are those that are tried first, so
+/// that a real driver is not found before them.
+fn emulated_driver(folder: &Path) -> PathBuf {
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("shim");
+    let target = "x86_64-unknown-linux-gnu";
+    let compiler =
+        cc::Build::new().cpp(true).opt_level(1).target(target).host(target).cargo_metadata(false).get_compiler();
+    let compile = |arguments: &[&str], out: &str, file: &str| {
+        let mut command = compiler.to_command();
+        command.args(["-std=c++17", "-fPIC", "-Wno-unknown-pragmas", "-ffp-contract=off"]).args(arguments);
+        let done = command.arg("-o").arg(folder.join(out)).arg(sources.join(file)).output().unwrap();
+        assert!(done.status.success(), "{file}: {}", String::from_utf8_lossy(&done.stderr));
+    };
+    compile(&["-c", "-DSTPN_REAL=float", "-DSTPN_ENTRY=float"], "float.o", "kernels.cpp");
+    compile(&["-c", "-DSTPN_REAL=double", "-DSTPN_ENTRY=double"], "double.o", "kernels.cpp");
+    compile(&["-c"], "machine.o", "machine.cpp");
+    let objects = ["float.o", "double.o", "machine.o"].map(|name| folder.join(name));
+    let mut link: Vec<&str> = vec!["-shared"];
+    link.extend(objects.iter().map(|path| path.to_str().unwrap()));
+    compile(&link, "libcuda.so", "driver.cpp");
+    fs::copy(folder.join("libcuda.so"), folder.join("libnvrtc.so")).unwrap();
+    folder.to_path_buf()
+}
+
+#[test]
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+fn an_emulated_driver_runs_all_of_this() {
+    if env::var_os(EMULATED).is_some() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let libraries = emulated_driver(folder.path());
+    let run = |test: &str, settings: &[(&str, &str)]| -> Output {
+        let mut command = Command::new(env::current_exe().unwrap());
+        command.args([test, "--nocapture"]).env("LD_LIBRARY_PATH", &libraries).env(EMULATED, "1");
+        command.env("XDG_CACHE_HOME", folder.path().join("cache")).envs(settings.iter().copied()).output().unwrap()
+    };
+    let good = |output: Output| {
+        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "{text}");
+        text
+    };
+    let text = good(run("on_device", &[("STPN_EMULATED_MEMORY", "100000000")]));
+    assert!(text.contains("on emulated device") && text.contains("4 passed"), "{text}");
+    // The kernels are in the cache now.
+    assert!(fs::read_dir(folder.path().join("cache/stpn/cuda")).unwrap().count() > 10);
+
+    let faults = [
+        ("STPN_EMULATED_VERSION", "11040", "serves CUDA 11.4"),
+        ("STPN_EMULATED_DEVICES", "0", "no CUDA device 0: there are 0"),
+        ("STPN_EMULATED_PTX", "222", "NVRTC 0.1 wrote"),
+        ("STPN_EMULATED_FAILING_KERNEL", "plastic_forward", "unspecified launch failure"),
+        ("STPN_EMULATED_MEMORY", "60000", "environments would fit instead of 64"),
+    ];
+    for (name, value, message) in faults {
+        let text = good(run("faulty_driver", &[(name, value), ("STPN_EXPECTED", message)]));
+        assert!(text.contains("1 passed"), "{text}");
+    }
+}
