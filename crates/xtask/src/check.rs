@@ -94,6 +94,10 @@ fn programs(python: &Path) -> Result<()> {
     // The binary with everything inside finds its files.
     execute(Command::new(root().join("target/debug/stpn")).arg("doctor"))?;
     examples()?;
+    // The CUDA kernels, by the real compiler.
+    let sources = root().join("target/check-cuda");
+    execute(Command::new(root().join("target/debug/examples/sources")).arg(&sources))?;
+    execute(Command::new(python).arg("scripts/cuda_compile.py").arg(&sources))?;
     if !(Path::new("/usr/bin/chromium").exists() && Path::new("/usr/bin/chromedriver").exists()) {
         install_debian(&["chromium", "chromium-driver"])?;
     }

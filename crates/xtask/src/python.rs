@@ -8,7 +8,7 @@ use anyhow::Result;
 use crate::run::{install_debian, root, run, succeeds};
 
 /// What the checks need, pinned.
-const PACKAGES: [&str; 12] = [
+const PACKAGES: [&str; 14] = [
     "tensorboard==2.21.0",
     "setuptools<81",
     "selenium==4.36.0",
@@ -21,6 +21,8 @@ const PACKAGES: [&str; 12] = [
     "safetensors==0.8.0",
     "popgym==1.0.7",
     "mazelib==0.9.16",
+    "nvidia-cuda-nvrtc-cu12==12.9.86",
+    "nvidia-cuda-nvcc-cu12==12.9.86",
 ];
 
 /// The environment's interpreter, with all packages installed.
