@@ -77,11 +77,13 @@ const ABOUT_SOMETHING_ELSE: [&str; 18] = [
 ];
 
 /// Keys that are absent unless they are set, and values that act.
-const OPTIONAL: [(&str, &str); 9] = [
+const OPTIONAL: [(&str, &str); 11] = [
     ("rollout.sequence_length", "3"),
     ("rollout.max_replacements", "7"),
     ("optimizer.max_grad_norm", "0.001"),
     ("policy.cell.clamp", "0.001"),
+    ("policy.cell.initial_memory", "30.0"),
+    ("policy.cell.initial_norm", "0.5"),
     ("algorithm.value_clip", "0.001"),
     ("algorithm.value_error_clamp", "0.001"),
     ("algorithm.target_kl", "1e-12"),

@@ -58,6 +58,7 @@
 //! | train, resume | [`Run`]; without files [`Trainer`](agents::Trainer) |
 //! | change an experiment as the command line does | [`TrainingRequest`] |
 //! | compare cells over seeds, repeat the paper's experiments | [`comparison`], [`reproduction`] |
+//! | search for settings | [`tuning`] |
 //! | draw runs on a page | [`report`] |
 //! | use an agent | [`Agent`], [`Memory`] |
 //! | have results that no number of threads changes, on candle's own path too | [`ProcessSettings`] |
@@ -94,6 +95,7 @@ mod task_label;
 mod terminal;
 mod threads;
 mod training_request;
+pub mod tuning;
 
 pub use error::{Error, Kind, Place, Result};
 /// The learning algorithms, rollouts, checkpoints and logs behind [`Run`] and [`Agent`].

@@ -195,3 +195,42 @@ fn a_reproduction_under_a_budget_is_shortened_says_so_and_is_lengthened_by_a_lar
         assert!(report.contains(text), "{text} in\n{report}");
     }
 }
+
+#[test]
+fn a_search_continues_where_it_was_interrupted_and_names_the_best() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("tune");
+    let search = |more: &str| {
+        run(&format!(
+            "tune cartpole --cell rnn --updates 9 --trials 4 --episodes 3 --threads 1 --out {}{more}",
+            out.display()
+        ))
+    };
+    let first = search("");
+    assert!(first.status.success(), "{}", first.error);
+    let found = json(&out.join("search.json"));
+    assert_eq!(found["plan"]["rungs"].as_array().unwrap().len(), 2);
+    let trials = found["trials"].as_array().unwrap();
+    let whole: Vec<&Value> = trials.iter().filter(|trial| trial["scores"].as_array().unwrap().len() == 2).collect();
+    assert_eq!((trials.len(), whole.len()), (4, 2));
+    assert!(trials[0]["settings"].as_object().unwrap().is_empty(), "the experiment's own settings are tried too");
+    let best = fs::read_to_string(out.join("best.toml")).unwrap();
+    assert!(best.contains("updates = 9") && best.contains("seed = 1\n"), "{best}");
+
+    // What is lost is made again: the second rung of a search of which only the first was written down.
+    let mut shortened = found.clone();
+    for trial in shortened["trials"].as_array_mut().unwrap() {
+        trial["scores"].as_array_mut().unwrap().truncate(1);
+    }
+    fs::write(out.join("search.json"), shortened.to_string()).unwrap();
+    fs::remove_file(out.join("best.toml")).unwrap();
+    let again = search("");
+    assert!(again.status.success(), "{}", again.error);
+    assert_eq!(json(&out.join("search.json")), found);
+    assert_eq!(fs::read_to_string(out.join("best.toml")).unwrap(), best);
+
+    let other = search(" --seed 2");
+    assert!(!other.status.success() && other.error.contains("a search for something else"), "{}", other.error);
+    let short = search("2 --minutes 0.0001");
+    assert!(!short.status.success() && short.error.contains("too short for a search"), "{}", short.error);
+}

@@ -53,6 +53,14 @@ fn decays(config: &StpnConfig, uniform: Tensor) -> Result<Tensor> {
     })
 }
 
+/// Initial weights `[H, D]` as they were drawn, or with the row norms that the configuration asks for.
+fn weights(config: &StpnConfig, drawn: Tensor) -> Result<Tensor> {
+    Ok(match config.initial_norm {
+        None => drawn,
+        Some(norm) => (RowNorm::of(&drawn)?.divide(&drawn)? * norm)?,
+    })
+}
+
 /// The plasticity of the bias.
 #[derive(Debug)]
 struct PlasticBias {
@@ -61,8 +69,8 @@ struct PlasticBias {
 }
 
 impl Stpn {
-    /// A cell with initial values W, b ~ U(±k), λ ~ U(0, 1), γ ~ U(±0.001 k), k = 1/√H (STPNf: 1/√I); λ and γ
-    /// otherwise if `initial_memory` or `initial_rate` say so.
+    /// A cell with initial values W, b ~ U(±k), λ ~ U(0, 1), γ ~ U(±0.001 k), k = 1/√H (STPNf: 1/√I); otherwise
+    /// if `initial_norm`, `initial_memory` or `initial_rate` say so.
     ///
     /// # Errors
     /// [`crate::Error::Config`] on impossible options.
@@ -79,7 +87,7 @@ impl Stpn {
         let gamma_bound = config.initial_rate * bound;
 
         let add = &mut parts.parameters;
-        let weight = add.add("weight", &init.uniform((hidden, width), -bound, bound)?)?;
+        let weight = add.add("weight", &weights(config, init.uniform((hidden, width), -bound, bound)?)?)?;
         let bias = match config.bias {
             true => Some(add.add("bias", &init.uniform(hidden, -bound, bound)?)?),
             false => None,
@@ -282,11 +290,25 @@ mod tests {
     }
 
     #[test]
+    fn weights_begin_with_the_norm_that_was_asked_for() {
+        let rows = |config: &StpnConfig| built(config).weight.to_vec2::<f64>().unwrap();
+        let asked = rows(&StpnConfig { initial_norm: Some(0.5), ..StpnConfig::default() });
+        for (row, drawn) in asked.iter().zip(rows(&StpnConfig::default())) {
+            let norm = |row: &[f64]| row.iter().map(|weight| weight * weight).sum::<f64>().sqrt();
+            assert!((norm(row) - 0.5).abs() < 1e-12);
+            // The same directions.
+            let factor = 0.5 / norm(&drawn);
+            assert!(row.iter().zip(&drawn).all(|(weight, drawn)| (weight - drawn * factor).abs() < 1e-12));
+        }
+    }
+
+    #[test]
     fn impossible_starts_are_refused() {
         for (config, key) in [
             (StpnConfig { initial_memory: Some(1.0), ..StpnConfig::default() }, "initial_memory"),
             (StpnConfig { initial_memory: Some(f64::NAN), ..StpnConfig::default() }, "initial_memory"),
             (StpnConfig { initial_rate: 0.0, ..StpnConfig::default() }, "initial_rate"),
+            (StpnConfig { initial_norm: Some(-1.0), ..StpnConfig::default() }, "initial_norm"),
         ] {
             assert!(config.check().unwrap_err().to_string().contains(key));
         }

@@ -44,6 +44,10 @@ pub struct StpnConfig {
     /// Start with rates γ uniform within ± this multiple of 1/√H, H being the units (STPNf: 1/√I, inputs). Published:
     /// 0.001.
     pub initial_rate: f64,
+    /// Start with weights whose row norms are all this; not set = weights uniform within ±1/√H (STPNf: ±1/√I), as
+    /// published. The norm divides the fast weights at every step: if it is above 1, they fade faster than λ says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial_norm: Option<f64>,
 }
 
 impl Default for StpnConfig {
@@ -63,6 +67,7 @@ impl Default for StpnConfig {
             plastic_bias: false,
             initial_memory: None,
             initial_rate: 0.001,
+            initial_norm: None,
         }
     }
 }
@@ -93,6 +98,9 @@ impl StpnConfig {
         }
         if !(self.initial_rate.is_finite() && self.initial_rate > 0.0) {
             return refuse("initial_rate", format!("is {}; allowed are positive numbers", self.initial_rate));
+        }
+        if let Some(norm) = self.initial_norm.filter(|norm| !(norm.is_finite() && *norm > 0.0)) {
+            return refuse("initial_norm", format!("is {norm}; allowed are positive numbers, or none at all"));
         }
         if self.plastic == Plastic::Recurrent && !self.recurrent {
             return refuse("plastic", "is recurrent, but with recurrent = false there are only inputs".into());

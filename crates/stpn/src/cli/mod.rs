@@ -77,6 +77,7 @@ fn run(register: impl FnOnce(&mut Registry) -> Result<()>) -> anyhow::Result<Exi
         Command::Report(arguments) => commands::report::run(&arguments),
         Command::Export(arguments) => commands::export::run(&arguments),
         Command::Compare(arguments) => commands::compare::run(&arguments),
+        Command::Tune(arguments) => commands::tune::run(&arguments),
         Command::Reproduce(arguments) => commands::reproduce::run(&arguments),
         Command::Draw(arguments) => commands::draw::run(&arguments),
         Command::Completions(arguments) => commands::shell::completions(arguments.shell),
@@ -112,7 +113,7 @@ fn environments_of_python(cli: &Cli) -> anyhow::Result<()> {
         trust_saved_states();
     }
     let named = match &cli.command {
-        Command::Train(_) | Command::Compare(_) | Command::CheckEnv(_) => {
+        Command::Train(_) | Command::Compare(_) | Command::Tune(_) | Command::CheckEnv(_) => {
             trust_environment_code();
             return Ok(());
         }

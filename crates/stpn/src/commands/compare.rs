@@ -53,7 +53,7 @@ fn cells(arguments: &CompareArguments) -> Result<Vec<CellName>> {
         return Ok(cell::parse_all(&arguments.cells)?);
     }
     let preset = presets::load(&arguments.experiment)?.1;
-    let published: Vec<CellName> = preset.into_iter().flat_map(|preset| preset.published_cells()).collect();
+    let published: Vec<CellName> = preset.into_iter().flat_map(|preset| preset.compared_cells()).collect();
     if published.is_empty() {
         return Err(UsageError("--cells: name the cells to compare, e.g. --cells stpn,lstm,rnn".into()).into());
     }

@@ -17,4 +17,5 @@ pub mod resume;
 pub mod shell;
 pub mod train;
 mod training;
+pub mod tune;
 mod watching;

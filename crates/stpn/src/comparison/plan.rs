@@ -99,9 +99,9 @@ impl Plan {
 }
 
 impl PlannedRun {
-    /// Its name in tables and messages.
+    /// Its name in tables and messages: that of its directory.
     pub fn name(&self) -> String {
-        format!("{}-seed{}", self.cell, self.seed)
+        self.directory.file_name().unwrap_or_default().to_string_lossy().into_owned()
     }
 
     /// How far it has come.

@@ -20,11 +20,11 @@ pub struct Preset {
     pub(super) text: &'static str,
 }
 
-/// The cells of a published comparison.
+/// The cells that are compared.
 #[derive(Debug)]
 pub(super) struct Cells {
-    /// Units of each.
-    pub(super) sizes: &'static [(CellName, usize)],
+    /// Each with its published units; if none are, it is matched in parameters to the preset's network.
+    pub(super) cells: &'static [(CellName, Option<usize>)],
     /// What the comparison changes in a cell's defaults.
     pub(super) adapt: fn(&mut CellConfig),
 }
@@ -58,13 +58,13 @@ impl Preset {
         config
     }
 
-    /// The cells of its published comparison.
-    pub fn published_cells(&self) -> impl Iterator<Item = CellName> {
-        self.cells.sizes.iter().map(|(cell, _)| *cell)
+    /// The cells of its comparison.
+    pub fn compared_cells(&self) -> impl Iterator<Item = CellName> {
+        self.cells.cells.iter().map(|(cell, _)| *cell)
     }
 
     /// Its published size of a cell; none if the paper has none.
     pub fn published_size(&self, name: CellName) -> Option<usize> {
-        self.cells.sizes.iter().find(|(known, _)| *known == name).map(|(_, size)| *size)
+        self.cells.cells.iter().find(|(known, _)| *known == name).and_then(|(_, size)| *size)
     }
 }

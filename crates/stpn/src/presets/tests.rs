@@ -112,8 +112,8 @@ fn supervised_networks_are_matched_in_parameters() {
         let config = RunConfig::from_table(preset.table().unwrap()).unwrap();
         let sizes = Sizes::new(&config).unwrap();
         let own = sizes.configured().unwrap() as f64;
-        for (cell, size) in preset.cells.sizes {
-            let share = sizes.count(&preset.cell(*cell), *size).unwrap() as f64 / own;
+        for (cell, size) in preset.cells.cells {
+            let share = sizes.count(&preset.cell(*cell), size.unwrap()).unwrap() as f64 / own;
             assert!((0.85..1.15).contains(&share), "{} {cell}: {share}", preset.name);
         }
     }
@@ -127,4 +127,21 @@ fn environments_of_the_list_had_no_word_of_how_to_train_them() {
     let cartpole = said("CartPole-v1");
     assert!(cartpole.contains("did you mean `cartpole`?") && cartpole.contains("`gym CartPole-v1`"), "{cartpole}");
     assert!(said("mase").contains("did you mean `maze`?"));
+}
+
+#[test]
+fn a_cell_was_compared_with_an_mlp_of_a_tenth_of_its_parameters() {
+    for name in ["memory", "cartpole-masked", "lunar-lander"] {
+        let preset = get(name).unwrap();
+        let own = Sizes::new(&RunConfig::from_table(preset.table().unwrap()).unwrap()).unwrap().configured().unwrap();
+        for cell in preset.compared_cells() {
+            let request = crate::TrainingRequest {
+                experiment: name.into(),
+                cell: Some(cell),
+                ..crate::TrainingRequest::default()
+            };
+            let count = Sizes::new(&request.configure(1).unwrap()).unwrap().configured().unwrap();
+            assert!((0.85..1.15).contains(&(count as f64 / own as f64)), "{name} {cell}: {count} and {own}");
+        }
+    }
 }

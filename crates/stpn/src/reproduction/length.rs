@@ -90,7 +90,7 @@ impl Length {
 }
 
 /// Seconds of an update of the training that is request for.
-fn trial(request: &TrainingRequest, threads: usize) -> Result<f64> {
+pub(crate) fn trial(request: &TrainingRequest, threads: usize) -> Result<f64> {
     let directory = std::env::temp_dir().join(format!("stpn-trial-{}", std::process::id()));
     // Every update is logged, whatever the experiment says: the first and the last are looked at.
     let overrides = request.overrides.iter().cloned().chain(["log.every=1".to_string()]).collect();

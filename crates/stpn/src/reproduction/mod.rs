@@ -1,7 +1,7 @@
 //! The paper's experiments, as comparisons one after another.
 
 mod experiments;
-mod length;
+pub(crate) mod length;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -68,7 +68,7 @@ impl Reproduction {
 
     /// Runs one experiment to its end.
     fn reproduce(&self, experiment: &Experiment, observer: &dyn Observer) -> Result<()> {
-        let published_cells: Vec<CellName> = presets::get(experiment.preset)?.published_cells().collect();
+        let published_cells: Vec<CellName> = presets::get(experiment.preset)?.compared_cells().collect();
         let cells = if self.cells.is_empty() { published_cells.clone() } else { self.cells.clone() };
         let own = experiment.overrides.iter().map(|text| (*text).to_string());
         let overrides: Vec<String> = own.chain(self.overrides.iter().cloned()).collect();

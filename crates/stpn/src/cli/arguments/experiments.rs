@@ -73,6 +73,72 @@ pub struct CompareArguments {
     pub out: Option<PathBuf>,
 }
 
+/// Arguments of `stpn tune`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "All trials are trained for a ninth of the length; the best third goes on to a third of it, and \
+the best of these to the end. The first trial has the experiment's own settings. The same command continues what was \
+interrupted.
+
+--show-space prints what is searched. A file of this form, given with --space, replaces it:
+  [optimizer.learning_rate]
+  low = 1e-4
+  high = 3e-3
+  scale = \"log\"          # or \"linear\"; `whole = true` for whole numbers
+  [algorithm.gamma]
+  choices = [0.95, 0.99] # \"none\" leaves a key out
+
+Examples:
+  stpn tune cartpole-masked --cell lstm --trials 27
+  stpn tune my.toml --trials 100 --minutes 60 --jobs 2 --space space.toml"
+)]
+pub struct TuneArguments {
+    /// A preset (see `stpn list`) or the path of a TOML file.
+    #[arg(value_name = "PRESET|FILE.toml")]
+    pub experiment: String,
+    /// The recurrent cell, in the size of the published comparison or else matched in parameters [default: the
+    /// experiment's].
+    #[arg(long)]
+    pub cell: Option<String>,
+    /// Settings to try, at most.
+    #[arg(long, value_name = "N", default_value_t = 27, value_parser = trials)]
+    pub trials: usize,
+    /// Minutes that training may take: as many trials as fit are tried. Evaluations come on top.
+    #[arg(long, value_name = "MINUTES", value_parser = minutes)]
+    pub minutes: Option<f64>,
+    /// Runs of every trial, whose results are averaged; their seeds are 1001 and following, so that a comparison with
+    /// seeds 1, 2, … is not one of seeds that were tuned on.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = seeds, allow_negative_numbers = true)]
+    pub seeds: u64,
+    /// Seed of the search, which draws the settings.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Updates of a whole run; on a supervised task epochs [default: the experiment's].
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub updates: Option<u64>,
+    /// What is searched: a TOML file.
+    #[arg(long, value_name = "FILE.toml")]
+    pub space: Option<PathBuf>,
+    /// Print what is searched, in the form of such a file, and do nothing else.
+    #[arg(long)]
+    pub show_space: bool,
+    /// Overrides one key of every trial's configuration.
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
+    pub overrides: Vec<String>,
+    /// Runs at a time, which share the threads.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub jobs: usize,
+    /// Worker threads of all jobs together; 0 = one per core.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub threads: usize,
+    /// Episodes on which an agent is measured.
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    pub episodes: usize,
+    /// Where runs and results are written [default: runs/tune-PRESET].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
 /// Arguments of `stpn reproduce`.
 #[derive(Debug, Args)]
 #[command(after_help = "Without --budget every experiment runs at its published length, which takes days. The same \
@@ -114,6 +180,14 @@ pub struct ReproduceArguments {
     /// Make tables and pictures again from the results in --out, without the runs; nothing is trained.
     #[arg(long, conflicts_with_all = ["budget", "updates", "cells", "overrides", "seeds", "jobs", "threads", "episodes", "runs"])]
     pub redraw: bool,
+}
+
+/// A number of trials.
+fn trials(text: &str) -> Result<usize, String> {
+    match count(text) {
+        Ok(number @ 1..=10_000) => Ok(number as usize),
+        _ => Err("must be a number of 1 to 10,000".into()),
+    }
 }
 
 /// A positive number of minutes.

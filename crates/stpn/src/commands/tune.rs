@@ -1,0 +1,58 @@
+//! `stpn tune`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use super::watching::Watching;
+use crate::cli::TuneArguments;
+use crate::comparison::children::children;
+use crate::comparison::jobs::Jobs;
+use crate::tuning::{Request, Search, Space};
+use crate::{ranks, say};
+
+/// Trials that are shown at the end.
+const SHOWN: usize = 10;
+
+/// Runs the command.
+pub fn run(arguments: &TuneArguments) -> Result<ExitCode> {
+    ranks::refuse_several()?;
+    let request = Request {
+        experiment: arguments.experiment.clone(),
+        cell: arguments.cell.clone(),
+        overrides: arguments.overrides.clone(),
+        updates: arguments.updates,
+        trials: arguments.trials,
+        minutes: arguments.minutes,
+        seed: arguments.seed,
+        seeds: arguments.seeds,
+        episodes: arguments.episodes,
+        space: arguments.space.as_deref().map(Space::read).transpose()?,
+    };
+    if arguments.show_space {
+        let space = match &request.space {
+            Some(space) => space.clone(),
+            None => Space::of(&request.whole(&BTreeMap::new())?)?,
+        };
+        say::print(space.to_toml()?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    children()?;
+    let jobs = Jobs::new(arguments.jobs, arguments.threads)?;
+    let directory = arguments.out.clone().unwrap_or_else(|| default_directory(&arguments.experiment));
+    let observer = Watching::default();
+    let mut search = Search::new(request, &directory, jobs, &observer)?;
+    search.run(&observer)?;
+    say::result(search.found().text(SHOWN));
+    let directory = directory.display();
+    say::result(format!("all trials: {directory}/search.md; the best one's configuration: {directory}/best.toml"));
+    say::result(format!("train it with a seed that it was not chosen by: stpn train {directory}/best.toml --seed 1"));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn default_directory(experiment: &str) -> PathBuf {
+    let name = Path::new(experiment).file_stem().and_then(|stem| stem.to_str()).unwrap_or("experiment");
+    Path::new("runs").join(format!("tune-{name}"))
+}

@@ -1,0 +1,320 @@
+//! A search: what is asked for, and how it is carried out.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use stpn_agents::RunConfig;
+use stpn_random::Stream;
+
+use super::halving::{Halving, Rung};
+use super::results::{Found, TrialResult};
+use super::space::Space;
+use crate::comparison::jobs::{self, Jobs};
+use crate::comparison::{Observer, PlannedRun, RunState, measure};
+use crate::presets::Sizes;
+use crate::reproduction::length;
+use crate::{Error, Result, TrainingRequest, cell, files};
+
+/// The first seed of a search: those of comparisons and published tables count from 1, and are not tuned on.
+const FIRST_SEED: u64 = 1001;
+
+/// Draws of one trial's settings after which it is given up that a possible one will come.
+const ATTEMPTS: usize = 100;
+
+/// What is kept of a search.
+const FILE: &str = "search.json";
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// A preset or a file.
+    pub experiment: String,
+    /// The cell, in place of the experiment's.
+    pub cell: Option<String>,
+    /// Keys of every trial's configuration, `section.key=value` each.
+    pub overrides: Vec<String>,
+    /// Updates of a whole run, in place of the experiment's.
+    pub updates: Option<u64>,
+    /// Most trials; the first has the experiment's own settings.
+    pub trials: usize,
+    /// Minutes that training may take: there are as many trials as fit.
+    pub minutes: Option<f64>,
+    /// Seed of the search.
+    pub seed: u64,
+    /// Runs of every trial, with seeds from 1001 on.
+    pub seeds: u64,
+    /// Episodes on which an agent is measured.
+    pub episodes: usize,
+    /// What is searched; not set = [`Space::of`].
+    pub space: Option<Space>,
+}
+
+/// A search in its directory.
+pub struct Search {
+    request: Request,
+    directory: PathBuf,
+    jobs: Jobs,
+    /// The experiment as the request has it.
+    config: RunConfig,
+    found: Found,
+}
+
+impl Search {
+    /// Begins a search, or continues the one in that directory.
+    ///
+    /// # Errors
+    /// Fails as [`TrainingRequest::configure`] does; [`Error::Unfit`] if the directory holds another search, if the time
+    /// is too short for three trials, or if no values of the space are possible.
+    pub fn new(request: Request, directory: &Path, jobs: Jobs, observer: &dyn Observer) -> Result<Self> {
+        let config = request.whole(&BTreeMap::new())?;
+        let path = directory.join(FILE);
+        let found = if path.exists() {
+            let found: Found = files::read_json(&path)?;
+            if found.request != request {
+                let problem = "holds a search for something else: name another directory, or remove this one";
+                return Err(Error::Unfit(format!("{}: {problem}", directory.display())));
+            }
+            found
+        } else {
+            let space = match &request.space {
+                Some(space) => space.clone(),
+                None => Space::of(&config)?,
+            };
+            let plan = request.plan(&config, jobs, observer)?;
+            let trials = request.draw(&space, plan.rungs[0].trials)?;
+            std::fs::create_dir_all(directory).map_err(Error::io("cannot create", directory))?;
+            Found::new(request.clone(), space, plan, trials)
+        };
+        Ok(Self { request, directory: directory.to_path_buf(), jobs, config, found })
+    }
+
+    /// What has been found so far.
+    pub fn found(&self) -> &Found {
+        &self.found
+    }
+
+    /// Trains all trials as far as their results take them, and writes `search.json`, `search.md` and `best.toml`. From
+    /// the first call on, signals that ask this process to end are passed on to the runs.
+    ///
+    /// # Errors
+    /// [`Error::Interrupted`] if an end was asked for: the same search continues. Fails if every run of a rung does.
+    pub fn run(&mut self, observer: &dyn Observer) -> Result<()> {
+        self.write()?;
+        for (place, rung) in self.found.plan.rungs.clone().into_iter().enumerate() {
+            let of = self.found.plan.rungs.len();
+            let unit = if self.config.agent().is_ok() { "environment steps" } else { "epochs" };
+            let trials: Vec<usize> = self.found.going_on(place).collect();
+            observer.note(&format!("\nrung {} of {of}: {} trials of {} {unit}", place + 1, trials.len(), rung.length));
+            let open: Vec<usize> = trials.into_iter().filter(|&at| self.found.trials[at].open(place)).collect();
+            if open.is_empty() {
+                continue;
+            }
+            let mut runs = Vec::new();
+            for &at in &open {
+                for seed in (FIRST_SEED..).take(self.request.seeds as usize) {
+                    runs.push((at, self.planned(&self.found.trials[at], rung, seed)?));
+                }
+            }
+            let planned: Vec<PlannedRun> = runs.iter().map(|(_, run)| run.clone()).collect();
+            let failed = match jobs::train(&planned, self.jobs, observer) {
+                Err(error @ Error::Process { .. }) => Some(error),
+                other => other.map(|()| None)?,
+            };
+            for &at in &open {
+                let mut scores = Vec::new();
+                for (_, run) in runs.iter().filter(|(trial, _)| *trial == at) {
+                    if run.state()? == RunState::Finished {
+                        scores.push(self.score(run)?);
+                    }
+                }
+                // A trial of which one run fails is as bad as can be.
+                let whole = scores.len() == self.request.seeds as usize;
+                let score = whole.then(|| scores.iter().sum::<f64>() / scores.len() as f64);
+                self.found.trials[at].scores.push(score);
+            }
+            if let (Some(error), true) = (failed, open.iter().all(|&at| self.found.trials[at].last().is_none())) {
+                return Err(error);
+            }
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn write(&self) -> Result<()> {
+        self.found.write(&self.directory, FILE)?;
+        if let Some(best) = self.found.best() {
+            let config = self.request.whole(&best.settings)?;
+            let text = format!(
+                "# Trial {} of a search: `stpn tune {}`. Its score is of the seeds from {FIRST_SEED} on, by which it was chosen:\n\
+                 # measure it again with others, `stpn compare FILE --cells … --seeds 5`.\n{}",
+                best.number,
+                self.request.experiment,
+                config.to_toml()?
+            );
+            files::write(&self.directory.join("best.toml"), text)?;
+        }
+        Ok(())
+    }
+
+    /// A run of a trial.
+    fn planned(&self, trial: &TrialResult, rung: Rung, seed: u64) -> Result<PlannedRun> {
+        let mut request = self.request.training(&trial.settings)?;
+        // What ends with the run ends where the whole run would.
+        let whole = request.configure(1)?;
+        let horizon = length_of(&whole, whole.training().updates);
+        for schedule in whole.schedules_of_its_length() {
+            request.overrides.push(format!("{schedule}.horizon={horizon}"));
+        }
+        request.seed = Some(seed);
+        match whole {
+            RunConfig::Agent(_) => (request.updates, request.steps) = (None, Some(rung.length)),
+            RunConfig::Supervised(_) => request.updates = Some(rung.length),
+        }
+        let config = request.configure(1)?;
+        Ok(PlannedRun {
+            cell: cell::parse(config.cell().label())?,
+            seed,
+            parameters: Sizes::new(&config)?.configured()?,
+            config,
+            directory: self.directory.join("runs").join(format!("trial{}-seed{seed}", trial.number)),
+            request,
+        })
+    }
+
+    /// What a finished run is measured by: the return on fresh episodes, or the accuracy on validation data.
+    fn score(&self, run: &PlannedRun) -> Result<f64> {
+        let result = measure::result(run, self.request.episodes)?;
+        Ok(match (&self.config, result.curve.last()) {
+            (RunConfig::Supervised(_), Some(last)) => last.value,
+            _ => result.result,
+        })
+    }
+}
+
+impl Request {
+    /// The whole training with these settings.
+    fn training(&self, settings: &BTreeMap<String, String>) -> Result<TrainingRequest> {
+        let settings = settings.iter().map(|(key, value)| format!("{key}={value}"));
+        Ok(TrainingRequest {
+            experiment: self.experiment.clone(),
+            cell: self.cell.as_deref().map(cell::parse).transpose()?,
+            updates: self.updates,
+            overrides: self.overrides.iter().cloned().chain(settings).collect(),
+            ..TrainingRequest::default()
+        })
+    }
+
+    /// The configuration of the whole training with these settings.
+    ///
+    /// # Errors
+    /// As [`TrainingRequest::configure`].
+    pub fn whole(&self, settings: &BTreeMap<String, String>) -> Result<RunConfig> {
+        self.training(settings)?.configure(1)
+    }
+
+    /// How many trials are trained how long.
+    fn plan(&self, config: &RunConfig, jobs: Jobs, observer: &dyn Observer) -> Result<Halving> {
+        let updates = config.training().updates;
+        let whole = length_of(config, updates);
+        let Some(minutes) = self.minutes else { return Ok(Halving::new(self.trials, whole)) };
+        let seconds = length::trial(&self.training(&BTreeMap::new())?, jobs.threads)?;
+        let per_step = seconds * updates as f64 / whole as f64;
+        let affordable = minutes * 60.0 * jobs.jobs as f64 / (per_step * self.seeds as f64);
+        let trials = Halving::affordable(self.trials, whole, affordable);
+        if trials < self.trials.min(3) {
+            let least = Halving::new(self.trials.min(3), whole).cost() as f64 * per_step * self.seeds as f64;
+            let needed = least / 60.0 / jobs.jobs as f64;
+            let problem =
+                format!("{minutes} minutes are too short for a search, which takes {needed:.1} here at least");
+            return Err(Error::Unfit(format!("{problem}: allow more, or fewer updates")));
+        }
+        observer.note(&format!("{seconds:.3} s an update: {trials} trials in {minutes} minutes"));
+        Ok(Halving::new(trials, whole))
+    }
+
+    /// The settings of so many trials; those of the first are the experiment's own. More trials begin with the same.
+    fn draw(&self, space: &Space, trials: usize) -> Result<Vec<TrialResult>> {
+        let mut stream = Stream::from_seed(self.seed);
+        let mut drawn = vec![TrialResult::new(0, BTreeMap::new())];
+        while drawn.len() < trials {
+            let mut settings = space.draw(&mut stream);
+            let mut refused = self.whole(&settings).err();
+            for _ in 1..ATTEMPTS {
+                if refused.is_none() {
+                    break;
+                }
+                settings = space.draw(&mut stream);
+                refused = self.whole(&settings).err();
+            }
+            match refused {
+                None => drawn.push(TrialResult::new(drawn.len(), settings)),
+                Some(error) => {
+                    let problem = format!("{ATTEMPTS} draws from the space were all refused, the last because");
+                    return Err(Error::Unfit(format!("{problem}: {error}")));
+                }
+            }
+        }
+        Ok(drawn)
+    }
+}
+
+/// Environment steps of so many updates; of a supervised task, epochs.
+fn length_of(config: &RunConfig, updates: u64) -> u64 {
+    match config {
+        RunConfig::Agent(config) => updates * (config.rollout.environments * config.rollout.steps) as u64,
+        RunConfig::Supervised(_) => updates,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> Request {
+        Request {
+            experiment: "cartpole".into(),
+            cell: Some("stpn".into()),
+            overrides: Vec::new(),
+            updates: Some(20),
+            trials: 9,
+            minutes: None,
+            seed: 1,
+            seeds: 1,
+            episodes: 5,
+            space: None,
+        }
+    }
+
+    #[test]
+    fn more_trials_begin_with_the_same_ones() {
+        let request = request();
+        let space = Space::of(&request.whole(&BTreeMap::new()).unwrap()).unwrap();
+        let (few, many) = (request.draw(&space, 4).unwrap(), request.draw(&space, 12).unwrap());
+        assert_eq!(few[..], many[..4]);
+        assert!(few[0].settings.is_empty(), "the experiment's own");
+        let other = Request { seed: 2, ..request }.draw(&space, 4).unwrap();
+        assert_ne!(few, other);
+    }
+
+    #[test]
+    fn a_trial_was_annealed_to_the_end_of_its_rung() {
+        let folder = tempfile::tempdir().unwrap();
+        let search = Search::new(request(), folder.path(), Jobs::new(1, 1).unwrap(), &()).unwrap();
+        let rungs = &search.found.plan.rungs;
+        let (first, last) = (rungs[0], rungs[rungs.len() - 1]);
+        let [short, whole] = [first, last].map(|rung| search.planned(&search.found.trials[1], rung, 1001).unwrap());
+        assert!(short.config.training().updates < whole.config.training().updates);
+        assert_eq!(whole.config.training().updates, 20);
+        assert_eq!(short.config.optimizer().learning_rate, whole.config.optimizer().learning_rate);
+        assert!(short.config.schedules_of_its_length().is_empty());
+    }
+
+    #[test]
+    fn values_that_are_never_possible_are_refused() {
+        let space = Space::of(&crate::preset("cartpole").unwrap()).unwrap();
+        let impossible = Request { overrides: vec!["policy.hidden=0".into()], ..request() };
+        let error = impossible.draw(&space, 2).unwrap_err().to_string();
+        assert!(error.contains("were all refused") && error.contains("hidden"), "{error}");
+    }
+}
