@@ -22,13 +22,14 @@ fn code(title: &str) -> Vec<&'static str> {
 fn size(written: &str) -> usize {
     let term = |term: &str| {
         let letter = term.find(|letter: char| letter.is_ascii_uppercase()).unwrap_or(term.len());
-        let factor = term[..letter].parse().unwrap_or(1);
-        factor * match &term[letter..] {
+        let factor: usize = term[..letter].parse().unwrap_or(1);
+        let size = match &term[letter..] {
             "I" => INPUT,
             "H" => UNITS,
             "D" | "P" => INPUT + UNITS,
             _ => 1,
-        }
+        };
+        factor * size
     };
     written.split('+').map(|part| term(part.trim())).sum()
 }
