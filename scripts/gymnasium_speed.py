@@ -52,6 +52,35 @@ def ours(program, name, environments, seconds):
     return float(subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout)
 
 
+def share_of(processes, seconds=1.0):
+    """Work of one process while so many do the same: environments stepped in Python, without any exchange."""
+    code = (
+        "import sys, time, gymnasium as gym\n"
+        "env = gym.make('CartPole-v1', disable_env_checker=True); env.reset(seed=0); sys.stdin.readline()\n"
+        "begin, steps = time.perf_counter(), 0\n"
+        f"while time.perf_counter() - begin < {seconds}:\n"
+        "    *_, terminated, truncated, _ = env.step(steps & 1)\n"
+        "    steps += 1\n"
+        "    if terminated or truncated: env.reset()\n"
+        "print(steps / (time.perf_counter() - begin))\n"
+    )
+    command = [sys.executable, "-c", code]
+    started = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(processes)
+    ]
+    time.sleep(2.0)  # All have imported what they need.
+    for process in started:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    return statistics.mean(float(process.communicate()[0]) for process in started)
+
+
+def gain():
+    """How many times the work of one process all cores do together: what workers can gain at most."""
+    cores = os.cpu_count()
+    return statistics.median(cores * share_of(cores) / share_of(1) for _ in range(3))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("ids", nargs="*", default=["CartPole-v1", "LunarLander-v3", "HalfCheetah-v5"])
@@ -81,7 +110,8 @@ def main():
         better = statistics.median(m["ours"] / max(m["async"], m["sync"]) for m in rounds)
         add(f"| {name} | {numbers} | **{against:.1f}** | **{better:.1f}** |")
     add(f"\nSteps per second of {o.environments} environments with random actions; medians of {o.rounds} rounds of "
-        f"{o.seconds:g} s each, in turns in one run.\n")  # fmt: skip
+        f"{o.seconds:g} s each, in turns in one run. {os.cpu_count()} processes of Python that step CartPole by themselves do "
+        f"{gain():.2f} times the work of one here: workers cannot gain more.\n")  # fmt: skip
     add(f"{processor()}, {os.cpu_count()} cores; commit {commit()}; gymnasium {gym.__version__}, numpy "
         f"{np.__version__}, Python {sys.version.split()[0]}. Made by `scripts/gymnasium_speed.py`.")  # fmt: skip
     if o.out:

@@ -51,6 +51,14 @@ pub trait Cell: Debug + Send + Sync {
         &self.parts().state_layout
     }
 
+    /// Multiply-adds of one step of one batch element, by which layers of different kinds are compared: every weight once,
+    /// and for fast weights what reads and changes them. Biases and nonlinearities are left out. By default, the elements
+    /// of all trained matrices.
+    fn multiply_adds(&self) -> usize {
+        let matrices = self.parameters().iter().filter(|(_, var)| var.rank() == 2);
+        matrices.map(|(_, var)| var.elem_count()).sum()
+    }
+
     /// Which path [`Cell::sequence`] takes.
     fn kernel(&self) -> Kernel {
         self.parts().kernel

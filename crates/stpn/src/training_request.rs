@@ -160,7 +160,7 @@ pub fn name_code(table: &mut Table, make: Option<&str>, import: &[String]) {
 /// The size of the configured cell that matches the experiment's own network in parameters.
 fn matched(reference: &Table, config: &RunConfig) -> Result<usize> {
     let reference = RunConfig::from_table(reference.clone())?;
-    let target = Sizes::new(&reference)?.configured()?;
+    let target = Sizes::new(&reference)?.configured()?.parameters;
     Sizes::new(config)?.matched(config.cell(), target)
 }
 

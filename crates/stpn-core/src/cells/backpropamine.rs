@@ -125,6 +125,17 @@ impl Cell for Backpropamine {
         &self.parts
     }
 
+    /// The input's weights once; per recurrent synapse W + αF, its product and the two products that change F, and the two
+    /// of the trace if there is one; the modulator's weights once.
+    fn multiply_adds(&self) -> usize {
+        let (trace, modulator) = match self.config.modulation {
+            Modulation::Constant => (0, 0),
+            Modulation::Network => (0, self.parts.hidden),
+            Modulation::Retroactive => (2, self.parts.hidden),
+        };
+        self.weight_ih.elem_count() + (4 + trace) * self.parts.hidden.pow(2) + modulator
+    }
+
     fn step(&self, x: &Tensor, state: &State) -> Result<Step> {
         self.parts.check_step(x, state)?;
         let (activity, fast) = (state.get("h")?, state.get("F")?);

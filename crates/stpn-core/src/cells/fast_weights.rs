@@ -85,6 +85,11 @@ impl Cell for FastWeights {
         &self.parts
     }
 
+    /// The weights once, the two products of F', and F' once for every inner step.
+    fn multiply_adds(&self) -> usize {
+        self.weight.elem_count() + (2 + self.config.inner_steps) * self.parts.hidden.pow(2)
+    }
+
     fn step(&self, x: &Tensor, state: &State) -> Result<Step> {
         let Inner { fast, activities } = self.inner(x, state)?;
         let hidden = activities[self.config.inner_steps].clone();

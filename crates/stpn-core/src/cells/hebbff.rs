@@ -62,6 +62,11 @@ impl Cell for HebbFf {
         &self.parts
     }
 
+    /// Per synapse W + F, its product, and the two products of λF + γhx.
+    fn multiply_adds(&self) -> usize {
+        4 * self.weight.elem_count()
+    }
+
     fn step(&self, x: &Tensor, state: &State) -> Result<Step> {
         self.parts.check_step(x, state)?;
         let fast = state.get("F")?;

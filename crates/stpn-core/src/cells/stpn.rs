@@ -196,6 +196,12 @@ impl Cell for Stpn {
         &self.parts
     }
 
+    /// Per plastic synapse W + F, its product, its square, and the two products of λF + γhz; elsewhere the product alone.
+    fn multiply_adds(&self) -> usize {
+        let (all, plastic) = (self.weight.elem_count(), self.parts.hidden * self.plastic.len());
+        all + 4 * plastic
+    }
+
     fn step(&self, x: &Tensor, state: &State) -> Result<Step> {
         self.parts.check_step(x, state)?;
         let z = match self.recurrent_activity(state)? {

@@ -12,7 +12,7 @@ use crate::comparison::children::children;
 use crate::comparison::plan::Request;
 use crate::comparison::{Comparison, GeneralizationCurves, Plan, jobs};
 use crate::exit::UsageError;
-use crate::presets::Preset;
+use crate::presets::{Preset, Size};
 use crate::progress::thousands;
 use crate::{cell, presets, ranks, say, table};
 
@@ -65,10 +65,12 @@ fn describe(plan: &Plan, preset: Option<&Preset>) {
     let rows: Vec<Vec<String>> = (plan.runs.iter().filter(|run| run.seed == 1))
         .map(|run| {
             let units = run.config.hidden().to_string();
-            vec![run.cell.to_string(), units, thousands(run.parameters as u64)]
+            let Size { parameters, state, multiply_adds } = run.size;
+            let numbers = [parameters, state, multiply_adds].map(|number| thousands(number as u64));
+            [run.cell.to_string(), units].into_iter().chain(numbers).collect()
         })
         .collect();
-    say::result(table::text(&["cell", "units", "parameters"], &rows, &[1, 2]));
+    say::result(table::text(&["cell", "units", "parameters", "state", "multiply-adds a step"], &rows, &[1, 2, 3, 4]));
     let cells = plan.runs.iter().filter(|run| run.seed == 1).map(|run| run.cell);
     say::result(sizes(cells.map(|cell| (cell, preset.and_then(|preset| preset.published_size(cell)).is_some()))));
 }

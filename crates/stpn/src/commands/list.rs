@@ -60,7 +60,7 @@ pub fn run() -> Result<ExitCode> {
     let maze = presets::find("maze").context("the preset `maze`")?;
     let config = RunConfig::from_table(maze.table()?)?;
     let sizes = Sizes::new(&config)?;
-    let reference = sizes.configured()?;
+    let reference = sizes.configured()?.parameters;
     let rows: Vec<Vec<String>> = CellName::all()
         .into_iter()
         .map(|name| {

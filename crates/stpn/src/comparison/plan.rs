@@ -6,7 +6,7 @@ use stpn_agents::run::saved_config;
 use stpn_agents::{RunConfig, checkpoint};
 use stpn_core::cells::CellName;
 
-use crate::presets::Sizes;
+use crate::presets::{Size, Sizes};
 use crate::settings::Settings;
 use crate::training_request::TrainingRequest;
 use crate::{Error, Result};
@@ -26,8 +26,8 @@ pub struct PlannedRun {
     pub cell: CellName,
     /// The seed.
     pub seed: u64,
-    /// Trainable parameters, heads included.
-    pub parameters: usize,
+    /// How large its network is.
+    pub size: Size,
     /// Its configuration.
     pub config: RunConfig,
     /// Its directory.
@@ -74,7 +74,7 @@ impl Plan {
             if request.cells[..place].contains(&cell) {
                 return Err(Error::Unfit(format!("cells: {cell} is named twice, and a cell is compared once")));
             }
-            let mut parameters = None;
+            let mut size = None;
             for seed in 1..=request.seeds {
                 let training = TrainingRequest {
                     experiment: request.experiment.to_string(),
@@ -85,13 +85,13 @@ impl Plan {
                     ..TrainingRequest::default()
                 };
                 let config = training.configure(1)?;
-                let count = match parameters {
-                    Some(count) => count,
+                let own = match size {
+                    Some(size) => size,
                     None => Sizes::new(&config)?.configured()?,
                 };
-                parameters = Some(count);
+                size = Some(own);
                 let directory = request.directory.join(format!("{cell}-seed{seed}"));
-                runs.push(PlannedRun { cell, seed, parameters: count, config, directory, request: training });
+                runs.push(PlannedRun { cell, seed, size: own, config, directory, request: training });
             }
         }
         Ok(Self { directory: request.directory.to_path_buf(), runs })

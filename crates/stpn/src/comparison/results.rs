@@ -11,6 +11,7 @@ use super::aggregate::{self, Estimate, Scores};
 use super::measure::{self, RunResult};
 use super::statistics::{ANY, METHOD, Mean, NOT_NEGATIVE, SHARE};
 use crate::machine::Provenance;
+use crate::presets::Size;
 use crate::progress::thousands;
 use crate::task_label::task_label;
 use crate::{Result, table};
@@ -61,6 +62,12 @@ pub struct CellResult {
     pub units: usize,
     /// Trainable parameters, heads included.
     pub parameters: usize,
+    /// Numbers that the layer carries from step to step; older files do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<usize>,
+    /// Multiply-adds of the layer at a step; older files do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub multiply_adds: Option<usize>,
     /// The result.
     pub result: Mean,
     /// The energy.
@@ -78,10 +85,10 @@ impl Comparison {
     /// Fails, naming the file, if one of a run is missing or damaged, or if an evaluation fails.
     pub fn of(plan: &Plan, episodes: usize) -> Result<Self> {
         let runs = plan.runs.iter().map(|run| measure::result(run, episodes)).collect::<Result<Vec<_>>>()?;
-        let mut sizes: Vec<(CellName, usize, usize)> = Vec::new();
+        let mut sizes: Vec<(CellName, usize, Size)> = Vec::new();
         for run in &plan.runs {
             if sizes.iter().all(|(cell, ..)| *cell != run.cell) {
-                sizes.push((run.cell, *run.config.hidden(), run.parameters));
+                sizes.push((run.cell, *run.config.hidden(), run.size));
             }
         }
         let agent = plan.runs.iter().find_map(|run| Some((run, run.config.agent().ok()?)));
@@ -91,8 +98,10 @@ impl Comparison {
             Some(_) => ("mean return", "per unit and step"),
             None => (ACCURACY, "per step, summed over units"),
         };
-        let cells = sizes.iter().filter_map(|&(cell, units, parameters)| {
-            CellResult::of(cell.as_str(), units, parameters, &runs, &possible)
+        let cells = sizes.iter().filter_map(|&(cell, units, size)| {
+            let Size { parameters, state, multiply_adds } = size;
+            let result = CellResult::of(cell.as_str(), units, parameters, &runs, &possible)?;
+            Some(CellResult { state: Some(state), multiply_adds: Some(multiply_adds), ..result })
         });
         let task = plan.runs.first().map_or(String::new(), |run| task_label(&run.config));
         Ok(Self {
@@ -114,7 +123,10 @@ impl Comparison {
     #[must_use]
     pub fn tabulated_again(self) -> Self {
         let possible = self.possible();
-        let again = |cell: &CellResult| CellResult::of(&cell.cell, cell.units, cell.parameters, &self.runs, &possible);
+        let again = |cell: &CellResult| {
+            let result = CellResult::of(&cell.cell, cell.units, cell.parameters, &self.runs, &possible)?;
+            Some(CellResult { state: cell.state, multiply_adds: cell.multiply_adds, ..result })
+        };
         Self { cells: self.cells.iter().filter_map(again).collect(), statistics: statistics(), ..self }
     }
 
@@ -129,23 +141,37 @@ impl Comparison {
         self.measure == ACCURACY
     }
 
-    /// Header and rows of the table.
-    fn rows(&self) -> ([&str; 6], Vec<Vec<String>>) {
-        let row = |cell: &CellResult| {
-            vec![
-                cell.cell.clone(),
-                cell.units.to_string(),
-                thousands(cell.parameters as u64),
+    /// Header and rows of the table. Older results do not say how large states are.
+    fn rows(&self) -> (Vec<&str>, Vec<Vec<String>>) {
+        let sized = self.cells.iter().any(|cell| cell.state.is_some());
+        let count = |number: Option<usize>| number.map_or("-".into(), |number| thousands(number as u64));
+        let sizes = |cell: &CellResult| match sized {
+            true => vec![count(cell.state), count(cell.multiply_adds)],
+            false => Vec::new(),
+        };
+        let results = |cell: &CellResult| {
+            [
                 cell.result.display(if self.is_supervised() { 4 } else { 2 }),
                 cell.energy.map_or("-".into(), |energy| energy.display(3)),
                 format!("{:.0} s", cell.seconds.mean),
             ]
         };
-        let header = ["cell", "units", "parameters", &self.measure, "energy", "time of a run"];
+        let row = |cell: &CellResult| {
+            let begin = [cell.cell.clone(), cell.units.to_string(), count(Some(cell.parameters))];
+            begin.into_iter().chain(sizes(cell)).chain(results(cell)).collect()
+        };
+        let sizes: &[&str] = if sized { &["state", "multiply-adds"] } else { &[] };
+        let ends = (&["cell", "units", "parameters"], &[&self.measure, "energy", "time of a run"]);
+        let header: Vec<&str> = [&ends.0[..], sizes, &ends.1[..]].concat();
         let mut rows: Vec<Vec<String>> = self.cells.iter().map(row).collect();
         for (name, value) in [("random policy", self.random), ("oracle", self.oracle)] {
-            let row = |value: f64| [name, "-", "-", &format!("{value:.2}"), "-", "-"].map(String::from).to_vec();
-            rows.extend(value.map(row));
+            let Some(value) = value else { continue };
+            let shown = |column: &&str| match *column {
+                "cell" => name.to_string(),
+                column if column == self.measure => format!("{value:.2}"),
+                _ => "-".into(),
+            };
+            rows.push(header.iter().map(shown).collect());
         }
         (header, rows)
     }
@@ -153,7 +179,9 @@ impl Comparison {
     /// The table for a terminal.
     pub fn text(&self) -> String {
         let (header, rows) = self.rows();
-        let table = table::text(&header, &rows, &[1, 2, 5]);
+        let results = header.len() - 3;
+        let right: Vec<usize> = (1..header.len()).filter(|&column| column < results || column > results + 1).collect();
+        let table = table::text(&header, &rows, &right);
         format!("\n{table}\n{}; energy {}\n{}", self.statistics, self.energy_measure, self.beside().join("\n"))
     }
 
@@ -205,7 +233,7 @@ impl Comparison {
         lines
     }
 
-    /// Whether the cells have equal units or equal parameters; none of one cell.
+    /// Whether the cells have equal parameters, units or states; none of one cell.
     fn footing(&self) -> Option<String> {
         let ends = |values: &mut dyn Iterator<Item = usize>| {
             values.fold(None, |ends: Option<(usize, usize)>, value| {
@@ -218,10 +246,14 @@ impl Comparison {
             return None;
         }
         let range = format!("{} to {}", thousands(fewest as u64), thousands(most as u64));
-        Some(match (fewest as f64 >= EQUAL * most as f64, narrow == wide) {
-            (true, _) => format!("The cells have nearly equal numbers of parameters ({range})"),
-            (false, true) => format!("The cells have the same number of units, but not of parameters ({range})"),
-            (false, false) => format!("The cells differ in their numbers of units and of parameters ({range})"),
+        let mut states = self.cells.iter().map(|cell| cell.state);
+        let first = states.next().flatten();
+        let equal_state = first.is_some() && states.all(|state| state == first);
+        Some(match (fewest as f64 >= EQUAL * most as f64, narrow == wide, equal_state) {
+            (true, ..) => format!("The cells have nearly equal numbers of parameters ({range})"),
+            (false, true, _) => format!("The cells have the same number of units, but not of parameters ({range})"),
+            (false, false, true) => format!("The cells have the same size of state, but not of parameters ({range})"),
+            (false, false, false) => format!("The cells differ in their numbers of units and of parameters ({range})"),
         })
     }
 
@@ -248,6 +280,8 @@ impl CellResult {
             cell: cell.to_string(),
             units,
             parameters,
+            state: None,
+            multiply_adds: None,
             result: of(possible, &|run| Some(run.result))?,
             energy: of(&NOT_NEGATIVE, &|run| run.energy),
             updates: of(&NOT_NEGATIVE, &|run| Some(run.updates as f64))?,

@@ -18,7 +18,7 @@ use toml::Table;
 
 pub use preset::Preset;
 pub use shipped::PRESETS;
-pub use sizes::Sizes;
+pub use sizes::{Size, Sizes};
 
 use crate::error::{Kind, Place};
 use crate::settings::is_below;

@@ -3,10 +3,21 @@
 use candle_core::{DType, Device};
 use stpn_agents::learner::Trainable;
 use stpn_agents::{ActorCritic, RunConfig};
-use stpn_core::CellConfig;
+use stpn_core::{Cell, CellConfig, Parameters};
 use stpn_envs::Space;
 
 use crate::Result;
+
+/// How large a network is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Trainable parameters, heads included.
+    pub parameters: usize,
+    /// Numbers that the recurrent layer carries from step to step.
+    pub state: usize,
+    /// Multiply-adds of the recurrent layer at a step ([`stpn_core::Cell::multiply_adds`]).
+    pub multiply_adds: usize,
+}
 
 /// Counts trainable parameters of an experiment's network, heads included, with cells of any kind and size.
 pub struct Sizes<'c> {
@@ -31,35 +42,51 @@ impl<'c> Sizes<'c> {
         Ok(Self { config, spaces })
     }
 
-    /// Parameters with `hidden` units of `cell`.
+    /// The size with `hidden` units of `cell`.
     ///
     /// # Errors
     /// Fails if the cell refuses its options, or the encoder its observations.
-    pub fn count(&self, cell: &CellConfig, hidden: usize) -> Result<usize> {
+    pub fn size(&self, cell: &CellConfig, hidden: usize) -> Result<Size> {
+        let size = |parameters: &Parameters, cell: &dyn Cell| Size {
+            parameters: parameters.count(),
+            state: cell.state_layout().iter().map(|field| field.shape.iter().product::<usize>()).sum(),
+            multiply_adds: cell.multiply_adds(),
+        };
         let mut config = self.config.clone();
         (*config.cell_mut(), *config.hidden_mut()) = (cell.clone(), hidden);
         Ok(match (&config, &self.spaces) {
             (RunConfig::Agent(config), Some((observations, actions))) => {
                 let policy = ActorCritic::new(&config.policy, observations, actions, 0, DType::F32, &Device::Cpu)?;
-                policy.parameters().count()
+                size(policy.parameters(), policy.cell())
             }
-            (RunConfig::Supervised(config), _) => config.network()?.parameters().count(),
+            (RunConfig::Supervised(config), _) => {
+                let network = config.network()?;
+                size(network.parameters(), network.cell())
+            }
             (RunConfig::Agent(_), None) => unreachable!("an agent's spaces are known from the beginning"),
         })
     }
 
-    /// Parameters as configured.
+    /// Parameters with `hidden` units of `cell`.
     ///
     /// # Errors
-    /// As [`Sizes::count`].
-    pub fn configured(&self) -> Result<usize> {
-        self.count(self.config.cell(), *self.config.hidden())
+    /// As [`Sizes::size`].
+    pub fn count(&self, cell: &CellConfig, hidden: usize) -> Result<usize> {
+        Ok(self.size(cell, hidden)?.parameters)
+    }
+
+    /// The size as configured.
+    ///
+    /// # Errors
+    /// As [`Sizes::size`].
+    pub fn configured(&self) -> Result<Size> {
+        self.size(self.config.cell(), *self.config.hidden())
     }
 
     /// The size of `cell` with closest to `target` parameters.
     ///
     /// # Errors
-    /// As [`Sizes::count`].
+    /// As [`Sizes::size`].
     pub fn matched(&self, cell: &CellConfig, target: usize) -> Result<usize> {
         let (mut low, mut high) = (1, 2);
         while self.count(cell, high)? < target {

@@ -32,7 +32,7 @@ fn a_gru_is_matched_in_parameters() {
         let (config, preset) = (RunConfig::from_table(table).unwrap(), preset.unwrap());
         let (sizes, cell) = (Sizes::new(&config).unwrap(), preset.cell(CellName::Gru));
         assert_eq!(preset.published_size(CellName::Gru), None, "{name}");
-        assert_eq!(sizes.matched(&cell, sizes.configured().unwrap()).unwrap(), size, "{name}");
+        assert_eq!(sizes.matched(&cell, sizes.configured().unwrap().parameters).unwrap(), size, "{name}");
     }
 }
 
@@ -111,7 +111,7 @@ fn supervised_networks_are_matched_in_parameters() {
     for preset in PRESETS.iter().filter(|preset| ["art", "familiarity"].contains(&preset.name)) {
         let config = RunConfig::from_table(preset.table().unwrap()).unwrap();
         let sizes = Sizes::new(&config).unwrap();
-        let own = sizes.configured().unwrap() as f64;
+        let own = sizes.configured().unwrap().parameters as f64;
         for (cell, size) in preset.cells.cells {
             let share = sizes.count(&preset.cell(*cell), size.unwrap()).unwrap() as f64 / own;
             assert!((0.85..1.15).contains(&share), "{} {cell}: {share}", preset.name);
@@ -133,14 +133,18 @@ fn environments_of_the_list_had_no_word_of_how_to_train_them() {
 fn a_cell_was_compared_with_an_mlp_of_a_tenth_of_its_parameters() {
     for name in ["memory", "cartpole-masked", "lunar-lander"] {
         let preset = get(name).unwrap();
-        let own = Sizes::new(&RunConfig::from_table(preset.table().unwrap()).unwrap()).unwrap().configured().unwrap();
+        let own = Sizes::new(&RunConfig::from_table(preset.table().unwrap()).unwrap())
+            .unwrap()
+            .configured()
+            .unwrap()
+            .parameters;
         for cell in preset.compared_cells() {
             let request = crate::TrainingRequest {
                 experiment: name.into(),
                 cell: Some(cell),
                 ..crate::TrainingRequest::default()
             };
-            let count = Sizes::new(&request.configure(1).unwrap()).unwrap().configured().unwrap();
+            let count = Sizes::new(&request.configure(1).unwrap()).unwrap().configured().unwrap().parameters;
             assert!((0.85..1.15).contains(&(count as f64 / own as f64)), "{name} {cell}: {count} and {own}");
         }
     }

@@ -175,7 +175,7 @@ impl Search {
         Ok(PlannedRun {
             cell: cell::parse(config.cell().label())?,
             seed,
-            parameters: Sizes::new(&config)?.configured()?,
+            size: Sizes::new(&config)?.configured()?,
             config,
             directory: self.directory.join("runs").join(format!("trial{}-seed{seed}", trial.number)),
             request,
