@@ -14,8 +14,8 @@ const UNITS: usize = 5;
 /// What is in backticks in the paragraph that starts with that title.
 fn code(title: &str) -> Vec<&'static str> {
     let start = PAGE.find(&format!("**{title}**")).unwrap();
-    let paragraph = &PAGE[start..];
-    paragraph[..paragraph.find("\n\n").unwrap()].split('`').skip(1).step_by(2).collect()
+    let paragraph = PAGE[start..].split("\n\n").next().unwrap();
+    paragraph.split('`').skip(1).step_by(2).collect()
 }
 
 /// A size as it is written: a sum of I, H, D or P, each with a factor or without.
