@@ -1,8 +1,6 @@
 //! A cell of one's own, units that leak, under the whole command line: `eval`, `resume`, `play` and `report` work too.
 //! `cargo run --release -p stpn --example own_cell -- train memory --cell leaky --set policy.cell.options.keep=0.5`
 
-use std::process::ExitCode;
-
 use serde::Deserialize;
 use stpn::cells::{Cell, CellParts, Error, Initializer, Result, State, Step, Tensor, Var, energy_inputs};
 
@@ -24,6 +22,7 @@ pub struct Leaky {
 }
 
 impl Leaky {
+    /// A cell with initial values W, b ~ U(±1/√I).
     pub fn new(config: &LeakyConfig, mut parts: CellParts, init: &mut Initializer) -> Result<Self> {
         let kept = config.keep.unwrap_or(0.8);
         if !(0.0..=1.0).contains(&kept) {
@@ -55,6 +54,6 @@ impl Cell for Leaky {
     }
 }
 
-fn main() -> ExitCode {
+fn main() -> std::process::ExitCode {
     stpn::cli::main_with(|registry| registry.cell("leaky", "units that leak", Leaky::new))
 }

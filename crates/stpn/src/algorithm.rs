@@ -9,7 +9,7 @@ use toml::{Table, Value};
 use crate::error::Kind;
 use crate::{Error, Result};
 
-/// Keys that both algorithms understand in the same way: they stay the experiment's.
+/// Keys that algorithms understand in the same way: they stay the experiment's, if the new algorithm has them.
 const SHARED: [&str; 4] = ["gamma", "gae_lambda", "entropy_coefficient", "clip_rewards"];
 
 /// Makes `name` the algorithm of an experiment; nothing changes if it is already.
@@ -38,7 +38,9 @@ pub fn replace(table: &mut Table, name: &str) -> Result<()> {
     };
     let mut new = Table::try_from(config).map_err(Error::text)?;
     for key in SHARED {
-        new.extend(old.get(key).map(|value| (key.to_string(), value.clone())));
+        if let (Some(kept), Some(value)) = (new.get_mut(key), old.get(key)) {
+            kept.clone_from(value);
+        }
     }
     let before = rollout(table);
     table.insert("algorithm".into(), new.into());
