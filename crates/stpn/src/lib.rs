@@ -44,7 +44,7 @@
 //! let hidden = cell.sequence(&x, None, &cell.zero_state(2)?)?.hidden;
 //! let loss = (readout.forward(&hidden)? - 1.0)?.sqr()?.mean_all()?;
 //! let trained = variables.all_vars().into_iter().chain(cell.parameters().iter().map(|(_, var)| var.clone()));
-//! SGD::new(trained.collect(), 0.1)?.backward_step(&loss)?;
+//! SGD::new(trained.collect(), 0.01)?.backward_step(&loss)?;
 //! # let hidden = cell.sequence(&x, None, &cell.zero_state(2)?)?.hidden;
 //! # let after = (readout.forward(&hidden)? - 1.0)?.sqr()?.mean_all()?;
 //! # assert!(after.to_scalar::<f32>()? < loss.to_scalar::<f32>()?);
