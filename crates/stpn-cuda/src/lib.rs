@@ -13,6 +13,7 @@
 #[cfg(feature = "cuda")]
 pub mod cuda;
 mod error;
+mod extent;
 mod layer;
 mod plan;
 mod real;
@@ -21,19 +22,8 @@ pub mod shim;
 mod source;
 
 pub use error::{Error, Result};
+pub use extent::{Extent, FAN};
 pub use layer::{Granularity, Layer, Modulated, Modulation, NormalizeState, Plastic, Rule, Synapses};
 pub use plan::{Place, Plan, Threads};
 pub use real::Real;
 pub use source::{RawSpec, kernel_name, source};
-
-/// Extents of a sequence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Extent {
-    /// Time steps T.
-    pub steps: usize,
-    /// Environments B.
-    pub batch: usize,
-}
-
-/// Rows that one thread of the reduction adds up.
-pub const FAN: usize = 32;

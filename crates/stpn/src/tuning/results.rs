@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::halving::Halving;
-use super::search::Request;
+use super::request::Request;
 use super::space::Space;
 use crate::machine::Provenance;
 use crate::{Result, files, table};

@@ -1,20 +1,20 @@
-//! A search: what is asked for, and how it is carried out.
+//! A search, and how it is carried out.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use stpn_agents::RunConfig;
 use stpn_random::Stream;
 
 use super::halving::{Halving, Rung};
+use super::request::{Request, length_of};
 use super::results::{Found, TrialResult};
 use super::space::Space;
 use crate::comparison::jobs::{self, Jobs};
 use crate::comparison::{Observer, PlannedRun, RunState, measure};
 use crate::presets::Sizes;
 use crate::reproduction::length;
-use crate::{Error, Result, TrainingRequest, cell, files};
+use crate::{Error, Result, cell, files};
 
 /// The first seed of a search: those of comparisons and published tables count from 1, and are not tuned on.
 const FIRST_SEED: u64 = 1001;
@@ -24,31 +24,6 @@ const ATTEMPTS: usize = 100;
 
 /// What is kept of a search.
 const FILE: &str = "search.json";
-
-/// What is asked for.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Request {
-    /// A preset or a file.
-    pub experiment: String,
-    /// The cell, in place of the experiment's.
-    pub cell: Option<String>,
-    /// Keys of every trial's configuration, `section.key=value` each.
-    pub overrides: Vec<String>,
-    /// Updates of a whole run, in place of the experiment's.
-    pub updates: Option<u64>,
-    /// Most trials; the first has the experiment's own settings.
-    pub trials: usize,
-    /// Minutes that training may take: there are as many trials as fit.
-    pub minutes: Option<f64>,
-    /// Seed of the search.
-    pub seed: u64,
-    /// Runs of every trial, with seeds from 1001 on.
-    pub seeds: u64,
-    /// Episodes on which an agent is measured.
-    pub episodes: usize,
-    /// What is searched; not set = [`Space::of`].
-    pub space: Option<Space>,
-}
 
 /// A search in its directory.
 pub struct Search {
@@ -64,7 +39,7 @@ impl Search {
     /// Begins a search, or continues the one in that directory.
     ///
     /// # Errors
-    /// Fails as [`TrainingRequest::configure`] does; [`Error::Unfit`] if the directory holds another search, if the time
+    /// Fails as [`Request::whole`] does; [`Error::Unfit`] if the directory holds another search, if the time
     /// is too short for three trials, or if no values of the space are possible.
     pub fn new(request: Request, directory: &Path, jobs: Jobs, observer: &dyn Observer) -> Result<Self> {
         let config = request.whole(&BTreeMap::new())?;
@@ -81,8 +56,8 @@ impl Search {
                 Some(space) => space.clone(),
                 None => Space::of(&config)?,
             };
-            let plan = request.plan(&config, jobs, observer)?;
-            let trials = request.draw(&space, plan.rungs[0].trials)?;
+            let plan = plan(&request, &config, jobs, observer)?;
+            let trials = draw(&request, &space, plan.rungs[0].trials)?;
             std::fs::create_dir_all(directory).map_err(Error::io("cannot create", directory))?;
             Found::new(request.clone(), space, plan, trials)
         };
@@ -192,79 +167,48 @@ impl Search {
     }
 }
 
-impl Request {
-    /// The whole training with these settings.
-    fn training(&self, settings: &BTreeMap<String, String>) -> Result<TrainingRequest> {
-        let settings = settings.iter().map(|(key, value)| format!("{key}={value}"));
-        Ok(TrainingRequest {
-            experiment: self.experiment.clone(),
-            cell: self.cell.as_deref().map(cell::parse).transpose()?,
-            updates: self.updates,
-            overrides: self.overrides.iter().cloned().chain(settings).collect(),
-            ..TrainingRequest::default()
-        })
+/// How many trials are trained how long.
+fn plan(request: &Request, config: &RunConfig, jobs: Jobs, observer: &dyn Observer) -> Result<Halving> {
+    let updates = config.training().updates;
+    let whole = length_of(config, updates);
+    let Some(minutes) = request.minutes else { return Ok(Halving::new(request.trials, whole)) };
+    let seconds = length::trial(&request.training(&BTreeMap::new())?, jobs.threads)?;
+    let per_step = seconds * updates as f64 / whole as f64;
+    let affordable = minutes * 60.0 * jobs.jobs as f64 / (per_step * request.seeds as f64);
+    let trials = Halving::affordable(request.trials, whole, affordable);
+    if trials < request.trials.min(3) {
+        let least = Halving::new(request.trials.min(3), whole).cost() as f64 * per_step * request.seeds as f64;
+        let needed = least / 60.0 / jobs.jobs as f64;
+        let problem = format!("{minutes} minutes are too short for a search, which takes {needed:.1} here at least");
+        return Err(Error::Unfit(format!("{problem}: allow more, or fewer updates")));
     }
-
-    /// The configuration of the whole training with these settings.
-    ///
-    /// # Errors
-    /// As [`TrainingRequest::configure`].
-    pub fn whole(&self, settings: &BTreeMap<String, String>) -> Result<RunConfig> {
-        self.training(settings)?.configure(1)
-    }
-
-    /// How many trials are trained how long.
-    fn plan(&self, config: &RunConfig, jobs: Jobs, observer: &dyn Observer) -> Result<Halving> {
-        let updates = config.training().updates;
-        let whole = length_of(config, updates);
-        let Some(minutes) = self.minutes else { return Ok(Halving::new(self.trials, whole)) };
-        let seconds = length::trial(&self.training(&BTreeMap::new())?, jobs.threads)?;
-        let per_step = seconds * updates as f64 / whole as f64;
-        let affordable = minutes * 60.0 * jobs.jobs as f64 / (per_step * self.seeds as f64);
-        let trials = Halving::affordable(self.trials, whole, affordable);
-        if trials < self.trials.min(3) {
-            let least = Halving::new(self.trials.min(3), whole).cost() as f64 * per_step * self.seeds as f64;
-            let needed = least / 60.0 / jobs.jobs as f64;
-            let problem =
-                format!("{minutes} minutes are too short for a search, which takes {needed:.1} here at least");
-            return Err(Error::Unfit(format!("{problem}: allow more, or fewer updates")));
-        }
-        observer.note(&format!("{seconds:.3} s an update: {trials} trials in {minutes} minutes"));
-        Ok(Halving::new(trials, whole))
-    }
-
-    /// The settings of so many trials; those of the first are the experiment's own. More trials begin with the same.
-    fn draw(&self, space: &Space, trials: usize) -> Result<Vec<TrialResult>> {
-        let mut stream = Stream::from_seed(self.seed);
-        let mut drawn = vec![TrialResult::new(0, BTreeMap::new())];
-        while drawn.len() < trials {
-            let mut settings = space.draw(&mut stream);
-            let mut refused = self.whole(&settings).err();
-            for _ in 1..ATTEMPTS {
-                if refused.is_none() {
-                    break;
-                }
-                settings = space.draw(&mut stream);
-                refused = self.whole(&settings).err();
-            }
-            match refused {
-                None => drawn.push(TrialResult::new(drawn.len(), settings)),
-                Some(error) => {
-                    let problem = format!("{ATTEMPTS} draws from the space were all refused, the last because");
-                    return Err(Error::Unfit(format!("{problem}: {error}")));
-                }
-            }
-        }
-        Ok(drawn)
-    }
+    observer.note(&format!("{seconds:.3} s an update: {trials} trials in {minutes} minutes"));
+    Ok(Halving::new(trials, whole))
 }
 
-/// Environment steps of so many updates; of a supervised task, epochs.
-fn length_of(config: &RunConfig, updates: u64) -> u64 {
-    match config {
-        RunConfig::Agent(config) => updates * (config.rollout.environments * config.rollout.steps) as u64,
-        RunConfig::Supervised(_) => updates,
+/// The settings of so many trials; those of the first are the experiment's own. More trials begin with the same.
+fn draw(request: &Request, space: &Space, trials: usize) -> Result<Vec<TrialResult>> {
+    let mut stream = Stream::from_seed(request.seed);
+    let mut drawn = vec![TrialResult::new(0, BTreeMap::new())];
+    while drawn.len() < trials {
+        let mut settings = space.draw(&mut stream);
+        let mut refused = request.whole(&settings).err();
+        for _ in 1..ATTEMPTS {
+            if refused.is_none() {
+                break;
+            }
+            settings = space.draw(&mut stream);
+            refused = request.whole(&settings).err();
+        }
+        match refused {
+            None => drawn.push(TrialResult::new(drawn.len(), settings)),
+            Some(error) => {
+                let problem = format!("{ATTEMPTS} draws from the space were all refused, the last because");
+                return Err(Error::Unfit(format!("{problem}: {error}")));
+            }
+        }
     }
+    Ok(drawn)
 }
 
 #[cfg(test)]
@@ -290,10 +234,10 @@ mod tests {
     fn more_trials_begin_with_the_same_ones() {
         let request = request();
         let space = Space::of(&request.whole(&BTreeMap::new()).unwrap()).unwrap();
-        let (few, many) = (request.draw(&space, 4).unwrap(), request.draw(&space, 12).unwrap());
+        let (few, many) = (draw(&request, &space, 4).unwrap(), draw(&request, &space, 12).unwrap());
         assert_eq!(few[..], many[..4]);
         assert!(few[0].settings.is_empty(), "the experiment's own");
-        let other = Request { seed: 2, ..request }.draw(&space, 4).unwrap();
+        let other = draw(&Request { seed: 2, ..request }, &space, 4).unwrap();
         assert_ne!(few, other);
     }
 
@@ -314,7 +258,7 @@ mod tests {
     fn values_that_are_never_possible_are_refused() {
         let space = Space::of(&crate::preset("cartpole").unwrap()).unwrap();
         let impossible = Request { overrides: vec!["policy.hidden=0".into()], ..request() };
-        let error = impossible.draw(&space, 2).unwrap_err().to_string();
+        let error = draw(&impossible, &space, 2).unwrap_err().to_string();
         assert!(error.contains("were all refused") && error.contains("hidden"), "{error}");
     }
 }

@@ -1,0 +1,64 @@
+//! What is asked for of a search.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use stpn_agents::RunConfig;
+
+use super::space::Space;
+use crate::{Result, TrainingRequest, cell};
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// A preset or a file.
+    pub experiment: String,
+    /// The cell, in place of the experiment's.
+    pub cell: Option<String>,
+    /// Keys of every trial's configuration, `section.key=value` each.
+    pub overrides: Vec<String>,
+    /// Updates of a whole run, in place of the experiment's.
+    pub updates: Option<u64>,
+    /// Most trials; the first has the experiment's own settings.
+    pub trials: usize,
+    /// Minutes that training may take: there are as many trials as fit.
+    pub minutes: Option<f64>,
+    /// Seed of the search.
+    pub seed: u64,
+    /// Runs of every trial, with seeds from 1001 on.
+    pub seeds: u64,
+    /// Episodes on which an agent is measured.
+    pub episodes: usize,
+    /// What is searched; not set = [`Space::of`].
+    pub space: Option<Space>,
+}
+
+impl Request {
+    /// The whole training with these settings.
+    pub(super) fn training(&self, settings: &BTreeMap<String, String>) -> Result<TrainingRequest> {
+        let settings = settings.iter().map(|(key, value)| format!("{key}={value}"));
+        Ok(TrainingRequest {
+            experiment: self.experiment.clone(),
+            cell: self.cell.as_deref().map(cell::parse).transpose()?,
+            updates: self.updates,
+            overrides: self.overrides.iter().cloned().chain(settings).collect(),
+            ..TrainingRequest::default()
+        })
+    }
+
+    /// The configuration of the whole training with these settings.
+    ///
+    /// # Errors
+    /// As [`TrainingRequest::configure`].
+    pub fn whole(&self, settings: &BTreeMap<String, String>) -> Result<RunConfig> {
+        self.training(settings)?.configure(1)
+    }
+}
+
+/// Environment steps of so many updates; of a supervised task, epochs.
+pub(super) fn length_of(config: &RunConfig, updates: u64) -> u64 {
+    match config {
+        RunConfig::Agent(config) => updates * (config.rollout.environments * config.rollout.steps) as u64,
+        RunConfig::Supervised(_) => updates,
+    }
+}
