@@ -43,12 +43,7 @@ pub static PRESETS: &[Preset] = &[
     preset!("gym", None, CONTROL, "any environment of Python's Gymnasium: stpn train gym ID"),
     preset!("lunar-lander", None, CONTROL, "land between the flags (Gymnasium, needs gymnasium[box2d])"),
     preset!("lunar-lander-masked", None, CONTROL, "the same with velocities hidden: needs memory"),
-    preset!(
-        "minigrid-memory",
-        None,
-        CONTROL,
-        "remember an object, turn towards it (MiniGrid, needs minigrid): needs memory"
-    ),
+    preset!("minigrid-memory", None, CONTROL, "remember an object, turn towards it (MiniGrid, needs minigrid)"),
     preset!("inverted-pendulum", Some("mujoco"), MUJOCO, "the paper's control task: balance a pole, continuous force"),
     preset!(
         "inverted-pendulum-tuned",
