@@ -168,13 +168,7 @@ STPN_KERNEL modulated_backward(Operands a) {
                 }
                 leave_columns(place, grad_z, columns);
                 barrier(25);
-                for (int column = place.thread; column < size; column += spec.threads) {
-                    const Real sum = column_sum(columns, column);
-                    if (column >= spec.input)
-                        carried[column - spec.input] = cut ? Real(0) : sum;
-                    else if (a.grad_x)
-                        a.grad_x[((long long)t * a.batch + env) * spec.input + column] = sum;
-                }
+                pass_on(a, t, env, place, columns, carried, cut);
                 barrier(26);
             }
         }

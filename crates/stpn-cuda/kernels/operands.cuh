@@ -48,3 +48,15 @@ STPN_DEVICE long long checkpoint_at(const Operands& a, int t, int env, int matri
     long long of_env = (long long)(t / a.every) * a.batch + env;
     return ((of_env * matrices + matrix) * own() + m) * spec.threads + thread_index();
 }
+
+// Passes on the gradient of step t's presynaptic elements, of which `columns` has each warp's sums since a barrier: that of
+// the activities to the step before, unless the episode starts here (`cut`), and that of the inputs to grad_x.
+STPN_DEVICE void pass_on(const Operands& a, int t, int env, const Place& place, Shared columns, Shared carried, bool cut) {
+    for (int column = place.thread; column < width(); column += spec.threads) {
+        const Real sum = column_sum(columns, column);
+        if (column >= spec.input)
+            carried[column - spec.input] = cut ? Real(0) : sum;
+        else if (a.grad_x)
+            a.grad_x[((long long)t * a.batch + env) * spec.input + column] = sum;
+    }
+}

@@ -1,6 +1,5 @@
 //! `stpn compare`.
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -24,7 +23,7 @@ pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
     let cells = cells(arguments)?;
     let directory = match &arguments.out {
         Some(directory) => directory.clone(),
-        None => default_directory(&arguments.experiment),
+        None => super::default_directory("compare", &arguments.experiment),
     };
     let plan = Plan::new(&Request {
         experiment: &arguments.experiment,
@@ -88,11 +87,6 @@ fn sizes(cells: impl Iterator<Item = (CellName, bool)>) -> String {
             names(&matched)
         ),
     }
-}
-
-fn default_directory(experiment: &str) -> PathBuf {
-    let name = Path::new(experiment).file_stem().and_then(|stem| stem.to_str()).unwrap_or("experiment");
-    Path::new("runs").join(format!("compare-{name}"))
 }
 
 #[cfg(test)]

@@ -19,3 +19,11 @@ pub mod train;
 mod training;
 pub mod tune;
 mod watching;
+
+use std::path::{Path, PathBuf};
+
+/// Where a command writes what it makes of an experiment, if nobody says where: `runs/COMMAND-EXPERIMENT`.
+fn default_directory(command: &str, experiment: &str) -> PathBuf {
+    let name = Path::new(experiment).file_stem().and_then(|stem| stem.to_str()).unwrap_or("experiment");
+    Path::new("runs").join(format!("{command}-{name}"))
+}

@@ -1,7 +1,6 @@
 //! `stpn tune`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -41,7 +40,10 @@ pub fn run(arguments: &TuneArguments) -> Result<ExitCode> {
     }
     children()?;
     let jobs = Jobs::new(arguments.jobs, arguments.threads)?;
-    let directory = arguments.out.clone().unwrap_or_else(|| default_directory(&arguments.experiment));
+    let directory = match &arguments.out {
+        Some(directory) => directory.clone(),
+        None => super::default_directory("tune", &arguments.experiment),
+    };
     let observer = Watching::default();
     let mut search = Search::new(request, &directory, jobs, &observer)?;
     search.run(&observer)?;
@@ -50,9 +52,4 @@ pub fn run(arguments: &TuneArguments) -> Result<ExitCode> {
     say::result(format!("all trials: {directory}/search.md; the best one's configuration: {directory}/best.toml"));
     say::result(format!("train it with a seed that it was not chosen by: stpn train {directory}/best.toml --seed 1"));
     Ok(ExitCode::SUCCESS)
-}
-
-fn default_directory(experiment: &str) -> PathBuf {
-    let name = Path::new(experiment).file_stem().and_then(|stem| stem.to_str()).unwrap_or("experiment");
-    Path::new("runs").join(format!("tune-{name}"))
 }

@@ -11,6 +11,7 @@ pub mod observer;
 pub mod plan;
 pub mod results;
 pub mod statistics;
+pub(crate) mod trial;
 
 pub use generalization::GeneralizationCurves;
 pub use observer::Observer;

@@ -7,11 +7,9 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cli::train_words;
-use crate::comparison::Plan;
-use crate::comparison::children::children;
 use crate::comparison::jobs::Jobs;
-use crate::{Error, Result, TrainingRequest, files, program};
+use crate::comparison::{Plan, trial};
+use crate::{Result, files};
 
 /// How long runs are to be.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,9 +21,6 @@ pub enum Wanted {
     /// What an experiment can do in so many minutes.
     Minutes(f64),
 }
-
-/// Updates of a trial that measures how long one takes; the first is not counted, for it warms up.
-const TRIAL_UPDATES: u64 = 3;
 
 /// How long the runs of an experiment are, as `plan.json` holds it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -57,7 +52,7 @@ pub fn length(plan: &Plan, path: &Path, wanted: Wanted, jobs: Jobs, seeds: u64) 
             length.budget_minutes = Some(minutes);
             for run in plan.runs.iter().filter(|run| run.seed == 1) {
                 if let Entry::Vacant(entry) = length.seconds_per_update.entry(run.cell.to_string()) {
-                    entry.insert(trial(&run.request, jobs.threads)?);
+                    entry.insert(trial::seconds_per_update(&run.request, jobs.threads)?);
                 }
             }
             let cells = plan.runs.iter().filter(|run| run.seed == 1).map(|run| run.cell.to_string());
@@ -87,38 +82,6 @@ impl Length {
              settings as published."
         )
     }
-}
-
-/// Seconds of an update of the training that is request for.
-pub(crate) fn trial(request: &TrainingRequest, threads: usize) -> Result<f64> {
-    let directory = std::env::temp_dir().join(format!("stpn-trial-{}", std::process::id()));
-    // Every update is logged, whatever the experiment says: the first and the last are looked at.
-    let overrides = request.overrides.iter().cloned().chain(["log.every=1".to_string()]).collect();
-    let request =
-        TrainingRequest { updates: Some(TRIAL_UPDATES), threads: Some(threads), overrides, ..request.clone() };
-    let failed = |problem: &str| Error::Process { run: "the trial".into(), problem: problem.into() };
-    let run = || -> Result<f64> {
-        let mut command = program::again()?;
-        command.args(train_words::train(&request)).arg("--run-dir").arg(&directory).arg("--with-parent");
-        let output = children()?.output(&mut command)?;
-        if !output.status.success() {
-            return Err(failed(String::from_utf8_lossy(&output.stderr).trim()));
-        }
-        let metrics = files::read(&directory.join("metrics.jsonl"))?;
-        let elapsed = metrics.lines().filter_map(|line| {
-            let entry: serde_json::Value = serde_json::from_str(line).ok()?;
-            entry["time/elapsed_seconds"].as_f64()
-        });
-        let elapsed: Vec<f64> = elapsed.collect();
-        match elapsed[..] {
-            [first, .., last] => Ok((last - first) / (elapsed.len() - 1) as f64),
-            _ => Err(failed("it logged less than two updates")),
-        }
-    };
-    let seconds = run();
-    // Best effort: it lies among the system's temporary files.
-    let _ = fs::remove_dir_all(&directory);
-    seconds
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The paper's experiments, as comparisons one after another.
 
 mod experiments;
-pub(crate) mod length;
+mod length;
 
 use std::fmt::Write as _;
 use std::fs;

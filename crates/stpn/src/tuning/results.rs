@@ -10,6 +10,7 @@ use super::halving::Halving;
 use super::request::Request;
 use super::space::Space;
 use crate::machine::Provenance;
+use crate::progress::thousands;
 use crate::{Result, files, table};
 
 /// A search as `search.json` holds it.
@@ -96,7 +97,7 @@ impl Found {
     /// Header and rows of the table: every trial with its settings and scores, from the best to the worst.
     fn rows(&self) -> (Vec<String>, Vec<Vec<String>>) {
         let keys: Vec<&str> = self.space.keys().collect();
-        let lengths = self.plan.rungs.iter().map(|rung| format!("after {}", rung.length));
+        let lengths = self.plan.rungs.iter().map(|rung| format!("after {}", thousands(rung.length)));
         let header = ["trial".to_string()].into_iter().chain(lengths).chain(keys.iter().map(ToString::to_string));
         let rows = self.ranked().into_iter().map(|trial| {
             let scores = (0..self.plan.rungs.len()).map(|rung| match trial.scores.get(rung) {
@@ -121,8 +122,8 @@ impl Found {
         let rows: Vec<Vec<String>> = (rows.into_iter().zip(self.ranked()).take(most))
             .map(|(row, trial)| {
                 let settings = trial.settings.iter().map(|(key, value)| {
-                    let short = key.rsplit('.').next().unwrap_or(key);
-                    format!("{} {value}", if short == "initial" { "learning_rate" } else { short })
+                    let short = key.split_once('.').map_or(key.as_str(), |(_, rest)| rest);
+                    format!("{short} {value}")
                 });
                 let settings = settings.collect::<Vec<_>>().join(", ");
                 let settings = if settings.is_empty() { "the experiment's own".into() } else { settings };
@@ -143,10 +144,12 @@ impl Found {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "| {} |", row.join(" | "));
         }
+        let scores = "Scores are mean returns on fresh episodes after so many environment steps, or validation accuracies \
+                      after so many epochs";
         let _ = writeln!(
             text,
-            "\nMean over {seeds} run(s) of each trial, with seeds from 1001 on; the search has seed {seed}. Each column has the trials that were the \
-             best of the one before. {}.",
+            "\n{scores}: the mean over {seeds} run(s), with seeds from 1001 on. The best third of a column is in the next. \
+             The search has seed {seed}. {}.",
             self.provenance
         );
         files::write(&directory.join("search.md"), text)

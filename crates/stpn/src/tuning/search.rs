@@ -11,9 +11,8 @@ use super::request::{Request, length_of};
 use super::results::{Found, TrialResult};
 use super::space::Space;
 use crate::comparison::jobs::{self, Jobs};
-use crate::comparison::{Observer, PlannedRun, RunState, measure};
+use crate::comparison::{Observer, PlannedRun, RunState, measure, trial};
 use crate::presets::Sizes;
-use crate::reproduction::length;
 use crate::{Error, Result, cell, files};
 
 /// The first seed of a search: those of comparisons and published tables count from 1, and are not tuned on.
@@ -27,7 +26,6 @@ const FILE: &str = "search.json";
 
 /// A search in its directory.
 pub struct Search {
-    request: Request,
     directory: PathBuf,
     jobs: Jobs,
     /// The experiment as the request has it.
@@ -59,9 +57,9 @@ impl Search {
             let plan = plan(&request, &config, jobs, observer)?;
             let trials = draw(&request, &space, plan.rungs[0].trials)?;
             std::fs::create_dir_all(directory).map_err(Error::io("cannot create", directory))?;
-            Found::new(request.clone(), space, plan, trials)
+            Found::new(request, space, plan, trials)
         };
-        Ok(Self { request, directory: directory.to_path_buf(), jobs, config, found })
+        Ok(Self { directory: directory.to_path_buf(), jobs, config, found })
     }
 
     /// What has been found so far.
@@ -87,7 +85,7 @@ impl Search {
             }
             let mut runs = Vec::new();
             for &at in &open {
-                for seed in (FIRST_SEED..).take(self.request.seeds as usize) {
+                for seed in (FIRST_SEED..).take(self.found.request.seeds as usize) {
                     runs.push((at, self.planned(&self.found.trials[at], rung, seed)?));
                 }
             }
@@ -104,7 +102,7 @@ impl Search {
                     }
                 }
                 // A trial of which one run fails is as bad as can be.
-                let whole = scores.len() == self.request.seeds as usize;
+                let whole = scores.len() == self.found.request.seeds as usize;
                 let score = whole.then(|| scores.iter().sum::<f64>() / scores.len() as f64);
                 self.found.trials[at].scores.push(score);
             }
@@ -119,12 +117,12 @@ impl Search {
     fn write(&self) -> Result<()> {
         self.found.write(&self.directory, FILE)?;
         if let Some(best) = self.found.best() {
-            let config = self.request.whole(&best.settings)?;
+            let config = self.found.request.whole(&best.settings)?;
             let text = format!(
-                "# Trial {} of a search: `stpn tune {}`. Its score is of the seeds from {FIRST_SEED} on, by which it was chosen:\n\
-                 # measure it again with others, `stpn compare FILE --cells … --seeds 5`.\n{}",
+                "# Trial {} of `stpn tune {}`. It was chosen by its score with seeds from {FIRST_SEED} on, so measure it again\n\
+                 # with others: `stpn compare FILE --cells … --seeds 5`.\n{}",
                 best.number,
-                self.request.experiment,
+                self.found.request.experiment,
                 config.to_toml()?
             );
             files::write(&self.directory.join("best.toml"), text)?;
@@ -134,7 +132,7 @@ impl Search {
 
     /// A run of a trial.
     fn planned(&self, trial: &TrialResult, rung: Rung, seed: u64) -> Result<PlannedRun> {
-        let mut request = self.request.training(&trial.settings)?;
+        let mut request = self.found.request.training(&trial.settings)?;
         // What ends with the run ends where the whole run would.
         let whole = request.configure(1)?;
         let horizon = length_of(&whole, whole.training().updates);
@@ -159,7 +157,7 @@ impl Search {
 
     /// What a finished run is measured by: the return on fresh episodes, or the accuracy on validation data.
     fn score(&self, run: &PlannedRun) -> Result<f64> {
-        let result = measure::result(run, self.request.episodes)?;
+        let result = measure::result(run, self.found.request.episodes)?;
         Ok(match (&self.config, result.curve.last()) {
             (RunConfig::Supervised(_), Some(last)) => last.value,
             _ => result.result,
@@ -172,7 +170,7 @@ fn plan(request: &Request, config: &RunConfig, jobs: Jobs, observer: &dyn Observ
     let updates = config.training().updates;
     let whole = length_of(config, updates);
     let Some(minutes) = request.minutes else { return Ok(Halving::new(request.trials, whole)) };
-    let seconds = length::trial(&request.training(&BTreeMap::new())?, jobs.threads)?;
+    let seconds = trial::seconds_per_update(&request.training(&BTreeMap::new())?, jobs.threads)?;
     let per_step = seconds * updates as f64 / whole as f64;
     let affordable = minutes * 60.0 * jobs.jobs as f64 / (per_step * request.seeds as f64);
     let trials = Halving::affordable(request.trials, whole, affordable);
@@ -191,20 +189,17 @@ fn draw(request: &Request, space: &Space, trials: usize) -> Result<Vec<TrialResu
     let mut stream = Stream::from_seed(request.seed);
     let mut drawn = vec![TrialResult::new(0, BTreeMap::new())];
     while drawn.len() < trials {
-        let mut settings = space.draw(&mut stream);
-        let mut refused = request.whole(&settings).err();
-        for _ in 1..ATTEMPTS {
-            if refused.is_none() {
-                break;
-            }
-            settings = space.draw(&mut stream);
-            refused = request.whole(&settings).err();
-        }
-        match refused {
-            None => drawn.push(TrialResult::new(drawn.len(), settings)),
-            Some(error) => {
-                let problem = format!("{ATTEMPTS} draws from the space were all refused, the last because");
-                return Err(Error::Unfit(format!("{problem}: {error}")));
+        let mut refused = None;
+        let possible = (0..ATTEMPTS).map(|_| space.draw(&mut stream)).find(|settings| {
+            refused = request.whole(settings).err();
+            refused.is_none()
+        });
+        match (possible, refused) {
+            (Some(settings), _) => drawn.push(TrialResult::new(drawn.len(), settings)),
+            (None, refused) => {
+                let problem = format!("{ATTEMPTS} draws from the space were all refused");
+                let why = refused.map_or(String::new(), |error| format!(", the last because {error}"));
+                return Err(Error::Unfit(problem + &why));
             }
         }
     }

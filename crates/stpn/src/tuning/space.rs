@@ -67,6 +67,7 @@ impl Entry {
             (true, (Some(low), Some(high))) => match self.scale {
                 _ if !(low.is_finite() && high.is_finite() && low < high) => Some("needs low < high"),
                 Some(Scale::Log) if low <= 0.0 => Some("needs low > 0 for the scale `log`"),
+                _ if self.whole && low.ceil() > high.floor() => Some("has no whole number between low and high"),
                 _ => None,
             },
             (true, _) => Some("needs `low` and `high`, or `choices`"),
@@ -87,7 +88,7 @@ impl Entry {
             _ => stream.uniform(low, high),
         };
         if self.whole {
-            return format!("{:.0}", number.round());
+            return format!("{:.0}", number.round().clamp(low.ceil(), high.floor()));
         }
         // Three digits are enough, and can be read.
         let rounded = format!("{number:.2e}").parse().unwrap_or(number).clamp(low, high);
@@ -202,7 +203,7 @@ mod tests {
     #[test]
     fn values_lie_where_they_may() {
         let text = "[optimizer.learning_rate]\nlow = 1e-4\nhigh = 1e-2\nscale = \"log\"\n\
-                    [rollout.steps]\nlow = 8\nhigh = 64\nwhole = true\n\
+                    [rollout.steps]\nlow = 7.6\nhigh = 64.6\nwhole = true\n\
                     [policy.cell.initial_norm]\nchoices = [\"none\", 1.0]\n";
         let space = read(text).unwrap();
         let mut stream = Stream::from_seed(1);
@@ -230,6 +231,7 @@ mod tests {
             ("[a.b]\nlow = 0\nhigh = 1\nscale = \"log\"\n", "low > 0"),
             ("[a.b]\nlow = 0\nhigh = 1\nstep = 3\n", "`step` is unknown"),
             ("[a.b]\nchoices = [1]\nlow = 1\n", "do nothing"),
+            ("[a.b]\nlow = 1.2\nhigh = 1.8\nwhole = true\n", "no whole number"),
             ("[a]\nb = 3\n", "a.b: needs `low`"),
         ] {
             let error = read(text).unwrap_err().to_string();
