@@ -2,7 +2,8 @@
 //!
 //! The crate knows no network: it takes actions and writes observations into buffers that the caller owns.
 //!
-//! - [`Env`] is one environment, [`VectorEnv`] many of them, stepped in parallel.
+//! - [`Env`] is one environment, [`VectorEnv`] many of them, stepped in parallel. [`Rules`] are the shortest way to an
+//!   environment of one's own.
 //! - [`maze`], [`classic`] and [`popgym`] are environments, with the feature `mujoco` also the MuJoCo tasks, [`wrappers`] change them, [`registry`] makes them by name.
 //! - [`check_env`] tells whether an environment keeps the rules, [`throughput`] how fast it is.
 //!
@@ -10,72 +11,44 @@
 //!
 //! ```
 //! use serde::{Deserialize, Serialize};
-//! use stpn_envs::{Action, Env, Error, ObservationMut, Result, Space, Step, check_env, state};
+//! use stpn_envs::{Action, Env, Result, Rules, RulesEnv, Space, Step, check_env};
 //! use stpn_random::Stream;
 //!
-//! /// Guess the side on which a coin will fall.
-//! struct Coin {
-//!     observation_space: Space,
-//!     action_space: Space,
-//!     state: State,
-//! }
+//! /// Guess ten times on which side a coin will fall.
+//! struct Coin;
 //!
 //! /// All that changes, so that it can be saved.
-//! #[derive(Serialize, Deserialize)]
+//! #[derive(Clone, Serialize, Deserialize)]
 //! struct State {
-//!     stream: Stream,
-//!     last: usize,
-//!     left: u32,
+//!     heads: bool,
+//!     thrown: u32,
 //! }
 //!
-//! impl Env for Coin {
-//!     fn name(&self) -> &str {
-//!         "coin"
+//! impl Rules for Coin {
+//!     type State = State;
+//!     const NAME: &'static str = "coin";
+//!
+//!     fn observation_space(&self) -> Space {
+//!         Space::boxed(0.0, 1.0, [1])
 //!     }
-//!     fn observation_space(&self) -> &Space {
-//!         &self.observation_space
+//!     fn action_space(&self) -> Space {
+//!         Space::discrete(2)
 //!     }
-//!     fn action_space(&self) -> &Space {
-//!         &self.action_space
+//!     fn start(&self, _: &mut Stream) -> State {
+//!         State { heads: false, thrown: 0 }
 //!     }
-//!     fn reset(&mut self, seed: Option<u64>, observation: ObservationMut<'_>) -> Result<()> {
-//!         if let Some(seed) = seed {
-//!             self.state.stream = Stream::from_seed(seed);
-//!         }
-//!         (self.state.last, self.state.left) = (0, 10);
-//!         observation.f32(1)?[0] = self.state.last as f32;
-//!         Ok(())
+//!     fn step(&self, state: &mut State, action: Action<'_>, stream: &mut Stream) -> Result<Step> {
+//!         let guess = action.discrete(2)? == 1;
+//!         *state = State { heads: stream.below(2) == 1, thrown: state.thrown + 1 };
+//!         Ok(Step { reward: f64::from(guess == state.heads), terminated: state.thrown == 10, ..Step::default() })
 //!     }
-//!     fn step(&mut self, action: Action<'_>, observation: ObservationMut<'_>) -> Result<Step> {
-//!         let guess = action.discrete(2)?;
-//!         let observation = observation.f32(1)?;
-//!         if self.state.left == 0 {
-//!             return Err(Error::ResetNeeded { environment: "coin".into() });
-//!         }
-//!         self.state.last = self.state.stream.below(2);
-//!         self.state.left -= 1;
-//!         observation[0] = self.state.last as f32;
-//!         let reward = f64::from(guess == self.state.last);
-//!         Ok(Step { reward, terminated: self.state.left == 0, ..Step::default() })
-//!     }
-//!     fn save_state(&self, bytes: &mut Vec<u8>) -> Result<()> {
-//!         state::save("coin", &self.state, bytes)
-//!     }
-//!     fn restore_state(&mut self, bytes: &[u8]) -> Result<()> {
-//!         self.state = state::restore("coin", bytes)?;
-//!         Ok(())
+//!     fn observe(&self, state: &State, observation: &mut [f32]) {
+//!         observation[0] = f32::from(u8::from(state.heads));
 //!     }
 //! }
 //!
 //! # fn main() -> Result<()> {
-//! let make = || -> Result<Box<dyn Env>> {
-//!     Ok(Box::new(Coin {
-//!         observation_space: Space::boxed(0.0, 1.0, [1]),
-//!         action_space: Space::discrete(2),
-//!         state: State { stream: Stream::from_seed(0), last: 0, left: 0 },
-//!     }))
-//! };
-//! let report = check_env::check_env(make)?;
+//! let report = check_env::check_env(|| Ok(Box::new(RulesEnv::new(Coin)) as Box<dyn Env>))?;
 //! assert!(report.passed(), "{report}");
 //! # Ok(())
 //! # }
@@ -106,6 +79,7 @@ pub mod popgym;
 mod registered;
 pub mod registry;
 mod return_bounds;
+pub mod rules;
 mod sample;
 pub mod screen;
 pub mod space;
@@ -117,6 +91,7 @@ pub mod wrappers;
 pub use env::{Action, Env, Episode, ObservationMut, Step};
 pub use error::{Error, Result};
 pub use registry::EnvConfig;
+pub use rules::{Rules, RulesEnv};
 pub use sample::Sample;
 pub use screen::Screen;
 pub use space::{Dtype, Space};

@@ -21,14 +21,14 @@ impl EnvConfig {
             }
             Self::Cartpole(CartPoleConfig { max_episode_steps, .. })
             | Self::CartpoleMasked(CartPoleConfig { max_episode_steps, .. }) => 0.0..=f64::from(*max_episode_steps),
-            Self::Pendulum(config) => {
+            Self::Pendulum(config) | Self::PendulumMasked(config) => {
                 // θ, θ̇ and the torque at their limits.
                 let worst = PI * PI + 0.1 * 8.0 * 8.0 + 0.001 * 2.0 * 2.0;
                 -worst * f64::from(config.max_episode_steps)..=0.0
             }
             Self::MountainCar(config) => -f64::from(config.max_episode_steps)..=0.0,
             // The cost of an action counts it before it is clipped.
-            Self::MountainCarContinuous(_) => f64::NEG_INFINITY..=100.0,
+            Self::MountainCarContinuous(_) | Self::MountainCarContinuousMasked(_) => f64::NEG_INFINITY..=100.0,
             Self::Acrobot(config) => -f64::from(config.max_episode_steps)..=0.0,
             Self::Memory(_) => -1.0..=1.0,
             Self::Popgym(config) => config.return_bounds(),

@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "a helper of a test fails as the test does")]
 
 use stpn_envs::classic::{
-    AcrobotConfig, CartPoleConfig, Control, Dynamics, Memory, MemoryConfig, MountainCarConfig,
-    MountainCarContinuousConfig, PendulumConfig,
+    AcrobotConfig, CartPoleConfig, Dynamics, MemoryConfig, MountainCarConfig, MountainCarContinuousConfig,
+    PendulumConfig,
 };
 use stpn_envs::wrappers::TimeLimit;
-use stpn_envs::{Action, Env, EnvConfig, ObservationMut};
+use stpn_envs::{Action, Env, EnvConfig, ObservationMut, RulesEnv};
 
 fn reset(env: &mut impl Env, seed: Option<u64>) -> Vec<f32> {
     let mut seen = vec![f32::NAN; env.observation_space().len()];
@@ -16,9 +16,9 @@ fn reset(env: &mut impl Env, seed: Option<u64>) -> Vec<f32> {
 }
 
 /// Steps taken until the episode is truncated, where `keep` brings the state back after every step.
-fn steps_to_truncation<D: Dynamics>(mut env: TimeLimit<Control<D>>, action: Action<'_>) -> u32 {
+fn steps_to_truncation<D: Dynamics>(mut env: TimeLimit<RulesEnv<D>>, action: Action<'_>) -> u32 {
     let mut seen = reset(&mut env, Some(0));
-    let start = env.inner().state();
+    let start = *env.inner().state();
     for number in 1.. {
         let step = env.step(action, ObservationMut::F32(&mut seen)).unwrap();
         assert!(!step.terminated);
@@ -43,7 +43,7 @@ fn gymnasiums_limits() {
 }
 
 /// Least and greatest of every number of the start state over many episodes.
-fn start_ranges<D: Dynamics>(mut env: TimeLimit<Control<D>>) -> Vec<(f64, f64)> {
+fn start_ranges<D: Dynamics>(mut env: TimeLimit<RulesEnv<D>>) -> Vec<(f64, f64)> {
     reset(&mut env, Some(1));
     let mut ranges = vec![(f64::INFINITY, f64::NEG_INFINITY); env.inner().state().as_ref().len()];
     for _ in 0..2_000 {
@@ -118,11 +118,11 @@ fn a_step_needs_a_running_episode() {
 #[test]
 fn memory_shows_the_cue_then_distractors_then_asks() {
     let config = MemoryConfig { cues: 3, delay: 5 };
-    let mut env = Memory::new(config.clone()).unwrap();
+    let mut env = config.make().unwrap();
     let (mut distractors, mut cues) = ([0; 3], [0; 3]);
     let mut seen = reset(&mut env, Some(1));
     for episode in 0..600 {
-        let cue = env.cue();
+        let cue = env.state().cue;
         cues[cue] += 1;
         let mut expected = vec![0.0; 6];
         (expected[cue], expected[3]) = (1.0, 1.0);
@@ -152,7 +152,7 @@ fn memory_shows_the_cue_then_distractors_then_asks() {
 #[test]
 fn memory_without_delay_asks_at_once() {
     let config = MemoryConfig { cues: 2, delay: 0 };
-    let mut env = Memory::new(config.clone()).unwrap();
+    let mut env = config.make().unwrap();
     let mut seen = reset(&mut env, Some(0));
     let steps: Vec<bool> =
         (0..2).map(|_| env.step(Action::Discrete(0), ObservationMut::F32(&mut seen)).unwrap().done()).collect();

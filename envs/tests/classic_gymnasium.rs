@@ -8,10 +8,10 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 use stpn_envs::classic::{
-    AcrobotConfig, CartPoleConfig, Control, Dynamics, MountainCarConfig, MountainCarContinuousConfig, PendulumConfig,
+    AcrobotConfig, CartPoleConfig, Dynamics, MountainCarConfig, MountainCarContinuousConfig, PendulumConfig,
 };
 use stpn_envs::wrappers::TimeLimit;
-use stpn_envs::{Action, Env, ObservationMut, Step};
+use stpn_envs::{Action, Env, ObservationMut, RulesEnv, Step};
 
 #[derive(Deserialize)]
 struct Recording {
@@ -65,7 +65,7 @@ fn distance<'a>(left: impl IntoIterator<Item = &'a f64>, right: impl IntoIterato
 
 /// Steps the environment along every recorded trajectory, once freely from the start state and once from each
 /// recorded state by itself.
-fn follow<D: Dynamics>(make: impl Fn() -> TimeLimit<Control<D>>, state: impl Fn(&[f64]) -> D::State) {
+fn follow<D: Dynamics>(make: impl Fn() -> TimeLimit<RulesEnv<D>>, state: impl Fn(&[f64]) -> D::State) {
     let recording = recording(D::NAME);
     assert!(!recording.trajectories.is_empty());
     let (mut free, mut single) = (0.0_f64, 0.0_f64);

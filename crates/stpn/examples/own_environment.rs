@@ -1,73 +1,45 @@
 //! An environment of one's own under the whole command line: name the symbol that was shown one step ago.
 //! `cargo run --release -p stpn --example own_environment -- train echo`; `eval`, `resume`, `play`, `report` work too.
 
-use std::process::ExitCode;
-use std::sync::LazyLock;
-
-use serde::{Deserialize, Serialize};
 use stpn::Stream;
-use stpn::envs::{Action, Env, Error, ObservationMut, Result, Space, Step, state};
+use stpn::envs::{Action, Result, Rules, RulesEnv, Space, Step};
 
 const SYMBOLS: usize = 3;
 
-static OBSERVATIONS: LazyLock<Space> = LazyLock::new(|| Space::boxed(0.0, 1.0, [SYMBOLS]));
-static ANSWERS: LazyLock<Space> = LazyLock::new(|| Space::discrete(SYMBOLS));
-
-/// What a configuration may set below `env.options`.
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct EchoConfig {
-    /// Of an episode: 20 if it is left out.
-    steps: Option<u32>,
-}
-
-/// All that changes, so that a checkpoint can hold it.
-#[derive(Serialize, Deserialize)]
+/// The task, and what a configuration may set below `env.options`.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Echo {
-    stream: Stream,
-    /// Before the present symbol, and the present one.
-    symbols: [usize; 2],
-    left: u32,
-    steps: u32,
+    steps: Option<usize>,
 }
 
-impl Env for Echo {
-    fn name(&self) -> &str {
-        "echo"
+impl Rules for Echo {
+    /// What changes within an episode: the symbol before, the present one, steps taken. Checkpoints hold it.
+    type State = [usize; 3];
+    const NAME: &'static str = "echo";
+
+    fn observation_space(&self) -> Space {
+        Space::boxed(0.0, 1.0, [SYMBOLS])
     }
 
-    fn observation_space(&self) -> &Space {
-        &OBSERVATIONS
+    fn action_space(&self) -> Space {
+        Space::discrete(SYMBOLS)
     }
 
-    fn action_space(&self) -> &Space {
-        &ANSWERS
+    fn start(&self, stream: &mut Stream) -> Self::State {
+        [0, stream.below(SYMBOLS), 0]
     }
 
-    fn reset(&mut self, seed: Option<u64>, observation: ObservationMut<'_>) -> Result<()> {
-        self.stream = seed.map_or_else(|| self.stream.clone(), Stream::from_seed);
-        self.symbols = [0; 2];
-        self.left = self.steps + 1;
-        self.step(Action::Discrete(0), observation).map(drop)
+    fn step(&self, state: &mut Self::State, action: Action<'_>, stream: &mut Stream) -> Result<Step> {
+        let (answer, [before, now, steps]) = (action.discrete(SYMBOLS)?, *state);
+        *state = [now, stream.below(SYMBOLS), steps + 1];
+        let (reward, terminated) = (f64::from(answer == before), steps + 1 >= self.steps.unwrap_or(20));
+        Ok(Step { reward, terminated, ..Step::default() })
     }
 
-    fn step(&mut self, action: Action<'_>, observation: ObservationMut<'_>) -> Result<Step> {
-        let (answer, one_hot) = (action.discrete(SYMBOLS)?, observation.f32(SYMBOLS)?);
-        self.left = self.left.checked_sub(1).ok_or(Error::ResetNeeded { environment: "echo".into() })?;
-        let reward = f64::from(answer == self.symbols[0]);
-        self.symbols = [self.symbols[1], self.stream.below(SYMBOLS)];
-        one_hot.fill(0.0);
-        one_hot[self.symbols[1]] = 1.0;
-        Ok(Step { reward, terminated: self.left == 0, ..Step::default() })
-    }
-
-    fn save_state(&self, bytes: &mut Vec<u8>) -> Result<()> {
-        state::save("echo", self, bytes)
-    }
-
-    fn restore_state(&mut self, bytes: &[u8]) -> Result<()> {
-        *self = state::restore("echo", bytes)?;
-        Ok(())
+    fn observe(&self, &[_, now, _]: &Self::State, observation: &mut [f32]) {
+        observation.fill(0.0);
+        observation[now] = 1.0;
     }
 }
 
@@ -80,12 +52,9 @@ policy = { hidden = 16, cell.name = 'stpn' }
 algorithm = { name = 'a2c', gamma = 0.5, entropy_coefficient = 0.01 }
 optimizer = { learning_rate = 1e-2, max_grad_norm = 1.0 }";
 
-fn main() -> ExitCode {
+fn main() -> std::process::ExitCode {
     stpn::cli::main_with(|registry| {
-        registry.register("echo", |config: EchoConfig| {
-            let steps = config.steps.unwrap_or(20);
-            Ok(Echo { stream: Stream::from_seed(0), symbols: [0; 2], left: 0, steps })
-        })?;
+        registry.register("echo", |echo: Echo| Ok(RulesEnv::new(echo)))?;
         registry.preset("echo", "name the symbol shown one step ago", PRESET)
     })
 }

@@ -42,8 +42,10 @@ impl Baselines {
                 | EnvConfig::Cartpole(_)
                 | EnvConfig::CartpoleMasked(_)
                 | EnvConfig::Pendulum(_)
+                | EnvConfig::PendulumMasked(_)
                 | EnvConfig::MountainCar(_)
                 | EnvConfig::MountainCarContinuous(_)
+                | EnvConfig::MountainCarContinuousMasked(_)
                 | EnvConfig::Acrobot(_)
                 | EnvConfig::Memory(_)
         );

@@ -59,8 +59,10 @@ impl Scene {
             EnvConfig::Maze(_) => Some(Self::Cells),
             EnvConfig::Cartpole(_) => Some(Self::CartPole { angle: 2 }),
             EnvConfig::CartpoleMasked(_) => Some(Self::CartPole { angle: 1 }),
-            EnvConfig::Pendulum(_) => Some(Self::Pendulum),
-            EnvConfig::MountainCar(_) | EnvConfig::MountainCarContinuous(_) => Some(Self::MountainCar),
+            EnvConfig::Pendulum(_) | EnvConfig::PendulumMasked(_) => Some(Self::Pendulum),
+            EnvConfig::MountainCar(_)
+            | EnvConfig::MountainCarContinuous(_)
+            | EnvConfig::MountainCarContinuousMasked(_) => Some(Self::MountainCar),
             EnvConfig::Acrobot(_) => Some(Self::Acrobot),
             // It has no picture before its first reset.
             #[cfg(unix)]

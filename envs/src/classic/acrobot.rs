@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::{Control, Dynamics};
+use super::Dynamics;
 use crate::wrappers::TimeLimit;
-use crate::{Action, Dtype, Result, Space};
+use crate::{Action, Dtype, Result, RulesEnv, Space};
 
 const GRAVITY: f64 = 9.8;
 const MAX_SPEED: [f64; 2] = [4.0 * PI, 9.0 * PI];
@@ -115,7 +115,7 @@ impl AcrobotConfig {
     ///
     /// # Errors
     /// [`crate::Error::Config`] for impossible settings.
-    pub fn make(&self) -> Result<TimeLimit<Control<Acrobot>>> {
-        TimeLimit::new(Control::new(Acrobot), self.max_episode_steps)
+    pub fn make(&self) -> Result<TimeLimit<RulesEnv<Acrobot>>> {
+        TimeLimit::new(RulesEnv::new(Acrobot), self.max_episode_steps)
     }
 }

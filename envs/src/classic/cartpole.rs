@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::{Control, Dynamics};
+use super::Dynamics;
 use crate::wrappers::{Mask, TimeLimit};
-use crate::{Action, Dtype, Result, Space};
+use crate::{Action, Dtype, Result, RulesEnv, Space};
 
 const GRAVITY: f64 = 9.8;
 const POLE_MASS: f64 = 0.1;
@@ -89,15 +89,15 @@ impl CartPoleConfig {
     ///
     /// # Errors
     /// [`crate::Error::Config`] for impossible settings.
-    pub fn make(&self) -> Result<TimeLimit<Control<CartPole>>> {
-        TimeLimit::new(Control::new(CartPole), self.max_episode_steps)
+    pub fn make(&self) -> Result<TimeLimit<RulesEnv<CartPole>>> {
+        TimeLimit::new(RulesEnv::new(CartPole), self.max_episode_steps)
     }
 
     /// `cartpole-masked`: the same with x and θ alone observed, the velocities hidden.
     ///
     /// # Errors
     /// [`crate::Error::Config`] for impossible settings.
-    pub fn make_masked(&self) -> Result<Mask<TimeLimit<Control<CartPole>>>> {
+    pub fn make_masked(&self) -> Result<Mask<TimeLimit<RulesEnv<CartPole>>>> {
         Mask::new(self.make()?, "cartpole-masked", [0, 2])
     }
 }

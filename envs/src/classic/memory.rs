@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use crate::{Action, Env, Error, ObservationMut, Result, Space, Step, state};
+use crate::{Action, Error, Result, Rules, RulesEnv, Space, Step};
 
 /// Settings of `memory`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -42,8 +42,9 @@ impl MemoryConfig {
     ///
     /// # Errors
     /// [`Error::Config`] for impossible settings.
-    pub fn make(&self) -> Result<Memory> {
-        Memory::new(self.clone())
+    pub fn make(&self) -> Result<RulesEnv<Memory>> {
+        self.validate()?;
+        Ok(RulesEnv::new(Memory { config: self.clone() }))
     }
 
     /// Steps of every episode: the cue, the distractors and the question, one each.
@@ -61,119 +62,73 @@ impl MemoryConfig {
 ///
 /// Observation, k + 3 numbers: the symbol, one-hot, all 0 at the question; then whether it is a cue, a distractor or
 /// the question, one-hot. All 0 after the answer.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Memory {
     config: MemoryConfig,
-    observation_space: Space,
-    action_space: Space,
-    state: State,
 }
 
+/// How far an episode has come.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct State {
-    stream: Stream,
-    cue: usize,
+pub struct State {
+    /// The symbol to be named.
+    pub cue: usize,
     /// The symbol shown.
     symbol: usize,
     step: u32,
-    running: bool,
 }
 
-impl Memory {
-    /// A task of those settings.
-    ///
-    /// # Errors
-    /// [`Error::Config`] for impossible settings.
-    pub fn new(config: MemoryConfig) -> Result<Self> {
-        config.validate()?;
-        let observation_space = Space::boxed(0.0, 1.0, [config.cues + 3]);
-        let action_space = Space::discrete(config.cues);
-        let state = State { stream: Stream::from_seed(0), cue: 0, symbol: 0, step: 0, running: false };
-        Ok(Self { config, observation_space, action_space, state })
+impl Rules for Memory {
+    type State = State;
+
+    const NAME: &'static str = "memory";
+
+    fn observation_space(&self) -> Space {
+        Space::boxed(0.0, 1.0, [self.config.cues + 3])
     }
 
-    /// The symbol to be named.
-    pub fn cue(&self) -> usize {
-        self.state.cue
+    fn action_space(&self) -> Space {
+        Space::discrete(self.config.cues)
     }
 
-    fn observe(&self, observation: ObservationMut<'_>) -> Result<()> {
-        let cues = self.config.cues;
-        let values = observation.f32(cues + 3)?;
-        values.fill(0.0);
-        let (step, question) = (self.state.step, self.config.delay + 1);
-        if step < question {
-            values[self.state.symbol] = 1.0;
-        }
-        if step <= question {
-            let phase = if step == 0 {
-                0
-            } else if step < question {
-                1
-            } else {
-                2
-            };
-            values[cues + phase] = 1.0;
-        }
-        Ok(())
-    }
-}
-
-impl Env for Memory {
-    fn name(&self) -> &str {
-        "memory"
+    fn start(&self, stream: &mut Stream) -> State {
+        let cue = stream.below(self.config.cues);
+        State { cue, symbol: cue, step: 0 }
     }
 
-    fn observation_space(&self) -> &Space {
-        &self.observation_space
-    }
-
-    fn action_space(&self) -> &Space {
-        &self.action_space
-    }
-
-    fn reset(&mut self, seed: Option<u64>, observation: ObservationMut<'_>) -> Result<()> {
-        let state = &mut self.state;
-        if let Some(seed) = seed {
-            state.stream = Stream::from_seed(seed);
-        }
-        state.cue = state.stream.below(self.config.cues);
-        (state.symbol, state.step, state.running) = (state.cue, 0, true);
-        self.observe(observation)
-    }
-
-    fn step(&mut self, action: Action<'_>, observation: ObservationMut<'_>) -> Result<Step> {
+    fn step(&self, state: &mut State, action: Action<'_>, stream: &mut Stream) -> Result<Step> {
         let action = action.discrete(self.config.cues)?;
-        if !self.state.running {
-            return Err(Error::ResetNeeded { environment: self.name().into() });
+        state.step += 1;
+        if state.step <= self.config.delay {
+            state.symbol = stream.below(self.config.cues);
         }
-        self.state.step += 1;
-        let terminated = self.state.step == self.config.episode_length();
-        if self.state.step <= self.config.delay {
-            self.state.symbol = self.state.stream.below(self.config.cues);
-        }
-        self.state.running = !terminated;
-        self.observe(observation)?;
+        let terminated = state.step == self.config.episode_length();
         let reward = match terminated {
-            true if action == self.state.cue => 1.0,
+            true if action == state.cue => 1.0,
             true => -1.0,
             false => 0.0,
         };
         Ok(Step { reward, terminated, ..Step::default() })
     }
 
-    fn save_state(&self, bytes: &mut Vec<u8>) -> Result<()> {
-        state::save(self.name(), &self.state, bytes)
+    fn observe(&self, state: &State, observation: &mut [f32]) {
+        let MemoryConfig { cues, delay } = self.config;
+        let question = delay + 1;
+        observation.fill(0.0);
+        if state.step < question {
+            observation[state.symbol] = 1.0;
+        }
+        if state.step <= question {
+            let phase = match state.step {
+                0 => 0,
+                step if step < question => 1,
+                _ => 2,
+            };
+            observation[cues + phase] = 1.0;
+        }
     }
 
-    fn restore_state(&mut self, bytes: &[u8]) -> Result<()> {
-        let saved: State = state::restore(self.name(), bytes)?;
-        let MemoryConfig { cues, .. } = self.config;
-        if saved.cue >= cues || saved.symbol >= cues || saved.step > self.config.episode_length() {
-            return Err(state::refused(self.name(), "it is of a task with other settings"));
-        }
-        self.state = saved;
-        Ok(())
+    fn fits(&self, state: &State) -> bool {
+        state.cue < self.config.cues && state.symbol < self.config.cues && state.step <= self.config.episode_length()
     }
 
     fn oracle_return(&self) -> Option<f64> {

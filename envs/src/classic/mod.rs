@@ -1,11 +1,12 @@
 //! Classic control, as Gymnasium defines it, and a delayed-recall task.
 //!
-//! Each task is a file with its equations ([`Dynamics`]) and its settings; [`Control`] makes an environment of them.
+//! Each task is a file with its equations ([`Dynamics`]) or rules, and its settings; [`crate::RulesEnv`] makes an
+//! environment of them.
 //! States are 64-bit, observations 32-bit. Actions of continuous tasks are clipped to the bounds of their space.
 
 mod acrobot;
 mod cartpole;
-mod control;
+mod dynamics;
 mod memory;
 mod mountain_car;
 mod mountain_car_continuous;
@@ -13,7 +14,7 @@ mod pendulum;
 
 pub use acrobot::{Acrobot, AcrobotConfig};
 pub use cartpole::{CartPole, CartPoleConfig};
-pub use control::{Control, Dynamics};
+pub use dynamics::Dynamics;
 pub use memory::{Memory, MemoryConfig};
 pub use mountain_car::{MountainCar, MountainCarConfig};
 pub use mountain_car_continuous::{MountainCarContinuous, MountainCarContinuousConfig};

@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::{Control, Dynamics};
+use super::Dynamics;
 use crate::wrappers::TimeLimit;
-use crate::{Action, Dtype, Error, Result, Space};
+use crate::{Action, Dtype, Error, Result, RulesEnv, Space};
 
 pub(super) const MIN_POSITION: f64 = -1.2;
 pub(super) const MAX_POSITION: f64 = 0.6;
@@ -103,9 +103,9 @@ impl MountainCarConfig {
     ///
     /// # Errors
     /// [`Error::Config`] for impossible settings.
-    pub fn make(&self) -> Result<TimeLimit<Control<MountainCar>>> {
+    pub fn make(&self) -> Result<TimeLimit<RulesEnv<MountainCar>>> {
         check_goal_velocity(self.goal_velocity)?;
         let car = MountainCar { goal_velocity: self.goal_velocity };
-        TimeLimit::new(Control::new(car), self.max_episode_steps)
+        TimeLimit::new(RulesEnv::new(car), self.max_episode_steps)
     }
 }

@@ -4,12 +4,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
+use super::Dynamics;
 use super::mountain_car::{
     GRAVITY, MAX_POSITION, MAX_SPEED, MIN_POSITION, check_goal_velocity, observation_space, start,
 };
-use super::{Control, Dynamics};
-use crate::wrappers::TimeLimit;
-use crate::{Action, Result, Space};
+use crate::wrappers::{Mask, TimeLimit};
+use crate::{Action, Result, RulesEnv, Space};
 
 const POWER: f32 = 0.0015;
 const GOAL: f64 = 0.45;
@@ -64,7 +64,7 @@ impl Dynamics for MountainCarContinuous {
     }
 }
 
-/// Settings of `mountain-car-continuous`.
+/// Settings of `mountain-car-continuous` and `mountain-car-continuous-masked`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct MountainCarContinuousConfig {
@@ -85,9 +85,17 @@ impl MountainCarContinuousConfig {
     ///
     /// # Errors
     /// [`crate::Error::Config`] for impossible settings.
-    pub fn make(&self) -> Result<TimeLimit<Control<MountainCarContinuous>>> {
+    pub fn make(&self) -> Result<TimeLimit<RulesEnv<MountainCarContinuous>>> {
         check_goal_velocity(self.goal_velocity)?;
         let car = MountainCarContinuous { goal_velocity: self.goal_velocity };
-        TimeLimit::new(Control::new(car), self.max_episode_steps)
+        TimeLimit::new(RulesEnv::new(car), self.max_episode_steps)
+    }
+
+    /// `mountain-car-continuous-masked`: the same with the position alone observed, the velocity hidden.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] for impossible settings.
+    pub fn make_masked(&self) -> Result<Mask<TimeLimit<RulesEnv<MountainCarContinuous>>>> {
+        Mask::new(self.make()?, "mountain-car-continuous-masked", [0])
     }
 }

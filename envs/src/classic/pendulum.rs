@@ -6,9 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::{Control, Dynamics};
-use crate::wrappers::TimeLimit;
-use crate::{Action, Dtype, Error, Result, Space};
+use super::Dynamics;
+use crate::wrappers::{Mask, TimeLimit};
+use crate::{Action, Dtype, Error, Result, RulesEnv, Space};
 
 const MAX_SPEED: f64 = 8.0;
 const MAX_TORQUE: f32 = 2.0;
@@ -72,7 +72,7 @@ impl Dynamics for Pendulum {
     }
 }
 
-/// Settings of `pendulum`.
+/// Settings of `pendulum` and `pendulum-masked`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct PendulumConfig {
@@ -93,11 +93,19 @@ impl PendulumConfig {
     ///
     /// # Errors
     /// [`Error::Config`] for impossible settings.
-    pub fn make(&self) -> Result<TimeLimit<Control<Pendulum>>> {
+    pub fn make(&self) -> Result<TimeLimit<RulesEnv<Pendulum>>> {
         if !self.gravity.is_finite() {
             let (key, value) = ("gravity", self.gravity.to_string());
             return Err(Error::Config { key, value, allowed: "a finite number".into() });
         }
-        TimeLimit::new(Control::new(Pendulum { gravity: self.gravity }), self.max_episode_steps)
+        TimeLimit::new(RulesEnv::new(Pendulum { gravity: self.gravity }), self.max_episode_steps)
+    }
+
+    /// `pendulum-masked`: the same with the angle alone observed, the velocity hidden.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for impossible settings.
+    pub fn make_masked(&self) -> Result<Mask<TimeLimit<RulesEnv<Pendulum>>>> {
+        Mask::new(self.make()?, "pendulum-masked", [0, 1])
     }
 }

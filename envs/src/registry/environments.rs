@@ -26,9 +26,12 @@ environments! {
     CartpoleMasked("cartpole-masked", "balance a pole on a cart, velocities hidden"):
         classic::CartPoleConfig, make_masked;
     Pendulum("pendulum", "swing a pendulum up with a weak motor, continuous torque"): classic::PendulumConfig, make;
+    PendulumMasked("pendulum-masked", "swing a pendulum up, velocity hidden"): classic::PendulumConfig, make_masked;
     MountainCar("mountain-car", "get a weak car up a hill by a run-up"): classic::MountainCarConfig, make;
     MountainCarContinuous("mountain-car-continuous", "get a weak car up a hill by a run-up, continuous push"):
         classic::MountainCarContinuousConfig, make;
+    MountainCarContinuousMasked("mountain-car-continuous-masked", "get a weak car up a hill, velocity hidden"):
+        classic::MountainCarContinuousConfig, make_masked;
     Acrobot("acrobot", "swing up two links by the joint between them"): classic::AcrobotConfig, make;
     Memory("memory", "name a symbol shown some steps ago"): classic::MemoryConfig, make;
     Popgym("popgym", "a task of POPGym, a benchmark of memory, RepeatPrevious unless env.task says otherwise"):
