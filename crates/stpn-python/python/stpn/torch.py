@@ -12,6 +12,7 @@ operations of PyTorch.
 from __future__ import annotations
 
 import json
+import math
 from collections import namedtuple
 from functools import lru_cache, reduce
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
@@ -210,9 +211,9 @@ class Layer(nn.Module):
     def _expected(self) -> str:
         return f"{'[B, T' if self.batch_first else '[T, B'}, {self.input_size}], or [T, {self.input_size}]"
 
-    def _checked(self, state: Optional[Sequence[torch.Tensor]], batch: int) -> List[torch.Tensor]:
+    def _checked(self, state: Optional[Sequence[torch.Tensor]], batch: int) -> Optional[List[torch.Tensor]]:
         if state is None:
-            return list(self.zero_state(batch))
+            return None
         state = list(state)
         if len(state) != len(self._fields):
             raise ValueError(f"state: {len(state)} tensors; expected {', '.join(name for name, _ in self._fields)}")
@@ -222,35 +223,40 @@ class Layer(nn.Module):
         return state
 
     def _sequence(
-        self, x: torch.Tensor, fields: List[torch.Tensor], resets: Optional[torch.Tensor]
+        self, x: torch.Tensor, fields: Optional[List[torch.Tensor]], resets: Optional[torch.Tensor]
     ) -> Tuple[torch.Tensor, List[torch.Tensor]]:
         named = {name: reduce(getattr, name.split("."), self) for name in self._names}
         like = named[self._names[0]]
-        if x.dtype != like.dtype or any(field.dtype != like.dtype for field in fields):
+        if x.dtype != like.dtype or any(field.dtype != like.dtype for field in fields or ()):
             raise ValueError(f"x is {x.dtype} and the parameters are {like.dtype}: one dtype is needed for all")
         if like.device.type == x.device.type == "cpu" and self._layer.fused and not _traced():
             return self._fused(x, fields, resets, list(named.values()))
+        if fields is None:
+            fields = list(self.zero_state(x.shape[1]))
         return _composed.sequence(self._options, named, self._fields, x, fields, resets)
 
     @_apart
     def _fused(
         self,
         x: torch.Tensor,
-        fields: List[torch.Tensor],
+        fields: Optional[List[torch.Tensor]],
         resets: Optional[torch.Tensor],
         parameters: List[torch.Tensor],
     ) -> Tuple[torch.Tensor, List[torch.Tensor]]:
         batch = x.shape[1]
         packed = torch.cat([parameter.reshape(-1) for parameter in parameters])
-        flat = [field.reshape(batch, -1) for field in fields]
-        state = torch.cat(flat, 1) if flat else x.new_zeros(batch, 0)
+        widths = [math.prod(shape) for _, shape in self._fields]
+        if fields:
+            state = torch.cat([field.reshape(batch, -1) for field in fields], 1)
+        else:
+            # The fields of a zero state need not be made one by one.
+            state = x.new_zeros(batch, sum(widths))
         if resets is not None:
             resets = resets.to(torch.uint8).contiguous()
         x = x.contiguous()
         tracked = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (packed, x, state))
         hidden, final = _Fused.apply(packed, x, state, resets, self._layer, tracked)
-        widths = [tensor.shape[1] for tensor in flat]
-        parts = torch.split(final, widths, 1) if flat else []
+        parts = torch.split(final, widths, 1) if widths else []
         return hidden, [part.reshape(batch, *shape) for part, (_, shape) in zip(parts, self._fields)]
 
 
