@@ -10,6 +10,7 @@ is that of a program that is not installed.
 
 import argparse
 import datetime
+import importlib.metadata
 import os
 import pathlib
 import statistics
@@ -30,6 +31,14 @@ TASKS = [
     ("maze", None, None),
 ]
 KINDS = ("SyncVectorEnv", "AsyncVectorEnv", "EnvPool", "stpn, copies", "stpn, views")
+
+
+def version(package):
+    """Of an installed package."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def vectors(task, count):
@@ -94,7 +103,7 @@ def main():
     lines.append(
         f"\nSteps per second of {o.environments} environments with random actions; medians of {o.rounds} rounds of "
         f"{o.seconds:g} s each, in turns. {processor()}, {os.cpu_count()} cores; commit {commit()}; stpn "
-        f"{stpn.__version__}, gymnasium {gymnasium.__version__}, numpy {np.__version__}, Python "
+        f"{stpn.__version__}, EnvPool {version('envpool')}, gymnasium {gymnasium.__version__}, numpy {np.__version__}, Python "
         f"{sys.version.split()[0]}, {datetime.date.today()}. Made by `scripts/python_env_speed.py`."
     )
     text = "\n".join(lines) + "\n"

@@ -289,6 +289,12 @@ class Layers(unittest.TestCase):
         with self.assertRaises(ValueError):
             stpn.torch.STPN(3, 4, dtype=torch.float16)
 
+    def test_half_precision_and_arrays_failed_without_a_word_of_what_is_needed(self):
+        with self.assertRaisesRegex(ValueError, "the parameters are torch.float16; a layer is of torch.float32"):
+            layer("STPN", dtype=torch.float32).half()(torch.zeros(5, 2, 3).half())
+        with self.assertRaisesRegex(TypeError, "x: ndarray; expected a tensor"):
+            layer("STPN", dtype=torch.float32)(torch.zeros(5, 2, 3).numpy())
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -187,6 +187,8 @@ class Layer(nn.Module):
 
         Raises ValueError if a shape or a dtype does not fit.
         """
+        if not isinstance(x, torch.Tensor):
+            raise TypeError(f"x: {type(x).__name__}; expected a tensor")
         if x.dim() not in (2, 3) or x.shape[-1] != self.input_size or 0 in x.shape:
             raise ValueError(f"x: {list(x.shape)}; expected {self._expected()}, none empty")
         if resets is not None and resets.shape != x.shape[:-1]:
@@ -227,6 +229,8 @@ class Layer(nn.Module):
     ) -> Tuple[torch.Tensor, List[torch.Tensor]]:
         named = {name: reduce(getattr, name.split("."), self) for name in self._names}
         like = named[self._names[0]]
+        if like.dtype not in (torch.float32, torch.float64):
+            raise ValueError(f"the parameters are {like.dtype}; a layer is of torch.float32 or torch.float64")
         if x.dtype != like.dtype or any(field.dtype != like.dtype for field in fields or ()):
             raise ValueError(f"x is {x.dtype} and the parameters are {like.dtype}: one dtype is needed for all")
         if like.device.type == x.device.type == "cpu" and self._layer.fused and not _traced():
