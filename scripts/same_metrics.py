@@ -6,9 +6,11 @@
     python3 scripts/same_metrics.py ../before/target/release/stpn target/release/stpn
 
 Trains every preset that both programs have, with two cells, for a few updates on one thread with each of them, and
-compares `metrics.jsonl` entry by entry, timings aside. Large presets are made smaller, the same for both. What cannot
-run here (a package of Python is missing) or takes too long is left out with its reason. Prints a table in Markdown;
-exits with 1 if anything differs. `--keep FOLDER` keeps the first program's runs and takes them from there the next time.
+compares `metrics.jsonl` entry by entry, timings aside. Large presets are made smaller and shorter, the same for both,
+unless `--full` is given. What cannot run here (a package of Python is missing) or takes too long (`--limit`) is left out
+with its reason. `--config` lets the second program train from the first one's `config.toml`: then presets that were
+changed on purpose do not hide whether the arithmetic is the same. Prints a table in Markdown; exits with 1 if anything
+differs. `--keep FOLDER` keeps the first program's runs and takes them from there the next time.
 Needs Python 3 alone.
 """
 
@@ -46,18 +48,24 @@ def presets(program):
     return {row.split()[0]: row for row in rows if "needs --features" not in row}
 
 
-def length(row, preset, updates):
+def length(row, preset, updates, full):
     """Updates and further options for a preset, from its row in `stpn list`."""
+    if full:
+        return ["--updates", str(updates)]
     most, options = SMALLER.get(preset, (updates, []))
     if preset not in SMALLER and " ppo " in row:
         most = MUJOCO
     return ["--updates", str(min(updates, most)), *options]
 
 
-def train(program, preset, options, run, limit):
+def run_of(program, preset, options, run, limit):
+    """The entries of the run of a preset."""
+    return train([program, "train", preset, *WORDS.get(preset, []), "--seed", "1", *options], run, limit)
+
+
+def train(command, run, limit):
     """The entries of a run without what a clock measures, or why there are none."""
-    command = [program, "train", preset, *WORDS.get(preset, []), "--seed", "1", "--threads", "1", *options]
-    command += ["--run-dir", str(run)]
+    command = [*command, "--threads", "1", "--run-dir", str(run)]
     try:
         result = subprocess.run(command, capture_output=True, text=True, timeout=limit)
     except subprocess.TimeoutExpired:
@@ -106,10 +114,14 @@ def main():
     parser.add_argument("before", help="a `stpn`")
     parser.add_argument("after", nargs="?", help="the other `stpn`; without it, the first one's runs are only kept")
     parser.add_argument("--updates", type=int, default=20)
+    parser.add_argument("--full", action="store_true", help="every preset in its own size, for all --updates")
+    parser.add_argument("--config", action="store_true", help="the second program trains from the first one's config.toml")
     parser.add_argument("--presets", nargs="*", help="only these")
     parser.add_argument("--limit", type=int, default=300, help="seconds for a run at most")
     parser.add_argument("--keep", metavar="FOLDER", help="where the first program's metrics are kept and looked for")
     arguments = parser.parse_args()
+    if arguments.config and arguments.keep:
+        parser.error("--keep keeps metrics alone, and --config needs the first program's runs: give one of them")
     rows = presets(arguments.before)
     both = rows.keys() & presets(arguments.after).keys() if arguments.after else rows.keys()
     wrong = False
@@ -121,20 +133,25 @@ def main():
             if name not in both:
                 print(f"| `{name}` | `{cell}` | left out: the second program was built without its feature |")
                 continue
-            options = ["--cell", cell, *length(row, name, arguments.updates)]
+            options = ["--cell", cell, *length(row, name, arguments.updates, arguments.full)]
             with tempfile.TemporaryDirectory() as folder:
                 runs = pathlib.Path(folder)
                 before = kept(
                     arguments.keep,
                     f"{name}-{cell}-{arguments.updates}",
-                    lambda: train(arguments.before, name, options, runs / "before", arguments.limit),
+                    lambda: run_of(arguments.before, name, options, runs / "before", arguments.limit),
                 )
                 if arguments.after is None:
                     said = before if isinstance(before, str) else f"{len(before)} entries kept"
                 else:
                     after = before
-                    if not isinstance(before, str):
-                        after = train(arguments.after, name, options, runs / "after", arguments.limit)
+                    if isinstance(before, str):
+                        pass
+                    elif arguments.config:
+                        config = runs / "before" / "config.toml"
+                        after = train([arguments.after, "train", str(config)], runs / "after", arguments.limit)
+                    else:
+                        after = run_of(arguments.after, name, options, runs / "after", arguments.limit)
                     said, bad = compare(before, after)
                     wrong = wrong or bad
             print(f"| `{name}` | `{cell}` | {said} |", flush=True)

@@ -322,6 +322,14 @@ impl Run {
         self.training.as_ref()
     }
 
+    /// [`Run::train`] with nobody watching: to the end, if no [`Stop`] asks for less.
+    ///
+    /// # Errors
+    /// As [`Run::train`].
+    pub fn finish(&mut self) -> Result<Outcome> {
+        self.train(|_, _| ControlFlow::Continue(()))
+    }
+
     /// Trains until nothing is left to do or `observe`, called after each update, breaks, or a [`Stop`] asks to. In any
     /// case the last state is checkpointed; of an update that is given up the one before it, to which training goes
     /// back.

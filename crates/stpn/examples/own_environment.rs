@@ -9,7 +9,7 @@ const SYMBOLS: usize = 3;
 /// The task, and what a configuration may set below `env.options`.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Echo {
+pub struct Echo {
     steps: Option<usize>,
 }
 
@@ -44,7 +44,7 @@ impl Rules for Echo {
 }
 
 /// An experiment by name; a guess gives 6.7, always knowing 19.3.
-const PRESET: &str = "
+pub const PRESET: &str = "
 training.updates = 600
 env = { name = 'custom', id = 'echo' }
 rollout = { environments = 32, steps = 20 }

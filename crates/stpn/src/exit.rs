@@ -3,7 +3,8 @@
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
-use crate::{Error, Kind, Place, say};
+use crate::error::{Kind, Place};
+use crate::{Error, say};
 
 /// Text of the codes for `--help`.
 pub const HELP: &str = "Exit codes:

@@ -11,14 +11,14 @@
 //! # let (run, saved) = (folder.path().join("run"), folder.path().join("agent"));
 //! let mut config = stpn::preset("cartpole")?;
 //! config.training_mut().updates = 2;
-//! Run::start(&config, &run, "from a program")?.train(|_, _| std::ops::ControlFlow::Continue(()))?;
+//! Run::start(&config, &run, "from a program")?.finish()?;
 //!
 //! let agent = Agent::load(&run)?;
 //! println!("mean return {}", agent.evaluate(&EvaluationOptions::new(10))?.mean_return());
 //! agent.save(&saved)?;
 //!
 //! let (agent, mut env) = (Agent::load(&saved)?, agent.config().env.make()?);
-//! let (mut memory, mut observation) = (agent.memory(1, 0), [0.0; 4]);
+//! let (mut memory, mut observation) = (agent.memory(1, 0), vec![0.0; env.observation_space().len()]);
 //! env.reset(Some(7), ObservationMut::F32(&mut observation))?;
 //! let action = agent.act(ObservationRef::F32(&observation), &mut memory, true)?;
 //! let step = env.step(action, ObservationMut::F32(&mut observation))?;
@@ -52,18 +52,9 @@
 //! # }
 //! ```
 //!
-//! | to | look at |
-//! | --- | --- |
-//! | configure a run | [`RunConfig`], from [`preset`] or [`RunConfig::from_table`] |
-//! | train, resume | [`Run`]; without files [`Trainer`](agents::Trainer) |
-//! | change an experiment as the command line does | [`TrainingRequest`] |
-//! | compare cells over seeds, repeat the paper's experiments | [`comparison`], [`reproduction`] |
-//! | search for settings | [`tuning`] |
-//! | draw runs on a page | [`report`] |
-//! | use an agent | [`Agent`], [`Memory`] |
-//! | have results that no number of threads changes, on candle's own path too | [`ProcessSettings`] |
-//! | use a layer in a candle model of your own | [`cells`] |
-//! | write an environment or a cell | [`envs::Env`], [`cells::Cell`], and [`cli::main_with`] to have it under the command line |
+//! [`agents::Trainer`] trains without files, [`TrainingRequest`] changes an experiment as the command line does, and with
+//! [`cli::main_with`] a program has the command line for environments ([`envs::Rules`]) and cells ([`cells::Cell`]) of its
+//! own.
 
 #![forbid(unsafe_code)]
 
@@ -73,7 +64,7 @@ mod cell;
 pub mod cli;
 mod commands;
 pub mod comparison;
-mod error;
+pub mod error;
 mod exit;
 mod files;
 mod film;
@@ -97,7 +88,7 @@ mod threads;
 mod training_request;
 pub mod tuning;
 
-pub use error::{Error, Kind, Place, Result};
+pub use error::{Error, Result};
 /// The learning algorithms, rollouts, checkpoints and logs behind [`Run`] and [`Agent`].
 pub use stpn_agents as agents;
 pub use stpn_agents::evaluation::{Evaluation, EvaluationOptions};

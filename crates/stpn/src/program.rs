@@ -5,11 +5,15 @@
 use std::ffi::OsString;
 use std::process::Command;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::{Error, Result};
 
 /// Another program that has the command line inside.
 static HOST: OnceLock<Host> = OnceLock::new();
+
+/// Whether this program has the command line, so that it understands one of its commands.
+static ENTERED: AtomicBool = AtomicBool::new(false);
 
 /// What a program that contains the command line says of itself, for [`crate::cli::main_in`].
 #[derive(Clone, Debug)]
@@ -29,6 +33,11 @@ impl Host {
     }
 }
 
+/// Says that this program has the command line.
+pub(crate) fn enter() {
+    ENTERED.store(true, Ordering::Relaxed);
+}
+
 /// Name and arguments of the command line.
 pub(crate) fn arguments() -> Vec<OsString> {
     HOST.get().map_or_else(|| std::env::args_os().collect(), |host| host.arguments.clone())
@@ -37,8 +46,14 @@ pub(crate) fn arguments() -> Vec<OsString> {
 /// This program once more, to be given its arguments. Environments of Python run in the Python of this process.
 ///
 /// # Errors
-/// Fails if the executable cannot be found.
+/// [`Error::Unfit`] in a program without the command line, which would do something else; and if the executable cannot
+/// be found.
 pub(crate) fn again() -> Result<Command> {
+    if !ENTERED.load(Ordering::Relaxed) {
+        let problem = "this starts the present program again, for runs in processes of their own, but the program does \
+                       not have the command line: its `main` must be `stpn::cli::main_with`";
+        return Err(Error::Unfit(problem.into()));
+    }
     let mut command = match HOST.get() {
         Some(host) => {
             let mut command = Command::new(&host.executable);
@@ -50,4 +65,13 @@ pub(crate) fn again() -> Result<Command> {
     #[cfg(unix)]
     command.env("STPN_PYTHON", stpn_envs::gymnasium::python());
     Ok(command)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_program_without_the_command_line_was_started_again_and_again() {
+        let error = super::again().unwrap_err().to_string();
+        assert!(error.contains("main_with"), "{error}");
+    }
 }

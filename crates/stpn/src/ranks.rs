@@ -36,8 +36,8 @@ pub fn refuse_several() -> Result<()> {
     if matches!(started, Started::Alone | Started::Among(1)) {
         return Ok(());
     }
-    let problem = "started as one of several processes, which would each do the same in one folder: this command starts \
-                   processes of its own (--jobs), so start it once, without `mpirun` or `srun`";
+    let problem = "started as one of several processes, which would each do the same in one folder: this starts \
+                   processes of its own, so start it once, without `mpirun` or `srun`";
     Err(Error::Unfit(problem.into()))
 }
 
@@ -96,7 +96,7 @@ fn several(started: Started) -> Result<Arc<dyn Collective>> {
     };
     let problem = format!(
         "started as one of {among}, but this program was built for one, and each would train the same by itself: \
-         build it with `--features mpi` to train on all of them together"
+         build it with the feature `mpi` to train on all of them together"
     );
     Err(Error::Unfit(problem))
 }

@@ -55,8 +55,9 @@ impl TrainingRequest {
         let (mut table, preset) = presets::load(&self.experiment)?;
         let which = ["env.id", "env.make", "env.name"].iter().any(|key| overrides::sets(&self.overrides, key));
         if self.experiment == "gym" && self.environment.is_none() && self.env_make.is_none() && !which {
-            let problem = "gym: which environment? Name one of Gymnasium, e.g. `gym LunarLander-v3`, or a function";
-            return Err(Error::Unfit(format!("{problem} that makes one")));
+            let problem =
+                "gym: which environment? Name one of Gymnasium, e.g. `LunarLander-v3` (env.id), or a function";
+            return Err(Error::Unfit(format!("{problem} that makes one (env.make)")));
         }
         name_code(&mut table, self.env_make.as_deref(), &self.env_import);
         if let Some(environment) = &self.environment {

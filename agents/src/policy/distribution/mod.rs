@@ -55,14 +55,22 @@ impl Distribution {
     /// # Errors
     /// [`Error::Config`] for a space that no distribution covers, or bounds that the options cannot work with.
     pub fn for_space(space: &Space, gaussian: &GaussianConfig) -> Result<Self> {
+        let refused = |why: &str| Err(Error::config("env", format!("no policy for the action space {space}: {why}")));
         match space {
+            Space::Discrete { n: 0 } => refused("there is nothing to choose from"),
+            Space::MultiDiscrete { counts } if counts.is_empty() || counts.contains(&0) => {
+                refused("one of its choices has nothing to choose from")
+            }
+            Space::MultiBinary { n: 0 } => refused("it has no switches"),
+            Space::Box { dtype: stpn_envs::Dtype::U8, .. } => {
+                refused("actions of a box are floats, and these are bytes")
+            }
+            Space::Box { low, .. } if low.is_empty() => refused("it has no numbers"),
             Space::Discrete { n } => Ok(Self::Categorical(Categorical { n: *n })),
             Space::MultiDiscrete { counts } => Ok(Self::MultiCategorical(MultiCategorical::new(counts))),
             Space::MultiBinary { n } => Ok(Self::Bernoulli(Bernoulli { n: *n })),
-            Space::Box { low, high, dtype: stpn_envs::Dtype::F32, .. } => {
-                Ok(Self::Gaussian(Gaussian::new(low, high, gaussian)?))
-            }
-            other => Err(Error::config("env", format!("no policy for the action space {other}"))),
+            Space::Box { low, high, .. } => Ok(Self::Gaussian(Gaussian::new(low, high, gaussian)?)),
+            _ => refused("it is of a kind that no policy knows"),
         }
     }
 
@@ -213,6 +221,22 @@ impl Distribution {
 mod tests {
     use super::*;
     use stpn_random::Purpose;
+
+    #[test]
+    fn spaces_without_a_choice_were_taken_and_failed_at_the_first_action() {
+        let boxed = |low: Vec<f32>, high: Vec<f32>, dtype| Space::Box { shape: vec![low.len()], low, high, dtype };
+        for (space, said) in [
+            (Space::discrete(0), "nothing to choose from"),
+            (Space::MultiDiscrete { counts: vec![3, 0] }, "nothing to choose from"),
+            (Space::MultiDiscrete { counts: vec![] }, "nothing to choose from"),
+            (Space::MultiBinary { n: 0 }, "no switches"),
+            (boxed(vec![], vec![], stpn_envs::Dtype::F32), "no numbers"),
+            (boxed(vec![0.0], vec![255.0], stpn_envs::Dtype::U8), "are bytes"),
+        ] {
+            let error = Distribution::for_space(&space, &GaussianConfig::default()).unwrap_err().to_string();
+            assert!(error.contains("no policy for the action space") && error.contains(said), "{error}");
+        }
+    }
 
     /// Every distribution, with a behaviour and an action for it.
     fn cases() -> Vec<(Distribution, ActionBuffer)> {

@@ -38,7 +38,7 @@ impl Gru {
     ///
     /// # Errors
     /// Fails if candle cannot allocate.
-    pub fn new(mut parts: CellParts, init: &mut Initializer) -> Result<Self> {
+    pub fn new(_: &GruConfig, mut parts: CellParts, init: &mut Initializer) -> Result<Self> {
         let (input, hidden) = (parts.input, parts.hidden);
         let bound = 1.0 / (hidden as f64).sqrt();
         let rows = GATES * hidden;

@@ -41,7 +41,7 @@ impl HebbFf {
     ///
     /// # Errors
     /// Fails if candle cannot allocate.
-    pub fn new(mut parts: CellParts, init: &mut Initializer) -> Result<Self> {
+    pub fn new(_: &HebbFfConfig, mut parts: CellParts, init: &mut Initializer) -> Result<Self> {
         let (input, hidden) = (parts.input, parts.hidden);
         let bound = 1.0 / (input as f64).sqrt();
         let logit = (INITIAL_LAMBDA / (1.0 - INITIAL_LAMBDA)).ln();

@@ -29,6 +29,9 @@ pub fn main() -> ExitCode {
 /// A program with the whole command line and, beside what ships, environments, cells and presets of its own: `register`
 /// gets the registry to add them to.
 ///
+/// The process is the command line's from then on: default [`ProcessSettings`] are applied, warnings go to the standard
+/// error stream (unless a subscriber of `tracing` is installed already), and interrupts are listened to.
+///
 /// ```no_run
 /// use stpn::envs::maze::{Maze, MazeConfig};
 ///
@@ -36,11 +39,15 @@ pub fn main() -> ExitCode {
 ///     stpn::cli::main_with(|registry| {
 ///         registry.cell("elman", "one that ships, by a name of one's own", stpn::cells::cells::Rnn::new)?;
 ///         registry.register("tiny", |size: usize| Maze::new(MazeConfig { size, ..MazeConfig::default() }))?;
-///         registry.preset("tiny", "a maze of one room", include_str!("../../presets/maze-small.toml"))
+///         let tiny = "env = { name = 'custom', id = 'tiny', options = 5 }
+///             algorithm = 'ppo'
+///             policy = { cell = 'elman', hidden = 16 }";
+///         registry.preset("tiny", "a maze of one room", tiny)
 ///     })
 /// }
 /// ```
 pub fn main_with(register: impl FnOnce(&mut Registry) -> Result<()>) -> ExitCode {
+    program::enter();
     exit::decently_where_printing_fails();
     ProcessSettings::default().apply();
     // A process that has the command line inside may run several, and may listen by itself.

@@ -1,4 +1,7 @@
 //! Comparing cells: matched networks over seeds, each a run of its own, and a table.
+//!
+//! Runs are processes of the present program, which must have the command line therefore
+//! ([`crate::cli::main_with`]); while they run, interrupts and requests to end are listened to and passed on.
 
 pub mod aggregate;
 pub mod children;

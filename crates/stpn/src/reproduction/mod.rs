@@ -1,4 +1,7 @@
 //! The paper's experiments, as comparisons one after another.
+//!
+//! Runs are processes of the present program, which must have the command line therefore
+//! ([`crate::cli::main_with`]); while they run, interrupts and requests to end are listened to and passed on.
 
 mod experiments;
 mod length;

@@ -1,4 +1,7 @@
 //! Searching for settings: random trials, of which the better ones are trained on.
+//!
+//! Runs are processes of the present program, which must have the command line therefore
+//! ([`crate::cli::main_with`]); while they run, interrupts and requests to end are listened to and passed on.
 
 mod halving;
 mod request;

@@ -145,6 +145,8 @@ def name_of(space):
 
 
 def hint(space):
+    if isinstance(space, gym.spaces.Box):
+        return f"its numbers are {space.dtype}, and those of actions are floats: a wrapper (env.wrappers) can round them"
     if isinstance(space, (gym.spaces.Dict, gym.spaces.Tuple)):
         return "a wrapper (env.wrappers) can make one space of it"
     return "a wrapper (env.wrappers) can leave it out or turn it into numbers"

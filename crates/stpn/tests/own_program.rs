@@ -1,4 +1,4 @@
-//! The example with a cell of one's own, as a program: this test is it, and runs itself.
+//! The examples with a cell and with an environment of one's own, as one program: this test is it, and runs itself.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,6 +6,9 @@ mod binary;
 #[allow(dead_code, reason = "its `main` is that of a program")]
 #[path = "../examples/own_cell.rs"]
 mod own_cell;
+#[allow(dead_code, reason = "its `main` is that of a program")]
+#[path = "../examples/own_environment.rs"]
+mod own_environment;
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -14,12 +17,14 @@ use binary::{Finished, finished, metrics};
 use candle_core::{Tensor, Var};
 use stpn::cells::{Cell, CellParts, Initializer, Result, State, Step};
 use stpn::cli::{Host, main_in};
+use stpn::envs::RulesEnv;
 
 /// What this test is called with to be the program; the program's arguments follow.
 const PROGRAM: &str = "--program";
 
 /// What is tested, by its name. The usual harness would print between the lines of the program.
-const TESTS: [(&str, fn()); 4] = [
+const TESTS: [(&str, fn()); 5] = [
+    ("an_environment_of_ones_own_has_the_whole_command_line", an_environment_of_ones_own_has_the_whole_command_line),
     ("a_cell_of_ones_own_has_the_whole_command_line", a_cell_of_ones_own_has_the_whole_command_line),
     (
         "what_a_cell_of_ones_own_calls_lambda_and_f_was_drawn_as_an_stpns",
@@ -37,9 +42,11 @@ fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().skip(1).collect();
     if words.first().is_some_and(|word| word == PROGRAM) {
         let executable = std::env::current_exe().unwrap().into();
-        let arguments = std::iter::once("leaky".into()).chain(words.into_iter().skip(1)).collect();
+        let arguments = std::iter::once("own".into()).chain(words.into_iter().skip(1)).collect();
         let host = Host { arguments, executable, before: vec![PROGRAM.into()] };
         return main_in(host, |registry| {
+            registry.register("echo", |echo: own_environment::Echo| Ok(RulesEnv::new(echo)))?;
+            registry.preset("echo", "name the symbol shown one step ago", own_environment::PRESET)?;
             registry.cell("leaky", "units that leak", own_cell::Leaky::new)?;
             registry.cell("odd", "one that calls other things by the names of an STPN's", Odd::new)
         });
@@ -89,15 +96,39 @@ impl Cell for Odd {
 }
 
 /// Runs the program with the words of `line`, in which `RUN` is a directory.
-fn leaky(line: &str, run: &Path) -> Finished {
+fn own(line: &str, run: &Path) -> Finished {
     let line = line.replace("RUN", &run.display().to_string());
     finished(Command::new(std::env::current_exe().unwrap()).arg(PROGRAM).args(line.split(' ')))
 }
 
 fn fine(line: &str, run: &Path) -> String {
-    let Finished { status, output, error } = leaky(line, run);
+    let Finished { status, output, error } = own(line, run);
     assert!(status.success(), "{line}: {output}{error}");
     output
+}
+
+fn an_environment_of_ones_own_has_the_whole_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let (run, whole) = (folder.path().join("run"), folder.path().join("whole"));
+    let train = "train echo --cell lstm --hidden 4 --set env.options.steps=8 --run-dir RUN --updates";
+    fine(&format!("{train} 6"), &whole);
+    fine(&format!("{train} 3"), &run);
+    let config = std::fs::read_to_string(run.join("config.toml")).unwrap();
+    assert!(config.contains("id = \"echo\"") && config.contains("steps = 8"), "{config}");
+    fine("resume RUN --updates 6", &run);
+    assert_eq!(metrics(&run), metrics(&whole), "what was resumed is what was not interrupted");
+
+    let text = fine("eval RUN --episodes 20 --json", &run);
+    let mean = serde_json::from_str::<serde_json::Value>(&text).unwrap()["mean_return"].as_f64().unwrap();
+    assert!((0.0..=8.0).contains(&mean), "{text}");
+    let played = fine("play RUN --delay 0", &run);
+    assert!(played.contains("in 8 steps"), "{played}");
+    fine("report RUN --out RUN/report.html", &run);
+    assert!(std::fs::read_to_string(run.join("report.html")).unwrap().contains("echo"));
+    let checked = fine("check-env echo", &run);
+    assert!(checked.contains("echo"), "{checked}");
+    let Finished { status, error, .. } = own("train echo --set env.options.step=8 --run-dir RUN/none", &run);
+    assert!(!status.success() && error.contains("step"), "{error}");
 }
 
 const TRAIN: &str = "train memory --cell leaky --hidden 4 --set policy.cell.options.keep=0.5 --set algorithm.minibatch_size=96 --set rollout.environments=4 --set \
@@ -155,7 +186,7 @@ fn what_a_cell_of_ones_own_calls_lambda_and_f_was_drawn_as_an_stpns() {
 fn keys_of_a_cell_of_ones_own_are_refused_with_the_nearest_one() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |line: &str| {
-        let Finished { status, error, .. } = leaky(line, folder.path());
+        let Finished { status, error, .. } = own(line, folder.path());
         assert!(!status.success(), "{line}");
         error
     };
