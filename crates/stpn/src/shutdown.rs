@@ -12,7 +12,8 @@ use stpn_agents::Stop;
 use stpn_agents::collective::Collective;
 
 use crate::cli::EndingArguments;
-use crate::{Error, Result, exit, say};
+use crate::cli::exit;
+use crate::{Error, Result, say};
 
 /// What an update has to end in once an end was asked for, before it is given up. Batch systems kill ten seconds or
 /// more after they asked.

@@ -1,8 +1,10 @@
 //! The command line: its arguments, and programs of one's own that have it.
 
 pub mod arguments;
+mod commands;
 mod count;
 mod env_code;
+pub(crate) mod exit;
 pub(crate) mod foreign_flags;
 pub(crate) mod train_words;
 
@@ -19,7 +21,7 @@ pub use env_code::EnvCodeArguments;
 
 pub use crate::program::Host;
 
-use crate::{Result, commands, exit, presets, program, say, terminal};
+use crate::{Result, presets, program, say, terminal};
 
 /// The program `stpn`.
 pub fn main() -> ExitCode {

@@ -6,7 +6,7 @@ use stpn_envs::EnvConfig;
 
 use super::arguments::TrainArguments;
 use crate::cell;
-use crate::exit::UsageError;
+use crate::cli::exit::UsageError;
 use crate::training_request::TrainingRequest;
 
 impl TrainArguments {

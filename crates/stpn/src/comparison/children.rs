@@ -4,8 +4,9 @@ use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::cli::exit;
 use crate::shutdown::{self, Request};
-use crate::{Error, Result, exit};
+use crate::{Error, Result};
 
 /// The children that run, and whether an end was asked for.
 #[derive(Default)]

@@ -8,8 +8,9 @@ use std::thread;
 
 use super::children::{Children, children};
 use super::{Observer, PlannedRun, RunState};
+use crate::cli::exit;
 use crate::cli::train_words;
-use crate::{Error, Result, exit, program, threads};
+use crate::{Error, Result, program, threads};
 
 /// Exit code of a child that ended as asked.
 const INTERRUPTED: i32 = exit::INTERRUPTED as i32;

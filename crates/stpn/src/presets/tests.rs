@@ -87,7 +87,7 @@ fn an_error_in_a_file_is_placed_in_its_line() {
         let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
         let mut table = load(name).unwrap().0;
         let _ = overrides::apply_all(&mut table, &overrides).unwrap();
-        crate::exit::message(&placed(RunConfig::from_table(table).unwrap_err(), name, &overrides).into())
+        crate::cli::exit::message(&placed(RunConfig::from_table(table).unwrap_err(), name, &overrides).into())
     };
     let text = error(&[]);
     assert!(text.contains("mine.toml, line 1: configuration: env.name: ") && text.contains("`cartpole`"), "{text}");

@@ -14,7 +14,7 @@ pub use experiments::*;
 pub use program::*;
 pub use running::*;
 
-use crate::exit;
+use crate::cli::exit;
 
 /// Reinforcement learning with short-term plasticity neurons.
 ///

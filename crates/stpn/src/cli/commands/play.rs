@@ -13,7 +13,7 @@ use stpn_agents::{Agent, checkpoint};
 use stpn_envs::{Action, Env, EnvConfig};
 
 use crate::cli::PlayArguments;
-use crate::exit::UsageError;
+use crate::cli::exit::UsageError;
 use crate::film::{FastMap, Film, Scene, Use, blocks};
 use crate::report::episode::FastWeights;
 use crate::report::sheet::shortened_to;

@@ -9,9 +9,10 @@ use stpn_agents::collective::Collective;
 use stpn_agents::run::{Outcome, Run};
 use stpn_agents::{RunConfig, Stop};
 
+use crate::cli::exit;
 use crate::cli::train_words;
 use crate::progress::{Display, thousands};
-use crate::{exit, program, say};
+use crate::{program, say};
 
 /// How long a rank waits to be ended by the one that failed.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -7,10 +7,10 @@ use stpn_core::cells::CellName;
 
 use super::watching::Watching;
 use crate::cli::CompareArguments;
+use crate::cli::exit::UsageError;
 use crate::comparison::children::children;
 use crate::comparison::plan::Request;
 use crate::comparison::{Comparison, GeneralizationCurves, Plan, jobs};
-use crate::exit::UsageError;
 use crate::presets::{Preset, Size};
 use crate::progress::thousands;
 use crate::{cell, presets, ranks, say, table};

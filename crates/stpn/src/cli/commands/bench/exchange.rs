@@ -9,7 +9,7 @@ use stpn_agents::collective::Collective;
 
 use super::clock::{median, time};
 use crate::cli::BenchArguments;
-use crate::exit::UsageError;
+use crate::cli::exit::UsageError;
 use crate::{ranks, table};
 
 /// Elements of the vectors, of f32: from what is all latency to what is all bandwidth.

@@ -12,7 +12,7 @@ use toml::Table;
 
 use super::training::{end_on_ranks, train};
 use crate::cli::ResumeArguments;
-use crate::exit::UsageError;
+use crate::cli::exit::UsageError;
 use crate::{overrides, presets, ranks, say, shutdown, threads};
 
 /// Runs the command.

@@ -9,8 +9,8 @@ use stpn_agents::config::nearest::did_you_mean;
 use stpn_agents::config::shape::{Key, Shape};
 
 use crate::cli::ExplainArguments;
+use crate::cli::exit::UsageError;
 use crate::cli::foreign_flags::elsewhere;
-use crate::exit::UsageError;
 use crate::{key_reference, say, terminal};
 
 /// Options of `stpn train` that take the place of keys that other programs have.

@@ -12,7 +12,7 @@ use stpn_envs::throughput::{Workload, measure};
 use toml::Table;
 
 use crate::cli::CheckEnvArguments;
-use crate::exit::UsageError;
+use crate::cli::exit::UsageError;
 use crate::progress::thousands;
 use crate::{overrides, presets};
 

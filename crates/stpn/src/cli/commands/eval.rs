@@ -11,8 +11,8 @@ use stpn_agents::supervised::{self, SupervisedConfig, TestReport};
 use stpn_agents::{Agent, AgentConfig, RunConfig, Stop};
 
 use crate::cli::EvalArguments;
+use crate::cli::exit::UsageError;
 use crate::comparison::statistics::{METHOD, Mean};
-use crate::exit::UsageError;
 use crate::progress::thousands;
 use crate::{table, threads};
 

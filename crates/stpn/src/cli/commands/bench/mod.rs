@@ -14,8 +14,8 @@ use std::process::ExitCode;
 use anyhow::Result;
 use serde_json::json;
 
+use crate::cli::exit::UsageError;
 use crate::cli::{BenchArguments, Suite};
-use crate::exit::UsageError;
 use case::{CASES, Case};
 
 /// Runs the command.

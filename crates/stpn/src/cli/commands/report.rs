@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use crate::cli::ReportArguments;
-use crate::exit::{self, UsageError};
+use crate::cli::exit::{self, UsageError};
 use crate::report::overview::Report;
 use crate::{Error, files};
 
