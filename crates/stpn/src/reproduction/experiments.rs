@@ -1,13 +1,11 @@
 //! The comparisons of the paper.
 
-use clap::ValueEnum;
-
 use crate::error::Kind;
 use crate::presets;
 use crate::{Error, Result};
 
 /// A part of the paper's experiments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Paper {
     /// Associative retrieval.
     Art,
@@ -21,6 +19,18 @@ pub enum Paper {
     Pong,
     /// All of them.
     All,
+}
+
+impl Paper {
+    /// Every part, with its name and what it is.
+    pub const NAMES: [(Self, &'static str, &'static str); 6] = [
+        (Self::Art, "art", "Associative retrieval"),
+        (Self::Familiarity, "familiarity", "Familiarity detection, three settings"),
+        (Self::Maze, "maze", "Maze exploration"),
+        (Self::Pendulum, "pendulum", "MuJoCo InvertedPendulum"),
+        (Self::Pong, "pong", "Atari Pong"),
+        (Self::All, "all", "All of them"),
+    ];
 }
 
 /// One comparison of the paper.

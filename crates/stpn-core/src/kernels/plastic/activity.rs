@@ -1,6 +1,9 @@
 //! From the sums of a pass to the activity of the step: norms, bias, layer normalisation, activation.
 
-use super::form::{NORM_EPSILON, ROW_BIAS, ROW_H, ROW_INVERSE, ROW_R, ROW_S, ROW_SUM, ROWS, VARIANCE_EPSILON};
+use super::form::{
+    NORM_EPSILON, ROW_BIAS, ROW_H, ROW_INVERSE, ROW_R, ROW_S, ROW_SUM, ROWS, SUM_DOT, SUM_PHI_DOT, SUM_PHI_SQUARE,
+    SUM_SQUARE, SUM_W_PHI, VARIANCE_EPSILON,
+};
 use super::record::Record;
 use super::spec::Sums;
 use super::weights::{Neuron, Weights};
@@ -29,8 +32,8 @@ pub fn overflowed<L: Lanes, const E: usize>(weights: &Weights<L>, rows: &[[[L::V
     let lanes = weights.lanes;
     let squares: &[usize] = match weights.spec.sums() {
         Sums::Dot => return false,
-        Sums::Norm => &[ROW_SUM + 1],
-        Sums::Apart => &[ROW_SUM + 2, ROW_SUM + 3],
+        Sums::Norm => &[ROW_SUM + SUM_SQUARE],
+        Sums::Apart => &[ROW_SUM + SUM_W_PHI, ROW_SUM + SUM_PHI_SQUARE],
     };
     let zero = lanes.splat(L::Real::ZERO);
     let mut probe = zero;
@@ -82,19 +85,21 @@ pub fn activity<L: Lanes, const E: usize>(
         let bias = weights.neuron(Neuron::Bias, block);
         let overflown = overflown.map(|phi| (weights.entries(block), &phi[block * weights.width..]));
         for e in 0..E {
-            let [s0, s1, s2, s3] = [0, 1, 2, 3].map(|which| rows[ROW_SUM + which][e]);
-            let mut scale = if fresh || !spec.after() { one } else { scale_after(lanes, square_w, s2, s3) };
+            let sum = |which: usize| rows[ROW_SUM + which][e];
+            let (w_phi, phi_square) = (sum(SUM_W_PHI), sum(SUM_PHI_SQUARE));
+            let mut scale = if fresh || !spec.after() { one } else { scale_after(lanes, square_w, w_phi, phi_square) };
             if let (Some((table, phi)), false, true) = (overflown, fresh, spec.after()) {
-                scale = with_care(lanes, lanes.add(lanes.abs(s2), s3), scale, || {
+                scale = with_care(lanes, lanes.add(lanes.abs(w_phi), phi_square), scale, || {
                     inverse_norm_of(lanes, table.len(), |column| lanes.add(table[column][0], phi[column][e]))
                 });
             }
             let (product, square) = match sums {
-                Sums::Dot => (s0, one),
-                Sums::Norm => (s0, s1),
+                Sums::Dot => (sum(SUM_DOT), one),
+                Sums::Norm => (sum(SUM_DOT), sum(SUM_SQUARE)),
                 Sums::Apart => {
-                    let both = lanes.mul_add(scale, s3, lanes.add(s2, s2));
-                    (lanes.mul_add(scale, s1, s0), lanes.mul_add(scale, both, square_w))
+                    let both = lanes.mul_add(scale, phi_square, lanes.add(w_phi, w_phi));
+                    let product = lanes.mul_add(scale, sum(SUM_PHI_DOT), sum(SUM_DOT));
+                    (product, lanes.mul_add(scale, both, square_w))
                 }
             };
             let mut of_weights = inverse_norm(lanes, square);

@@ -4,7 +4,7 @@
 //! step's sums, which needs the next input. [`Cohort::settle`] applies it alone.
 
 use super::activity::{activity, inverse_norm_of, overflowed, scale_after, with_care};
-use super::form::{ROW_BIAS, ROW_H, ROW_INVERSE, ROW_S, ROW_SUM, ROWS};
+use super::form::{ROW_BIAS, ROW_H, ROW_INVERSE, ROW_S, ROW_SUM, ROWS, SUM_PHI_SQUARE, SUM_W_PHI};
 use super::packing::{pack_fast, pack_units, unpack_fast, unpack_units};
 use super::presynaptic::Span;
 use super::record::Record;
@@ -194,7 +194,7 @@ impl<L: Lanes, const E: usize> Cohort<L, E> {
                         let block = index % weights.blocks;
                         let square = weights.neuron(Neuron::Square, block);
                         for e in 0..E {
-                            let (w_phi, phi_phi) = (rows[ROW_SUM + 2][e], rows[ROW_SUM + 3][e]);
+                            let (w_phi, phi_phi) = (rows[ROW_SUM + SUM_W_PHI][e], rows[ROW_SUM + SUM_PHI_SQUARE][e]);
                             rows[ROW_S][e] = scale_after(lanes, square, w_phi, phi_phi);
                             if overflown {
                                 let (table, squares) = (weights.entries(block), lanes.add(lanes.abs(w_phi), phi_phi));

@@ -7,6 +7,17 @@ pub const CHUNK: usize = 128;
 /// Vectors of sums that a forward pass makes for each batch element; which, [`super::spec::Sums`] says.
 pub const SUMS: usize = 4;
 
+/// G·z; where the sums are apart, W·z.
+pub const SUM_DOT: usize = 0;
+/// ‖G‖².
+pub const SUM_SQUARE: usize = 1;
+/// Φ·z, where the sums are apart.
+pub const SUM_PHI_DOT: usize = 1;
+/// W·Φ, where the sums are apart.
+pub const SUM_W_PHI: usize = 2;
+/// ‖Φ‖², where the sums are apart.
+pub const SUM_PHI_SQUARE: usize = 3;
+
 /// Activity h.
 pub const ROW_H: usize = 0;
 /// Scale r of Φ in the update: F̂ = r·Φ.

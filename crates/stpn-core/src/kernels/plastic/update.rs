@@ -3,7 +3,9 @@
 //! Φ is what the memory holds; the state is F = s·Φ with a scale s per row, which is known only after the pass that
 //! wrote Φ (normalisation after the update), or always 1. One pass reads Φ once and writes it once.
 
-use super::form::{CHUNK, ROW_H, ROW_R, ROW_SUM, ROWS, SUMS};
+use super::form::{
+    CHUNK, ROW_H, ROW_R, ROW_SUM, ROWS, SUM_DOT, SUM_PHI_DOT, SUM_PHI_SQUARE, SUM_SQUARE, SUM_W_PHI, SUMS,
+};
 use super::spec::Sums;
 use super::weights::{ENTRY, Weights};
 use crate::kernels::Real;
@@ -164,15 +166,15 @@ pub fn run_of_columns<L: Lanes, const E: usize>(
             let Some(kind) = form.sums else { continue };
             let presynaptic = lanes.splat(z[column][e]);
             if kind == Sums::Apart {
-                sums[0][e] = lanes.mul_add(weight, presynaptic, sums[0][e]);
-                sums[1][e] = lanes.mul_add(now, presynaptic, sums[1][e]);
-                sums[2][e] = lanes.mul_add(weight, now, sums[2][e]);
-                sums[3][e] = lanes.mul_add(now, now, sums[3][e]);
+                sums[SUM_DOT][e] = lanes.mul_add(weight, presynaptic, sums[SUM_DOT][e]);
+                sums[SUM_PHI_DOT][e] = lanes.mul_add(now, presynaptic, sums[SUM_PHI_DOT][e]);
+                sums[SUM_W_PHI][e] = lanes.mul_add(weight, now, sums[SUM_W_PHI][e]);
+                sums[SUM_PHI_SQUARE][e] = lanes.mul_add(now, now, sums[SUM_PHI_SQUARE][e]);
             } else {
                 let effective = lanes.add(weight, now);
-                sums[0][e] = lanes.mul_add(effective, presynaptic, sums[0][e]);
+                sums[SUM_DOT][e] = lanes.mul_add(effective, presynaptic, sums[SUM_DOT][e]);
                 if kind == Sums::Norm {
-                    sums[1][e] = lanes.mul_add(effective, effective, sums[1][e]);
+                    sums[SUM_SQUARE][e] = lanes.mul_add(effective, effective, sums[SUM_SQUARE][e]);
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! Comparisons and the paper's experiments.
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -139,6 +140,15 @@ pub struct TuneArguments {
     pub out: Option<PathBuf>,
 }
 
+/// The parts of the paper, by name.
+fn paper() -> impl TypedValueParser<Value = Paper> {
+    let names = Paper::NAMES.map(|(_, name, title)| PossibleValue::new(name).help(title));
+    PossibleValuesParser::new(names).map(|said| {
+        // The parser lets these names through and no others.
+        Paper::NAMES.into_iter().find(|(_, name, _)| *name == said).map_or(Paper::All, |(paper, ..)| paper)
+    })
+}
+
 /// Arguments of `stpn reproduce`.
 #[derive(Debug, Args)]
 #[command(after_help = "Without --budget every experiment runs at its published length, which takes days. The same \
@@ -150,7 +160,7 @@ Examples:
   stpn reproduce maze --updates 2000 --cells stpn,lstm --seeds 1")]
 pub struct ReproduceArguments {
     /// Which experiments.
-    #[arg(value_enum, default_value_t = Paper::All)]
+    #[arg(value_parser = paper(), default_value = "all")]
     pub what: Paper,
     /// Only the one of these experiments whose folder has this name, e.g. familiarity-fresh-r3.
     #[arg(long, value_name = "NAME")]
