@@ -36,8 +36,9 @@ impl std::fmt::Debug for Agent {
     }
 }
 
-/// What an agent remembers of B episodes under way: recurrent states, who starts an episode, and the random streams of
-/// its actions.
+/// What an agent remembers of B episodes under way.
+///
+/// That is recurrent states, who starts an episode, and the random streams of its actions.
 #[derive(Clone, Debug)]
 pub struct Memory {
     /// `[B, S]`

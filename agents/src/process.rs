@@ -1,8 +1,9 @@
 //! What training asks of the whole process.
 
-/// Settings of the whole process that training relies on. Nothing in this library changes them by itself: a program
-/// applies them at its start, `stpn` does so with the default, and whoever uses candle for something else as well
-/// decides for all of it.
+/// Settings of the whole process that training relies on.
+///
+/// Nothing in this library changes them by itself: a program applies them at its start, `stpn` does so with the default,
+/// and whoever uses candle for something else as well decides for all of it.
 ///
 /// ```
 /// use stpn_agents::ProcessSettings;

@@ -161,7 +161,7 @@ fn two_processes_of_a_launcher_trained_the_same_twice() {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_stpn"));
         let refused = binary::finished(command.args(&arguments).env(name, value));
         assert_eq!(refused.status.code(), Some(2), "{variable}: {}", refused.error);
-        assert!(refused.error.contains("--features mpi"), "{variable}: {}", refused.error);
+        assert!(refused.error.contains("the feature `mpi`"), "{variable}: {}", refused.error);
     }
     let out = directory.path().join("comparison");
     for line in ["compare cartpole --cells mlp --updates 1 --out", "reproduce maze --cells rnn --updates 1 --out"] {
