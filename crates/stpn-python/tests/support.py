@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -27,6 +28,15 @@ def python(program, *arguments, **options):
     """Runs a program of Python."""
     command = [sys.executable, "-c", program, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, env=dict(os.environ), **options)
+
+
+def heeding(command):
+    """Starts a command that heeds an interrupt, even where this process ignores them, as a shell's background jobs do."""
+
+    def heed():
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heed)
 
 
 def parameters(path):

@@ -3,7 +3,6 @@
 import json
 import re
 import signal
-import subprocess
 import sys
 import time
 import unittest
@@ -11,7 +10,7 @@ import unittest
 import gymnasium
 import numpy as np
 import stpn
-from support import AGENTS, CHECKPOINTS
+from support import AGENTS, CHECKPOINTS, heeding
 from support import stpn as command
 
 
@@ -99,7 +98,7 @@ class Agent(unittest.TestCase):
             "    print('interrupted')\n"
         )
         command = [sys.executable, "-c", program, str(CHECKPOINTS / AGENTS[1])]
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        child = heeding(command)
         self.assertEqual(child.stdout.readline(), "ready\n")
         time.sleep(0.5)
         child.send_signal(signal.SIGINT)

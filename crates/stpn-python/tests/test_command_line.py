@@ -10,6 +10,7 @@ import time
 import unittest
 from pathlib import Path
 
+from support import heeding
 from support import stpn as command
 
 
@@ -42,7 +43,7 @@ class CommandLine(unittest.TestCase):
             run = Path(folder, "run")
             arguments = ["train", "cartpole", "--updates", "100000", "--threads", "1", "--run-dir", str(run)]
             command = [sys.executable, "-m", "stpn", *arguments]
-            child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            child = heeding(command)
             deadline = time.monotonic() + 60
             while not (run / "metrics.jsonl").is_file() or not (run / "metrics.jsonl").read_text():
                 self.assertLess(time.monotonic(), deadline, "no update in a minute")

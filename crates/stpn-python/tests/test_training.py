@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import stpn
+from support import heeding
 
 
 def small(**changes):
@@ -90,7 +91,7 @@ class Training(unittest.TestCase):
             "    print('interrupted', stpn.Agent.load(sys.argv[1]).update)\n"
         )
         run = self.folder / "run"
-        child = subprocess.Popen([sys.executable, "-c", program, str(run)], stdout=subprocess.PIPE, text=True)
+        child = heeding([sys.executable, "-c", program, str(run)])
         deadline = time.monotonic() + 60
         while not (run / "metrics.jsonl").is_file() or not (run / "metrics.jsonl").read_text():
             self.assertLess(time.monotonic(), deadline, "no update in a minute")
