@@ -289,6 +289,13 @@ class Layers(unittest.TestCase):
         with self.assertRaises(ValueError):
             stpn.torch.STPN(3, 4, dtype=torch.float16)
 
+    def test_resets_of_other_numbers_than_0_and_1_were_not_heard_by_the_kernel(self):
+        made, x = layer("STPN", dtype=torch.float32), torch.ones(4, 2, 3)
+        wanted = torch.tensor([[0, 1], [1, 0], [0, 0], [0, 1]])
+        expected, _ = made(x, None, wanted.bool())
+        for resets in (wanted * 256, wanted * 0.5):
+            self.assertTrue(torch.equal(made(x, None, resets)[0], expected))
+
     def test_half_precision_and_arrays_failed_without_a_word_of_what_is_needed(self):
         with self.assertRaisesRegex(ValueError, "the parameters are torch.float16; a layer is of torch.float32"):
             layer("STPN", dtype=torch.float32).half()(torch.zeros(5, 2, 3).half())

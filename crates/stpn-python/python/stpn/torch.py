@@ -256,7 +256,7 @@ class Layer(nn.Module):
             # The fields of a zero state need not be made one by one.
             state = x.new_zeros(batch, sum(widths))
         if resets is not None:
-            resets = resets.to(torch.uint8).contiguous()
+            resets = resets.bool().to(torch.uint8).contiguous()
         x = x.contiguous()
         tracked = torch.is_grad_enabled() and any(tensor.requires_grad for tensor in (packed, x, state))
         hidden, final = _Fused.apply(packed, x, state, resets, self._layer, tracked)
