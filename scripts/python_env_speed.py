@@ -85,6 +85,7 @@ def main():
     parser.add_argument("--environments", type=int, default=64)
     parser.add_argument("--seconds", type=float, default=2.0)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--wheel", metavar="COMMIT", help="what the wheel was built from, if not from this commit")
     parser.add_argument("--out", type=pathlib.Path, help="a file for the table")
     o = parser.parse_args()
     lines = [f"| environment | {' | '.join(KINDS)} | against the best of the others |", "|---" + "|---:" * 6 + "|"]
@@ -102,7 +103,8 @@ def main():
         print(lines[-1], file=sys.stderr, flush=True)
     lines.append(
         f"\nSteps per second of {o.environments} environments with random actions; medians of {o.rounds} rounds of "
-        f"{o.seconds:g} s each, in turns. {processor()}, {os.cpu_count()} cores; commit {commit()}; stpn "
+        f"{o.seconds:g} s each, in turns. {processor()}, {os.cpu_count()} cores; commit {commit()}"
+        f"{f', wheel of {o.wheel}' if o.wheel else ''}; stpn "
         f"{stpn.__version__}, EnvPool {version('envpool')}, gymnasium {gymnasium.__version__}, numpy {np.__version__}, Python "
         f"{sys.version.split()[0]}, {datetime.date.today()}. Made by `scripts/python_env_speed.py`."
     )

@@ -119,6 +119,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--repeats", type=int, default=3, help="passes timed in a round")
     parser.add_argument("--child", choices=("ours", "theirs"), help=argparse.SUPPRESS)
+    parser.add_argument("--wheel", metavar="COMMIT", help="what the wheel was built from, if not from this commit")
     parser.add_argument("--out", type=pathlib.Path, help="a file for the table")
     o = parser.parse_args()
     if o.child:
@@ -162,7 +163,7 @@ def main():
         f"\nForward and backward, single precision; medians of {o.rounds} rounds of {o.repeats} passes, in turns; seed 0. "
         f"Memory is the growth of a process's peak over what it holds before. {processor()}, {o.threads} threads, PyTorch "
         f"{rounds[0][0]['torch']}, Python {platform.python_version()}, stpn {stpn.__version__}, commit "
-        f"{commit()}, {datetime.date.today()}. Made by `scripts/python_speed.py`."
+        f"{commit()}{f', wheel of {o.wheel}' if o.wheel else ''}, {datetime.date.today()}. Made by `scripts/python_speed.py`."
     )
     text = "\n".join(lines) + "\n"
     print(text)

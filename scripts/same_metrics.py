@@ -139,7 +139,7 @@ def main():
                 runs = pathlib.Path(folder)
                 before = kept(
                     arguments.keep,
-                    f"{name}-{cell}-{arguments.updates}",
+                    f"{name}-{cell}-{arguments.updates}{'-full' if arguments.full else ''}",
                     lambda: run_of(arguments.before, name, options, runs / "before", arguments.limit),
                 )
                 if arguments.after is None:

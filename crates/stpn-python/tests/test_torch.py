@@ -296,6 +296,13 @@ class Layers(unittest.TestCase):
         for resets in (wanted * 256, wanted * 0.5):
             self.assertTrue(torch.equal(made(x, None, resets)[0], expected))
 
+    def test_a_second_derivative_of_a_linear_loss_was_a_constant(self):
+        made = layer("STPN", dtype=torch.float32)
+        x = torch.zeros(5, 2, 3, requires_grad=True)
+        for loss in (made(x)[0].sum(), made(x)[0].square().sum()):
+            with self.assertRaisesRegex(RuntimeError, "create_graph=True: .* no second derivative"):
+                torch.autograd.grad(loss, x, create_graph=True)
+
     def test_half_precision_and_arrays_failed_without_a_word_of_what_is_needed(self):
         with self.assertRaisesRegex(ValueError, "the parameters are torch.float16; a layer is of torch.float32"):
             layer("STPN", dtype=torch.float32).half()(torch.zeros(5, 2, 3).half())

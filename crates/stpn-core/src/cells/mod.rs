@@ -2,7 +2,7 @@
 
 mod backpropamine;
 mod clamp;
-mod every;
+mod config;
 mod fast_weights;
 mod gru;
 mod hebbff;
@@ -19,7 +19,7 @@ mod stpn;
 mod table;
 
 pub use backpropamine::Backpropamine;
-pub use every::{CellConfig, CellName};
+pub use config::{CellConfig, CellName};
 pub use fast_weights::FastWeights;
 pub use gru::{Gru, GruConfig};
 pub use hebbff::{HebbFf, HebbFfConfig};

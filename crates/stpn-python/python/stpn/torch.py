@@ -19,7 +19,6 @@ from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 import torch
 from torch import nn
-from torch.autograd.function import once_differentiable
 
 from . import _composed, _stpn
 
@@ -91,8 +90,10 @@ class _Fused(torch.autograd.Function):
         return hidden, torch.from_numpy(final)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, grad_hidden: Optional[torch.Tensor], grad_state: Optional[torch.Tensor]) -> Any:
+        if torch.is_grad_enabled():
+            # What would come out were constants, and nobody would notice.
+            raise RuntimeError("create_graph=True: the kernels of stpn.torch have no second derivative")
         x, hidden = ctx.saved_tensors
         if grad_hidden is None and grad_state is None:
             return (None,) * 6
@@ -173,6 +174,7 @@ class Layer(nn.Module):
         like = next(self.parameters())
         return self.State(*(like.new_zeros(batch, *shape) for _, shape in self._fields))
 
+    @_apart
     def forward(
         self,
         x: torch.Tensor,
@@ -227,7 +229,7 @@ class Layer(nn.Module):
     def _sequence(
         self, x: torch.Tensor, fields: Optional[List[torch.Tensor]], resets: Optional[torch.Tensor]
     ) -> Tuple[torch.Tensor, List[torch.Tensor]]:
-        named = {name: reduce(getattr, name.split("."), self) for name in self._names}
+        named: Dict[str, Any] = {name: reduce(getattr, name.split("."), self) for name in self._names}
         like = named[self._names[0]]
         if like.dtype not in (torch.float32, torch.float64):
             raise ValueError(f"the parameters are {like.dtype}; a layer is of torch.float32 or torch.float64")
@@ -239,7 +241,6 @@ class Layer(nn.Module):
             fields = list(self.zero_state(x.shape[1]))
         return _composed.sequence(self._options, named, self._fields, x, fields, resets)
 
-    @_apart
     def _fused(
         self,
         x: torch.Tensor,

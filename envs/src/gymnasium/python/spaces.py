@@ -107,7 +107,10 @@ class Actions:
                     space.low + (row.reshape(space.shape) + 1) * half, space.low, space.high
                 ).astype(space.dtype)
         else:
-            raise Refused(f"actions of {name_of(space)} are not supported: {hint(space)}")
+            why = hint(space)
+            if isinstance(space, spaces.Box):
+                why = f"its numbers are {space.dtype}, and actions are floats: a wrapper (env.wrappers) can round them"
+            raise Refused(f"actions of {name_of(space)} are not supported: {why}")
         if isinstance(space, spaces.Box):
             low, high = bounds(space)
             if scaled:
@@ -145,8 +148,6 @@ def name_of(space):
 
 
 def hint(space):
-    if isinstance(space, gym.spaces.Box):
-        return f"its numbers are {space.dtype}, and those of actions are floats: a wrapper (env.wrappers) can round them"
     if isinstance(space, (gym.spaces.Dict, gym.spaces.Tuple)):
         return "a wrapper (env.wrappers) can make one space of it"
     return "a wrapper (env.wrappers) can leave it out or turn it into numbers"

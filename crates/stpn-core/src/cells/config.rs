@@ -1,4 +1,4 @@
-//! Every cell of this crate: an entry each, as [`table`](super::table) says.
+//! Which cell, with its options: an entry for every cell of this crate, as [`table`](super::table) says.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
