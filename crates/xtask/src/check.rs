@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::phases::Phases;
 use crate::run::{install_debian, root, run as execute, succeeds};
-use crate::{book, circles, deny, links, memcheck, native, python, setup, unsafety, wheel};
+use crate::{book, circles, deny, links, memcheck, native, packages, python, setup, sharing, unsafety, wheel};
 
 /// The test programs of the default build: what it says of environments that it leaves out.
 const DEFAULT_TESTS: [&str; 2] = ["command_line", "check_env"];
@@ -36,9 +36,13 @@ pub fn run() -> Result<()> {
         execute(Command::new(&python).args(["scripts/results.py", "--check"]))?;
         book::build(&python)
     })?;
-    phases.run("dependencies", || deny::check(&python))?;
+    phases.run("dependencies", || {
+        deny::check(&python)?;
+        sharing::check()
+    })?;
     phases
         .run("lints, default build", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    phases.run("packages", packages::check)?;
     phases.run("native parts", || {
         native::message_passing()?;
         setup::run()

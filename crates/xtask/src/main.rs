@@ -9,10 +9,12 @@ mod deny;
 mod links;
 mod memcheck;
 mod native;
+mod packages;
 mod phases;
 mod python;
 mod run;
 mod setup;
+mod sharing;
 mod unsafety;
 mod wheel;
 
