@@ -169,7 +169,7 @@ fn cut(path: &Path, env_steps: Option<u64>) -> Result<()> {
 /// Bytes of the whole leading records whose step is at most `env_steps`.
 pub fn kept_bytes(contents: &[u8], env_steps: u64) -> usize {
     record::records(contents)
-        .take_while(|record| glance(record).is_some_and(|event| u64::try_from(event.step).is_ok_and(|step| step <= env_steps)))
+        .take_while(|record| glance(record).is_some_and(|event| event.step <= env_steps))
         .map(record::framed_len)
         .sum()
 }

@@ -196,8 +196,9 @@ pub enum Status {
 /// What resuming looks at in an event: its own fields, and nothing inside them.
 #[derive(Clone, PartialEq, Message)]
 pub struct Glance {
-    #[prost(int64, tag = "2")]
-    pub step: i64,
+    /// A negative one, which no run writes, is beyond all others.
+    #[prost(uint64, tag = "2")]
+    pub step: u64,
     #[prost(bytes = "vec", optional, tag = "5")]
     pub summary: Option<Vec<u8>>,
 }

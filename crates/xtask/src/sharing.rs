@@ -79,7 +79,10 @@ mod tests {
         let more = crates(&["half v2.7.1 std", "num-complex v0.4.6 bytemuck,default,std"]);
         let error = compare(&first, "more", &more).unwrap_err().to_string();
         assert!(error.contains("`more`"), "{error}");
-        assert!(error.ends_with("\n- num-complex v0.4.6 bytemuck\n+ num-complex v0.4.6 bytemuck,default,std"), "{error}");
+        assert!(
+            error.ends_with("\n- num-complex v0.4.6 bytemuck\n+ num-complex v0.4.6 bytemuck,default,std"),
+            "{error}"
+        );
         assert_eq!(package("half v2.7.1 std"), "half v2.7.1");
     }
 
