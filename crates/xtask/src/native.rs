@@ -56,6 +56,13 @@ pub fn test_gymnasium(python: &Path) -> Result<()> {
     run(tests.args(["--test", "gymnasium", "--", "--ignored"]))
 }
 
+/// The tests of a build without features, on such a program.
+pub fn test_default(program: &Path) -> Result<()> {
+    let mut tests = cargo("test");
+    tests.env("STPN_DEFAULT_PROGRAM", program);
+    run(tests.args(["--test", "default_build", "--", "--ignored"]))
+}
+
 /// Records what the Python packages do on this machine.
 pub fn record(python: &Path) -> Result<Recordings> {
     let target = root().join("target");

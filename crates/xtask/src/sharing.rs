@@ -64,7 +64,10 @@ fn tree(arguments: &[&str], format: &str) -> Result<BTreeSet<String>> {
         bail!("cargo tree failed: {}", String::from_utf8_lossy(&output.stderr));
     }
     let text = String::from_utf8(output.stdout).context("cargo tree")?;
-    Ok(text.lines().map(|line| line.trim_end_matches(" (*)").replace(" (proc-macro)", "").trim_end().to_string()).collect())
+    Ok(text
+        .lines()
+        .map(|line| line.trim_end_matches(" (*)").replace(" (proc-macro)", "").trim_end().to_string())
+        .collect())
 }
 
 #[cfg(test)]
