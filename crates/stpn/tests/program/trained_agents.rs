@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::binary::{small, stpn};
+use crate::binary::{Finished, small, stpn};
 use serde_json::Value;
 
 /// Standard errors of the difference of two means that a run on another instruction set may be away.
@@ -25,7 +25,7 @@ fn table() -> Vec<(String, usize, f64, f64)> {
     .collect()
 }
 
-fn run(line: &str) -> binary::Finished {
+fn run(line: &str) -> Finished {
     stpn(&line.split(' ').map(String::from).collect::<Vec<_>>())
 }
 
