@@ -29,7 +29,8 @@ LOG = "STPN_BUILD_TIMES"
 
 def compile_one(command):
     """Stands in for the compiler (`RUSTC_WRAPPER`): runs it, and notes what it used."""
-    status = subprocess.run(command).returncode
+    # The compiler shares the threads that cargo hands out through open files.
+    status = subprocess.run(command, close_fds=False).returncode
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     if "--crate-name" in command:
         name = command[command.index("--crate-name") + 1]

@@ -1,7 +1,9 @@
 //! `cargo xtask check`: everything CI runs, in the order in which it fails fastest.
 //!
-//! There are two builds: the default one, which needs nothing but cargo, and one with every feature. Nearly all tests
-//! run in the second alone; the first runs those that it changes.
+//! There are two builds: one with every feature, which all tests of Rust are part of, and the default one, which needs
+//! nothing but cargo. The program of the second is that of the package for Python; what it says of features that it
+//! leaves out is tested on that. Both, and the lints and the documentation, share what they have in common
+//! (`sharing.rs`).
 
 use std::path::Path;
 use std::process::Command;
@@ -10,10 +12,7 @@ use anyhow::Result;
 
 use crate::phases::Phases;
 use crate::run::{install_debian, root, run as execute, succeeds};
-use crate::{book, circles, deny, links, memcheck, native, python, setup, unsafety, wheel};
-
-/// The test programs of the default build: what it says of environments that it leaves out.
-const DEFAULT_TESTS: [&str; 2] = ["command_line", "check_env"];
+use crate::{book, circles, deny, links, memcheck, native, packages, python, setup, sharing, unsafety, wheel};
 
 /// Runs all checks; the first that fails ends it.
 pub fn run() -> Result<()> {
@@ -36,27 +35,26 @@ pub fn run() -> Result<()> {
         execute(Command::new(&python).args(["scripts/results.py", "--check"]))?;
         book::build(&python)
     })?;
-    phases.run("dependencies", || deny::check(&python))?;
+    phases.run("dependencies", || {
+        deny::check(&python)?;
+        sharing::check()
+    })?;
     phases
         .run("lints, default build", || cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    phases.run("packages", packages::check)?;
     phases.run("native parts", || {
         native::message_passing()?;
         setup::run()
     })?;
     phases.run("lints, all features", native::lint)?;
     phases.run("documentation", native::document)?;
-    phases.run("tests, default build", || {
-        // Those of the libraries run with all features.
-        let mut tests = Command::new("cargo");
-        tests.args(["test", "--workspace"]);
-        execute(tests.args(DEFAULT_TESTS.iter().flat_map(|test| ["--test", test])))
-    })?;
     let recordings = phases.run("recordings of Python's packages", || native::record(&python))?;
     phases.run("tests, all features", || native::test(&recordings))?;
     phases.run("environments of Python", || native::test_gymnasium(&python))?;
     phases.run("kernels under valgrind", memcheck::short)?;
     phases.run("programs", || programs(&python))?;
-    phases.run("package for Python", || wheel::check(&python))?;
+    let default_program = phases.run("package for Python", || wheel::check(&python))?;
+    phases.run("tests, default build", || native::test_default(&default_program))?;
     phases.run("code of the book", || book::run_code(&python))
 }
 

@@ -9,10 +9,12 @@ mod deny;
 mod links;
 mod memcheck;
 mod native;
+mod packages;
 mod phases;
 mod python;
 mod run;
 mod setup;
+mod sharing;
 mod unsafety;
 mod wheel;
 
@@ -33,7 +35,7 @@ fn main() -> ExitCode {
         Some((task, [])) if task == "book" => python::environment().and_then(|python| book::build(&python)),
         Some((task, [])) if task == "check" => check::run(),
         Some((task, [])) if task == "memcheck" => memcheck::run(),
-        Some((task, [])) if task == "wheel" => python::environment().and_then(|python| wheel::check(&python)),
+        Some((task, [])) if task == "wheel" => python::environment().and_then(|python| wheel::check(&python)).map(drop),
         _ => Err(anyhow::anyhow!("which task?\n{USAGE}")),
     };
     match outcome {

@@ -1,5 +1,5 @@
-//! The build with every feature: Atari, MuJoCo, gymnasium-rs, MPI, and the CUDA kernels behind their shim, tested against the real Gymnasium, ale_py and
-//! mpirun.
+//! The build with every feature: Atari, MuJoCo, gymnasium-rs, MPI, and the CUDA kernels behind their shim, tested
+//! against the real Gymnasium, ale_py and mpirun.
 //!
 //! One set of features for all of it: every other set would build half of the workspace once more.
 
@@ -16,7 +16,8 @@ const STEPS: &str = "1000";
 /// Frames of each game, and pictures of each preprocessing.
 const LENGTHS: [&str; 4] = ["--frames", "2000", "--pictures", "600"];
 
-const FEATURES: &str = "stpn/atari,stpn/mujoco,stpn/mpi,stpn-atari/emulator,stpn-envs/gymnasium-rs,\
+/// Every feature of every crate.
+pub const FEATURES: &str = "stpn/atari,stpn/mujoco,stpn/mpi,stpn-atari/emulator,stpn-envs/gymnasium-rs,\
                         stpn-cuda/cuda,stpn-cuda/shim";
 
 /// What the real packages do, by the variable that tells a test where it is.
@@ -53,6 +54,13 @@ pub fn test_gymnasium(python: &Path) -> Result<()> {
     let mut tests = cargo("test");
     tests.env("STPN_PYTHON", python);
     run(tests.args(["--test", "gymnasium", "--", "--ignored"]))
+}
+
+/// The tests of a build without features, on such a program.
+pub fn test_default(program: &Path) -> Result<()> {
+    let mut tests = cargo("test");
+    tests.env("STPN_DEFAULT_PROGRAM", program);
+    run(tests.args(["--test", "default_build", "--", "--ignored"]))
 }
 
 /// Records what the Python packages do on this machine.

@@ -38,8 +38,8 @@ const APART: [&str; 2] = ["stable-baselines3==2.9.2", "cloudpickle==3.1.3"];
 /// What builds wheels, pinned.
 const MATURIN: &str = "maturin==1.16.0";
 
-/// All checks of the package. `python` is the interpreter of the checks' environment.
-pub fn check(python: &Path) -> Result<()> {
+/// All checks of the package. `python` is the interpreter of the checks' environment. Returns the installed program.
+pub fn check(python: &Path) -> Result<PathBuf> {
     lint()?;
     test(python)
 }
@@ -51,8 +51,9 @@ fn lint() -> Result<()> {
     run(Command::new("cargo").args(clippy).args(["--all-targets", "--", "-D", "warnings"]))
 }
 
-/// Builds the wheel, installs it into a fresh environment, and runs its tests and the book's page on it.
-fn test(python: &Path) -> Result<()> {
+/// Builds the wheel, installs it into a fresh environment, and runs its tests and the book's page on it. Returns its
+/// program.
+fn test(python: &Path) -> Result<PathBuf> {
     let wheel = build(python)?;
     let python = environment()?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
@@ -62,7 +63,8 @@ fn test(python: &Path) -> Result<()> {
     run(Command::new(&python).args(["-m", "mypy", "--config-file", TYPES]))?;
     run(Command::new(&python).args(["-m", "unittest", "discover", "--start-directory", "crates/stpn-python/tests"]))?;
     let stpn = python.with_file_name("stpn");
-    run(Command::new(&python).arg("scripts/book_code.py").arg(stpn).arg("docs/python.md"))
+    run(Command::new(&python).arg("scripts/book_code.py").arg(&stpn).arg("docs/python.md"))?;
+    Ok(stpn)
 }
 
 /// Installs the wheel where nothing else is, and trains there: numpy is all that it needs.

@@ -1,4 +1,4 @@
-"""Records Atari games played by ale_py and seen through Gymnasium's wrappers, for envs/tests/atari_python.rs.
+"""Records Atari games played by ale_py and seen through Gymnasium's wrappers, for envs/tests/atari/python.rs.
 
     pip install ale-py==0.12.1 gymnasium==1.4.0 opencv-python-headless==4.13.0.92
     python atari_recordings.py DIRECTORY [--frames N] [--pictures N]

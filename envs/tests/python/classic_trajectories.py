@@ -1,4 +1,4 @@
-"""Records trajectories of Gymnasium's classic-control environments, for envs/tests/classic_gymnasium.rs.
+"""Records trajectories of Gymnasium's classic-control environments, for envs/tests/built_in/classic_gymnasium.rs.
 
     pip install gymnasium
     python classic_trajectories.py DIRECTORY [--seed N]

@@ -1,4 +1,4 @@
-"""Records trajectories of Gymnasium's MuJoCo environments, for envs/tests/mujoco_gymnasium.rs.
+"""Records trajectories of Gymnasium's MuJoCo environments, for envs/tests/mujoco/gymnasium.rs.
 
     pip install 'gymnasium[mujoco]==1.4.0' mujoco==3.17.0
     python mujoco_trajectories.py DIRECTORY [--steps N] [--seed N]

@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT / "examples"))
 sys.dont_write_bytecode = True
 import numpy_policy  # noqa: E402
 
-# Standard errors of the difference of two means that are allowed, as in crates/stpn/tests/trained_agents.rs.
+# Standard errors of the difference of two means that are allowed, as in crates/stpn/tests/program/trained_agents.rs.
 ERRORS = 4.0
 
 # Episodes that are played of each agent: few, since an episode can be a thousand steps.

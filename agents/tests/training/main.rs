@@ -1,0 +1,13 @@
+//! Agents, trainings and logs as a whole.
+//!
+//! One program: each one more would be linked with everything below it.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod agent;
+mod corpus;
+mod custom;
+mod logs;
+mod options;
+mod spaces;
+mod trainer;
