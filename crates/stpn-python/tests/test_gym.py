@@ -124,6 +124,17 @@ class Vectors(unittest.TestCase):
             for a, b in zip(left[:4], right[:4]):
                 np.testing.assert_array_equal(a, b)
 
+    def test_names_of_gymnasium_were_refused(self):
+        ours, theirs = (stpn.make_vec(name, 3, size=9) for name in ("maze", "stpn/Maze-v0"))
+        np.testing.assert_array_equal(ours.reset(seed=1)[0], theirs.reset(seed=1)[0])
+        for name in stpn.environments():
+            if name != "gymnasium":
+                known = stpn.gym.identifier(name)
+                self.assertIn(known, gymnasium.registry)
+                self.assertIsInstance(stpn.gym.Env(known), gymnasium.Env)
+        with self.assertRaises(ValueError):
+            stpn.make_vec("stpn/Mase-v0", 3)
+
     def test_seeds(self):
         vector = stpn.make_vec("cartpole", 4)
         first, _ = vector.reset(seed=2)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, NamedTuple, Optional, Union
 
 from . import _stpn
+from ._numbers import optional
 
 
 class Progress(NamedTuple):
@@ -63,6 +64,8 @@ def config(
     overrides: sections of the configuration with the keys to change in them, as `optimizer={"learning_rate": 1e-3}`, or
         dotted keys, as `**{"optimizer.learning_rate": 1e-3}`. None takes an optional key away.
     """
+    seed, updates, hidden = optional("seed", seed), optional("updates", updates), optional("hidden", hidden)
+    steps, threads = optional("steps", steps), optional("threads", threads)
     if isinstance(experiment, Mapping):
         named = {"algo": algo, "cell": cell, "hidden": hidden, "steps": steps}
         given = [name for name, value in named.items() if value is not None]
@@ -119,7 +122,7 @@ def resume(
 ) -> Run:
     """Goes on with the run in a directory from its last checkpoint, as if it had never ended. `updates`: how many it is
     to have in all, if that changes. `callback`: as of `stpn.train`."""
-    return _trained(Path(run_dir), None, updates, callback)
+    return _trained(Path(run_dir), None, optional("updates", updates), callback)
 
 
 def _trained(
