@@ -65,11 +65,12 @@ def _apart(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _autocast(device: str) -> bool:
     """Whether `torch.autocast` is on for that type of device."""
+    enabled: Callable[..., bool] = torch.is_autocast_enabled
     try:
-        return torch.is_autocast_enabled(device)
+        return enabled(device)
     except TypeError:
-        # Before PyTorch 2.4, where the question without a device was one about CUDA.
-        return torch.is_autocast_cpu_enabled() if device == "cpu" else torch.is_autocast_enabled()
+        # Before PyTorch 2.4 it was asked about CUDA alone.
+        return torch.is_autocast_cpu_enabled() if device == "cpu" else enabled()
 
 
 def _raised(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
