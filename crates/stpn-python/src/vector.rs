@@ -1,11 +1,11 @@
 //! Many environments stepped together.
 
-use numpy::PyReadwriteArray1;
+use numpy::PyArray1;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use stpn::envs::{EnvConfig, Transition, VectorEnv};
 
-use crate::arrays::{ActionsIn, ObservationsOut, scattered};
+use crate::arrays::{ActionsIn, ObservationsOut, scattered, writable};
 use crate::environment::configured;
 use crate::errors::raised_by_env;
 use crate::threads::Shared;
@@ -42,12 +42,15 @@ impl Vector {
     }
 
     /// Starts every environment; `seed` is that of all of them.
-    fn reset(&self, py: Python<'_>, seed: u64, mut observations: ObservationsOut<'_>) -> PyResult<()> {
+    fn reset(&self, py: Python<'_>, seed: u64, observations: ObservationsOut<'_>) -> PyResult<()> {
+        // Whoever steps it has the array, too.
+        let mut vector = self.vector.lock(py)?;
+        let mut observations = observations.writable()?;
         // Seeds are given to a vector when it is made.
         let mut fresh = made(py, &self.config, self.count, seed)?;
         let values = observations.values()?;
         threads::run(py, || fresh.reset(values).map_err(raised_by_env))??;
-        *self.vector.lock(py)? = fresh;
+        *vector = fresh;
         Ok(())
     }
 
@@ -58,13 +61,16 @@ impl Vector {
         &self,
         py: Python<'_>,
         actions: ActionsIn<'_>,
-        mut observations: ObservationsOut<'_>,
-        mut finals: ObservationsOut<'_>,
-        mut rewards: PyReadwriteArray1<'_, f32>,
-        mut terminated: PyReadwriteArray1<'_, bool>,
-        mut truncated: PyReadwriteArray1<'_, bool>,
+        observations: ObservationsOut<'_>,
+        finals: ObservationsOut<'_>,
+        rewards: &Bound<'_, PyArray1<f32>>,
+        terminated: &Bound<'_, PyArray1<bool>>,
+        truncated: &Bound<'_, PyArray1<bool>>,
     ) -> PyResult<()> {
         let mut vector = self.vector.lock(py)?;
+        let (mut observations, mut finals) = (observations.writable()?, finals.writable()?);
+        let (mut rewards, mut terminated, mut truncated) =
+            (writable(rewards)?, writable(terminated)?, writable(truncated)?);
         let actions = actions.of(vector.action_space())?;
         let mut out = Transition {
             observations: observations.values()?,

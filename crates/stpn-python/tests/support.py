@@ -90,8 +90,11 @@ def forked(work):
     def report():
         try:
             theirs.send((work(), None))
-        except BaseException as error:
+        except Exception as error:
             theirs.send((None, error))
+        except BaseException as error:
+            # A panic is no exception that could be sent.
+            theirs.send((None, RuntimeError(repr(error))))
 
     child = context.Process(target=report)
     child.start()

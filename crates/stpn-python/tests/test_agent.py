@@ -106,7 +106,8 @@ class Agent(unittest.TestCase):
         for other in (twin, pickle.loads(kept)):
             self.assertEqual((other.config, other.update), (agent.config, agent.update))
             np.testing.assert_array_equal(sampled(other), expected)
-            np.testing.assert_array_equal(sampled(other), sampled(copy.deepcopy(other)))
+            again = copy.deepcopy(other)
+            np.testing.assert_array_equal(sampled(again), sampled(other))
             ours, theirs = (one.outputs(np.ones((2, 2), np.float32)) for one in (agent, other))
             for left, right in zip(ours, theirs):
                 np.testing.assert_array_equal(left, right)
