@@ -8,6 +8,9 @@ from typing import Any, Optional
 LARGEST = 2**64 - 1
 """The largest number that Rust takes."""
 
+LARGEST_IN_TOML = 2**63 - 1
+"""The largest number that a configuration can have."""
+
 
 def whole(name: str, value: Any, least: int = 0, most: int = LARGEST) -> int:
     """The argument `name`, if it is a whole number within these bounds."""
@@ -20,6 +23,6 @@ def whole(name: str, value: Any, least: int = 0, most: int = LARGEST) -> int:
     return number
 
 
-def optional(name: str, value: Any, least: int = 0) -> Optional[int]:
+def optional(name: str, value: Any, least: int = 0, most: int = LARGEST) -> Optional[int]:
     """The same for an argument that may be None."""
-    return None if value is None else whole(name, value, least)
+    return None if value is None else whole(name, value, least, most)

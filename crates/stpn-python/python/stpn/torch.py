@@ -40,6 +40,9 @@ __all__ = [
 SEEDS = 2**63 - 1
 """The number of seeds."""
 
+WIDEST = 2**31 - 1
+"""The largest size that a configuration takes."""
+
 
 @lru_cache(maxsize=None)
 def _state_type(names: Tuple[str, ...]) -> Any:
@@ -151,7 +154,8 @@ class Layer(nn.Module):
         dtype = torch.get_default_dtype() if dtype is None else dtype
         if dtype not in (torch.float32, torch.float64):
             raise ValueError(f"dtype: {dtype}; there are torch.float32 and torch.float64")
-        self.input_size, self.hidden_size = whole("input_size", input_size), whole("hidden_size", hidden_size)
+        self.input_size = whole("input_size", input_size, 1, WIDEST)
+        self.hidden_size = whole("hidden_size", hidden_size, 1, WIDEST)
         self.batch_first = batch_first
         asked = json.dumps({"name": self.cell, **self.preset, **options})
         seed = int(torch.randint(SEEDS, (), device="cpu"))
