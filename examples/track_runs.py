@@ -19,7 +19,6 @@ trackio.init(project="stpn", config=config)
 
 
 def watch(progress):
-    """Hands on what was measured."""
     offline.log(progress.metrics, step=progress.update)
     trackio.log(progress.metrics, step=progress.update)
 

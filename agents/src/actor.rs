@@ -91,6 +91,24 @@ impl<'p> Actor<'p> {
         distribution.act(self.session.distribution(index), stream, actions, at, &mut self.scratch)
     }
 
+    /// Chooses the actions of all B environments after the last step, each as [`Actor::choose`] does with a stream of its
+    /// own, and returns them in the form that environments take.
+    ///
+    /// # Panics
+    /// If there are fewer streams than environments.
+    pub fn choose_all<'a>(
+        &'a mut self,
+        mut streams: Option<&mut [Stream]>,
+        actions: &'a mut ActionBuffer,
+    ) -> Actions<'a> {
+        let batch = self.session.values().len();
+        for index in 0..batch {
+            let stream = streams.as_mut().map(|streams| &mut streams[index]);
+            self.choose(index, stream, actions, index);
+        }
+        self.for_environment(actions, 0, batch)
+    }
+
     /// The actions `start..start + count` in the form that environments take.
     pub fn for_environment<'a>(&'a mut self, actions: &'a ActionBuffer, start: usize, count: usize) -> Actions<'a> {
         let distribution = self.subject.policy.policy().distribution();

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
+use stpn_envs::vector::Actions;
 use stpn_envs::{Action, Space};
 use stpn_random::{Purpose, Stream};
 
@@ -193,32 +194,46 @@ impl Agent {
         memory: &'m mut Memory,
         deterministic: bool,
     ) -> Result<Action<'m>> {
-        let (batch, len) = (memory.len(), memory.len() * self.observations.len());
-        let mut observations = Observations::from(observations);
-        if batch == 0 || observations.len() != len || observations.dtype() != self.observations.dtype() {
-            let problem = format!(
-                "{} numbers ({:?}) given for {batch} episodes of {}",
-                observations.len(),
-                observations.dtype(),
-                self.observations
-            );
-            return Err(Error::config("observations", problem));
-        }
-        let mut actor = Actor::new(self.subject(), batch)?;
-        actor.session_mut().load(&memory.state)?;
-        actor.observe(observations.all_mut(), &memory.episode_starts)?;
-        actor.session_mut().store(&mut memory.state)?;
+        let mut actor = self.step(observations, &mut memory.state, &memory.episode_starts)?;
         memory.episode_starts.fill(0);
-        for (i, stream) in memory.streams.iter_mut().enumerate() {
-            actor.choose(i, (!deterministic).then_some(stream), &mut memory.actions, i);
-        }
+        let streams = (!deterministic).then_some(memory.streams.as_mut_slice());
         memory.clipped.clear();
-        for i in 0..batch {
-            if let Action::Continuous(values) = actor.for_environment(&memory.actions, i, 1).get(0, memory.width) {
-                memory.clipped.extend_from_slice(values);
-            }
+        if let Actions::Continuous(values) = actor.choose_all(streams, &mut memory.actions) {
+            memory.clipped.extend_from_slice(values);
         }
         Ok(memory.action(0))
+    }
+
+    /// One step of B episodes that the caller remembers, from their observations `[B, O]` as the environment gives them
+    /// and their packed states `[B, S]`, which are moved one step on. An episode whose `episode_starts` `[B]` is 1 starts
+    /// from the zero state. The actor that comes out knows what the network put out, and chooses actions.
+    ///
+    /// # Errors
+    /// [`Error::Config`] if the observations or the states are not B times those of one episode.
+    pub fn step(
+        &self,
+        observations: ObservationRef<'_>,
+        state: &mut [f32],
+        episode_starts: &[u8],
+    ) -> Result<Actor<'_>> {
+        let (batch, size) = (episode_starts.len(), self.policy().state_len());
+        // A copy, since what an actor observes is normalised in place.
+        let mut observations = Observations::from(observations);
+        let (given, expected) = (observations.len(), batch * self.observations.len());
+        if batch == 0 || given != expected || observations.dtype() != self.observations.dtype() {
+            let (dtype, space) = (observations.dtype(), &self.observations);
+            let problem = format!("{given} numbers ({dtype:?}) given for {batch} episodes of {space}");
+            return Err(Error::config("observations", problem));
+        }
+        if state.len() != batch * size {
+            let problem = format!("{} numbers given for {batch} episodes of {size}", state.len());
+            return Err(Error::config("state", problem));
+        }
+        let mut actor = Actor::new(self.subject(), batch)?;
+        actor.session_mut().load(state)?;
+        actor.observe(observations.all_mut(), episode_starts)?;
+        actor.session_mut().store(state)?;
+        Ok(actor)
     }
 
     /// Measures the agent on fresh episodes of its environment.

@@ -1,20 +1,26 @@
-//! TensorBoard event files, written without a thread in between: what was logged is in the file, and a failing log never
-//! stops a training.
+//! TensorBoard event files, in tensorboard-rs's records, written without a thread in between: what was logged is in the
+//! file, and a failing log never stops a training.
 
 use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use prost::Message;
+use protobuf::wire_format::WireType;
+use protobuf::{CodedInputStream, Message, ProtobufResult, RepeatedField};
+use tensorboard_proto::event::{Event, SessionLog, SessionLog_SessionStatus};
+use tensorboard_proto::summary::{Summary, Summary_Value, SummaryMetadata, SummaryMetadata_PluginData};
+use tensorboard_proto::tensor::TensorProto;
+use tensorboard_proto::types::DataType;
+use tensorboard_rs::record_writer::RecordWriter;
 
 use super::append::AppendFile;
-use super::messages::{
-    DataType, Event, Glance, HistogramProto, PluginData, SessionLog, SessionStatus, Shown, Summary, SummaryMetadata,
-    SummaryValue, TensorProto, What,
-};
 use super::{Histogram, hparams, record};
 use crate::metrics::Metrics;
 use crate::{Error, Result};
+
+/// Field numbers of an event.
+const STEP: u32 = 2;
+const SUMMARY: u32 = 5;
 
 /// The open event file of a run; the x-axis is environment steps, or epochs of a supervised task.
 pub struct EventLog {
@@ -34,20 +40,27 @@ impl EventLog {
         }
         let file = create(directory, &earlier)?;
         let mut log = Self { file };
-        log.event(0, What::FileVersion("brain.Event:2".to_string()));
+        let mut version = Event::new();
+        version.set_file_version("brain.Event:2".to_string());
+        log.event(0, version);
         if let Some(env_steps) = env_steps {
             // A TensorBoard that already shows what was cut forgets it on reading this.
-            log.event(env_steps + 1, session(SessionStatus::Start));
+            let mut session = SessionLog::new();
+            session.set_status(SessionLog_SessionStatus::START);
+            let mut start = Event::new();
+            start.set_session_log(session);
+            log.event(env_steps + 1, start);
         }
         Ok(log)
     }
 
     /// Writes all scalars of an update as one event.
     pub fn scalars(&mut self, env_steps: u64, metrics: &Metrics) {
-        let values = metrics.iter().map(|(name, value)| SummaryValue {
-            tag: name.to_string(),
-            metadata: None,
-            value: Some(Shown::Scalar(value as f32)),
+        let values = metrics.iter().map(|(name, value)| {
+            let mut entry = Summary_Value::new();
+            entry.set_tag(name.to_string());
+            entry.set_simple_value(value as f32);
+            entry
         });
         self.summary(env_steps, values.collect());
     }
@@ -55,49 +68,55 @@ impl EventLog {
     /// Writes one histogram per name.
     pub fn histograms(&mut self, env_steps: u64, histograms: &[(String, Histogram)]) {
         let values = histograms.iter().map(|(name, histogram)| {
-            let proto = HistogramProto {
-                min: histogram.min,
-                max: histogram.max,
-                num: histogram.count,
-                sum: histogram.sum,
-                sum_squares: histogram.sum_squares,
-                bucket_limit: histogram.limits.clone(),
-                bucket: histogram.counts.clone(),
-            };
-            SummaryValue { tag: name.clone(), metadata: None, value: Some(Shown::Histogram(proto)) }
+            let mut proto = tensorboard_proto::summary::HistogramProto::new();
+            proto.set_min(histogram.min);
+            proto.set_max(histogram.max);
+            proto.set_num(histogram.count);
+            proto.set_sum(histogram.sum);
+            proto.set_sum_squares(histogram.sum_squares);
+            proto.set_bucket_limit(histogram.limits.clone());
+            proto.set_bucket(histogram.counts.clone());
+            let mut entry = Summary_Value::new();
+            entry.set_tag(name.clone());
+            entry.set_histo(proto);
+            entry
         });
         self.summary(env_steps, values.collect());
     }
 
-    /// Writes a text (Markdown).
+    /// Writes a text (Markdown), which tensorboard-rs itself does not offer.
     pub fn text(&mut self, env_steps: u64, name: &str, text: &str) {
-        let tensor = TensorProto {
-            dtype: DataType::String.into(),
-            string_val: vec![text.as_bytes().to_vec()],
-            ..TensorProto::default()
-        };
-        let plugin = PluginData { plugin_name: "text".to_string(), content: Vec::new() };
-        let entry = SummaryValue {
-            tag: format!("{name}/text_summary"),
-            metadata: Some(SummaryMetadata { plugin_data: Some(plugin) }),
-            value: Some(Shown::Tensor(tensor)),
-        };
+        let mut tensor = TensorProto::new();
+        tensor.set_dtype(DataType::DT_STRING);
+        tensor.set_string_val(RepeatedField::from_vec(vec![text.as_bytes().to_vec()]));
+        let mut plugin = SummaryMetadata_PluginData::new();
+        plugin.set_plugin_name("text".to_string());
+        let mut metadata = SummaryMetadata::new();
+        metadata.set_plugin_data(plugin);
+        let mut entry = Summary_Value::new();
+        entry.set_tag(format!("{name}/text_summary"));
+        entry.set_metadata(metadata);
+        entry.set_tensor(tensor);
         self.summary(env_steps, vec![entry]);
     }
 
     /// Tells the settings of a run that starts, for TensorBoard's page of hyperparameters.
     pub fn hyperparameters(&mut self, settings: &[(String, toml::Value)]) {
-        self.summary(0, vec![hparams::session_start(settings, since_epoch().as_secs_f64())]);
+        self.encoded(0, hparams::session_start(settings, since_epoch().as_secs_f64()));
     }
 
     /// Tells the same page that the run came to its end.
     pub fn finished(&mut self, env_steps: u64) {
-        self.summary(env_steps, vec![hparams::session_end(since_epoch().as_secs_f64())]);
+        self.encoded(env_steps, hparams::session_end(since_epoch().as_secs_f64()));
     }
 
     /// Marks that what follows is not of an update, and goes when the run is resumed at `env_steps`.
     pub fn epilogue(&mut self, env_steps: u64) {
-        self.event(env_steps + 1, session(SessionStatus::Stop));
+        let mut session = SessionLog::new();
+        session.set_status(SessionLog_SessionStatus::STOP);
+        let mut mark = Event::new();
+        mark.set_session_log(session);
+        self.event(env_steps + 1, mark);
     }
 
     /// Makes the events so far survive a power cut: a checkpoint must not be ahead of them.
@@ -105,22 +124,34 @@ impl EventLog {
         self.file.sync();
     }
 
-    fn summary(&mut self, env_steps: u64, value: Vec<SummaryValue>) {
-        self.event(env_steps, What::Summary(Summary { value }));
+    fn encoded(&mut self, env_steps: u64, value: ProtobufResult<Summary_Value>) {
+        match value {
+            Ok(value) => self.summary(env_steps, vec![value]),
+            Err(error) => tracing::warn!("an event could not be encoded and is lost: {error}"),
+        }
     }
 
-    fn event(&mut self, env_steps: u64, what: What) {
-        let event = Event {
-            wall_time: since_epoch().as_secs_f64(),
-            step: i64::try_from(env_steps).unwrap_or(i64::MAX),
-            what: Some(what),
-        };
-        self.file.append(&record::framed(&event.encode_to_vec()));
+    fn summary(&mut self, env_steps: u64, values: Vec<Summary_Value>) {
+        let mut summary = Summary::new();
+        summary.set_value(RepeatedField::from_vec(values));
+        let mut event = Event::new();
+        event.set_summary(summary);
+        self.event(env_steps, event);
     }
-}
 
-fn session(status: SessionStatus) -> What {
-    What::SessionLog(SessionLog { status: status.into() })
+    fn event(&mut self, env_steps: u64, mut event: Event) {
+        event.set_wall_time(since_epoch().as_secs_f64());
+        event.set_step(i64::try_from(env_steps).unwrap_or(i64::MAX));
+        let mut bytes = Vec::new();
+        let written = event
+            .write_to_bytes()
+            .map_err(|error| error.to_string())
+            .and_then(|event| RecordWriter::new(&mut bytes).write(&event).map_err(|error| error.to_string()));
+        match written {
+            Ok(()) => self.file.append(&bytes),
+            Err(error) => tracing::warn!("an event could not be encoded and is lost: {error}"),
+        }
+    }
 }
 
 fn since_epoch() -> std::time::Duration {
@@ -156,7 +187,7 @@ fn create(directory: &Path, earlier: &[PathBuf]) -> Result<AppendFile> {
 fn cut(path: &Path, env_steps: Option<u64>) -> Result<()> {
     let contents = fs::read(path).map_err(Error::io("cannot read", path))?;
     let kept = env_steps.map_or(0, |env_steps| kept_bytes(&contents, env_steps));
-    if !record::records(&contents[..kept]).any(|record| glance(record).is_some_and(|event| event.summary.is_some())) {
+    if !record::records(&contents[..kept]).any(|record| glance(record).is_some_and(|event| event.summary)) {
         return fs::remove_file(path).map_err(Error::io("cannot remove", path));
     }
     if kept < contents.len() {
@@ -174,9 +205,27 @@ pub fn kept_bytes(contents: &[u8], env_steps: u64) -> usize {
         .sum()
 }
 
-/// Reads an event's own fields and nothing inside them.
+/// What resuming looks at in an event.
+struct Glance {
+    step: u64,
+    summary: bool,
+}
+
+/// Reads an event's own fields and nothing inside them; groups, which nest, have no place in one.
 fn glance(record: &[u8]) -> Option<Glance> {
-    Glance::decode(record).ok()
+    let mut input = CodedInputStream::from_bytes(record);
+    let mut glance = Glance { step: 0, summary: false };
+    while !input.eof().ok()? {
+        match input.read_tag_unpack().ok()? {
+            (STEP, WireType::WireTypeVarint) => glance.step = u64::try_from(input.read_int64().ok()?).ok()?,
+            (_, WireType::WireTypeStartGroup | WireType::WireTypeEndGroup) => return None,
+            (field, wire) => {
+                glance.summary |= field == SUMMARY;
+                input.skip_field(wire).ok()?;
+            }
+        }
+    }
+    Some(glance)
 }
 
 #[cfg(test)]
@@ -188,8 +237,8 @@ mod tests {
         let files = event_files(directory).unwrap();
         let contents: Vec<Vec<u8>> = files.iter().map(|path| fs::read(path).unwrap()).collect();
         let events = contents.iter().flat_map(|contents| record::records(contents));
-        let events = events.map(|record| Event::decode(record).unwrap());
-        events.filter(|event| matches!(event.what, Some(What::Summary(_)))).map(|event| event.step as u64).collect()
+        let events = events.map(|record| Event::parse_from_bytes(record).unwrap());
+        events.filter(Event::has_summary).map(|event| event.step as u64).collect()
     }
 
     fn write(log: &mut EventLog, steps: impl Iterator<Item = u64>) {

@@ -8,7 +8,6 @@ pub mod events;
 pub mod histogram;
 mod hparams;
 pub mod jsonl;
-mod messages;
 pub mod record;
 pub mod state;
 

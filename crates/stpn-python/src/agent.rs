@@ -1,24 +1,22 @@
 //! A trained agent that acts.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 
 use numpy::ndarray::Array2;
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
-use pyo3::sync::MutexExt;
 use pyo3::types::PyDict;
-use stpn::agents::actor::Actor;
+use serde::{Deserialize, Serialize};
 use stpn::agents::evaluation::evaluate_until;
-use stpn::agents::policy::distribution::ActionBuffer;
-use stpn::agents::rollout::Observations;
 use stpn::agents::statistics::Running;
+use stpn::envs::vector::Actions;
 use stpn::envs::{Env, Space};
 use stpn::{EvaluationOptions, RunConfig, Stream};
 use stpn_random::Purpose;
 
 use crate::arrays::{ObservationsIn, scattered};
 use crate::errors::{StpnError, raised, raised_by_env, wrong};
+use crate::threads::Shared;
 use crate::{spaces, tables, threads};
 
 /// A policy with all that it needs to act.
@@ -28,15 +26,21 @@ pub struct Agent {
     observations: Space,
     actions: Space,
     /// Of the sampled actions of each element of a batch.
-    streams: Mutex<Streams>,
+    streams: Shared<Streams>,
 }
 
+/// The random numbers of sampled actions.
+#[derive(Deserialize, Serialize)]
 struct Streams {
     seed: u64,
     streams: Vec<Stream>,
 }
 
 impl Streams {
+    fn new(seed: u64) -> Self {
+        Self { seed, streams: Vec::new() }
+    }
+
     /// Those of the first `count` elements.
     fn first(&mut self, count: usize) -> &mut [Stream] {
         for index in self.streams.len()..count {
@@ -46,29 +50,7 @@ impl Streams {
     }
 }
 
-/// What a batch of episodes gives an agent.
-struct Inputs<'a> {
-    observations: Observations,
-    /// `[B, S]`
-    state: &'a [f32],
-    /// `[B]`
-    starts: &'a [u8],
-}
-
-/// What an agent chose, and its states after that.
-struct Chosen {
-    actions: Actions,
-    state: Vec<f32>,
-}
-
 /// What its network put out: parameters of distributions `[B, P]`, values `[B]`, and the states after that `[B, S]`.
-struct Outputs {
-    distributions: Vec<f32>,
-    values: Vec<f32>,
-    state: Vec<f32>,
-}
-
-/// [`Outputs`] as Python gets them.
 type Said<'py> = (Bound<'py, PyArray2<f32>>, Bound<'py, PyArray1<f32>>, Bound<'py, PyArray2<f32>>);
 
 /// A trained parameter: its name, its shape and its values, row-major.
@@ -77,10 +59,21 @@ type Parameter<'py> = (String, Vec<usize>, Bound<'py, PyArray1<f32>>);
 /// Mean and variance of each element of an observation, and the bound on what they make of it.
 type Normalization<'py> = (Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>, f64);
 
-/// Actions in the form that environments take.
-enum Actions {
+/// Actions as numpy has them.
+enum Chosen {
     Choices(Vec<i64>),
     Numbers(Vec<f32>),
+}
+
+impl From<Actions<'_>> for Chosen {
+    fn from(actions: Actions<'_>) -> Self {
+        match actions {
+            Actions::Discrete(choices) | Actions::Choices(choices) => {
+                Self::Choices(choices.iter().map(|&choice| i64::from(choice)).collect())
+            }
+            Actions::Continuous(values) => Self::Numbers(values.to_vec()),
+        }
+    }
 }
 
 #[pymethods]
@@ -91,7 +84,7 @@ impl Agent {
         let agent = threads::run(py, || stpn::Agent::load(path))?.map_err(raised)?;
         let env = agent.config().env.make().map_err(raised_by_env)?;
         let (observations, actions) = (env.observation_space().clone(), env.action_space().clone());
-        Ok(Self { agent, observations, actions, streams: Mutex::new(Streams { seed, streams: Vec::new() }) })
+        Ok(Self { agent, observations, actions, streams: Shared::new(Streams::new(seed)) })
     }
 
     #[getter]
@@ -121,10 +114,27 @@ impl Agent {
         tables::json(&RunConfig::Agent(self.agent.config().clone()))
     }
 
+    /// Writes it into a folder, without what only training needs.
+    fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        threads::run(py, || self.agent.save(path))?.map(drop).map_err(raised)
+    }
+
     /// Starts the random numbers of sampled actions anew.
-    fn seed(&self, py: Python<'_>, seed: u64) {
-        let mut streams = self.streams.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
-        *streams = Streams { seed, streams: Vec::new() };
+    fn seed(&self, py: Python<'_>, seed: u64) -> PyResult<()> {
+        *self.streams.lock(py)? = Streams::new(seed);
+        Ok(())
+    }
+
+    /// Where the random numbers of sampled actions are, as JSON.
+    fn streams(&self, py: Python<'_>) -> PyResult<String> {
+        serde_json::to_string(&*self.streams.lock(py)?).map_err(|error| StpnError::new_err(error.to_string()))
+    }
+
+    /// Goes on with random numbers from where [`Agent::streams`] says that they were.
+    fn set_streams(&self, py: Python<'_>, streams: &str) -> PyResult<()> {
+        let streams = serde_json::from_str(streams).map_err(|error| wrong(format!("streams: {error}")))?;
+        *self.streams.lock(py)? = streams;
+        Ok(())
     }
 
     /// The actions of B episodes from their observations `[B, …]` and states `[B, S]`, and the states after that.
@@ -136,17 +146,20 @@ impl Agent {
         episode_starts: PyReadonlyArray1<'_, u8>,
         deterministic: bool,
     ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyArray2<f32>>)> {
-        let inputs = self.inputs(&observations, &state, &episode_starts)?;
-        let batch = inputs.starts.len();
-        let mut streams =
-            (!deterministic).then(|| self.streams.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner));
+        let (observations, starts) = (observations.values()?, episode_starts.as_slice().map_err(scattered)?);
+        let (batch, mut state) = (starts.len(), state.as_slice().map_err(scattered)?.to_vec());
+        let mut streams = if deterministic { None } else { Some(self.streams.lock(py)?) };
         let streams = streams.as_mut().map(|streams| streams.first(batch));
-        let chosen = threads::run(py, || self.choose(inputs, streams))?.map_err(raised)?;
-        let actions = match chosen.actions {
-            Actions::Choices(choices) => choices.into_pyarray(py).into_any(),
-            Actions::Numbers(values) => values.into_pyarray(py).into_any(),
+        let choose = || -> stpn::agents::Result<Chosen> {
+            let mut actor = self.agent.step(observations, &mut state, starts)?;
+            let mut actions = self.agent.policy().distribution().buffer(batch);
+            Ok(actor.choose_all(streams, &mut actions).into())
         };
-        Ok((actions, matrix(py, chosen.state, batch)?))
+        let actions = match threads::run(py, choose)?.map_err(raised)? {
+            Chosen::Choices(choices) => choices.into_pyarray(py).into_any(),
+            Chosen::Numbers(values) => values.into_pyarray(py).into_any(),
+        };
+        Ok((actions, matrix(py, state, batch)?))
     }
 
     /// What the network puts out for the same: parameters of action distributions `[B, P]`, values `[B]`, and the states
@@ -158,10 +171,15 @@ impl Agent {
         state: PyReadonlyArray2<'_, f32>,
         episode_starts: PyReadonlyArray1<'_, u8>,
     ) -> PyResult<Said<'py>> {
-        let inputs = self.inputs(&observations, &state, &episode_starts)?;
-        let batch = inputs.starts.len();
-        let out = threads::run(py, || self.put_out(inputs))?.map_err(raised)?;
-        Ok((matrix(py, out.distributions, batch)?, out.values.into_pyarray(py), matrix(py, out.state, batch)?))
+        let (observations, starts) = (observations.values()?, episode_starts.as_slice().map_err(scattered)?);
+        let (batch, mut state) = (starts.len(), state.as_slice().map_err(scattered)?.to_vec());
+        let put_out = || -> stpn::agents::Result<_> {
+            let actor = self.agent.step(observations, &mut state, starts)?;
+            let session = actor.session();
+            Ok((session.distributions().to_vec(), session.values().to_vec()))
+        };
+        let (distributions, values) = threads::run(py, put_out)?.map_err(raised)?;
+        Ok((matrix(py, distributions, batch)?, values.into_pyarray(py), matrix(py, state, batch)?))
     }
 
     /// Its trained parameters, in the order of a checkpoint.
@@ -204,73 +222,6 @@ impl Agent {
         dict.set_item("returns", evaluation.returns.into_pyarray(py))?;
         dict.set_item("lengths", evaluation.lengths.into_pyarray(py))?;
         Ok(dict)
-    }
-}
-
-impl Agent {
-    /// What an actor is given, if it fits.
-    fn inputs<'a>(
-        &self,
-        observations: &ObservationsIn<'_>,
-        state: &'a PyReadonlyArray2<'_, f32>,
-        starts: &'a PyReadonlyArray1<'_, u8>,
-    ) -> PyResult<Inputs<'a>> {
-        let observations = Observations::from(observations.values()?);
-        let (state, starts) = (state.as_slice().map_err(scattered)?, starts.as_slice().map_err(scattered)?);
-        let (batch, size) = (starts.len(), self.state_size());
-        let (expected, dtype) = (batch * self.observations.len(), self.observations.dtype());
-        if batch == 0 || observations.len() != expected || observations.dtype() != dtype || state.len() != batch * size
-        {
-            return Err(wrong(format!(
-                "{} observed numbers ({:?}) and {} of states for {batch} episodes; each has {} ({dtype:?}) and {size}",
-                observations.len(),
-                observations.dtype(),
-                state.len(),
-                self.observations.len(),
-            )));
-        }
-        Ok(Inputs { observations, state, starts })
-    }
-
-    /// An actor after one step, and the states `[B, S]` then.
-    fn step(&self, inputs: Inputs<'_>) -> stpn::agents::Result<(Actor<'_>, Vec<f32>)> {
-        let Inputs { mut observations, state, starts } = inputs;
-        let mut actor = Actor::new(self.agent.subject(), starts.len())?;
-        actor.session_mut().load(state)?;
-        actor.observe(observations.all_mut(), starts)?;
-        let mut after = vec![0.0; state.len()];
-        actor.session_mut().store(&mut after)?;
-        Ok((actor, after))
-    }
-
-    fn put_out(&self, inputs: Inputs<'_>) -> stpn::agents::Result<Outputs> {
-        let (actor, state) = self.step(inputs)?;
-        let session = actor.session();
-        Ok(Outputs { distributions: session.distributions().to_vec(), values: session.values().to_vec(), state })
-    }
-
-    fn choose(&self, inputs: Inputs<'_>, mut streams: Option<&mut [Stream]>) -> stpn::agents::Result<Chosen> {
-        let (batch, width) = (inputs.starts.len(), self.actions.len());
-        let (mut actor, after) = self.step(inputs)?;
-        let mut buffer = self.agent.policy().distribution().buffer(batch);
-        for index in 0..batch {
-            let stream = streams.as_mut().map(|streams| &mut streams[index]);
-            actor.choose(index, stream, &mut buffer, index);
-        }
-        let actions = match &buffer {
-            ActionBuffer::Discrete(choices) | ActionBuffer::Choices(choices) => {
-                Actions::Choices(choices.iter().map(|&choice| i64::from(choice)).collect())
-            }
-            ActionBuffer::Continuous(_) => {
-                let actions = actor.for_environment(&buffer, 0, batch);
-                let rows = (0..batch).flat_map(|index| match actions.get(index, width) {
-                    stpn::envs::Action::Continuous(values) => values,
-                    _ => &[],
-                });
-                Actions::Numbers(rows.copied().collect())
-            }
-        };
-        Ok(Chosen { actions, state: after })
     }
 }
 

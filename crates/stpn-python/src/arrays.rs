@@ -1,6 +1,7 @@
 //! Arrays of numpy, read and written where they lie.
 
-use numpy::{PyReadonlyArrayDyn, PyReadwriteArrayDyn};
+use numpy::ndarray::Dimension;
+use numpy::{Element, PyArray, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyReadwriteArray, PyReadwriteArrayDyn};
 use pyo3::prelude::*;
 use stpn::ObservationRef;
 use stpn::envs::ObservationMut;
@@ -33,16 +34,41 @@ impl ObservationsIn<'_> {
     }
 }
 
+/// An array to write, once nobody else reads or writes it here: it is asked for after what is written to it.
+pub fn writable<'py, T: Element, D: Dimension>(
+    array: &Bound<'py, PyArray<T, D>>,
+) -> PyResult<PyReadwriteArray<'py, T, D>> {
+    array.try_readwrite().map_err(|error| wrong(format!("an array cannot be written: {error}")))
+}
+
 /// Observations `[B, …]` to write.
 #[derive(FromPyObject)]
 pub enum ObservationsOut<'py> {
+    /// Numbers.
+    F32(Bound<'py, PyArrayDyn<f32>>),
+    /// Pixels.
+    U8(Bound<'py, PyArrayDyn<u8>>),
+}
+
+/// [`ObservationsOut`] that nobody else reads or writes.
+pub enum Writable<'py> {
     /// Numbers.
     F32(PyReadwriteArrayDyn<'py, f32>),
     /// Pixels.
     U8(PyReadwriteArrayDyn<'py, u8>),
 }
 
-impl ObservationsOut<'_> {
+impl<'py> ObservationsOut<'py> {
+    /// As [`writable`].
+    pub fn writable(&self) -> PyResult<Writable<'py>> {
+        Ok(match self {
+            Self::F32(array) => Writable::F32(writable(array)?),
+            Self::U8(array) => Writable::U8(writable(array)?),
+        })
+    }
+}
+
+impl Writable<'_> {
     /// The place of the values.
     pub fn values(&mut self) -> PyResult<ObservationMut<'_>> {
         Ok(match self {

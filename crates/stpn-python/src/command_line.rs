@@ -12,14 +12,8 @@ use stpn::cli::{Host, main_in};
 #[pyfunction]
 pub fn run(py: Python<'_>, arguments: Vec<OsString>, executable: OsString) -> u8 {
     py.detach(|| {
-        let python = executable.clone();
         let host = Host { arguments, executable, before: ["-m".into(), "stpn".into()].into() };
-        let code = main_in(host, |_| {
-            // Environments of Python run where this does, unless the command says otherwise.
-            #[cfg(unix)]
-            stpn::envs::gymnasium::use_python(python);
-            Ok(())
-        });
+        let code = main_in(host, |_| Ok(()));
         // Whatever ends the process, it is not this library's end, which would do it.
         let _ = std::io::stdout().flush();
         number(code)

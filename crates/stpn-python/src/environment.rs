@@ -49,12 +49,12 @@ impl Environment {
     }
 
     /// Starts an episode; a seed starts the environment's random numbers anew.
-    fn reset(&self, seed: Option<u64>, mut observation: ObservationsOut<'_>) -> PyResult<()> {
-        self.with(|env| env.reset(seed, observation.values()?).map_err(raised_by_env))
+    fn reset(&self, seed: Option<u64>, observation: ObservationsOut<'_>) -> PyResult<()> {
+        self.with(|env| env.reset(seed, observation.writable()?.values()?).map_err(raised_by_env))
     }
 
     /// One step: its reward, whether the task ended, and whether the episode was cut off.
-    fn step(&self, action: ActionsIn<'_>, mut observation: ObservationsOut<'_>) -> PyResult<(f64, bool, bool)> {
+    fn step(&self, action: ActionsIn<'_>, observation: ObservationsOut<'_>) -> PyResult<(f64, bool, bool)> {
         self.with(|env| {
             let space = env.action_space();
             let (given, width) = (action.len(), space.len());
@@ -62,7 +62,7 @@ impl Environment {
                 return Err(wrong(format!("an action of {given} elements; {space} has {width}")));
             }
             let actions = action.of(space)?;
-            let step = env.step(actions.get(0, width), observation.values()?).map_err(raised_by_env)?;
+            let step = env.step(actions.get(0, width), observation.writable()?.values()?).map_err(raised_by_env)?;
             Ok((step.reward, step.terminated, step.truncated))
         })
     }

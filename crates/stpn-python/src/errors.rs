@@ -3,13 +3,18 @@
 use pyo3::PyErr;
 use pyo3::exceptions::{PyOSError, PyValueError};
 
-pyo3::create_exception!(
-    stpn,
-    StpnError,
-    pyo3::exceptions::PyException,
-    "What goes wrong in stpn, a run or an agent that is not there included. Wrong arguments are a ValueError; a file that \
-     cannot be read or written is an OSError."
-);
+/// The exception has the name by which Python imports it: pickle looks it up there.
+mod exception {
+    pyo3::create_exception!(
+        stpn,
+        Error,
+        pyo3::exceptions::PyException,
+        "What goes wrong in stpn, a run or an agent that is not there included. Wrong arguments are a ValueError; a file \
+         that cannot be read or written is an OSError."
+    );
+}
+
+pub use exception::Error as StpnError;
 
 /// An error of the library.
 pub fn raised(error: stpn::agents::Error) -> PyErr {

@@ -17,11 +17,22 @@ mod threads;
 mod training;
 mod vector;
 
+#[cfg(unix)]
+use std::path::PathBuf;
+
 use pyo3::prelude::*;
 
 #[pymodule]
 fn _stpn(module: &Bound<'_, PyModule>) -> PyResult<()> {
     stpn::ProcessSettings::default().apply();
+    // Environments of Python run where this does, unless something else is named. A program that embeds Python may have
+    // no executable of it.
+    #[cfg(unix)]
+    if let Some(python) = module.py().import("sys")?.getattr("executable")?.extract::<Option<PathBuf>>()?
+        && !python.as_os_str().is_empty()
+    {
+        stpn::envs::gymnasium::runs_in_python(python);
+    }
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
     module.add("Error", module.py().get_type::<errors::StpnError>())?;
     module.add_class::<agent::Agent>()?;

@@ -4,8 +4,10 @@
 //! its parent's threads, and waiting for them would never end. So a pool belongs to the process that made it, and a
 //! child makes its own. Results depend on the number of threads nowhere.
 
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use pyo3::prelude::*;
@@ -16,6 +18,9 @@ use crate::errors::{StpnError, wrong};
 
 /// How often signals are looked for.
 const WATCH: Duration = Duration::from_millis(50);
+
+/// How often it is looked whether what another thread uses is free.
+const TURN: Duration = Duration::from_micros(50);
 
 /// More than any machine has of use.
 const MOST: usize = 4096;
@@ -37,6 +42,64 @@ pub fn pool_of(threads: usize) -> PyResult<ThreadPool> {
     let named = |index| format!("stpn-{index}");
     let pool = ThreadPoolBuilder::new().num_threads(threads).thread_name(named).build();
     pool.map_err(|error| StpnError::new_err(format!("cannot start threads: {error}")))
+}
+
+/// What one thread at a time may use, and keeps while it works without Python's global lock.
+///
+/// A plain mutex would never open again in a process that was forked while another thread had it. Here it is taken and
+/// given back only under the global lock, which whoever forks has too.
+pub struct Shared<T> {
+    value: Mutex<T>,
+    /// The process whose thread has it; 0 is none.
+    user: AtomicU32,
+}
+
+/// A [`Shared`] value in use.
+pub struct Used<'a, T> {
+    value: MutexGuard<'a, T>,
+    user: &'a AtomicU32,
+}
+
+impl<T: Send> Shared<T> {
+    /// A value that nobody uses yet.
+    pub fn new(value: T) -> Self {
+        Self { value: Mutex::new(value), user: AtomicU32::new(0) }
+    }
+
+    /// The value, once no other thread has it: Python goes on meanwhile, since that thread may wait for it.
+    pub fn lock(&self, py: Python<'_>) -> PyResult<Used<'_, T>> {
+        let process = std::process::id();
+        while let Err(other) = self.user.compare_exchange(0, process, Ordering::Acquire, Ordering::Relaxed) {
+            if other != process {
+                let problem = "another thread was using it when this process was forked, and its state is lost here: \
+                               load or make it anew";
+                return Err(StpnError::new_err(problem));
+            }
+            py.detach(|| std::thread::sleep(TURN));
+        }
+        // Nobody else has it, nor waits for it here.
+        Ok(Used { value: self.value.lock().unwrap_or_else(PoisonError::into_inner), user: &self.user })
+    }
+}
+
+impl<T> Deref for Used<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}
+
+impl<T> DerefMut for Used<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+}
+
+impl<T> Drop for Used<'_, T> {
+    fn drop(&mut self) {
+        self.user.store(0, Ordering::Release);
+    }
 }
 
 /// The pool of this process.

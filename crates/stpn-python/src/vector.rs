@@ -1,16 +1,14 @@
 //! Many environments stepped together.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use numpy::PyReadwriteArray1;
+use numpy::PyArray1;
 use pyo3::prelude::*;
-use pyo3::sync::MutexExt;
 use pyo3::types::PyDict;
 use stpn::envs::{EnvConfig, Transition, VectorEnv};
 
-use crate::arrays::{ActionsIn, ObservationsOut, scattered};
+use crate::arrays::{ActionsIn, ObservationsOut, scattered, writable};
 use crate::environment::configured;
 use crate::errors::raised_by_env;
+use crate::threads::Shared;
 use crate::{spaces, threads};
 
 /// Environments that one thread steps together: few enough for many threads, enough to be worth the handing over.
@@ -21,7 +19,7 @@ const GROUP: usize = 8;
 pub struct Vector {
     config: EnvConfig,
     count: usize,
-    vector: Mutex<VectorEnv>,
+    vector: Shared<VectorEnv>,
 }
 
 #[pymethods]
@@ -29,27 +27,30 @@ impl Vector {
     #[new]
     fn new(py: Python<'_>, config: &str, count: usize, seed: u64) -> PyResult<Self> {
         let config = configured(config)?;
-        let vector = Mutex::new(made(py, &config, count, seed)?);
+        let vector = Shared::new(made(py, &config, count, seed)?);
         Ok(Self { config, count, vector })
     }
 
     #[getter]
     fn observation_space<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        spaces::described(py, self.locked(py).observation_space())
+        spaces::described(py, self.vector.lock(py)?.observation_space())
     }
 
     #[getter]
     fn action_space<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        spaces::described(py, self.locked(py).action_space())
+        spaces::described(py, self.vector.lock(py)?.action_space())
     }
 
     /// Starts every environment; `seed` is that of all of them.
-    fn reset(&self, py: Python<'_>, seed: u64, mut observations: ObservationsOut<'_>) -> PyResult<()> {
+    fn reset(&self, py: Python<'_>, seed: u64, observations: ObservationsOut<'_>) -> PyResult<()> {
+        // Whoever steps it has the array, too.
+        let mut vector = self.vector.lock(py)?;
+        let mut observations = observations.writable()?;
         // Seeds are given to a vector when it is made.
         let mut fresh = made(py, &self.config, self.count, seed)?;
         let values = observations.values()?;
         threads::run(py, || fresh.reset(values).map_err(raised_by_env))??;
-        *self.locked(py) = fresh;
+        *vector = fresh;
         Ok(())
     }
 
@@ -60,13 +61,16 @@ impl Vector {
         &self,
         py: Python<'_>,
         actions: ActionsIn<'_>,
-        mut observations: ObservationsOut<'_>,
-        mut finals: ObservationsOut<'_>,
-        mut rewards: PyReadwriteArray1<'_, f32>,
-        mut terminated: PyReadwriteArray1<'_, bool>,
-        mut truncated: PyReadwriteArray1<'_, bool>,
+        observations: ObservationsOut<'_>,
+        finals: ObservationsOut<'_>,
+        rewards: &Bound<'_, PyArray1<f32>>,
+        terminated: &Bound<'_, PyArray1<bool>>,
+        truncated: &Bound<'_, PyArray1<bool>>,
     ) -> PyResult<()> {
-        let mut vector = self.locked(py);
+        let mut vector = self.vector.lock(py)?;
+        let (mut observations, mut finals) = (observations.writable()?, finals.writable()?);
+        let (mut rewards, mut terminated, mut truncated) =
+            (writable(rewards)?, writable(terminated)?, writable(truncated)?);
         let actions = actions.of(vector.action_space())?;
         let mut out = Transition {
             observations: observations.values()?,
@@ -83,13 +87,6 @@ impl Vector {
             Ok(())
         })?
         .map_err(raised_by_env)
-    }
-}
-
-impl Vector {
-    /// The vector, once no other thread has it: Python goes on meanwhile, since that thread may wait for it.
-    fn locked(&self, py: Python<'_>) -> MutexGuard<'_, VectorEnv> {
-        self.vector.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,16 +1,25 @@
 """Agents act as they do in Rust."""
 
+import copy
 import json
+import os
+import pickle
 import re
+import shutil
 import signal
 import sys
+import tempfile
 import time
 import unittest
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
 
 import gymnasium
 import numpy as np
 import stpn
-from support import AGENTS, CHECKPOINTS, heeding
+from sb3_contrib import RecurrentPPO
+from support import AGENTS, CHECKPOINTS, OTHERS, heeding, trained
 from support import stpn as command
 
 
@@ -21,9 +30,34 @@ def environment(agent):
     return gymnasium.make(stpn.gym.identifier(name), **settings)
 
 
+def written(action):
+    """An action as the command play writes it."""
+    numbers = [f"{number:.3f}" if action.dtype.kind == "f" else str(number) for number in np.ravel(action)]
+    return numbers[0] if action.shape == () else f"[{', '.join(numbers)}]"
+
+
+def sampled(agent):
+    """Actions that an agent takes next, in a process of its own too."""
+    return agent.predict(np.zeros((64, *agent._observations.shape), np.float32))[0]
+
+
+def missing(_):
+    """Fails as an agent that is not there does."""
+    stpn.Agent.load("there/is/none")
+
+
 class Agent(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+
     def test_predict_takes_the_actions_of_the_command_play_for_ten_episodes(self):
-        for name in AGENTS:
+        there = [name for name, of in OTHERS.items() if of in stpn.environments()]
+        # Set where a wheel was built with all environments, to make sure of it.
+        if "STPN_ALL_ENVIRONMENTS" in os.environ:
+            self.assertEqual({path.name for path in CHECKPOINTS.iterdir() if path.is_dir()}, {*AGENTS, *there})
+        for name in (*AGENTS, *there):
             for seed in range(10):
                 agent = stpn.Agent.load(CHECKPOINTS / name, seed=seed)
                 env = environment(agent)
@@ -32,12 +66,77 @@ class Agent(unittest.TestCase):
                 while not ended:
                     action, state = agent.predict(observation, state, np.array([start]))
                     observation, reward, terminated, truncated, _ = env.step(action)
-                    actions.append(str(action))
+                    actions.append(written(action))
                     total, start, ended = total + reward, False, terminated or truncated
                 played = command("play", CHECKPOINTS / name, "--episode-seed", seed)
                 self.assertEqual(played.returncode, 0, played.stderr)
-                self.assertEqual(re.findall(r"^step +\d+  action (\S+)", played.stdout, re.M), actions, name)
+                taken = re.findall(r"^step +\d+  action (.+?)  reward", played.stdout, re.M)
+                self.assertEqual(taken, actions, f"{name}, {seed}")
                 self.assertEqual(played.stdout.splitlines()[-1], f"return {total:.2f} in {len(actions)} steps", name)
+
+    def test_one_discrete_action_was_a_number_and_not_the_array_of_sb3_contrib(self):
+        kinds = set()
+        for number, env in enumerate(
+            [{"name": "cartpole"}, {"name": "pendulum"}, {"name": "popgym", "task": "battleship"}]
+        ):
+            agent = trained(self.folder / str(number), "cartpole", {"env": env, "normalization": {"observations": False}})
+            theirs = RecurrentPPO("MlpLstmPolicy", environment(agent), n_steps=8, device="cpu")
+            env = environment(agent)
+            env.reset(seed=1)
+            one = agent.observation_space.sample()
+            for observation in (one, np.stack([one] * 3)):
+                for deterministic in (True, False):
+                    action, _ = agent.predict(observation, deterministic=deterministic)
+                    expected, _ = theirs.predict(observation, deterministic=deterministic)
+                    self.assertIs(type(action), type(expected))
+                    self.assertEqual((action.shape, action.dtype), (expected.shape, expected.dtype))
+                    kinds.add((action.shape, action.dtype.kind))
+            action, _ = agent.predict(one)
+            env.step(action)
+            self.assertTrue(action.dtype.kind == "f" or action.shape != () or int(action) in (0, 1))
+        self.assertEqual(kinds, {((), "i"), ((3,), "i"), ((1,), "f"), ((3, 1), "f"), ((2,), "i"), ((3, 2), "i")})
+
+    def test_an_agent_could_not_be_pickled_or_copied(self):
+        shutil.copytree(CHECKPOINTS / AGENTS[1], self.folder / "agent")
+        agent = stpn.Agent.load(self.folder / "agent", seed=3)
+        sampled(agent)
+        kept, twin = pickle.dumps(agent), copy.deepcopy(agent)
+        shutil.rmtree(self.folder / "agent")
+        expected = sampled(agent)
+        for other in (twin, pickle.loads(kept)):
+            self.assertEqual((other.config, other.update), (agent.config, agent.update))
+            np.testing.assert_array_equal(sampled(other), expected)
+            again = copy.deepcopy(other)
+            np.testing.assert_array_equal(sampled(again), sampled(other))
+            ours, theirs = (one.outputs(np.ones((2, 2), np.float32)) for one in (agent, other))
+            for left, right in zip(ours, theirs):
+                np.testing.assert_array_equal(left, right)
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+            np.testing.assert_array_equal(pool.submit(sampled, pickle.loads(kept)).result(timeout=120), expected)
+
+    def test_a_copy_keeps_what_its_policy_learned(self):
+        agent = stpn.Agent.load(CHECKPOINTS / AGENTS[1])
+        agent.policy.value.bias.data += 1.0
+        twin = pickle.loads(pickle.dumps(agent))
+        self.assertTrue((twin.policy.value.bias == agent.policy.value.bias).all())
+
+    def test_saved_it_is_the_agent_that_it_was(self):
+        agent = stpn.Agent.load(CHECKPOINTS / AGENTS[1], seed=3)
+        agent.save(self.folder / "saved")
+        np.testing.assert_array_equal(sampled(stpn.Agent.load(self.folder / "saved", seed=3)), sampled(agent))
+        with self.assertRaises(stpn.Error):
+            agent.save(self.folder / "saved")
+
+    def test_an_error_had_another_name_than_python_imports_it_by_and_could_not_be_pickled(self):
+        names = [getattr(stpn.Error, f"__{name}__") for name in ("module", "name", "qualname")]
+        self.assertEqual(names, ["stpn", "Error", "Error"])
+        with self.assertRaises(stpn.Error) as raised:
+            missing(None)
+        again = pickle.loads(pickle.dumps(raised.exception))
+        self.assertIs(type(again), stpn.Error)
+        self.assertEqual(again.args, raised.exception.args)
+        with ProcessPoolExecutor(1, get_context("spawn")) as pool, self.assertRaises(stpn.Error):
+            pool.submit(missing, None).result(timeout=120)
 
     def test_a_batch_is_as_its_elements(self):
         for name in AGENTS:

@@ -43,6 +43,12 @@ class Examples(unittest.TestCase):
         self.assertEqual(len(list(self.folder.glob("wandb/offline-run-*/*.wandb"))), 1)
         self.assertTrue(list(self.folder.glob("trackio/*.db")), said)
 
+    def test_examples_of_thirty_lines_were_longer(self):
+        for name in ("optuna_pruning.py", "track_runs.py"):
+            lines = (EXAMPLES / name).read_text(encoding="utf-8").splitlines()
+            self.assertLessEqual(len(lines), 30, name)
+            self.assertLessEqual(max(map(len, lines)), 120, name)
+
     def test_retrieval_is_learned_with_torchs_adam(self):
         options = {"--epochs": 2, "--training": 4000, "--batch": 16, "--hidden": 20}
         said = self.run_example("retrieval_torch.py", *(word for option in options.items() for word in option))

@@ -1,6 +1,7 @@
 """Environments keep Gymnasium's rules."""
 
 import multiprocessing
+import threading
 import unittest
 import warnings
 
@@ -123,6 +124,38 @@ class Vectors(unittest.TestCase):
         for left, right in zip(one, three):
             for a, b in zip(left[:4], right[:4]):
                 np.testing.assert_array_equal(a, b)
+
+    def test_threads_that_stepped_one_vector_ended_in_a_panic(self):
+        vector, failures = stpn.make_vec("cartpole", 2048), []
+        vector.reset(seed=1)
+        gate = threading.Barrier(3)
+
+        def step():
+            gate.wait()
+            try:
+                for _ in range(20):
+                    vector.step(np.zeros(2048, np.int64))
+                    vector.reset(seed=1)
+            except BaseException as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=step) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(failures, [])
+
+    def test_names_of_gymnasium_were_refused(self):
+        ours, theirs = (stpn.make_vec(name, 3, size=9) for name in ("maze", "stpn/Maze-v0"))
+        np.testing.assert_array_equal(ours.reset(seed=1)[0], theirs.reset(seed=1)[0])
+        for name in stpn.environments():
+            if name != "gymnasium":
+                known = stpn.gym.identifier(name)
+                self.assertIn(known, gymnasium.registry)
+                self.assertIsInstance(stpn.gym.Env(known), gymnasium.Env)
+        with self.assertRaises(ValueError):
+            stpn.make_vec("stpn/Mase-v0", 3)
 
     def test_seeds(self):
         vector = stpn.make_vec("cartpole", 4)

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 import stpn
 import torch
-from support import AGENTS, CHECKPOINTS
+from support import AGENTS, CHECKPOINTS, trained
 
 CELLS = ("stpn", "stpnf", "hebbff", "fast-weights", "backpropamine", "lstm", "gru", "rnn", "mlp")
 
@@ -27,25 +27,6 @@ NETWORKS = {
         {"env": {"name": "popgym", "task": "battleship"}, "normalization": {"observations": False}},
     ),
 }
-
-
-def trained(folder, preset, changes, **options):
-    """A network of a few units after two updates."""
-    changes = {section: dict(values) for section, values in changes.items()}
-    changes.setdefault("policy", {})["hidden"] = 7
-    rollout = {"environments": 4, "steps": 16, "sequence_length": 16}
-    changes["algorithm"] = {"minibatch_size": 32}
-    config = merged(stpn.config(preset, updates=2, threads=1, **options), {**changes, "rollout": rollout})
-    return stpn.Agent.load(stpn.train(config, run_dir=folder).directory, seed=1)
-
-
-def merged(config, changes):
-    """A configuration with other keys in it. What has another name has none of the old one's keys."""
-    config = dict(config)
-    for key, value in changes.items():
-        section = isinstance(value, dict) and "name" not in value
-        config[key] = merged(config.get(key, {}), value) if section else value
-    return config
 
 
 def observed(agent, steps, batch):

@@ -303,6 +303,26 @@ class Layers(unittest.TestCase):
             with self.assertRaisesRegex(RuntimeError, "create_graph=True: .* no second derivative"):
                 torch.autograd.grad(loss, x, create_graph=True)
 
+    def test_under_autocast_an_lstm_worked_and_a_layer_did_not(self):
+        for name in ("STPN", "LSTM", "Oja"):
+            made, x = layer(name, dtype=torch.float32), torch.randn(5, 2, 3)
+            half = x.bfloat16()
+            plain, expected = made(x)[0], made(half.float())[0]
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                outputs = [made(half)[0], made(half, [field.bfloat16() for field in made.zero_state(2)])[0]]
+                self.assertTrue(torch.equal(made(x)[0], plain))
+                features = torch.nn.Linear(3, 3)(x)
+                self.assertEqual(features.dtype, torch.bfloat16)
+                hidden, _ = made(features)
+                with self.assertRaisesRegex(ValueError, "x is torch.float64"):
+                    made(x.double())
+            for output in outputs:
+                self.assertTrue(torch.equal(output, expected))
+            hidden.sum().backward()
+            self.assertTrue(all(parameter.grad.isfinite().all() for parameter in made.parameters()))
+            with self.assertRaisesRegex(ValueError, "x is torch.bfloat16 and the parameters are torch.float32"):
+                made(half)
+
     def test_half_precision_and_arrays_failed_without_a_word_of_what_is_needed(self):
         with self.assertRaisesRegex(ValueError, "the parameters are torch.float16; a layer is of torch.float32"):
             layer("STPN", dtype=torch.float32).half()(torch.zeros(5, 2, 3).half())

@@ -1,6 +1,7 @@
 """Training from Python: watched, stopped, interrupted, resumed."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -9,9 +10,11 @@ import time
 import unittest
 from pathlib import Path
 
+import gymnasium
 import numpy as np
 import stpn
-from support import heeding
+import stpn.torch
+from support import AGENTS, CHECKPOINTS, heeding
 
 
 def small(**changes):
@@ -118,6 +121,62 @@ class Training(unittest.TestCase):
         )
         said = subprocess.run([sys.executable, "-c", program], cwd=self.folder, capture_output=True, text=True)
         self.assertEqual(json.loads(said.stdout), ["runs/cartpole-seed1", "runs/cartpole-seed1-2"], said.stderr)
+
+    def test_environments_of_gymnasium_ran_in_the_python3_of_the_path(self):
+        other = self.folder / "bin" / "python3"
+        other.parent.mkdir()
+        other.write_text("#!/bin/sh\necho the wrong Python >&2\nexit 3\n")
+        other.chmod(0o755)
+        program = (
+            "import stpn, sys\n"
+            "small = {'env.id': 'CartPole-v1', 'rollout.environments': 2, 'rollout.steps': 16, 'rollout.sequence_length': 16}\n"
+            "small.update({'algorithm.minibatch_size': 16, 'evaluation.every': 0})\n"
+            "run = stpn.train('gym', run_dir=sys.argv[1], hidden=4, updates=1, threads=1, **small)\n"
+            "run = stpn.resume(run.directory, updates=2)\n"
+            "print(run.updates, len(stpn.Agent.load(run.directory).evaluate(2).returns))\n"
+        )
+        environment = {name: value for name, value in os.environ.items() if name not in ("VIRTUAL_ENV", "STPN_PYTHON")}
+        environment["PATH"] = f"{other.parent}{os.pathsep}{environment['PATH']}"
+
+        def run(name, environment):
+            command = [sys.executable, "-c", program, str(self.folder / name)]
+            return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+
+        said = run("own", environment)
+        self.assertEqual((said.returncode, said.stdout), (0, "2 2\n"), said.stderr)
+        # What is named goes first.
+        said = run("named", {**environment, "STPN_PYTHON": str(other)})
+        self.assertEqual(said.returncode, 1)
+        self.assertIn("the wrong Python", said.stderr)
+
+    def test_negative_numbers_were_an_overflow_without_a_name(self):
+        agent = stpn.Agent.load(CHECKPOINTS / AGENTS[1])
+        vector = stpn.make_vec("cartpole", 2)
+        layer = {"input_size": 3, "hidden_size": 4}
+        calls = [
+            ("num_envs", lambda number: stpn.make_vec("cartpole", num_envs=number)),
+            ("num_envs", lambda number: gymnasium.make_vec("stpn/CartPole-v0", num_envs=number)),
+            ("seed", lambda number: vector.reset(seed=number)),
+            ("seed", lambda number: gymnasium.make("stpn/CartPole-v0").unwrapped.reset(seed=number)),
+            ("seed", lambda number: stpn.Agent.load(CHECKPOINTS / AGENTS[1], seed=number)),
+            ("seed", agent.seed),
+            ("seed", lambda number: agent.evaluate(1, seed=number)),
+            ("episodes", agent.evaluate),
+            ("threads", stpn.set_num_threads),
+            ("updates", lambda number: stpn.resume(self.folder, updates=number)),
+            *((name, lambda number, name=name: stpn.torch.STPN(**{**layer, name: number})) for name in layer),
+        ]
+        for experiment in ("cartpole", stpn.config("cartpole")):
+            for name in ("seed", "updates", "threads", "hidden", "steps"):
+                if experiment == "cartpole" or name in ("seed", "updates", "threads"):
+                    change = lambda number, of=experiment, name=name: stpn.config(of, **{name: number})  # noqa: E731
+                    calls.append((name, change))
+        for name, call in calls:
+            for number in (-1, -(2**70), 2**64):
+                with self.subTest(name, number=number), self.assertRaisesRegex(ValueError, rf"{name}: {number}; allowed"):
+                    call(number)
+            with self.subTest(name), self.assertRaisesRegex((TypeError, ValueError), rf"{name}: 1\.5; .* whole number"):
+                call(1.5)
 
     def test_wrong_words_are_refused_with_the_right_ones(self):
         for arguments, changes, said in [

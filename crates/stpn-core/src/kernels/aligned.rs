@@ -36,12 +36,14 @@ impl<T> Aligned<T> {
 impl<T> Deref for Aligned<T> {
     type Target = [T];
 
+    #[inline]
     fn deref(&self) -> &[T] {
         &self.memory[self.start..self.start + self.len]
     }
 }
 
 impl<T> DerefMut for Aligned<T> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
         &mut self.memory[self.start..self.start + self.len]
     }
@@ -102,12 +104,14 @@ pub struct Lease<T: Real> {
 impl<T: Real> Deref for Lease<T> {
     type Target = [T];
 
+    #[inline]
     fn deref(&self) -> &[T] {
         &self.buffer
     }
 }
 
 impl<T: Real> DerefMut for Lease<T> {
+    #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
         &mut self.buffer
     }

@@ -18,7 +18,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict
 
-from ._stpn import Error, __version__, get_num_threads, set_num_threads
+from . import _stpn
+from ._numbers import whole
+from ._stpn import Error, __version__, get_num_threads
 from .agent import Agent, Evaluation, Outputs
 from .training import Progress, Run, config, resume, train
 
@@ -45,13 +47,19 @@ __all__ = [
 
 def environments() -> Dict[str, str]:
     """The names of the environments inside, each with a line on what it is."""
-    from ._stpn import environments as listed
+    return dict(_stpn.environments())
 
-    return dict(listed())
+
+def set_num_threads(threads: int) -> None:
+    """Sets on how many threads this process works from now on; 0, the default, is one per core that it may use."""
+    _stpn.set_num_threads(whole("threads", threads))
 
 
 def make_vec(name: str, num_envs: int = 1, *, copy: bool = True, **settings: Any) -> VectorEnv:
-    """Many environments stepped together, as a `gymnasium.vector.VectorEnv`: see `stpn.gym.VectorEnv`."""
+    """Many environments stepped together, as a `gymnasium.vector.VectorEnv`: see `stpn.gym.VectorEnv`.
+
+    name: as `stpn.environments` has it, or as Gymnasium does: `maze` or `stpn/Maze-v0`.
+    """
     try:
         from .gym import VectorEnv
     except ImportError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Tuple, Union
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, NamedTuple, Optional, Tuple, 
 import numpy as np
 
 from . import _stpn
+from ._numbers import whole
 from ._spaces import Space
 
 if TYPE_CHECKING:
@@ -52,11 +54,14 @@ class Outputs(NamedTuple):
 
 
 class Agent:
-    """A policy with all that it needs to act: `Agent.load` reads one. Several threads may use the same."""
+    """A policy with all that it needs to act: `Agent.load` reads one. Several threads may use the same.
+
+    It can be copied and pickled: a copy holds everything and needs none of its files, but for `metrics`.
+    """
 
     def __init__(self, path: Union[str, PathLike[str]], seed: int = 0) -> None:
         self._path = Path(path)
-        self._agent = _stpn.Agent(self._path, seed)
+        self._agent = _stpn.Agent(self._path, whole("seed", seed))
         self._observations = Space(self._agent.observation_space)
         self._actions = Space(self._agent.action_space)
         self._policy: Optional[Policy] = None
@@ -65,6 +70,31 @@ class Agent:
     def load(cls, path: Union[str, PathLike[str]], seed: int = 0) -> Agent:
         """The agent of a run, of an exported folder or of a checkpoint. `seed` is that of sampled actions."""
         return cls(path, seed)
+
+    def save(self, path: Union[str, PathLike[str]]) -> None:
+        """Writes the agent, without what only training needs, into a new folder, which `Agent.load` takes: as `stpn
+        export` does."""
+        self._agent.save(path)
+
+    def __getstate__(self) -> Dict[str, Any]:
+        kept = self.__dict__.copy()
+        with tempfile.TemporaryDirectory() as folder:
+            saved = Path(folder, "agent")
+            self.save(saved)
+            files = {path.relative_to(saved).as_posix(): path.read_bytes() for path in saved.rglob("*") if path.is_file()}
+        kept["_agent"] = (files, self._agent.streams())
+        return kept
+
+    def __setstate__(self, kept: Dict[str, Any]) -> None:
+        files, streams = kept.pop("_agent")
+        self.__dict__.update(kept)
+        with tempfile.TemporaryDirectory() as folder:
+            for name, contents in files.items():
+                path = Path(folder, name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(contents)
+            self._agent = _stpn.Agent(folder, 0)
+        self._agent.set_streams(streams)
 
     def __repr__(self) -> str:
         return f"<stpn.Agent of {self._path}, after {self.update} updates>"
@@ -96,7 +126,7 @@ class Agent:
 
     def seed(self, seed: int) -> None:
         """Starts the random numbers of sampled actions anew."""
-        self._agent.seed(seed)
+        self._agent.seed(whole("seed", seed))
 
     def predict(
         self,
@@ -112,13 +142,14 @@ class Agent:
         episode_start: `[B]`, true if the observation is the first of an episode; None is false.
         deterministic: the most probable action; else a sample.
 
-        The action is of the action space, `[B, …]` if the observations are. The state goes into the next call.
+        The action is an array of the action space, `[B, …]` if the observations are: of one discrete action it has no
+        dimension. The state goes into the next call.
         """
         single, observed, before, starts = self._given(observation, state, episode_start)
         batch = len(starts)
         actions, after = self._agent.act(observed, before, starts, deterministic)
         actions = actions.reshape(batch, *self._actions.shape).astype(self._actions.dtype, copy=False)
-        return (actions[0] if single else actions), after
+        return (actions.squeeze(0) if single else actions), after
 
     def outputs(
         self,
@@ -196,7 +227,7 @@ class Agent:
 
     def evaluate(self, episodes: int = 100, *, seed: int = 0, deterministic: bool = False) -> Evaluation:
         """Measures it on so many fresh episodes of its environment, as `stpn eval` does."""
-        return Evaluation(**self._agent.evaluate(episodes, seed, deterministic))
+        return Evaluation(**self._agent.evaluate(whole("episodes", episodes, 1), whole("seed", seed), deterministic))
 
     def metrics(self) -> Dict[str, np.ndarray]:
         """What was logged in its training: arrays `[entries]` by name, NaN where an entry has no such number."""

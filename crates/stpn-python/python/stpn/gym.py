@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode
 from gymnasium.vector.utils import batch_space
 
 from . import _stpn
+from ._numbers import optional, whole
 from ._spaces import Space
 
 SPELLED = {"cartpole": "CartPole", "cartpole-masked": "CartPoleMasked", "popgym": "POPGym"}
@@ -19,6 +20,9 @@ SPELLED = {"cartpole": "CartPole", "cartpole-masked": "CartPoleMasked", "popgym"
 SEEDS = 2**63
 """The number of seeds."""
 
+MOST = 2**24
+"""More environments than a machine has room for."""
+
 
 def identifier(name: str) -> str:
     """What Gymnasium knows an environment by: of `maze` it is `stpn/Maze-v0`."""
@@ -26,12 +30,16 @@ def identifier(name: str) -> str:
     return f"stpn/{spelled}-v0"
 
 
+NAMES = {identifier(name): name for name, _ in _stpn.environments()}
+"""The name of every environment inside, by what Gymnasium knows it by."""
+
+
 def register() -> None:
     """Tells Gymnasium of every environment inside."""
-    for name, _ in _stpn.environments():
-        if identifier(name) not in gymnasium.registry:
+    for known, name in NAMES.items():
+        if known not in gymnasium.registry:
             gymnasium.register(
-                identifier(name),
+                known,
                 entry_point="stpn.gym:Env",
                 vector_entry_point="stpn.gym:VectorEnv",
                 kwargs={"name": name},
@@ -39,11 +47,11 @@ def register() -> None:
 
 
 def _configured(name: str, settings: Mapping[str, Any]) -> str:
-    return json.dumps({"name": name, **settings})
+    return json.dumps({"name": NAMES.get(name, name), **settings})
 
 
 class Env(gymnasium.Env):
-    """One environment, by name, with its settings: those of `[env]` in a configuration."""
+    """One environment, by name (`maze` or `stpn/Maze-v0`), with its settings: those of `[env]` in a configuration."""
 
     metadata = {"render_modes": ["ansi"], "render_fps": 8}
 
@@ -61,6 +69,7 @@ class Env(gymnasium.Env):
         self, *, seed: Optional[int] = None, options: Optional[Dict[str, Any]] = None
     ) -> Tuple[Any, Dict[str, Any]]:
         """Starts an episode. A seed is the environment's own: the same one in Rust gives the same episodes."""
+        seed = optional("seed", seed)
         super().reset(seed=seed)
         if options:
             raise ValueError(f"options: {options}; there are none")
@@ -88,7 +97,8 @@ class Env(gymnasium.Env):
 
 
 class VectorEnv(gymnasium.vector.VectorEnv):
-    """Many environments stepped together, by name, with their settings: those of `[env]` in a configuration.
+    """Many environments stepped together, by name (`maze` or `stpn/Maze-v0`), with their settings: those of `[env]` in a
+    configuration.
 
     If an episode ends, the same step begins the next one (`AutoresetMode.SAME_STEP`): `observations` has the first
     observation of the new episode, `info["final_obs"]` the last one of the old, and `info["_final_obs"]` says where.
@@ -103,6 +113,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
     ) -> None:
         if render_mode is not None:
             raise ValueError(f"render_mode: {render_mode}; a vector shows nothing")
+        num_envs = whole("num_envs", num_envs, 1, MOST)
         self.num_envs, self.copy = num_envs, copy
         self._vector = _stpn.Vector(_configured(name, settings), num_envs, 0)
         self._observations, self._actions = Space(self._vector.observation_space), Space(self._vector.action_space)
@@ -123,8 +134,9 @@ class VectorEnv(gymnasium.vector.VectorEnv):
             raise ValueError(f"seed: {seed}; one whole number is the seed of all environments")
         if options:
             raise ValueError(f"options: {options}; there are none")
+        seed = optional("seed", seed)
         super().reset(seed=seed)
-        self._vector.reset(int(self.np_random.integers(SEEDS)) if seed is None else int(seed), self._current)
+        self._vector.reset(int(self.np_random.integers(SEEDS)) if seed is None else seed, self._current)
         self._begun = True
         return self._observations.observed(self._current, self.copy), {}
 

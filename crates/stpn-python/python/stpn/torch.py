@@ -21,6 +21,7 @@ import torch
 from torch import nn
 
 from . import _composed, _stpn
+from ._numbers import whole
 
 __all__ = [
     "MLP",
@@ -38,6 +39,9 @@ __all__ = [
 
 SEEDS = 2**63 - 1
 """The number of seeds."""
+
+WIDEST = 2**31 - 1
+"""The largest size that a configuration takes."""
 
 
 @lru_cache(maxsize=None)
@@ -60,6 +64,21 @@ def _apart(function: Callable[..., Any]) -> Callable[..., Any]:
     except ImportError:
         return function
     return disable(function)
+
+
+def _autocast(device: str) -> bool:
+    """Whether `torch.autocast` is on for that type of device."""
+    enabled: Callable[..., bool] = torch.is_autocast_enabled
+    try:
+        return enabled(device)
+    except TypeError:
+        # Before PyTorch 2.4 it was asked about CUDA alone.
+        return torch.is_autocast_cpu_enabled() if device == "cpu" else enabled()
+
+
+def _raised(tensor: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """A tensor of half precision in that precision; any other as it is."""
+    return tensor.to(dtype) if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
 
 
 def _traced() -> bool:
@@ -135,9 +154,12 @@ class Layer(nn.Module):
         dtype = torch.get_default_dtype() if dtype is None else dtype
         if dtype not in (torch.float32, torch.float64):
             raise ValueError(f"dtype: {dtype}; there are torch.float32 and torch.float64")
-        self.input_size, self.hidden_size, self.batch_first = input_size, hidden_size, batch_first
+        self.input_size = whole("input_size", input_size, 1, WIDEST)
+        self.hidden_size = whole("hidden_size", hidden_size, 1, WIDEST)
+        self.batch_first = batch_first
         asked = json.dumps({"name": self.cell, **self.preset, **options})
-        self._layer = _stpn.Layer(asked, input_size, hidden_size, int(torch.randint(SEEDS, (), device="cpu")))
+        seed = int(torch.randint(SEEDS, (), device="cpu"))
+        self._layer = _stpn.Layer(asked, self.input_size, self.hidden_size, seed)
         self._options = json.loads(self._layer.options())
         self._fields = self._layer.state_fields()
         self.State = _state_type(tuple(name for name, _ in self._fields))
@@ -233,6 +255,11 @@ class Layer(nn.Module):
         like = named[self._names[0]]
         if like.dtype not in (torch.float32, torch.float64):
             raise ValueError(f"the parameters are {like.dtype}; a layer is of torch.float32 or torch.float64")
+        if _autocast(x.device.type):
+            # Fast weights add up over a sequence: they need the precision of the parameters.
+            with torch.autocast(x.device.type, enabled=False):
+                raised = None if fields is None else [_raised(field, like.dtype) for field in fields]
+                return self._sequence(_raised(x, like.dtype), raised, resets)
         if x.dtype != like.dtype or any(field.dtype != like.dtype for field in fields or ()):
             raise ValueError(f"x is {x.dtype} and the parameters are {like.dtype}: one dtype is needed for all")
         if like.device.type == x.device.type == "cpu" and self._layer.fused and not _traced():

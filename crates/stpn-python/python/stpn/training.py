@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, NamedTuple, Optional, Union
 
 from . import _stpn
+from ._numbers import LARGEST_IN_TOML, optional
 
 
 class Progress(NamedTuple):
@@ -63,30 +64,25 @@ def config(
     overrides: sections of the configuration with the keys to change in them, as `optimizer={"learning_rate": 1e-3}`, or
         dotted keys, as `**{"optimizer.learning_rate": 1e-3}`. None takes an optional key away.
     """
+    numbers = {"hidden": hidden, "seed": seed, "updates": updates, "steps": steps, "threads": threads}
+    given = {name: optional(name, value, most=LARGEST_IN_TOML) for name, value in numbers.items()}
     if isinstance(experiment, Mapping):
         named = {"algo": algo, "cell": cell, "hidden": hidden, "steps": steps}
-        given = [name for name, value in named.items() if value is not None]
-        if given:
-            raise TypeError(f"{', '.join(given)}: only with a preset or a file; in a dict, change the configuration")
+        wrong = [name for name, value in named.items() if value is not None]
+        if wrong:
+            raise TypeError(f"{', '.join(wrong)}: only with a preset or a file; in a dict, change the configuration")
         table = json.loads(json.dumps(dict(experiment)))
-        shortcuts = {"seed": seed, "training.updates": updates, "training.threads": threads}
+        shortcuts = {
+            "seed": given["seed"],
+            "training.updates": given["updates"],
+            "training.threads": given["threads"],
+        }
         changes = {key: value for key, value in shortcuts.items() if value is not None}
         for key, value in {**_flat(overrides), **changes}.items():
             _set(table, key, value)
         return json.loads(_stpn.check(json.dumps(table)))
     assignments = [f"{key}={_word(value)}" for key, value in _flat(overrides).items()]
-    resolved = _stpn.configure(
-        str(experiment),
-        assignments,
-        algo=algo,
-        cell=cell,
-        hidden=hidden,
-        seed=seed,
-        updates=updates,
-        steps=steps,
-        threads=threads,
-    )
-    return json.loads(resolved)
+    return json.loads(_stpn.configure(str(experiment), assignments, algo=algo, cell=cell, **given))
 
 
 def train(
@@ -119,7 +115,7 @@ def resume(
 ) -> Run:
     """Goes on with the run in a directory from its last checkpoint, as if it had never ended. `updates`: how many it is
     to have in all, if that changes. `callback`: as of `stpn.train`."""
-    return _trained(Path(run_dir), None, updates, callback)
+    return _trained(Path(run_dir), None, optional("updates", updates, most=LARGEST_IN_TOML), callback)
 
 
 def _trained(

@@ -6,7 +6,6 @@ mod count;
 mod env_code;
 pub(crate) mod exit;
 pub(crate) mod foreign_flags;
-pub(crate) mod train_words;
 
 use std::process::ExitCode;
 

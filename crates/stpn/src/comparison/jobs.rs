@@ -9,7 +9,7 @@ use std::thread;
 use super::children::{Children, children};
 use super::{Observer, PlannedRun, RunState};
 use crate::cli::exit;
-use crate::cli::train_words;
+use crate::program::words;
 use crate::{Error, Result, program, threads};
 
 /// Exit code of a child that ended as asked.
@@ -102,10 +102,10 @@ fn train_one(
         RunState::Interrupted => {
             let updates = run.config.training().updates.to_string();
             command.arg("resume").arg(&run.directory).args(["--updates", &updates]);
-            command.args(train_words::leave(&run.config));
+            command.args(words::leave(&run.config));
         }
         _ => {
-            command.args(train_words::train(&run.request)).arg("--run-dir").arg(&run.directory);
+            command.args(words::train(&run.request)).arg("--run-dir").arg(&run.directory);
         }
     }
     command.args(["--with-parent", "--threads", &threads.to_string()]);

@@ -8,7 +8,7 @@ use stpn_agents::run::saved_config;
 
 use super::PlannedRun;
 use super::children::children;
-use crate::cli::train_words;
+use crate::program::words;
 use crate::{Error, Result, files, program};
 
 /// One run.
@@ -121,7 +121,7 @@ pub fn bounds(run: &PlannedRun, episodes: usize) -> Result<[Option<f64>; 2]> {
 fn eval(run: &PlannedRun, arguments: &[&str]) -> Result<serde_json::Value> {
     let mut command = program::again()?;
     command.arg("eval").arg(&run.directory).arg("--json").args(arguments);
-    command.args(train_words::leave(&run.config));
+    command.args(words::leave(&run.config));
     let output = children()?.output(&mut command)?;
     if !output.status.success() {
         let problem = String::from_utf8_lossy(&output.stderr).trim().to_string();

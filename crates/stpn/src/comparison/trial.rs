@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::children::children;
-use crate::cli::train_words;
+use crate::program::words;
 use crate::{Error, Result, TrainingRequest, files, program};
 
 /// Updates of a trial that measures how long one takes; the first is not counted, for it warms up.
@@ -22,7 +22,7 @@ pub(crate) fn seconds_per_update(request: &TrainingRequest, threads: usize) -> R
     let failed = |problem: &str| Error::Process { run: "the trial".into(), problem: problem.into() };
     let run = || -> Result<f64> {
         let mut command = program::again()?;
-        command.args(train_words::train(&request)).arg("--run-dir").arg(&directory).arg("--with-parent");
+        command.args(words::train(&request)).arg("--run-dir").arg(&directory).arg("--with-parent");
         let output = children()?.output(&mut command)?;
         if !output.status.success() {
             return Err(failed(String::from_utf8_lossy(&output.stderr).trim()));

@@ -4,32 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use prost::Message;
-
-/// An event, with what is looked at.
-#[derive(Clone, PartialEq, Message)]
-struct Event {
-    #[prost(int64, tag = "2")]
-    step: i64,
-    #[prost(message, optional, tag = "5")]
-    summary: Option<Summary>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Summary {
-    #[prost(message, repeated, tag = "1")]
-    value: Vec<Value>,
-}
-
-#[derive(Clone, PartialEq, Message)]
-struct Value {
-    #[prost(string, tag = "1")]
-    tag: String,
-    #[prost(float, optional, tag = "2")]
-    simple_value: Option<f32>,
-    #[prost(bytes = "vec", optional, tag = "5")]
-    histogram: Option<Vec<u8>>,
-}
+use protobuf::Message;
+use tensorboard_proto::event::Event;
 
 /// What TensorBoard shows of a run, in the order in which it reads it.
 #[derive(Default)]
@@ -54,7 +30,7 @@ pub fn read(run: &Path) -> Events {
         while !rest.is_empty() {
             let length = u64::from_le_bytes(rest[..8].try_into().unwrap()) as usize;
             assert!(rest.len() >= 16 + length, "{} ends within a record", file.display());
-            events.add(&Event::decode(&rest[12..12 + length]).unwrap());
+            events.add(&Event::parse_from_bytes(&rest[12..12 + length]).unwrap());
             rest = &rest[16 + length..];
         }
     }
@@ -63,14 +39,14 @@ pub fn read(run: &Path) -> Events {
 
 impl Events {
     fn add(&mut self, event: &Event) {
-        for value in event.summary.iter().flat_map(|summary| &summary.value) {
-            let tag = value.tag.clone();
-            if let Some(scalar) = value.simple_value {
-                self.scalars.entry(tag).or_default().push((event.step, scalar));
-            } else if value.histogram.is_some() {
-                self.histograms.entry(tag).or_default().push(event.step);
+        for value in event.get_summary().get_value() {
+            let tag = value.get_tag().to_string();
+            if value.has_simple_value() {
+                self.scalars.entry(tag).or_default().push((event.get_step(), value.get_simple_value()));
+            } else if value.has_histo() {
+                self.histograms.entry(tag).or_default().push(event.get_step());
             } else {
-                self.texts.entry(tag).or_default().push(event.step);
+                self.texts.entry(tag).or_default().push(event.get_step());
             }
         }
     }

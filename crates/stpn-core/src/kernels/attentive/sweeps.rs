@@ -1,11 +1,9 @@
 //! Passes over the fast weights of a group of E elements.
 
-use std::array::from_fn;
-
 use super::layer::AttentiveLayer;
 use crate::kernels::Real;
 use crate::kernels::fast::Group;
-use crate::kernels::lanes::Lanes;
+use crate::kernels::lanes::{Lanes, each};
 
 /// Calls a pass for the group's number of elements.
 macro_rules! of_width {
@@ -91,14 +89,14 @@ fn attend<L: Lanes, const E: usize>(
         || {
             let (decay, rate) = (lanes.splat(layer.decay), lanes.splat(layer.rate));
             let fast = groups_mut::<L, E>(fast);
-            let current: [&[L::Real]; E] = from_fn(|e| &current[(first + e) * row..][..size]);
+            let current: [&[L::Real]; E] = each(|e| &current[(first + e) * row..][..size]);
             for block in 0..layer.layout.blocks {
                 let fast = &mut fast[block * size..][..size];
-                let mut totals: [L::Vector; E] = from_fn(|e| L::vectors(&sums[(first + e) * row..][..row])[block]);
+                let mut totals: [L::Vector; E] = each(|e| L::vectors(&sums[(first + e) * row..][..row])[block]);
                 if let Some(learned) = learned {
-                    let pre: [&[L::Real]; E] = from_fn(|e| &learned[(first + e) * row..][..size]);
+                    let pre: [&[L::Real]; E] = each(|e| &learned[(first + e) * row..][..size]);
                     let post: [L::Vector; E] =
-                        from_fn(|e| lanes.mul(rate, L::vectors(&learned[(first + e) * row..][..row])[block]));
+                        each(|e| lanes.mul(rate, L::vectors(&learned[(first + e) * row..][..row])[block]));
                     for j in 0..size {
                         for e in 0..E {
                             let next = lanes.mul_add(post[e], lanes.splat(pre[e][j]), lanes.mul(decay, fast[j][e]));
@@ -134,12 +132,12 @@ fn follow<L: Lanes, const E: usize>(
         || {
             let (decay, rate) = (lanes.splat(layer.decay), lanes.splat(layer.rate));
             let (fast, next) = (groups::<L, E>(fast), groups_mut::<L, E>(next));
-            let pre: [&[L::Real]; E] = from_fn(|e| &learned[(first + e) * row..][..size]);
+            let pre: [&[L::Real]; E] = each(|e| &learned[(first + e) * row..][..size]);
             for block in 0..layer.layout.blocks {
                 let part = block * size..(block + 1) * size;
                 let (fast, next) = (&fast[part.clone()], &mut next[part]);
                 let post: [L::Vector; E] =
-                    from_fn(|e| lanes.mul(rate, L::vectors(&learned[(first + e) * row..][..row])[block]));
+                    each(|e| lanes.mul(rate, L::vectors(&learned[(first + e) * row..][..row])[block]));
                 for j in 0..size {
                     for e in 0..E {
                         next[j][e] = lanes.mul_add(post[e], lanes.splat(pre[e][j]), lanes.mul(decay, fast[j][e]));
@@ -167,17 +165,17 @@ fn attend_back<L: Lanes, const E: usize>(
             let (decay, rate) = (lanes.splat(layer.decay), lanes.splat(layer.rate));
             let (fast, grad_fast) = (groups::<L, E>(fast), groups_mut::<L, E>(&mut sums.fast[matrices]));
             let (columns, learned_columns) = groups_mut::<L, E>(sums.columns)[..2 * size].split_at_mut(size);
-            columns.fill([zero; E]);
-            learned_columns.fill([zero; E]);
-            let current: [&[L::Real]; E] = from_fn(|e| &current[(first + e) * row..][..size]);
+            columns.iter_mut().for_each(|column| *column = [zero; E]);
+            learned_columns.iter_mut().for_each(|column| *column = [zero; E]);
+            let current: [&[L::Real]; E] = each(|e| &current[(first + e) * row..][..size]);
             for block in 0..layer.layout.blocks {
                 let part = block * size..(block + 1) * size;
                 let (fast, grad_fast) = (&fast[part.clone()], &mut grad_fast[part]);
-                let grad: [L::Vector; E] = from_fn(|e| L::vectors(&grad[(first + e) * row..][..row])[block]);
+                let grad: [L::Vector; E] = each(|e| L::vectors(&grad[(first + e) * row..][..row])[block]);
                 if let Some(learned) = learned {
-                    let pre: [&[L::Real]; E] = from_fn(|e| &learned[(first + e) * row..][..size]);
+                    let pre: [&[L::Real]; E] = each(|e| &learned[(first + e) * row..][..size]);
                     let post: [L::Vector; E] =
-                        from_fn(|e| lanes.mul(rate, L::vectors(&learned[(first + e) * row..][..row])[block]));
+                        each(|e| lanes.mul(rate, L::vectors(&learned[(first + e) * row..][..row])[block]));
                     let mut totals = [zero; E];
                     for j in 0..size {
                         for e in 0..E {

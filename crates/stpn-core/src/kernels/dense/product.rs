@@ -1,8 +1,6 @@
 //! `out += left · right`, in tiles of rows and vectors whose sums stay in registers.
 
-use std::array::from_fn;
-
-use crate::kernels::lanes::Lanes;
+use crate::kernels::lanes::{Lanes, each};
 
 /// Vectors of a tile, at most.
 pub const TILE: usize = 3;
@@ -126,7 +124,7 @@ impl<T: Copy> Strip<'_, T> {
     #[inline(always)]
     fn tile<L: Lanes<Real = T>, const R: usize, const V: usize>(&self, lanes: L, first: usize, out: &mut [L::Vector]) {
         let place = |r: usize| (first + r) * self.stride + self.first;
-        let mut sums: [[L::Vector; V]; R] = from_fn(|r| from_fn(|v| out[place(r) + v]));
+        let mut sums: [[L::Vector; V]; R] = each(|r| each(|v| out[place(r) + v]));
         // Indices are checked: the multiply-adds leave room for that.
         for (k, right) in self.panel.chunks(self.row).take(self.depth).enumerate() {
             let right = &L::vectors(right)[..V];

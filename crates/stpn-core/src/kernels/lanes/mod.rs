@@ -111,6 +111,17 @@ pub trait Lanes: Copy + Debug + Send + Sync + 'static {
     }
 }
 
+/// An array from the indices of its elements, as `std::array::from_fn` makes it, but inlined in every build: the compiler
+/// cannot use an instruction set in a function that it calls.
+#[inline(always)]
+pub fn each<T: Copy, const N: usize>(element: impl Fn(usize) -> T) -> [T; N] {
+    let mut all = [element(0); N];
+    for (index, place) in all.iter_mut().enumerate().skip(1) {
+        *place = element(index);
+    }
+    all
+}
+
 /// Work that is generic over the instruction set.
 pub trait Operation<T: Real> {
     /// What it results in.

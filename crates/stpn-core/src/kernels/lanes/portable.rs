@@ -1,9 +1,8 @@
 //! Lanes in plain Rust, for processors without a vector unit that we know.
 
-use std::array::from_fn;
 use std::marker::PhantomData;
 
-use super::{Exponent, Lanes, Real, activation};
+use super::{Exponent, Lanes, Real, activation, each};
 
 /// Elements in a vector: enough for the compiler to use whatever vectors the target's baseline has.
 const WIDTH: usize = 8;
@@ -57,58 +56,58 @@ macro_rules! portable {
 
             #[inline(always)]
             fn add(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-                from_fn(|i| a[i] + b[i])
+                each(|i| a[i] + b[i])
             }
 
             #[inline(always)]
             fn sub(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-                from_fn(|i| a[i] - b[i])
+                each(|i| a[i] - b[i])
             }
 
             #[inline(always)]
             fn mul(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-                from_fn(|i| a[i] * b[i])
+                each(|i| a[i] * b[i])
             }
 
             #[inline(always)]
             fn div(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-                from_fn(|i| a[i] / b[i])
+                each(|i| a[i] / b[i])
             }
 
             #[inline(always)]
             fn mul_add(self, a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
                 // Without an instruction for it, a fused product would be a library call for each element.
-                from_fn(|i| a[i] * b[i] + c[i])
+                each(|i| a[i] * b[i] + c[i])
             }
 
             #[inline(always)]
             fn max(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-                from_fn(|i| if a[i] > b[i] { a[i] } else { b[i] })
+                each(|i| if a[i] > b[i] { a[i] } else { b[i] })
             }
 
             #[inline(always)]
             fn min(self, a: Self::Vector, b: Self::Vector) -> Self::Vector {
-                from_fn(|i| if a[i] < b[i] { a[i] } else { b[i] })
+                each(|i| if a[i] < b[i] { a[i] } else { b[i] })
             }
 
             #[inline(always)]
             fn abs(self, a: Self::Vector) -> Self::Vector {
-                from_fn(|i| a[i].abs())
+                each(|i| a[i].abs())
             }
 
             #[inline(always)]
             fn sqrt(self, a: Self::Vector) -> Self::Vector {
-                from_fn(|i| a[i].sqrt())
+                each(|i| a[i].sqrt())
             }
 
             #[inline(always)]
             fn less(self, a: Self::Vector, b: Self::Vector) -> Self::Mask {
-                from_fn(|i| a[i] < b[i])
+                each(|i| a[i] < b[i])
             }
 
             #[inline(always)]
             fn select(self, mask: Self::Mask, yes: Self::Vector, no: Self::Vector) -> Self::Vector {
-                from_fn(|i| if mask[i] { yes[i] } else { no[i] })
+                each(|i| if mask[i] { yes[i] } else { no[i] })
             }
 
             #[inline(always)]
@@ -135,7 +134,7 @@ portable!(f64, |_, a: [f64; WIDTH]| a.map(f64::tanh), |_, a: [f64; WIDTH]| a.map
 impl Exponent for Portable<f32> {
     #[inline(always)]
     fn scale(self, value: Self::Vector, shifted: Self::Vector) -> Self::Vector {
-        from_fn(|i| f32::from_bits(value[i].to_bits().wrapping_add(shifted[i].to_bits() << 23)))
+        each(|i| f32::from_bits(value[i].to_bits().wrapping_add(shifted[i].to_bits() << 23)))
     }
 }
 

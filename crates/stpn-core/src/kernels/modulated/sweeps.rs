@@ -1,12 +1,10 @@
 //! Passes over the fast weights of a group of E elements.
 
-use std::array::from_fn;
-
 use super::layer::{ENTRY, ModulatedLayer};
 use super::rule::Rule;
 use crate::kernels::Real;
 use crate::kernels::fast::Group;
-use crate::kernels::lanes::Lanes;
+use crate::kernels::lanes::{Lanes, each};
 
 /// Padded rows of a block, `[B, row]`, and its rates, at one step.
 #[derive(Clone, Copy)]
@@ -31,9 +29,9 @@ impl<'a, L: Lanes, const E: usize> Operands<'a, L, E> {
     fn new(layer: &ModulatedLayer<L>, first: usize, rows: StepRows<'a, L::Real>) -> Self {
         let (row, size) = (layer.layout.row(), layer.spec.hidden);
         Self {
-            pre: from_fn(|e| &rows.pre[(first + e) * row..][..size]),
-            post: from_fn(|e| L::vectors(&rows.post[(first + e) * row..][..row])),
-            rates: from_fn(|e| layer.lanes.splat(rows.rates[first + e])),
+            pre: each(|e| &rows.pre[(first + e) * row..][..size]),
+            post: each(|e| L::vectors(&rows.post[(first + e) * row..][..row])),
+            rates: each(|e| layer.lanes.splat(rows.rates[first + e])),
         }
     }
 }
@@ -165,14 +163,14 @@ fn advance<L: Lanes, const E: usize>(
             let (rule, eta) = (layer.rule(), lanes.splat(layer.eta));
             let (fast, trace) = (groups_mut::<L, E>(fast), groups_mut::<L, E>(trace));
             let table = groups::<L, ENTRY>(&layer.table);
-            let current: [&[L::Real]; E] = from_fn(|e| &current[(first + e) * row..][..size]);
+            let current: [&[L::Real]; E] = each(|e| &current[(first + e) * row..][..size]);
             let last = last.map(|rows| Operands::<L, E>::new(layer, first, rows));
             for block in 0..layout.blocks {
                 let (fast, table) = (&mut fast[block * size..][..size], &table[block * size..][..size]);
                 if let Some(last) = &last {
-                    let post: [L::Vector; E] = from_fn(|e| last.post[e][block]);
+                    let post: [L::Vector; E] = each(|e| last.post[e][block]);
                     if trace.is_empty() {
-                        let scaled: [L::Vector; E] = from_fn(|e| lanes.mul(last.rates[e], post[e]));
+                        let scaled: [L::Vector; E] = each(|e| lanes.mul(last.rates[e], post[e]));
                         for j in 0..size {
                             for e in 0..E {
                                 let change = lanes.mul(scaled[e], lanes.splat(last.pre[e][j]));
@@ -190,7 +188,7 @@ fn advance<L: Lanes, const E: usize>(
                         }
                     }
                 }
-                let mut totals: [L::Vector; E] = from_fn(|e| L::vectors(&sums[(first + e) * row..][..row])[block]);
+                let mut totals: [L::Vector; E] = each(|e| L::vectors(&sums[(first + e) * row..][..row])[block]);
                 for j in 0..size {
                     let [weight, alpha] = table[j];
                     for e in 0..E {
@@ -230,9 +228,9 @@ fn follow<L: Lanes, const E: usize>(
             for block in 0..layout.blocks {
                 let part = block * size..(block + 1) * size;
                 let (fast, next_fast) = (&fast[part.clone()], &mut next_fast[part.clone()]);
-                let post: [L::Vector; E] = from_fn(|e| step.post[e][block]);
+                let post: [L::Vector; E] = each(|e| step.post[e][block]);
                 if trace.is_empty() {
-                    let scaled: [L::Vector; E] = from_fn(|e| lanes.mul(step.rates[e], post[e]));
+                    let scaled: [L::Vector; E] = each(|e| lanes.mul(step.rates[e], post[e]));
                     for j in 0..size {
                         for e in 0..E {
                             let change = lanes.mul(scaled[e], lanes.splat(step.pre[e][j]));
@@ -272,19 +270,19 @@ fn update_back<L: Lanes, const E: usize>(
             let (fast, trace) = (groups::<L, E>(fast), groups::<L, E>(trace));
             let (grad_fast, grad_trace) = (groups_mut::<L, E>(grad_fast), groups_mut::<L, E>(grad_trace));
             let columns = &mut groups_mut::<L, E>(sums.columns)[..size];
-            columns.fill([zero; E]);
+            columns.iter_mut().for_each(|column| *column = [zero; E]);
             let step = Operands::<L, E>::new(layer, first, rows);
             let (mut grad_rate, mut grad_eta) = ([zero; E], [zero; E]);
             for block in 0..layout.blocks {
                 let part = block * size..(block + 1) * size;
                 let (fast, grad_fast) = (&fast[part.clone()], &mut grad_fast[part.clone()]);
-                let post: [L::Vector; E] = from_fn(|e| step.post[e][block]);
+                let post: [L::Vector; E] = each(|e| step.post[e][block]);
                 // Σ_j of the Hebbian term's gradient times h_j, and what multiplies the term.
                 let mut totals = [zero; E];
                 let factors: [L::Vector; E];
                 if trace.is_empty() {
                     factors = step.rates;
-                    let scaled: [L::Vector; E] = from_fn(|e| lanes.mul(step.rates[e], post[e]));
+                    let scaled: [L::Vector; E] = each(|e| lanes.mul(step.rates[e], post[e]));
                     for j in 0..size {
                         for e in 0..E {
                             let pre = lanes.splat(step.pre[e][j]);
@@ -301,7 +299,7 @@ fn update_back<L: Lanes, const E: usize>(
                     }
                 } else {
                     factors = [eta; E];
-                    let scaled: [L::Vector; E] = from_fn(|e| lanes.mul(eta, post[e]));
+                    let scaled: [L::Vector; E] = each(|e| lanes.mul(eta, post[e]));
                     let (trace, grad_trace) = (&trace[part.clone()], &mut grad_trace[part]);
                     for j in 0..size {
                         for e in 0..E {
@@ -355,12 +353,12 @@ fn product_back<L: Lanes, const E: usize>(
             let (fast, grad_fast) = (groups::<L, E>(fast), groups_mut::<L, E>(grad_fast));
             let (table, grad_alpha) = (groups::<L, ENTRY>(&layer.table), L::vectors_mut(grad_alpha));
             let columns = &mut groups_mut::<L, E>(columns)[..size];
-            let pre: [&[L::Real]; E] = from_fn(|e| &pre[(first + e) * row..][..size]);
+            let pre: [&[L::Real]; E] = each(|e| &pre[(first + e) * row..][..size]);
             for block in 0..layout.blocks {
                 let part = block * size..(block + 1) * size;
                 let (fast, grad_fast) = (&fast[part.clone()], &mut grad_fast[part.clone()]);
                 let (table, grad_alpha) = (&table[part.clone()], &mut grad_alpha[part]);
-                let grad_pre: [L::Vector; E] = from_fn(|e| L::vectors(&grad_pre[(first + e) * row..][..row])[block]);
+                let grad_pre: [L::Vector; E] = each(|e| L::vectors(&grad_pre[(first + e) * row..][..row])[block]);
                 for j in 0..size {
                     let [weight, alpha] = table[j];
                     let mut total = grad_alpha[j];

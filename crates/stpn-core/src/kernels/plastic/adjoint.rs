@@ -153,7 +153,7 @@ fn chunks<L: Lanes, const E: usize>(
         for group in 0..groups {
             let here = group * width + start..group * width + end;
             if form.columns {
-                columns[..end - start].fill([zero; E]);
+                columns[..end - start].iter_mut().for_each(|column| *column = [zero; E]);
             }
             for block in 0..blocks {
                 let row = group * blocks + block;

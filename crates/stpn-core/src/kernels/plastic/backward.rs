@@ -130,7 +130,10 @@ impl<'a, L: Lanes, const E: usize> Sweep<'a, L, E> {
             *grad += *carried;
         }
         self.factors(gradients, t);
-        let careful = has_large_norm(weights.lanes, &self.coefficients);
+        let careful = weights.lanes.vectorize(
+            #[inline(always)]
+            || has_large_norm(weights.lanes, &self.coefficients),
+        );
         self.pass(AdjointForm { careful, ..form }, adjoint, gradients, t);
         if let Some(grad_x) = &mut adjoint.grad_x {
             self.give_input_gradient(&mut grad_x[t * batch * weights.spec.input..]);

@@ -2,10 +2,14 @@
 
 use std::path::PathBuf;
 
+use anyhow::Result;
 use clap::Args;
 
+use crate::cell;
 use crate::cli::EnvCodeArguments;
 use crate::cli::count::{count, size};
+use crate::cli::exit::UsageError;
+use crate::training_request::TrainingRequest;
 
 /// Arguments of `stpn train`.
 #[derive(Debug, Default, Args)]
@@ -76,6 +80,37 @@ pub struct TrainArguments {
     /// Overrides one key of the configuration, e.g. `--set algorithm.gamma=0.95`; `none` removes an optional key.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub overrides: Vec<String>,
+}
+
+impl TrainArguments {
+    /// Which training.
+    ///
+    /// # Errors
+    /// Fails for a cell that there is not; a usage error for JSON that is no object.
+    pub fn request(&self) -> Result<TrainingRequest> {
+        let kwargs = |json: &String| {
+            serde_json::from_str(json).map_err(|error| {
+                UsageError(format!("--env-kwargs {json}: is no JSON object, such as {{\"continuous\": true}}: {error}"))
+            })
+        };
+        Ok(TrainingRequest {
+            experiment: self.experiment.clone(),
+            environment: self.game.clone(),
+            level: self.level.clone(),
+            env_make: self.code.env_make.clone(),
+            env_import: self.code.env_import.clone(),
+            env_kwargs: self.env_kwargs.as_ref().map(kwargs).transpose()?,
+            algorithm: self.algo.clone(),
+            cell: self.cell.as_deref().map(cell::parse).transpose()?,
+            hidden: self.hidden,
+            seed: self.seed,
+            updates: self.updates,
+            steps: self.steps,
+            threads: self.threads,
+            kernel: self.kernel.clone(),
+            overrides: self.overrides.clone(),
+        })
+    }
 }
 
 impl TrainArguments {

@@ -10,7 +10,7 @@ use stpn_agents::run::{Outcome, Run};
 use stpn_agents::{RunConfig, Stop};
 
 use crate::cli::exit;
-use crate::cli::train_words;
+use crate::program::words;
 use crate::progress::{Display, thousands};
 use crate::{program, say};
 
@@ -99,7 +99,7 @@ pub fn train(mut run: Run, ranks: &dyn Collective, stop: &Stop) -> Result<ExitCo
 /// The words that commands on this run need beside its folder: the Python that was named, and the user's own code.
 fn words_for(config: &RunConfig) -> String {
     let arguments: Vec<String> = program::arguments().iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let mut words = train_words::named_code(config);
+    let mut words = words::named_code(config);
     for (at, word) in arguments.iter().enumerate() {
         let python = word
             .strip_prefix("--python=")

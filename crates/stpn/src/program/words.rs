@@ -1,44 +1,9 @@
-//! From words of the command line to what is asked for, and back, for the processes that this program starts.
+//! The words of the command line by which this program starts itself again for a run in a process of its own.
 
-use anyhow::Result;
 use stpn_agents::{AgentConfig, RunConfig};
 use stpn_envs::EnvConfig;
 
-use super::arguments::TrainArguments;
-use crate::cell;
-use crate::cli::exit::UsageError;
 use crate::training_request::TrainingRequest;
-
-impl TrainArguments {
-    /// Which training.
-    ///
-    /// # Errors
-    /// Fails for a cell that there is not; a usage error for JSON that is no object.
-    pub fn request(&self) -> Result<TrainingRequest> {
-        let kwargs = |json: &String| {
-            serde_json::from_str(json).map_err(|error| {
-                UsageError(format!("--env-kwargs {json}: is no JSON object, such as {{\"continuous\": true}}: {error}"))
-            })
-        };
-        Ok(TrainingRequest {
-            experiment: self.experiment.clone(),
-            environment: self.game.clone(),
-            level: self.level.clone(),
-            env_make: self.code.env_make.clone(),
-            env_import: self.code.env_import.clone(),
-            env_kwargs: self.env_kwargs.as_ref().map(kwargs).transpose()?,
-            algorithm: self.algo.clone(),
-            cell: self.cell.as_deref().map(cell::parse).transpose()?,
-            hidden: self.hidden,
-            seed: self.seed,
-            updates: self.updates,
-            steps: self.steps,
-            threads: self.threads,
-            kernel: self.kernel.clone(),
-            overrides: self.overrides.clone(),
-        })
-    }
-}
 
 /// The words that let another process of this program run the code which a configuration names: that of an experiment
 /// which the user named here.

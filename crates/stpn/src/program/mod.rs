@@ -2,6 +2,8 @@
 //!
 //! It is an executable of its own, unless something else has the command line inside, as Python may have.
 
+pub(crate) mod words;
+
 use std::ffi::OsString;
 use std::process::Command;
 use std::sync::OnceLock;
