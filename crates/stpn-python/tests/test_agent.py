@@ -77,14 +77,15 @@ class Agent(unittest.TestCase):
                 self.assertEqual(played.returncode, 0, played.stderr)
                 taken = re.findall(r"^step +\d+  action (.+?)  reward", played.stdout, re.M)
                 self.assertEqual(taken, actions, f"{path.name}, {seed}")
-                self.assertEqual(played.stdout.splitlines()[-1], f"return {total:.2f} in {len(actions)} steps", path.name)
+                last = played.stdout.splitlines()[-1]
+                self.assertEqual(last, f"return {total:.2f} in {len(actions)} steps", path.name)
 
     def test_one_discrete_action_was_a_number_and_not_the_array_of_sb3_contrib(self):
         kinds = set()
-        for number, env in enumerate(
-            [{"name": "cartpole"}, {"name": "pendulum"}, {"name": "popgym", "task": "battleship"}]
-        ):
-            agent = trained(self.folder / str(number), "cartpole", {"env": env, "normalization": {"observations": False}})
+        envs = [{"name": "cartpole"}, {"name": "pendulum"}, {"name": "popgym", "task": "battleship"}]
+        for number, env in enumerate(envs):
+            changes = {"env": env, "normalization": {"observations": False}}
+            agent = trained(self.folder / str(number), "cartpole", changes)
             theirs = RecurrentPPO("MlpLstmPolicy", environment(agent), n_steps=8, device="cpu")
             env = environment(agent)
             env.reset(seed=1)
