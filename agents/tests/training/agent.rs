@@ -99,4 +99,6 @@ fn observations_that_do_not_fit_are_refused() {
         let error = agent.act(wrong, &mut memory, true).unwrap_err().to_string();
         assert!(error.contains("for 2 episodes of"), "{error}");
     }
+    let error = agent.step(ObservationRef::F32(&[0.0; 8]), &mut [0.0; 3], &[1, 1]).err().unwrap().to_string();
+    assert!(error.contains("state: 3 numbers given for 2 episodes of"), "{error}");
 }

@@ -129,8 +129,8 @@ class Training(unittest.TestCase):
         other.chmod(0o755)
         program = (
             "import stpn, sys\n"
-            "small = {'env.id': 'CartPole-v1', 'rollout.environments': 2, 'rollout.steps': 16, 'rollout.sequence_length': 16}\n"
-            "small.update({'algorithm.minibatch_size': 16, 'evaluation.every': 0})\n"
+            "small = {'rollout.environments': 2, 'rollout.steps': 16, 'rollout.sequence_length': 16}\n"
+            "small.update({'env.id': 'CartPole-v1', 'algorithm.minibatch_size': 16, 'evaluation.every': 0})\n"
             "run = stpn.train('gym', run_dir=sys.argv[1], hidden=4, updates=1, threads=1, **small)\n"
             "run = stpn.resume(run.directory, updates=2)\n"
             "print(run.updates, len(stpn.Agent.load(run.directory).evaluate(2).returns))\n"
@@ -173,7 +173,7 @@ class Training(unittest.TestCase):
                     calls.append((name, change))
         for name, call in calls:
             for number in (-1, -(2**70), 2**64):
-                with self.subTest(name, number=number), self.assertRaisesRegex(ValueError, rf"{name}: {number}; allowed"):
+                with self.subTest(name, number=number), self.assertRaisesRegex(ValueError, f"{name}: {number}; allowed"):
                     call(number)
             with self.subTest(name), self.assertRaisesRegex((TypeError, ValueError), rf"{name}: 1\.5; .* whole number"):
                 call(1.5)

@@ -81,7 +81,8 @@ class Agent:
         with tempfile.TemporaryDirectory() as folder:
             saved = Path(folder, "agent")
             self.save(saved)
-            files = {path.relative_to(saved).as_posix(): path.read_bytes() for path in saved.rglob("*") if path.is_file()}
+            paths = [path for path in saved.rglob("*") if path.is_file()]
+            files = {path.relative_to(saved).as_posix(): path.read_bytes() for path in paths}
         kept["_agent"] = (files, self._agent.streams())
         return kept
 

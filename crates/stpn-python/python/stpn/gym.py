@@ -97,8 +97,8 @@ class Env(gymnasium.Env):
 
 
 class VectorEnv(gymnasium.vector.VectorEnv):
-    """Many environments stepped together, by name (`maze` or `stpn/Maze-v0`), with their settings: those of `[env]` in a
-    configuration.
+    """Many environments stepped together, by name (`maze` or `stpn/Maze-v0`), with their settings: those of `[env]` in
+    a configuration.
 
     If an episode ends, the same step begins the next one (`AutoresetMode.SAME_STEP`): `observations` has the first
     observation of the new episode, `info["final_obs"]` the last one of the old, and `info["_final_obs"]` says where.
