@@ -214,7 +214,7 @@ pub(super) fn keep_edited(directory: &Path, config: &RunConfig) -> Result<()> {
     fs::copy(&path, &aside).map_err(Error::io("cannot write", &aside))?;
     tracing::warn!(
         "{} is not what the run's checkpoint was made with: {differs}. The run goes on with the checkpoint's, and the \
-         edited file is kept as {}. A run is changed by what it is resumed with, not by an edit",
+         edited file is kept as {}. `stpn resume --set KEY=VALUE` changes a run",
         path.display(),
         aside.display()
     );
