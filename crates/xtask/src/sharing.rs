@@ -16,11 +16,16 @@ const SHARED: &str = "candle-core";
 pub fn check() -> Result<()> {
     let tests = "normal,dev";
     let documentation = "normal";
-    let builds: [(&str, &[&str]); 4] = [
+    let [features, left_out] = wheel::LEFT_OUT;
+    let builds: [(&str, &[&str]); 5] = [
         ("default", &["--workspace", "--edges", tests]),
         ("all features", &["--workspace", "--features", native::FEATURES, "--edges", tests]),
         ("documentation", &["--workspace", "--features", native::FEATURES, "--edges", documentation]),
         ("package for Python", &["--manifest-path", wheel::MANIFEST, "--edges", documentation]),
+        (
+            "package for Python, all environments",
+            &["--manifest-path", wheel::MANIFEST, features, left_out, "--edges", documentation],
+        ),
     ];
     let shared = tree(&["--package", SHARED, "--edges", documentation], "{p}")?;
     let mut first = None;
