@@ -1,9 +1,9 @@
 //! Checksums of what every cell's kernel computes in single precision, forward and backward, on every instruction set.
 //!
 //! `tests/numerics.txt` holds them, with the number of the arithmetic they belong to. A change that alters bits raises
-//! `NUMERICS` and writes the file anew: `STPN_WRITE_NUMERICS=1 cargo test -p stpn-core --test cells numerics`. That drops the
-//! lines of instruction sets that the processor has not got; run again on one that has them, it adds them. A set without
-//! lines is not compared.
+//! `NUMERICS` and writes the file anew: `STPN_WRITE_NUMERICS=1 cargo test -p stpn-core --test cells numerics`. That drops
+//! the lines of instruction sets that the processor has not got; run again on one that has them, it adds them. A set
+//! without lines is not compared.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
