@@ -43,6 +43,7 @@ pub struct Run {
     checkpointed: Option<u64>,
     test_report: Option<TestReport>,
     reseeded: bool,
+    edited: Option<PathBuf>,
     changes: Vec<Change>,
     stop: Stop,
 }
@@ -199,13 +200,14 @@ impl Run {
         });
         let (training, log) = agree(ranks.as_ref(), training)?;
         let write = || {
-            changes::keep_edited(directory, &before)?;
+            let edited = changes::keep_edited(directory, &before)?;
             if !made.is_empty() {
                 changes::record(directory, update, &made, &config)?;
             }
-            staging::replace(&directory.join(CONFIG), config.to_toml()?.as_bytes())
+            staging::replace(&directory.join(CONFIG), config.to_toml()?.as_bytes())?;
+            Ok(edited)
         };
-        agree(ranks.as_ref(), ranks.is_root().then(write).transpose())?;
+        let edited = agree(ranks.as_ref(), ranks.is_root().then(write).transpose())?.flatten();
         let [_, (_, step)] = training.counters();
         let mut run = Self::open(directory, config, training, lock, (log, Some(step)), ranks)?;
         // All since the checkpoint: what was logged after it has gone.
@@ -219,6 +221,7 @@ impl Run {
         }
         run.checkpointed = Some(update);
         run.reseeded = reseeded;
+        run.edited = edited;
         run.changes = all;
         Ok((run, damaged))
     }
@@ -262,9 +265,15 @@ impl Run {
             checkpointed: None,
             test_report: None,
             reseeded: false,
+            edited: None,
             changes: Vec::new(),
             stop: Stop::default(),
         })
+    }
+
+    /// Where a `config.toml` lies now that somebody had edited, which changes no run.
+    pub fn edited(&self) -> Option<&Path> {
+        self.edited.as_deref()
     }
 
     /// True if the environments began anew, since the run is resumed by another number of ranks.

@@ -27,10 +27,7 @@ pub enum Error {
     },
 
     /// An environment that this build leaves out.
-    #[error(
-        "the environment `{name}` needs a program built with `--features {feature}`: `cargo xtask setup`, then `cargo \
-         build --release --features {feature}`"
-    )]
+    #[error("the environment `{name}` needs the cargo feature `{feature}`, which this build leaves out")]
     NotBuilt {
         /// The name asked for.
         name: String,

@@ -109,7 +109,7 @@ mod tests {
                 Ok(config) => assert!(built && missing_feature(name).is_none() && config.name() == name, "{name}"),
                 Err(error) => {
                     let (error, feature) = (error.to_string(), features[0]);
-                    assert!(!built && error.contains(&format!("--features {feature}`")), "{error}");
+                    assert!(!built && error.contains(&format!("feature `{feature}`")), "{error}");
                     assert_eq!(missing_feature(name), Some(feature));
                 }
             }

@@ -193,20 +193,20 @@ fn read(path: &Path) -> Result<String> {
 }
 
 /// Reports a `config.toml` that is not the configuration with which the run goes on, and keeps it aside: it is no way
-/// to change a run, but somebody's work.
+/// to change a run, but somebody's work. Returns where it is kept.
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be kept.
-pub(super) fn keep_edited(directory: &Path, config: &RunConfig) -> Result<()> {
+pub(super) fn keep_edited(directory: &Path, config: &RunConfig) -> Result<Option<PathBuf>> {
     let path = directory.join(CONFIG);
-    let Ok(text) = fs::read_to_string(&path) else { return Ok(()) };
+    let Ok(text) = fs::read_to_string(&path) else { return Ok(None) };
     if text == config.to_toml()? {
-        return Ok(());
+        return Ok(None);
     }
     let edited = text.parse().map_err(|error: toml::de::Error| Error::config(CONFIG, error.to_string()));
     let differs = match edited.map(saved_config).and_then(RunConfig::parse).and_then(|edited| between(config, &edited))
     {
-        Ok(changes) if changes.is_empty() => return Ok(()),
+        Ok(changes) if changes.is_empty() => return Ok(None),
         Ok(changes) => changes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
         Err(error) => error.to_string(),
     };
@@ -214,11 +214,11 @@ pub(super) fn keep_edited(directory: &Path, config: &RunConfig) -> Result<()> {
     fs::copy(&path, &aside).map_err(Error::io("cannot write", &aside))?;
     tracing::warn!(
         "{} is not what the run's checkpoint was made with: {differs}. The run goes on with the checkpoint's, and the \
-         edited file is kept as {}. `stpn resume --set KEY=VALUE` changes a run",
+         edited file is kept as {}",
         path.display(),
         aside.display()
     );
-    Ok(())
+    Ok(Some(aside))
 }
 
 /// `config.toml.edited`, or that with the first number that is free.

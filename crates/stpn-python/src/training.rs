@@ -39,6 +39,8 @@ pub fn configure(
     steps: Option<u64>,
     threads: Option<usize>,
 ) -> PyResult<String> {
+    let overrides = overrides.iter().map(|text| text.parse()).collect::<Result<_, _>>();
+    let overrides = overrides.map_err(|error: stpn::Error| wrong(format!("{error:#}")))?;
     let cell = cell.map(str::parse::<CellName>).transpose().map_err(|error| wrong(error.to_string()))?;
     let asked = TrainingRequest {
         experiment,

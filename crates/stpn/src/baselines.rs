@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn a_training_began_after_thirty_endless_episodes() {
-        let overrides = vec!["env.episode_length=1000000".to_string()];
+        let overrides = vec!["env.episode_length=1000000".parse().unwrap()];
         let request = TrainingRequest { experiment: "maze-small".into(), overrides, ..TrainingRequest::default() };
         let config = request.configure(1).unwrap();
         assert_eq!(Baselines::quickly(config.agent().unwrap()), None);

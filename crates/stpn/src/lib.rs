@@ -87,6 +87,7 @@ mod training_request;
 pub mod tuning;
 
 pub use error::{Error, Result};
+pub use overrides::Override;
 /// The learning algorithms, rollouts, checkpoints and logs behind [`Run`] and [`Agent`].
 pub use stpn_agents as agents;
 pub use stpn_agents::evaluation::{Evaluation, EvaluationOptions};

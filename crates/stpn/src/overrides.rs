@@ -1,6 +1,10 @@
-//! `section.key=value`: overriding one key of a configuration table.
+//! Overriding one key of a configuration.
 
+use std::fmt;
 use std::path::Path;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
 
 use stpn_agents::config::normal::{VARIANTS, normal};
 use stpn_agents::config::{catalogue, shape::Shape};
@@ -9,26 +13,116 @@ use toml::{Table, Value};
 
 use crate::{Error, Result, paths};
 
-/// Applies one override; the value is read as TOML, or as a string if it is none, and `none` removes the key, unless it
-/// is one of the key's own values. Returns what is to be said of it, once the result has proved possible.
+/// A key of a configuration with another value.
+///
+/// As text it is `section.key=value`. The value is read as TOML, or as a string if it is not TOML. `none` unsets the
+/// key, unless it is one of the key's own values.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Override {
+    key: String,
+    /// None for a bare `none`.
+    value: Option<Value>,
+}
+
+impl Override {
+    /// The key, dotted, gets this value.
+    ///
+    /// # Errors
+    /// [`Error::Assignment`] if a part of the key is empty.
+    pub fn new(key: &str, value: impl Into<Value>) -> Result<Self> {
+        Self { key: key.trim().into(), value: Some(value.into()) }.checked()
+    }
+
+    /// The key, dotted, is not set, or none.
+    ///
+    /// # Errors
+    /// [`Error::Assignment`] if a part of the key is empty.
+    pub fn none(key: &str) -> Result<Self> {
+        Self { key: key.trim().into(), value: None }.checked()
+    }
+
+    /// The key, dotted.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
+    fn checked(mut self) -> Result<Self> {
+        if self.key.split('.').any(str::is_empty) {
+            return Err(self.refused("has an empty key"));
+        }
+        if self.key == "policy.cell.kind" {
+            // As older versions said it.
+            self.key = "policy.cell.name".into();
+        }
+        Ok(self)
+    }
+
+    fn refused(&self, problem: &str) -> Error {
+        Error::Assignment { assignment: self.to_string(), problem: problem.into() }
+    }
+}
+
+impl FromStr for Override {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let Some((key, value)) = text.split_once('=') else {
+            let problem = "needs the form section.key=value".into();
+            return Err(Error::Assignment { assignment: text.into(), problem });
+        };
+        let value = value.trim();
+        let value = (value != "none").then(|| parse(value));
+        Self { key: key.trim().into(), value }.checked()
+    }
+}
+
+impl TryFrom<String> for Override {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<Override> for String {
+    fn from(assignment: Override) -> Self {
+        assignment.to_string()
+    }
+}
+
+impl fmt::Display for Override {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { key, value } = self;
+        match value {
+            None => write!(formatter, "{key}=none"),
+            // Without quotation marks, as people write it, if it is read as the same then.
+            Some(Value::String(text)) if text != "none" && text.trim() == text && parse(text).is_str() => {
+                write!(formatter, "{key}={text}")
+            }
+            Some(value) => write!(formatter, "{key}={value}"),
+        }
+    }
+}
+
+/// Applies one override. Returns what is to be said of it, once the result has proved possible.
 ///
 /// # Errors
 /// [`Error::Assignment`].
-pub fn apply(table: &mut Table, assignment: &str) -> Result<Option<String>> {
-    let usage = |problem: &str| Error::Assignment { assignment: assignment.into(), problem: problem.into() };
-    let (path, value) = split(assignment).ok_or_else(|| usage("needs the form section.key=value"))?;
-    if path.split('.').any(str::is_empty) {
-        return Err(usage("has an empty key"));
-    }
+pub fn apply(table: &mut Table, assignment: &Override) -> Result<Option<String>> {
+    let path = &assignment.key;
     normal(table);
-    if value == "none" && !may_be_none(&path) {
-        remove(table, &path);
-        return Ok(None);
-    }
-    let value = parse(value);
+    let value = match &assignment.value {
+        Some(value) => value.clone(),
+        None if may_be_none(path) => Value::String("none".into()),
+        None => {
+            remove(table, path);
+            return Ok(None);
+        }
+    };
     let mut remark = None;
     let is_bare = VARIANTS.contains(&path.as_str()) && value.is_str();
-    if let Some(section) = is_bare.then_some(path.as_str()).or(tagged(&path)) {
+    if let Some(section) = is_bare.then_some(path.as_str()).or(tagged(path)) {
         if keys::get(table, &format!("{section}.name")) == Some(&value) {
             return Ok(None);
         }
@@ -50,10 +144,10 @@ pub fn apply(table: &mut Table, assignment: &str) -> Result<Option<String>> {
     for key in path.split('.').rev().skip(1).collect::<Vec<_>>().into_iter().rev() {
         place = if place.is_empty() { key.to_string() } else { format!("{place}.{key}") };
         if keys::get(table, &place).is_some_and(|value| !value.is_table()) {
-            return Err(usage(&format!("`{key}` is a value and has no keys")));
+            return Err(assignment.refused(&format!("`{key}` is a value and has no keys")));
         }
     }
-    keys::set(table, &path, value);
+    keys::set(table, path, value);
     normal(table);
     Ok(remark)
 }
@@ -64,17 +158,17 @@ fn default_name(section: &str) -> Option<String> {
     Some(entry.key.default.as_ref()?.get("name")?.as_str()?.to_string())
 }
 
-/// Applies all overrides of a command line, of which paths are read from the current folder. What chooses the keys of a
-/// section goes first. Returns what is to be said of it, once the result has proved possible.
+/// Applies all overrides, of which paths are read from the current folder. What chooses the keys of a section goes
+/// first. Returns what is to be said of it, once the result has proved possible.
 ///
 /// # Errors
 /// [`Error::Assignment`].
 #[must_use = "what was dropped is to be said"]
-pub fn apply_all(table: &mut Table, assignments: &[String]) -> Result<Vec<String>> {
-    let mut ordered: Vec<&String> = assignments.iter().collect();
+pub fn apply_all(table: &mut Table, assignments: &[Override]) -> Result<Vec<String>> {
+    let mut ordered: Vec<&Override> = assignments.iter().collect();
     ordered.sort_by_key(|assignment| {
-        let path = split(assignment).map(|(path, _)| path);
-        !path.is_some_and(|path| VARIANTS.contains(&path.as_str()) || tagged(&path).is_some())
+        let path = assignment.key.as_str();
+        !(VARIANTS.contains(&path) || tagged(path).is_some())
     });
     let mut remarks = Vec::new();
     for assignment in ordered {
@@ -89,24 +183,12 @@ pub fn warn(remarks: &[String]) {
     remarks.iter().for_each(|remark| tracing::warn!("{remark}"));
 }
 
-/// The key that an assignment is for.
-pub fn key(assignment: &str) -> Option<String> {
-    Some(split(assignment)?.0)
-}
-
 /// Whether one of the assignments gives `key` a value, by itself or with its section.
-pub fn sets(assignments: &[String], key: &str) -> bool {
+pub fn sets(assignments: &[Override], key: &str) -> bool {
     assignments.iter().any(|assignment| {
         let mut table = Table::new();
         apply(&mut table, assignment).is_ok() && keys::get(&table, key).is_some()
     })
-}
-
-/// Key and value; `kind` is an older word for the name of a cell.
-fn split(assignment: &str) -> Option<(String, &str)> {
-    let (path, value) = assignment.split_once('=')?;
-    let path = if path.trim() == "policy.cell.kind" { "policy.cell.name" } else { path.trim() };
-    Some((path.to_string(), value.trim()))
 }
 
 /// The section that a key chooses, if it does.
@@ -167,7 +249,7 @@ mod tests {
 
     fn applied(text: &str, assignments: &[&str]) -> Table {
         let mut table: Table = text.parse().unwrap();
-        let assignments: Vec<String> = assignments.iter().map(ToString::to_string).collect();
+        let assignments: Vec<Override> = assignments.iter().map(|text| text.parse().unwrap()).collect();
         let _ = apply_all(&mut table, &assignments).unwrap();
         table
     }
@@ -181,8 +263,29 @@ mod tests {
         let table = applied("[evaluation]\nevery = 5\nepisodes = 10", &["evaluation.every=0"]);
         assert_eq!(table, "[evaluation]\nevery = 0".parse().unwrap());
         let mut table: Table = "[env]\nsize = 9".parse().unwrap();
-        assert!(apply(&mut table, "env.size.rows=1").unwrap_err().to_string().contains("`size` is a value"));
-        assert!(apply(&mut table, "gamma").is_err());
+        let rows = Override::new("env.size.rows", 1).unwrap();
+        assert!(apply(&mut table, &rows).unwrap_err().to_string().contains("`size` is a value"));
+        for (wrong, problem) in [("gamma", "needs the form"), ("env..size=1", "an empty key"), ("=1", "an empty key")] {
+            let error = wrong.parse::<Override>().unwrap_err().to_string();
+            assert!(error.contains(problem), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn overrides_are_read_as_what_was_written() {
+        let texts =
+            ["a.b=1", "a.b=1.5", "a=true", "a.b=word", "a=two words", "a=[64, 64]", "a={ b = \"c\" }", "a=none"];
+        for text in texts {
+            assert_eq!(text.parse::<Override>().unwrap().to_string(), text);
+        }
+        let values = ["1", "true", "none", " none", "", "a\nb", "it's", "\"", "[1", "2026-11-29"].map(Value::from);
+        let numbers = [Value::from(3), Value::from(0.1), Value::from(1e300), Value::from(vec![1, 2])];
+        for value in values.into_iter().chain(numbers) {
+            let given = Override::new("a.b", value).unwrap();
+            assert_eq!(given.to_string().parse::<Override>().unwrap(), given);
+            assert_eq!(serde_json::from_str::<Override>(&serde_json::to_string(&given).unwrap()).unwrap(), given);
+        }
+        assert_eq!("a=none".parse::<Override>().unwrap(), Override::none("a").unwrap());
     }
 
     #[test]

@@ -182,7 +182,7 @@ mod tests {
             .parse()
             .unwrap();
         let mut table = base;
-        text.lines().for_each(|line| drop(crate::overrides::apply(&mut table, line).unwrap()));
+        text.lines().for_each(|line| drop(crate::overrides::apply(&mut table, &line.parse().unwrap()).unwrap()));
         Settings::of(&table)
     }
 

@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use crate::error::Place;
 use crate::presets::Sizes;
-use crate::{Error, Result, algorithm, cell, overrides, paths, presets};
+use crate::{Error, Override, Result, algorithm, cell, overrides, paths, presets};
 
 /// An experiment with what is changed in it; what is not given stays as the experiment has it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,8 +41,8 @@ pub struct TrainingRequest {
     pub threads: Option<usize>,
     /// Which path sequences take.
     pub kernel: Option<String>,
-    /// Keys of the configuration, `section.key=value` each.
-    pub overrides: Vec<String>,
+    /// Keys of the configuration.
+    pub overrides: Vec<Override>,
 }
 
 impl TrainingRequest {
@@ -198,7 +198,7 @@ mod tests {
 
     #[test]
     fn sizes_of_an_encoder_that_was_not_named_were_called_a_missing_name() {
-        let overrides = vec!["policy.encoder.sizes=[64, 64]".to_string()];
+        let overrides = vec![Override::new("policy.encoder.sizes", vec![64, 64]).unwrap()];
         let request = TrainingRequest { experiment: "cartpole".into(), overrides, ..TrainingRequest::default() };
         let error = request.configure(1).unwrap_err().to_string();
         assert!(error.contains("mlp") && !error.contains("is missing"), "{error}");
@@ -224,7 +224,7 @@ mod tests {
             let request = TrainingRequest {
                 experiment: "cartpole".into(),
                 cell: Some(CellName::Lstm),
-                overrides: vec![setting.into()],
+                overrides: vec![setting.parse().unwrap()],
                 ..TrainingRequest::default()
             };
             assert_eq!(*request.configure(1).unwrap().hidden(), 7, "{setting}");

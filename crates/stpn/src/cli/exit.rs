@@ -100,6 +100,9 @@ fn hint(error: &anyhow::Error) -> Option<String> {
             let hint = "if you trust who wrote it: --trust-env-code, or name the same by --env-make, --env-import";
             return Some(hint.into());
         }
+        Some(stpn_envs::Error::NotBuilt { feature, .. }) => {
+            return Some(format!("`cargo xtask setup`, then `cargo build --release --features {feature}`"));
+        }
         Some(stpn_envs::Error::Foreign { .. }) => return Some("if you do trust the author: --trust-env-code".into()),
         _ => {}
     }

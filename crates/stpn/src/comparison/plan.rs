@@ -9,7 +9,7 @@ use stpn_core::cells::CellName;
 use crate::presets::{Size, Sizes};
 use crate::settings::Settings;
 use crate::training_request::TrainingRequest;
-use crate::{Error, Result};
+use crate::{Error, Override, Result};
 
 /// The runs of a comparison.
 pub struct Plan {
@@ -57,8 +57,8 @@ pub struct Request<'a> {
     pub seeds: u64,
     /// Updates in place of the experiment's.
     pub updates: Option<u64>,
-    /// Keys of every run's configuration, `section.key=value` each.
-    pub overrides: &'a [String],
+    /// Keys of every run's configuration.
+    pub overrides: &'a [Override],
     /// Where it is written.
     pub directory: &'a Path,
 }

@@ -4,7 +4,7 @@ use std::fs;
 
 use super::children::children;
 use crate::program::words;
-use crate::{Error, Result, TrainingRequest, files, program};
+use crate::{Error, Override, Result, TrainingRequest, files, program};
 
 /// Updates of a trial that measures how long one takes; the first is not counted, for it warms up.
 const TRIAL_UPDATES: u64 = 3;
@@ -16,7 +16,7 @@ const TRIAL_UPDATES: u64 = 3;
 pub(crate) fn seconds_per_update(request: &TrainingRequest, threads: usize) -> Result<f64> {
     let directory = std::env::temp_dir().join(format!("stpn-trial-{}", std::process::id()));
     // Every update is logged, whatever the experiment says: the first and the last are looked at.
-    let overrides = request.overrides.iter().cloned().chain(["log.every=1".to_string()]).collect();
+    let overrides = [&request.overrides[..], &[Override::new("log.every", 1)?]].concat();
     let request =
         TrainingRequest { updates: Some(TRIAL_UPDATES), threads: Some(threads), overrides, ..request.clone() };
     let failed = |problem: &str| Error::Process { run: "the trial".into(), problem: problem.into() };

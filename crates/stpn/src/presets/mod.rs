@@ -22,7 +22,7 @@ pub use sizes::{Size, Sizes};
 
 use crate::error::{Kind, Place};
 use crate::settings::is_below;
-use crate::{Error, Result, files, overrides, paths};
+use crate::{Error, Override, Result, files, paths};
 
 /// Those that this program has added.
 static REGISTERED: RwLock<Vec<&'static Preset>> = RwLock::new(Vec::new());
@@ -111,16 +111,15 @@ pub fn load(name: &str) -> Result<(Table, Option<&'static Preset>)> {
 }
 
 /// An error in the configuration that `name` names, with its line if it is a file, or with the override that made it.
-pub fn placed(error: stpn_agents::Error, name: &str, overrides: &[String]) -> Error {
+pub fn placed(error: stpn_agents::Error, name: &str, overrides: &[Override]) -> Error {
     use stpn_agents::Error::{Config, Unused};
     let (Config { key, .. } | Unused { key, .. }) = &error else { return error.into() };
-    let find_last = |matches: &dyn Fn(&str) -> bool| {
-        overrides.iter().rev().find(|assignment| overrides::key(assignment).is_some_and(|path| matches(&path)))
-    };
+    let find_last =
+        |matches: &dyn Fn(&str) -> bool| overrides.iter().rev().find(|assignment| matches(assignment.key()));
     // What is refused may be a whole section, of which one key was set.
     let assignment = find_last(&|path| is_below(key, path)).or_else(|| find_last(&|path| is_below(path, key)));
     let place = match assignment {
-        Some(assignment) => Place::Assignment(assignment.clone()),
+        Some(assignment) => Place::Assignment(assignment.to_string()),
         None if find(name).is_some() => return error.into(),
         None => {
             let line = std::fs::read_to_string(name).ok().and_then(|text| keys::line(&text, key));

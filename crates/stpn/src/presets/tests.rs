@@ -84,9 +84,9 @@ fn an_error_in_a_file_is_placed_in_its_line() {
     std::fs::write(&path, "env = 'carpole'\nalgorithm = 'ppo'\npolicy.cell = 'lstm'\n").unwrap();
     let name = path.to_str().unwrap();
     let error = |overrides: &[&str]| {
-        let overrides: Vec<String> = overrides.iter().map(ToString::to_string).collect();
+        let overrides: Vec<Override> = overrides.iter().map(|text| text.parse().unwrap()).collect();
         let mut table = load(name).unwrap().0;
-        let _ = overrides::apply_all(&mut table, &overrides).unwrap();
+        let _ = crate::overrides::apply_all(&mut table, &overrides).unwrap();
         crate::cli::exit::message(&placed(RunConfig::from_table(table).unwrap_err(), name, &overrides).into())
     };
     let text = error(&[]);
@@ -95,7 +95,7 @@ fn an_error_in_a_file_is_placed_in_its_line() {
     assert!(text.starts_with("--set algorithm.epoch=3: ") && text.contains("did you mean `epochs`"), "{text}");
     // What is refused lies below what was set.
     let text = error(&["env=maze", "algorithm={name = 'ppo', epoch = 3}"]);
-    assert!(text.starts_with("--set algorithm={name = 'ppo', epoch = 3}: "), "{text}");
+    assert!(text.starts_with("--set algorithm={ epoch = 3, name = \"ppo\" }: "), "{text}");
 }
 
 #[test]

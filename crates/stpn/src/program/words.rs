@@ -74,7 +74,7 @@ pub fn train(request: &TrainingRequest) -> Vec<String> {
         words.extend(value.into_iter().flat_map(|value| [flag.to_string(), value]));
     }
     words.extend(env_import.iter().flat_map(|module| ["--env-import".to_string(), module.clone()]));
-    words.extend(overrides.iter().flat_map(|assignment| ["--set".to_string(), assignment.clone()]));
+    words.extend(overrides.iter().flat_map(|assignment| ["--set".to_string(), assignment.to_string()]));
     words
 }
 
@@ -100,7 +100,7 @@ mod tests {
             updates: Some(9),
             threads: Some(2),
             kernel: Some("composed".into()),
-            overrides: vec!["rollout.steps=4".into(), "log.every=1".into()],
+            overrides: ["rollout.steps=4", "env.id=a b", "log.every=none"].map(|text| text.parse().unwrap()).to_vec(),
             ..TrainingRequest::default()
         };
         let own = TrainingRequest {

@@ -88,8 +88,10 @@ mod tests {
     /// A run of a preset with other settings.
     fn run(preset: &str, seed: u64, overrides: &[&str]) -> RunData {
         let mut table = crate::presets::load(preset).unwrap().0;
-        crate::overrides::apply(&mut table, &format!("seed={seed}")).unwrap();
-        overrides.iter().for_each(|assignment| drop(crate::overrides::apply(&mut table, assignment).unwrap()));
+        crate::overrides::apply(&mut table, &format!("seed={seed}").parse().unwrap()).unwrap();
+        overrides
+            .iter()
+            .for_each(|assignment| drop(crate::overrides::apply(&mut table, &assignment.parse().unwrap()).unwrap()));
         RunData::of_metrics(&format!("{preset}-{seed}"), table, Vec::new()).unwrap()
     }
 

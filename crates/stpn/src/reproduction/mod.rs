@@ -21,7 +21,7 @@ use crate::comparison::plan::Request;
 use crate::comparison::{Comparison, GeneralizationCurves, Observer, Plan};
 use crate::machine::Provenance;
 use crate::presets;
-use crate::{Error, Result, files};
+use crate::{Error, Override, Result, files};
 
 /// How experiments are run.
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ pub struct Reproduction {
     /// The cells, in place of all of the published comparison; none: all.
     pub cells: Vec<CellName>,
     /// Changes of every run's configuration, `section.key=value` each.
-    pub overrides: Vec<String>,
+    pub overrides: Vec<Override>,
     /// Seeds 1 to this of every cell.
     pub seeds: u64,
     /// Length of every experiment's runs.
@@ -73,8 +73,8 @@ impl Reproduction {
     fn reproduce(&self, experiment: &Experiment, observer: &dyn Observer) -> Result<()> {
         let published_cells: Vec<CellName> = presets::get(experiment.preset)?.compared_cells().collect();
         let cells = if self.cells.is_empty() { published_cells.clone() } else { self.cells.clone() };
-        let own = experiment.overrides.iter().map(|text| (*text).to_string());
-        let overrides: Vec<String> = own.chain(self.overrides.iter().cloned()).collect();
+        let own = experiment.overrides.iter().map(|text| text.parse()).collect::<Result<Vec<Override>>>()?;
+        let overrides = [&own[..], &self.overrides].concat();
         let results = self.out.join(experiment.name);
         fs::create_dir_all(&results).map_err(Error::io("cannot create", &results))?;
         let directory = self.runs.join(experiment.name);
@@ -91,8 +91,9 @@ impl Reproduction {
         jobs::train(&plan.runs, self.jobs, observer)?;
         let mut note = length.statement();
         if !self.overrides.is_empty() {
+            let changed: Vec<String> = self.overrides.iter().map(ToString::to_string).collect();
             // Here and below: writing to a string cannot fail.
-            let _ = write!(note, " **Changed**: {}.", self.overrides.join(", "));
+            let _ = write!(note, " **Changed**: {}.", changed.join(", "));
         }
         let absent: Vec<&str> =
             published_cells.iter().filter(|cell| !cells.contains(cell)).map(|cell| cell.as_str()).collect();

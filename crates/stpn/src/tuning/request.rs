@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use stpn_agents::RunConfig;
 
 use super::space::Space;
-use crate::{Result, TrainingRequest, cell};
+use crate::{Override, Result, TrainingRequest, cell};
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,8 +15,8 @@ pub struct Request {
     pub experiment: String,
     /// The cell, in place of the experiment's.
     pub cell: Option<String>,
-    /// Keys of every trial's configuration, `section.key=value` each.
-    pub overrides: Vec<String>,
+    /// Keys of every trial's configuration.
+    pub overrides: Vec<Override>,
     /// Updates of a whole run, in place of the experiment's.
     pub updates: Option<u64>,
     /// Most trials; the first has the experiment's own settings.
@@ -36,12 +36,13 @@ pub struct Request {
 impl Request {
     /// The whole training with these settings.
     pub(super) fn training(&self, settings: &BTreeMap<String, String>) -> Result<TrainingRequest> {
-        let settings = settings.iter().map(|(key, value)| format!("{key}={value}"));
+        let settings = settings.iter().map(|(key, value)| format!("{key}={value}").parse());
+        let settings = settings.collect::<Result<Vec<Override>>>()?;
         Ok(TrainingRequest {
             experiment: self.experiment.clone(),
             cell: self.cell.as_deref().map(cell::parse).transpose()?,
             updates: self.updates,
-            overrides: self.overrides.iter().cloned().chain(settings).collect(),
+            overrides: [&self.overrides[..], &settings].concat(),
             ..TrainingRequest::default()
         })
     }

@@ -137,7 +137,7 @@ impl Search {
         let whole = request.configure(1)?;
         let horizon = length_of(&whole, whole.training().updates);
         for schedule in whole.schedules_of_its_length() {
-            request.overrides.push(format!("{schedule}.horizon={horizon}"));
+            request.overrides.push(format!("{schedule}.horizon={horizon}").parse()?);
         }
         request.seed = Some(seed);
         match whole {
@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn values_that_are_never_possible_are_refused() {
         let space = Space::of(&crate::preset("cartpole").unwrap()).unwrap();
-        let impossible = Request { overrides: vec!["policy.hidden=0".into()], ..request() };
+        let impossible = Request { overrides: vec!["policy.hidden=0".parse().unwrap()], ..request() };
         let error = draw(&impossible, &space, 2).unwrap_err().to_string();
         assert!(error.contains("were all refused") && error.contains("hidden"), "{error}");
     }

@@ -41,7 +41,7 @@ fn what_a_comparison_said_reached_nobody_but_stderr() {
     let out = directory.path().join("art");
     let trained = compare("--cells rnn --seeds 1 --updates 1", &out);
     assert!(trained.status.success(), "{}", trained.error);
-    let overrides = SIZES.map(String::from);
+    let overrides = SIZES.map(|text| text.parse().unwrap());
     let cells = [CellName::Rnn];
     let (experiment, updates, directory) = ("art", Some(1), out.as_path());
     let request = Request { experiment, cells: &cells, seeds: 1, updates, overrides: &overrides, directory };

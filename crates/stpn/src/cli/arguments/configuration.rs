@@ -2,6 +2,8 @@
 
 use clap::Args;
 
+use crate::Override;
+
 /// Arguments of `stpn config`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -16,7 +18,7 @@ pub struct ConfigArguments {
     pub experiment: Option<String>,
     /// Overrides one key of the configuration.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
-    pub overrides: Vec<String>,
+    pub overrides: Vec<Override>,
     /// Write the JSON Schema of configurations. An editor with Taplo (Even Better TOML) takes it from a file's first
     /// line, `#:schema ./stpn.schema.json`.
     #[arg(long, conflicts_with_all = ["experiment", "overrides"])]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::Override;
 use crate::cli::count::{count, seeds};
 use crate::reproduction::Paper;
 
@@ -68,7 +69,7 @@ pub struct CompareArguments {
     pub updates: Option<u64>,
     /// Overrides one key of every run's configuration.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
-    pub overrides: Vec<String>,
+    pub overrides: Vec<Override>,
     /// Where runs and results are written [default: runs/compare-PRESET].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -125,7 +126,7 @@ pub struct TuneArguments {
     pub show_space: bool,
     /// Overrides one key of every trial's configuration.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
-    pub overrides: Vec<String>,
+    pub overrides: Vec<Override>,
     /// Runs at a time, which share the threads.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub jobs: usize,
@@ -177,7 +178,7 @@ pub struct ReproduceArguments {
     pub cells: Vec<String>,
     /// Overrides one key of every run's configuration; the results say so.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
-    pub overrides: Vec<String>,
+    pub overrides: Vec<Override>,
     /// How many runs.
     #[command(flatten)]
     pub how: RunsArguments,

@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
+use crate::Override;
 use crate::cli::EnvCodeArguments;
 
 /// Arguments of `stpn check-env`.
@@ -22,7 +23,7 @@ pub struct CheckEnvArguments {
     pub code: EnvCodeArguments,
     /// Overrides one of its settings, e.g. `--set env.size=9`.
     #[arg(long = "set", value_name = "env.KEY=VALUE")]
-    pub overrides: Vec<String>,
+    pub overrides: Vec<Override>,
     /// Steps within which an episode of random actions has to end.
     #[arg(long, value_name = "N", default_value_t = 20_000)]
     pub steps: usize,

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::Args;
 
-use crate::cell;
 use crate::cli::EnvCodeArguments;
 use crate::cli::count::{count, size};
 use crate::cli::exit::UsageError;
 use crate::training_request::TrainingRequest;
+use crate::{Override, cell};
 
 /// Arguments of `stpn train`.
 #[derive(Debug, Default, Args)]
@@ -79,7 +79,7 @@ pub struct TrainArguments {
     pub ending: EndingArguments,
     /// Overrides one key of the configuration, e.g. `--set algorithm.gamma=0.95`; `none` removes an optional key.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
-    pub overrides: Vec<String>,
+    pub overrides: Vec<Override>,
 }
 
 impl TrainArguments {
@@ -171,7 +171,7 @@ pub struct ResumeArguments {
     /// Changes one key from here on: rates, coefficients, lengths, evaluation, checkpoints, logging. What the
     /// checkpoint was made with (environment, network, seed, …) stays.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
-    pub overrides: Vec<String>,
+    pub overrides: Vec<Override>,
 }
 
 /// Arguments of `stpn export`.

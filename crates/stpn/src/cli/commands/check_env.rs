@@ -14,7 +14,7 @@ use toml::Table;
 use crate::cli::CheckEnvArguments;
 use crate::cli::exit::UsageError;
 use crate::progress::thousands;
-use crate::{overrides, presets};
+use crate::{Override, overrides, presets};
 
 /// For how long speeds are measured, in seconds.
 const SECONDS: f64 = 2.0;
@@ -74,9 +74,11 @@ fn config(arguments: &CheckEnvArguments) -> Result<EnvConfig> {
     let mut table = Table::new();
     match (arguments.name.as_str(), &arguments.id) {
         ("gym", id) => {
-            overrides::apply(&mut table, "env.name=gymnasium")?;
+            overrides::apply(&mut table, &Override::new("env.name", "gymnasium")?)?;
             arguments.code.apply(&mut table);
-            id.iter().try_for_each(|id| overrides::apply(&mut table, &format!("env.id=\"{id}\"")).map(drop))?;
+            if let Some(id) = id {
+                overrides::apply(&mut table, &Override::new("env.id", id.as_str())?)?;
+            }
         }
         (name, None) => {
             arguments.code.apply(&mut table);
@@ -84,10 +86,10 @@ fn config(arguments: &CheckEnvArguments) -> Result<EnvConfig> {
             let near = || did_you_mean(name, ENVIRONMENTS.iter().map(|entry| entry.name));
             match EnvConfig::from_name(name).map_err(|error| UsageError(format!("{}{error}", near())))? {
                 EnvConfig::Custom(custom) => {
-                    overrides::apply(&mut table, "env.name=custom")?;
-                    overrides::apply(&mut table, &format!("env.id=\"{}\"", custom.id))?;
+                    overrides::apply(&mut table, &Override::new("env.name", "custom")?)?;
+                    overrides::apply(&mut table, &Override::new("env.id", custom.id)?)?;
                 }
-                _ => drop(overrides::apply(&mut table, &format!("env.name={name}"))?),
+                _ => drop(overrides::apply(&mut table, &Override::new("env.name", name)?)?),
             }
         }
         (_, Some(id)) => return Err(UsageError(format!("`{id}`: only `gym` takes the name of an environment")).into()),

@@ -79,6 +79,9 @@ pub fn resume(
     if let Some(owner) = run.killed() {
         say::note(format!("the process that had this run last (pid {} on {}) was killed", owner.pid, owner.host));
     }
+    if run.edited().is_some() {
+        say::note("`stpn resume RUN --set KEY=VALUE` changes a run");
+    }
     let (done, updates) = (run.training().progress().update, run.config().training().updates);
     let from = if done == 0 { " (it has no checkpoint of an update yet)" } else { "" };
     say::note(format!("resuming {} at update {done} of {updates}{from}", directory.display()));

@@ -163,7 +163,7 @@ mod tests {
     #[test]
     fn a_folder_was_named_after_an_environment_that_was_replaced() {
         let named_after = |overrides: &[&str]| {
-            let overrides = overrides.iter().map(ToString::to_string).collect();
+            let overrides = overrides.iter().map(|text| text.parse().unwrap()).collect();
             let arguments = TrainArguments { experiment: "cartpole".into(), overrides, ..TrainArguments::default() };
             named(&arguments, &arguments.request().unwrap().configure(1).unwrap())
         };

@@ -183,7 +183,7 @@ impl Case {
         let table = match self.measure {
             Measure::Preset(name) => {
                 let mut table = presets::load(name)?.0;
-                crate::overrides::apply(&mut table, "training.warmup_updates=0")?;
+                crate::overrides::apply(&mut table, &crate::Override::new("training.warmup_updates", 0)?)?;
                 table
             }
             Measure::Learning => self.table()?,
