@@ -4,11 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::table::cells;
-use super::{Backpropamine, FastWeights, Gru, HebbFf, Lstm, Mlp, Rnn, Stpn};
 use super::{
-    BackpropamineConfig, FastWeightsConfig, Granularity, GruConfig, HebbFfConfig, LstmConfig, MlpConfig, Modulation,
-    RnnConfig, StpnConfig,
+    AssociativeRule, BackpropamineConfig, FastWeightsConfig, Granularity, GruConfig, HebbFfConfig,
+    LinearAttentionConfig, LinearRecurrentConfig, LstmConfig, MlpConfig, Modulation, RnnConfig, StpnConfig,
 };
+use super::{Backpropamine, FastWeights, Gru, HebbFf, LinearAttention, LinearRecurrent, Lstm, Mlp, Rnn, Stpn};
 use crate::registered::{self, CustomConfig};
 use crate::{Cell, CellParts, Initializer, Kernel, Result};
 
@@ -66,6 +66,23 @@ cells! {
         BackpropamineRetroactive, "backpropamine-retroactive",
             "Backpropamine acting on an eligibility trace (Miconi et al. 2019)",
             BackpropamineConfig { modulation: Modulation::Retroactive, ..BackpropamineConfig::default() };
+    }
+
+    /// Linear recurrent unit.
+    LinearRecurrent(LinearRecurrentConfig), LinearRecurrent, |_| CellName::LinearRecurrent => {
+        LinearRecurrent, "linear-recurrent", "linear recurrent unit: a complex decay per unit (Orvieto et al. 2023)",
+            LinearRecurrentConfig::default();
+    }
+
+    /// Gated linear attention, and by `rule` the gated delta rule.
+    LinearAttention(LinearAttentionConfig), LinearAttention, |config| match config.rule {
+        AssociativeRule::Hebbian => CellName::LinearAttention,
+        AssociativeRule::Delta => CellName::DeltaRule,
+    } => {
+        LinearAttention, "linear-attention", "gated linear attention: outer products added up (Yang et al. 2024)",
+            LinearAttentionConfig { rule: AssociativeRule::Hebbian };
+        DeltaRule, "delta-rule", "gated delta rule: fast weights that learn by their error (Yang et al. 2025)",
+            LinearAttentionConfig { rule: AssociativeRule::Delta };
     }
 
     /// A layer without memory.

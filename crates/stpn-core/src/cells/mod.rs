@@ -8,6 +8,8 @@ mod gru;
 mod hebbff;
 mod large;
 mod layer_norm;
+mod linear_attention;
+mod linear_recurrent;
 mod lstm;
 mod mlp;
 mod name;
@@ -24,12 +26,14 @@ pub use fast_weights::FastWeights;
 pub use gru::{Gru, GruConfig};
 pub use hebbff::{HebbFf, HebbFfConfig};
 pub use layer_norm::LayerNorm;
+pub use linear_attention::LinearAttention;
+pub use linear_recurrent::{LinearRecurrent, LinearRecurrentConfig};
 pub use lstm::{Lstm, LstmConfig};
 pub use mlp::{Mlp, MlpConfig};
 pub use rnn::{Rnn, RnnConfig};
 pub use stpn::Stpn;
 
 pub use crate::options::{
-    Activation, BackpropamineConfig, Bound, Decay, FastWeightsConfig, Granularity, Modulation, NormOf, NormalizeState,
-    Plastic, Rule, StpnConfig,
+    Activation, AssociativeRule, BackpropamineConfig, Bound, Decay, FastWeightsConfig, Granularity,
+    LinearAttentionConfig, Modulation, NormOf, NormalizeState, Plastic, Rule, StpnConfig,
 };

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 use stpn_random::{Purpose, Stream};
 
+use crate::kernels::associative::{AssociativeKernel, AssociativeSpec};
 use crate::kernels::attentive::{AttentiveKernel, AttentiveSpec};
 use crate::kernels::blocks::{self, Operands, Sizes};
+use crate::kernels::diagonal::{DiagonalKernel, DiagonalSpec};
 use crate::kernels::gated::{GatedKernel, GatedKind, GatedSpec};
 use crate::kernels::modulated::{ModulatedKernel, ModulatedSpec};
 use crate::kernels::plastic::{PlasticKernel, PlasticSpec};
@@ -32,6 +34,10 @@ fn kernel(config: &CellConfig, layout: &LayerLayout) -> Result<Arc<dyn FusedKern
         CellConfig::Gru(_) => gated(GatedKind::Gru),
         CellConfig::Mlp(config) => gated(GatedKind::Mlp(config.activation)),
         CellConfig::FastWeights(config) => Ok(Arc::new(AttentiveKernel::new(AttentiveSpec::new(config, layout)?))),
+        CellConfig::LinearRecurrent(_) => Ok(Arc::new(DiagonalKernel::new(DiagonalSpec::new(layout)?))),
+        CellConfig::LinearAttention(config) => {
+            Ok(Arc::new(AssociativeKernel::new(AssociativeSpec::new(config.rule, layout)?)))
+        }
         CellConfig::Backpropamine(config) => Ok(Arc::new(ModulatedKernel::new(ModulatedSpec::new(config, layout)?))),
         CellConfig::Stpn(config) => Ok(Arc::new(PlasticKernel::new(PlasticSpec::stpn(config, layout)?.unwrap()))),
         CellConfig::Hebbff(_) => Ok(Arc::new(PlasticKernel::new(PlasticSpec::hebbff(layout)?))),

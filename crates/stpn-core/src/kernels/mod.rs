@@ -7,10 +7,12 @@
 
 pub mod affine;
 mod aligned;
+pub(crate) mod associative;
 pub(crate) mod attentive;
 pub mod blocks;
 pub mod convolution;
 mod dense;
+pub(crate) mod diagonal;
 mod fast;
 pub(crate) mod gated;
 mod instructions;

@@ -1,11 +1,13 @@
 //! Options of the cells that their kernels read too: below both.
 
 mod activation;
+mod associative;
 mod backpropamine;
 mod fast_weights;
 mod stpn;
 
 pub use activation::Activation;
+pub use associative::{AssociativeRule, LinearAttentionConfig};
 pub use backpropamine::{BackpropamineConfig, Bound, Modulation};
 pub(crate) use backpropamine::{LIMIT, RETROACTIVE_SOFT_LIMIT};
 pub use fast_weights::FastWeightsConfig;
