@@ -3,9 +3,10 @@
 
     python examples/numpy_policy.py checkpoints/cartpole-masked-stpn --episodes 100
 
-The agent is a run, an exported agent or one checkpoint. Its cell may be STPN, STPNf, LSTM, GRU, RNN or MLP; its encoder
-`identity` or `mlp`. The equations are those of the book's page "Checkpoint format"; the file is meant to be read beside
-it, and to be copied from. Needs Python 3.11, numpy and gymnasium (with its extra `mujoco` for MuJoCo's tasks).
+The agent is a run, an exported agent or one checkpoint. Its cell may be STPN, STPNf, LSTM, GRU, RNN, the linear
+recurrent unit, linear attention, the delta rule or MLP; its encoder `identity` or `mlp`. The equations are those of the
+book's page "Checkpoint format"; the file is meant to be read beside it, and to be copied from. Needs Python 3.11, numpy
+and gymnasium (with its extra `mujoco` for MuJoCo's tasks).
 """
 
 import argparse
@@ -176,6 +177,40 @@ class Rnn:
         return self.h
 
 
+class LinearRecurrent:
+    """s' = λ ⊙ s + g ⊙ (B x);  h' = tanh(Re(C s') + D x + b), with λ, s, B and C complex."""
+
+    def __init__(self, options, p, inputs, hidden):
+        self.p = p
+        self.re = self.im = np.zeros(hidden, np.float32)
+
+    def step(self, x):
+        p = self.p
+        r, theta, g = np.exp(-np.exp(p["nu_log"])), np.exp(p["theta_log"]), np.exp(p["gamma_log"])
+        a, b = r * np.cos(theta), r * np.sin(theta)
+        re = a * self.re - b * self.im + g * (p["input_re"] @ x)
+        im = a * self.im + b * self.re + g * (p["input_im"] @ x)
+        self.re, self.im = re, im
+        return np.tanh(p["output_re"] @ re - p["output_im"] @ im + p["skip"] @ x + p["bias"])
+
+
+class LinearAttention:
+    """F' = α F + β (v − α F k̂) ⊗ k̂, with the rule `hebbian` α F + β v ⊗ k̂;  h' = tanh(F' q̂ + s)."""
+
+    def __init__(self, options, p, inputs, hidden):
+        self.o, self.p, self.hidden = options, p, hidden
+        self.F = np.zeros((hidden, hidden), np.float32)
+
+    def step(self, x):
+        rows = self.p["weight"] @ x + self.p["bias"]
+        q, k, v, s = rows[: 4 * self.hidden].reshape(4, self.hidden)
+        beta, alpha = sigmoid(rows[-2]), sigmoid(rows[-1]) ** (1 / 16)
+        q, k = (u / np.sqrt(u @ u + 1e-6) for u in (q, k))
+        F = alpha * self.F
+        self.F = F + np.outer(beta * (v - F @ k if self.o["rule"] == "delta" else v), k)
+        return np.tanh(self.F @ q + s)
+
+
 class Mlp:
     """h' = activation(W x + b), without memory."""
 
@@ -187,7 +222,15 @@ class Mlp:
 
 
 ACTIVATIONS = {"tanh": np.tanh, "relu": lambda v: np.maximum(v, 0)}
-CELLS = {"stpn": Stpn, "lstm": Lstm, "gru": Gru, "rnn": Rnn, "mlp": Mlp}
+CELLS = {
+    "stpn": Stpn,
+    "lstm": Lstm,
+    "gru": Gru,
+    "rnn": Rnn,
+    "linear-recurrent": LinearRecurrent,
+    "linear-attention": LinearAttention,
+    "mlp": Mlp,
+}
 
 
 class Agent:

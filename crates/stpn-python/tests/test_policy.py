@@ -10,7 +10,20 @@ import stpn
 import torch
 from support import AGENTS, CHECKPOINTS, trained
 
-CELLS = ("stpn", "stpnf", "hebbff", "fast-weights", "backpropamine", "lstm", "gru", "rnn", "mlp")
+CELLS = (
+    "stpn",
+    "stpnf",
+    "hebbff",
+    "fast-weights",
+    "backpropamine",
+    "lstm",
+    "gru",
+    "rnn",
+    "linear-recurrent",
+    "linear-attention",
+    "delta-rule",
+    "mlp",
+)
 
 NETWORKS = {
     "choices, an encoder, a critic of its own, normalised": (

@@ -37,6 +37,9 @@ LAYERS = {
     "GRU": (stpn.torch.GRU, {}),
     "RNN": (stpn.torch.RNN, {}),
     "RNN, split": (stpn.torch.RNN, {"split": True}),
+    "LinearRecurrent": (stpn.torch.LinearRecurrent, {}),
+    "LinearAttention, delta": (stpn.torch.LinearAttention, {"rule": "delta"}),
+    "LinearAttention, hebbian": (stpn.torch.LinearAttention, {"rule": "hebbian"}),
     "MLP": (stpn.torch.MLP, {}),
     "MLP, relu": (stpn.torch.MLP, {"activation": "relu"}),
 }
@@ -175,6 +178,10 @@ class Layers(unittest.TestCase):
         self.assertEqual(names, {"weight", "bias", "lambda", "gamma"})
         names = set(layer("Backpropamine").state_dict())
         self.assertEqual(names, {"weight_ih", "bias", "weight_hh", "alpha", "modulator.weight", "modulator.bias"})
+        self.assertEqual(set(layer("LinearAttention, delta").state_dict()), {"weight", "bias"})
+        matrices = {"input_re", "input_im", "output_re", "output_im", "skip"}
+        names = set(layer("LinearRecurrent").state_dict())
+        self.assertEqual(names, {"nu_log", "theta_log", "gamma_log", "bias", *matrices})
 
     def test_seeded_saved_copied_and_pickled(self):
         torch.manual_seed(3)

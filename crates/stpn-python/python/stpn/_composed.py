@@ -189,6 +189,36 @@ def _rnn(options, parameters, x, state):
     return hidden, {"h": hidden}
 
 
+def _linear_recurrent(options, parameters, x, state):
+    def of_input(name):
+        return functional.linear(x, parameters[name])
+
+    radius, phase = torch.exp(-parameters["nu_log"].exp()), parameters["theta_log"].exp()
+    a, b, gain = radius * torch.cos(phase), radius * torch.sin(phase), parameters["gamma_log"].exp()
+    re = a * state["re"] - b * state["im"] + gain * of_input("input_re")
+    im = a * state["im"] + b * state["re"] + gain * of_input("input_im")
+    pre = functional.linear(re, parameters["output_re"]) - functional.linear(im, parameters["output_im"])
+    hidden = torch.tanh(pre + of_input("skip") + parameters["bias"])
+    return hidden, {"re": re, "im": im}
+
+
+def _unit(vectors):
+    """`[B, H]` of length one, or nearly; a zero vector stays one, with a finite gradient."""
+    return vectors / (vectors.square().sum(1, keepdim=True) + 1e-6).sqrt()
+
+
+def _linear_attention(options, parameters, x, state):
+    units = (int(parameters["weight"].shape[0]) - 2) // 4
+    rows = functional.linear(x, parameters["weight"], parameters["bias"])
+    query, key, value, direct, write, keep = torch.split(rows, [units] * 4 + [1, 1], 1)
+    query, key = _unit(query), _unit(key)
+    # σ(keep)^(1/16), written so that the gradient is finite where the logistic function rounds to zero.
+    kept = state["F"] * (functional.logsigmoid(keep) / 16).exp().unsqueeze(2)
+    error = value - _times(kept, key) if options["rule"] == "delta" else value
+    fast = kept + _outer(torch.sigmoid(write) * error, key)
+    return torch.tanh(_times(fast, query) + direct), {"F": fast}
+
+
 def _mlp(options, parameters, x, state):
     pre = functional.linear(x, parameters["weight"], parameters["bias"])
     return (torch.tanh(pre) if options["activation"] == "tanh" else torch.relu(pre)), {}
@@ -202,5 +232,7 @@ STEPS = {
     "lstm": _lstm,
     "gru": _gru,
     "rnn": _rnn,
+    "linear-recurrent": _linear_recurrent,
+    "linear-attention": _linear_attention,
     "mlp": _mlp,
 }

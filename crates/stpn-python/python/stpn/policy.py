@@ -24,6 +24,8 @@ CELLS = {
         layers.LSTM,
         layers.GRU,
         layers.RNN,
+        layers.LinearRecurrent,
+        layers.LinearAttention,
         layers.MLP,
     )
 }

@@ -32,6 +32,8 @@ __all__ = [
     "STPNf",
     "HebbFF",
     "FastWeights",
+    "LinearRecurrent",
+    "LinearAttention",
     "DifferentiablePlasticity",
     "Backpropamine",
     "RetroactiveBackpropamine",
@@ -360,6 +362,27 @@ class RNN(Layer):
     """Plain tanh recurrent network. State: `h` [B, H]."""
 
     cell = "rnn"
+
+
+class LinearRecurrent(Layer):
+    """Linear recurrent unit: complex decays, each the memory of one unit, with a tanh behind (Orvieto et al. 2023).
+
+    State: `re` and `im` [B, H]. Parameters: `nu_log`, `theta_log`, `gamma_log` [H], `input_re`, `input_im` [H, I],
+    `output_re`, `output_im` [H, H], `skip` [H, I], `bias` [H].
+    """
+
+    cell = "linear-recurrent"
+
+
+class LinearAttention(Layer):
+    """Fast weights from keys and values of the input, which keep and write as gates say: with `rule="delta"` what the
+    key already recalls is taken off (gated delta rule, Yang et al. 2025), with `rule="hebbian"` it is not (gated linear
+    attention, Yang et al. 2024).
+
+    State: `F` [B, H, H]. Parameters: `weight` [4H+2, I], `bias` [4H+2].
+    """
+
+    cell = "linear-attention"
 
 
 class MLP(Layer):

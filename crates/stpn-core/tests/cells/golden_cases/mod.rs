@@ -8,8 +8,9 @@ use candle_core::{DType, Device, Tensor};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use stpn_core::cells::{
-    BackpropamineConfig, Bound, Decay, FastWeightsConfig, Granularity, GruConfig, HebbFfConfig, LstmConfig, Modulation,
-    NormOf, NormalizeState, Plastic, RnnConfig, Rule, StpnConfig,
+    AssociativeRule, BackpropamineConfig, Bound, Decay, FastWeightsConfig, Granularity, GruConfig, HebbFfConfig,
+    LinearAttentionConfig, LinearRecurrentConfig, LstmConfig, Modulation, NormOf, NormalizeState, Plastic, RnnConfig,
+    Rule, StpnConfig,
 };
 use stpn_core::{Cell, CellConfig, Kernel};
 
@@ -109,6 +110,16 @@ struct LstmCase {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct LinearRecurrentCase {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LinearAttentionCase {
+    rule: AssociativeRule,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "activation admits one value")]
 struct BackpropamineCase {
     activation: Tanh,
@@ -178,6 +189,15 @@ fn configure(name: &str, cell: &str, options: Value, split: bool) -> CellConfig 
             CellConfig::Lstm(LstmConfig { split, layer_norm })
         }
         "gru" => CellConfig::Gru(parse::<GruConfig>(name, options)),
+        "linear-recurrent" => {
+            let LinearRecurrentCase {} = parse(name, options);
+            // Its options are about initial values; parameters are the case's.
+            CellConfig::LinearRecurrent(LinearRecurrentConfig::default())
+        }
+        "linear-attention" => {
+            let LinearAttentionCase { rule } = parse(name, options);
+            CellConfig::LinearAttention(LinearAttentionConfig { rule, ..Default::default() })
+        }
         "differentiable-plasticity" => modulated(Modulation::Constant, options),
         "backpropamine" => modulated(Modulation::Network, options),
         "backpropamine-retroactive" => modulated(Modulation::Retroactive, options),
