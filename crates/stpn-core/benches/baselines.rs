@@ -12,13 +12,16 @@ use stpn_random::{Purpose, Stream};
 /// Name, cell, T, B, I, H, actions.
 type Case = (&'static str, CellName, [usize; 5]);
 
-const CASES: [Case; 12] = [
+const CASES: [Case; 15] = [
     ("maze-lstm", CellName::Lstm, [200, 512, 17, 47, 4]),
     ("maze-gru", CellName::Gru, [200, 512, 17, 54, 4]),
     ("maze-rnn", CellName::Rnn, [200, 512, 17, 100, 4]),
     ("maze-backpropamine", CellName::Backpropamine, [200, 512, 17, 73, 4]),
     ("maze-retroactive", CellName::BackpropamineRetroactive, [200, 512, 17, 73, 4]),
     ("maze-fast-weights", CellName::FastWeights, [200, 512, 17, 73, 4]),
+    ("maze-linear-recurrent", CellName::LinearRecurrent, [200, 512, 17, 69, 4]),
+    ("maze-linear-attention", CellName::LinearAttention, [200, 512, 17, 150, 4]),
+    ("maze-delta-rule", CellName::DeltaRule, [200, 512, 17, 150, 4]),
     ("art-lstm", CellName::Lstm, [9, 128, 37, 9, 37]),
     ("art-backpropamine", CellName::Backpropamine, [9, 128, 37, 17, 37]),
     ("art-fast-weights", CellName::FastWeights, [9, 128, 37, 20, 37]),

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor, Var};
 use stpn_core::cells::{
-    Activation, BackpropamineConfig, Bound, FastWeightsConfig, GruConfig, LstmConfig, MlpConfig, Modulation, RnnConfig,
+    Activation, AssociativeRule, BackpropamineConfig, Bound, FastWeightsConfig, GruConfig, LinearAttentionConfig,
+    LinearRecurrentConfig, LstmConfig, MlpConfig, Modulation, RnnConfig,
 };
 use stpn_core::kernels::blocks::{self, Operands, Sizes};
 use stpn_core::kernels::{Extent, FusedKernel, Instructions, Prepared, Real, SequenceKernel};
@@ -17,7 +18,11 @@ use support::{build, close, kernel, normal, random_state, set_parameters, values
 
 /// Every option of every baseline.
 fn configs() -> Vec<CellConfig> {
-    let mut configs = vec![CellConfig::Gru(GruConfig {})];
+    let mut configs =
+        vec![CellConfig::Gru(GruConfig {}), CellConfig::LinearRecurrent(LinearRecurrentConfig::default())];
+    for rule in [AssociativeRule::Hebbian, AssociativeRule::Delta] {
+        configs.push(CellConfig::LinearAttention(LinearAttentionConfig { rule }));
+    }
     for split in [false, true] {
         configs.push(CellConfig::Rnn(RnnConfig { split }));
         for layer_norm in [false, true] {

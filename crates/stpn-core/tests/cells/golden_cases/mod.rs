@@ -196,7 +196,7 @@ fn configure(name: &str, cell: &str, options: Value, split: bool) -> CellConfig 
         }
         "linear-attention" => {
             let LinearAttentionCase { rule } = parse(name, options);
-            CellConfig::LinearAttention(LinearAttentionConfig { rule, ..Default::default() })
+            CellConfig::LinearAttention(LinearAttentionConfig { rule })
         }
         "differentiable-plasticity" => modulated(Modulation::Constant, options),
         "backpropamine" => modulated(Modulation::Network, options),
