@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device, Tensor, Var};
 use stpn_core::cells::{
-    Activation, AssociativeRule, BackpropamineConfig, Bound, FastWeightsConfig, GruConfig, LinearAttentionConfig,
-    LinearRecurrentConfig, LstmConfig, MlpConfig, Modulation, RnnConfig,
+    Activation, AssociativeRule, BackpropamineConfig, Bound, FastWeightsConfig, FrameStackConfig, GruConfig,
+    LinearAttentionConfig, LinearRecurrentConfig, LstmConfig, MlpConfig, Modulation, RnnConfig,
 };
 use stpn_core::kernels::blocks::{self, Operands, Sizes};
 use stpn_core::kernels::{Extent, FusedKernel, Instructions, Prepared, Real, SequenceKernel};
@@ -20,6 +20,9 @@ use support::{build, close, kernel, normal, random_state, set_parameters, values
 fn configs() -> Vec<CellConfig> {
     let mut configs =
         vec![CellConfig::Gru(GruConfig {}), CellConfig::LinearRecurrent(LinearRecurrentConfig::default())];
+    for (frames, position) in [(4, 8), (2, 0), (1, 2), (1, 0)] {
+        configs.push(CellConfig::FrameStack(FrameStackConfig { frames, position }));
+    }
     for rule in [AssociativeRule::Hebbian, AssociativeRule::Delta] {
         configs.push(CellConfig::LinearAttention(LinearAttentionConfig { rule }));
     }

@@ -5,10 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::table::cells;
 use super::{
-    AssociativeRule, BackpropamineConfig, FastWeightsConfig, Granularity, GruConfig, HebbFfConfig,
+    AssociativeRule, BackpropamineConfig, FastWeightsConfig, FrameStackConfig, Granularity, GruConfig, HebbFfConfig,
     LinearAttentionConfig, LinearRecurrentConfig, LstmConfig, MlpConfig, Modulation, RnnConfig, StpnConfig,
 };
-use super::{Backpropamine, FastWeights, Gru, HebbFf, LinearAttention, LinearRecurrent, Lstm, Mlp, Rnn, Stpn};
+use super::{
+    Backpropamine, FastWeights, FrameStack, Gru, HebbFf, LinearAttention, LinearRecurrent, Lstm, Mlp, Rnn, Stpn,
+};
 use crate::registered::{self, CustomConfig};
 use crate::{Cell, CellParts, Initializer, Kernel, Result};
 
@@ -83,6 +85,11 @@ cells! {
             LinearAttentionConfig { rule: AssociativeRule::Hebbian };
         DeltaRule, "delta-rule", "gated delta rule: fast weights that learn by their error (Yang et al. 2025)",
             LinearAttentionConfig { rule: AssociativeRule::Delta };
+    }
+
+    /// A layer that sees the last inputs, and the time.
+    FrameStack(FrameStackConfig), FrameStack, |_| CellName::FrameStack => {
+        FrameStack, "frame-stack", "a tanh layer that sees the last four inputs and the time", FrameStackConfig::default();
     }
 
     /// A layer without memory.

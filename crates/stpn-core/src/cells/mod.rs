@@ -4,6 +4,7 @@ mod backpropamine;
 mod clamp;
 mod config;
 mod fast_weights;
+mod frame_stack;
 mod gru;
 mod hebbff;
 mod large;
@@ -23,6 +24,7 @@ mod table;
 pub use backpropamine::Backpropamine;
 pub use config::{CellConfig, CellName};
 pub use fast_weights::FastWeights;
+pub use frame_stack::FrameStack;
 pub use gru::{Gru, GruConfig};
 pub use hebbff::{HebbFf, HebbFfConfig};
 pub use layer_norm::LayerNorm;
@@ -34,6 +36,6 @@ pub use rnn::{Rnn, RnnConfig};
 pub use stpn::Stpn;
 
 pub use crate::options::{
-    Activation, AssociativeRule, BackpropamineConfig, Bound, Decay, FastWeightsConfig, Granularity,
+    Activation, AssociativeRule, BackpropamineConfig, Bound, Decay, FastWeightsConfig, FrameStackConfig, Granularity,
     LinearAttentionConfig, Modulation, NormOf, NormalizeState, Plastic, Rule, StpnConfig,
 };

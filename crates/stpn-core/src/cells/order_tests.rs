@@ -12,6 +12,7 @@ use crate::kernels::diagonal::{DiagonalKernel, DiagonalSpec};
 use crate::kernels::gated::{GatedKernel, GatedKind, GatedSpec};
 use crate::kernels::modulated::{ModulatedKernel, ModulatedSpec};
 use crate::kernels::plastic::{PlasticKernel, PlasticSpec};
+use crate::kernels::stacked::{StackedKernel, StackedSpec};
 use crate::kernels::{Extent, FusedKernel, SequenceKernel};
 use crate::layout::{LayerLayout, Layout};
 use crate::{CellConfig, CellName, Initializer, Kernel, Result};
@@ -35,6 +36,7 @@ fn kernel(config: &CellConfig, layout: &LayerLayout) -> Result<Arc<dyn FusedKern
         CellConfig::Mlp(config) => gated(GatedKind::Mlp(config.activation)),
         CellConfig::FastWeights(config) => Ok(Arc::new(AttentiveKernel::new(AttentiveSpec::new(config, layout)?))),
         CellConfig::LinearRecurrent(_) => Ok(Arc::new(DiagonalKernel::new(DiagonalSpec::new(layout)?))),
+        CellConfig::FrameStack(config) => Ok(Arc::new(StackedKernel::new(StackedSpec::new(config, layout)?))),
         CellConfig::LinearAttention(config) => {
             Ok(Arc::new(AssociativeKernel::new(AssociativeSpec::new(config.rule, layout)?)))
         }

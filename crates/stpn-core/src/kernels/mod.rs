@@ -23,6 +23,7 @@ mod matrix;
 pub(crate) mod modulated;
 pub mod operator;
 pub(crate) mod plastic;
+pub(crate) mod stacked;
 
 use std::any::Any;
 use std::fmt::Debug;

@@ -27,6 +27,8 @@ fn impossible_values_are_refused_by_their_key() {
         (json!({"name": "stpn", "recurrent": false, "plastic": "recurrent"}), "cell.plastic"),
         (json!({"name": "stpn", "normalize_state": "none", "norm_of": "F"}), "cell.norm_of"),
         (json!({"name": "stpn", "bias": false, "plastic_bias": true}), "cell.plastic_bias"),
+        (json!({"name": "frame-stack", "frames": 0}), "cell.frames"),
+        (json!({"name": "frame-stack", "position": 3}), "cell.position"),
         (json!({"name": "linear-recurrent", "max_radius": 1.0}), "cell.max_radius"),
         (json!({"name": "linear-recurrent", "min_radius": 0.9995}), "cell.min_radius"),
         (json!({"name": "linear-recurrent", "max_phase": 0.0}), "cell.max_phase"),
