@@ -4,9 +4,9 @@
     python examples/numpy_policy.py checkpoints/cartpole-masked-stpn --episodes 100
 
 The agent is a run, an exported agent or one checkpoint. Its cell may be STPN, STPNf, LSTM, GRU, RNN, the linear
-recurrent unit, linear attention, the delta rule or MLP; its encoder `identity` or `mlp`. The equations are those of the
-book's page "Checkpoint format"; the file is meant to be read beside it, and to be copied from. Needs Python 3.11, numpy
-and gymnasium (with its extra `mujoco` for MuJoCo's tasks).
+recurrent unit, linear attention, the delta rule, a stack of frames or MLP; its encoder `identity` or `mlp`. The
+equations are those of the book's page "Checkpoint format"; the file is meant to be read beside it, and to be copied
+from. Needs Python 3.11, numpy and gymnasium (with its extra `mujoco` for MuJoCo's tasks).
 """
 
 import argparse
@@ -211,6 +211,24 @@ class LinearAttention:
         return np.tanh(self.F @ q + s)
 
 
+class FrameStack:
+    """h' = tanh(W [x ; inputs before ; p(t)] + b), with p(t) = sin ω t, cos ω t of one ω after the other."""
+
+    def __init__(self, options, p, inputs, hidden):
+        self.p = p
+        self.inputs, self.time = np.zeros((options["frames"] - 1, inputs), np.float32), np.zeros(1, np.float32)
+        features = options["position"]
+        self.omega = 10000.0 ** (-2 * np.arange(features // 2) / max(features, 1))
+
+    def step(self, x):
+        angles = self.omega * self.time
+        position = np.stack([np.sin(angles), np.cos(angles)], 1).ravel().astype(x.dtype)
+        seen = np.concatenate([x, self.inputs.ravel(), position])
+        self.inputs = np.concatenate([x[None], self.inputs])[: len(self.inputs)]
+        self.time = self.time + 1
+        return np.tanh(self.p["weight"] @ seen + self.p["bias"])
+
+
 class Mlp:
     """h' = activation(W x + b), without memory."""
 
@@ -229,6 +247,7 @@ CELLS = {
     "rnn": Rnn,
     "linear-recurrent": LinearRecurrent,
     "linear-attention": LinearAttention,
+    "frame-stack": FrameStack,
     "mlp": Mlp,
 }
 

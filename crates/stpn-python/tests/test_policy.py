@@ -22,6 +22,7 @@ CELLS = (
     "linear-recurrent",
     "linear-attention",
     "delta-rule",
+    "frame-stack",
     "mlp",
 )
 

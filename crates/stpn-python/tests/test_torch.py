@@ -40,6 +40,10 @@ LAYERS = {
     "LinearRecurrent": (stpn.torch.LinearRecurrent, {}),
     "LinearAttention, delta": (stpn.torch.LinearAttention, {"rule": "delta"}),
     "LinearAttention, hebbian": (stpn.torch.LinearAttention, {"rule": "hebbian"}),
+    "FrameStack": (stpn.torch.FrameStack, {}),
+    "FrameStack, no time": (stpn.torch.FrameStack, {"frames": 2, "position": 0}),
+    "FrameStack, no past": (stpn.torch.FrameStack, {"frames": 1, "position": 2}),
+    "FrameStack, neither": (stpn.torch.FrameStack, {"frames": 1, "position": 0}),
     "MLP": (stpn.torch.MLP, {}),
     "MLP, relu": (stpn.torch.MLP, {"activation": "relu"}),
 }
@@ -178,7 +182,8 @@ class Layers(unittest.TestCase):
         self.assertEqual(names, {"weight", "bias", "lambda", "gamma"})
         names = set(layer("Backpropamine").state_dict())
         self.assertEqual(names, {"weight_ih", "bias", "weight_hh", "alpha", "modulator.weight", "modulator.bias"})
-        self.assertEqual(set(layer("LinearAttention, delta").state_dict()), {"weight", "bias"})
+        for name in ("LinearAttention, delta", "FrameStack"):
+            self.assertEqual(set(layer(name).state_dict()), {"weight", "bias"})
         matrices = {"input_re", "input_im", "output_re", "output_im", "skip"}
         names = set(layer("LinearRecurrent").state_dict())
         self.assertEqual(names, {"nu_log", "theta_log", "gamma_log", "bias", *matrices})

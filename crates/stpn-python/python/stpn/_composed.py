@@ -219,6 +219,21 @@ def _linear_attention(options, parameters, x, state):
     return torch.tanh(_times(fast, query) + direct), {"F": fast}
 
 
+def _frame_stack(options, parameters, x, state):
+    seen, fields = [x], {}
+    if "inputs" in state:
+        before = state["inputs"]
+        seen.append(before.flatten(1))
+        fields["inputs"] = torch.cat([x.unsqueeze(1), before[:, :-1]], 1)
+    if "time" in state:
+        time, features = state["time"], options["position"]
+        for pair in range(features // 2):
+            phase = time * 10_000.0 ** (-2 * pair / features)
+            seen += [torch.sin(phase), torch.cos(phase)]
+        fields["time"] = time + 1
+    return torch.tanh(functional.linear(torch.cat(seen, 1), parameters["weight"], parameters["bias"])), fields
+
+
 def _mlp(options, parameters, x, state):
     pre = functional.linear(x, parameters["weight"], parameters["bias"])
     return (torch.tanh(pre) if options["activation"] == "tanh" else torch.relu(pre)), {}
@@ -234,5 +249,6 @@ STEPS = {
     "rnn": _rnn,
     "linear-recurrent": _linear_recurrent,
     "linear-attention": _linear_attention,
+    "frame-stack": _frame_stack,
     "mlp": _mlp,
 }

@@ -26,6 +26,7 @@ CELLS = {
         layers.RNN,
         layers.LinearRecurrent,
         layers.LinearAttention,
+        layers.FrameStack,
         layers.MLP,
     )
 }

@@ -34,6 +34,7 @@ __all__ = [
     "FastWeights",
     "LinearRecurrent",
     "LinearAttention",
+    "FrameStack",
     "DifferentiablePlasticity",
     "Backpropamine",
     "RetroactiveBackpropamine",
@@ -383,6 +384,17 @@ class LinearAttention(Layer):
     """
 
     cell = "linear-attention"
+
+
+class FrameStack(Layer):
+    """A tanh layer that sees the last `frames` inputs as they were, and the time as `position` sines and cosines: no
+    memory is learned.
+
+    State: `inputs` [B, frames-1, I], the latest first, and `time` [B, 1]; none of them if it would be empty or unused.
+    Parameters: `weight` [H, frames*I + position], `bias` [H].
+    """
+
+    cell = "frame-stack"
 
 
 class MLP(Layer):

@@ -86,7 +86,8 @@ def main():
     binary = pathlib.Path(sys.argv[1]).resolve()
     cases = sorted((ROOT / "crates/stpn-core/tests/golden").glob("*.json"))
     checked = [case.stem for case in cases if check_cell(case)]
-    for cell in ("stpn-", "stpnf-", "lstm", "gru", "rnn", "linear-recurrent", "linear-attention", "delta-rule"):
+    linear = ("linear-recurrent", "linear-attention", "delta-rule")
+    for cell in ("stpn-", "stpnf-", "lstm", "gru", "rnn", *linear, "frame-stack"):
         assert any(case.startswith(cell) for case in checked), f"no recorded case of {cell} was checked"
     print(f"{len(checked)} of {len(cases)} recorded cases agree")
 

@@ -8,9 +8,9 @@ use candle_core::{DType, Device, Tensor};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use stpn_core::cells::{
-    AssociativeRule, BackpropamineConfig, Bound, Decay, FastWeightsConfig, Granularity, GruConfig, HebbFfConfig,
-    LinearAttentionConfig, LinearRecurrentConfig, LstmConfig, Modulation, NormOf, NormalizeState, Plastic, RnnConfig,
-    Rule, StpnConfig,
+    AssociativeRule, BackpropamineConfig, Bound, Decay, FastWeightsConfig, FrameStackConfig, Granularity, GruConfig,
+    HebbFfConfig, LinearAttentionConfig, LinearRecurrentConfig, LstmConfig, Modulation, NormOf, NormalizeState,
+    Plastic, RnnConfig, Rule, StpnConfig,
 };
 use stpn_core::{Cell, CellConfig, Kernel};
 
@@ -120,6 +120,13 @@ struct LinearAttentionCase {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct FrameStackCase {
+    frames: usize,
+    position: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "activation admits one value")]
 struct BackpropamineCase {
     activation: Tanh,
@@ -197,6 +204,10 @@ fn configure(name: &str, cell: &str, options: Value, split: bool) -> CellConfig 
         "linear-attention" => {
             let LinearAttentionCase { rule } = parse(name, options);
             CellConfig::LinearAttention(LinearAttentionConfig { rule })
+        }
+        "frame-stack" => {
+            let FrameStackCase { frames, position } = parse(name, options);
+            CellConfig::FrameStack(FrameStackConfig { frames, position })
         }
         "differentiable-plasticity" => modulated(Modulation::Constant, options),
         "backpropamine" => modulated(Modulation::Network, options),

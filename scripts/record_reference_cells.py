@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Records golden cases of the linear recurrent unit, the delta rule and linear attention, for the tests of stpn-core.
+"""Records golden cases, for the tests of stpn-core, of the cells that have no recorded case of a published program: the
+linear recurrent unit, the delta rule, linear attention and the stack of frames.
 
-    pip install numpy safetensors && python3 scripts/record_linear_cells.py
+    pip install numpy safetensors && python3 scripts/record_reference_cells.py
 
-Writes linear-recurrent, delta-rule and linear-attention (.json and .safetensors) to crates/stpn-core/tests/golden. The
-equations are written down for numpy, in double precision and independently of the cells in Rust. Gradients are complex
-steps, f'(v) = Im f(v + iε) / ε, which lose no digit to a difference. They are checked by finite differences, and the
-activities by the same cells in another form: the unit as a recurrence of complex numbers, the rules of F as products of
-matrices.
+Writes linear-recurrent, delta-rule, linear-attention and frame-stack (.json and .safetensors) to
+crates/stpn-core/tests/golden. The equations are written down for numpy, in double precision and independently of the
+cells in Rust. Gradients are complex steps, f'(v) = Im f(v + iε) / ε, which lose no digit to a difference. They are
+checked by finite differences, and the activities by the same cells in another form: the unit as a recurrence of complex
+numbers, the rules of F as products of matrices, the stack as a sum over its frames.
 
 The loss is the sum of loss_w.h ⊙ h² over all steps, and of loss_w.state.NAME ⊙ NAME² after the last one.
 """
@@ -140,10 +141,56 @@ class LinearAttention:
         return np.stack(outputs), {"F": np.stack(after)}
 
 
+class FrameStack:
+    """The last inputs as they were (Mnih et al. 2015), and sines and cosines of the time (Vaswani et al. 2017)."""
+
+    def __init__(self, frames, position):
+        self.past = frames - 1
+        self.turns = 10000.0 ** (-np.arange(0, position, 2) / position)
+        self.width = frames * INPUT + position
+        self.description = {
+            "cell": "frame-stack",
+            "frames": frames,
+            "position": position,
+            "note": "h' = tanh(weight [x; inputs, the latest first; sin w_0 t; cos w_0 t; sin w_1 t; ...] + bias), "
+            "w_i = 10000^(-2i / position); inputs' = [x; inputs without the last], t' = t + 1",
+        }
+
+    def parameters(self, random):
+        return {
+            "weight": random.standard_normal((HIDDEN, self.width)) / np.sqrt(self.width),
+            "bias": random.uniform(-1, 1, HIDDEN) / np.sqrt(INPUT),
+        }
+
+    def state(self, random):
+        # Times are no whole numbers, and not all the same: each element has its own phase.
+        return {
+            "inputs": random.standard_normal((BATCH, self.past, INPUT)),
+            "time": random.uniform(0.5, 3, (BATCH, 1)),
+        }
+
+    def step(self, p, x, state):
+        frames = np.concatenate([x[:, None], state["inputs"]], axis=1)
+        angles = state["time"] * self.turns
+        position = np.stack([np.sin(angles), np.cos(angles)], axis=2)
+        seen = np.concatenate([frames.reshape(BATCH, -1), position.reshape(BATCH, -1)], axis=1)
+        return np.tanh(of_each(p["weight"], seen) + p["bias"]), {"inputs": frames[:, :-1], "time": state["time"] + 1}
+
+    def other_form(self, p, x, state):
+        """h' = tanh(Σⱼ Wⱼ x_{t−j} + Re Σ u exp(iωt) + bias), where u is the cosine's column − i times the sine's."""
+        blocks = np.split(p["weight"], INPUT * np.arange(1, self.past + 2), axis=1)
+        frames = [x, *(state["inputs"][:, j] for j in range(self.past))]
+        columns = blocks.pop()
+        waves = np.exp(1j * state["time"] @ self.turns[None]) @ (columns[:, 1::2] - 1j * columns[:, ::2]).T
+        pre = sum(frame @ block.T for frame, block in zip(frames, blocks)) + waves.real + p["bias"]
+        return np.tanh(pre), {"inputs": np.stack(frames[: self.past], axis=1), "time": 1 + state["time"]}
+
+
 CASES = {
     "linear-recurrent": LinearRecurrent(),
     "delta-rule": LinearAttention("delta"),
     "linear-attention": LinearAttention("hebbian"),
+    "frame-stack": FrameStack(frames=3, position=4),
 }
 
 
