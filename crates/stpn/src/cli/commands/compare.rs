@@ -27,6 +27,7 @@ pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
     };
     let plan = Plan::new(&Request {
         experiment: &arguments.experiment,
+        environment: None,
         cells: &cells,
         seeds: arguments.how.seeds,
         updates: arguments.updates,
