@@ -40,8 +40,16 @@ pub const SUITES: &[Suite] =
     &[Suite { name: "core", title: "Seventeen tasks of POPGym", preset: "popgym", tasks: CORE, cells: CELLS }];
 
 /// The cells of the suite `core`.
-const CELLS: &[CellName] =
-    &[CellName::Stpn, CellName::Stpnf, CellName::Lstm, CellName::Gru, CellName::FastWeights, CellName::Mlp];
+const CELLS: &[CellName] = &[
+    CellName::Stpn,
+    CellName::Stpnf,
+    CellName::Lstm,
+    CellName::Gru,
+    CellName::FastWeights,
+    CellName::LinearRecurrent,
+    CellName::DeltaRule,
+    CellName::Mlp,
+];
 
 /// The tasks of the suite `core`. Published: Morad et al. 2023, the tables of the appendix.
 ///
