@@ -51,7 +51,7 @@ const CELLS: &[CellName] = &[
     CellName::Mlp,
 ];
 
-/// The tasks of the suite `core`. Published: Morad et al. 2023, the tables of the appendix.
+/// The tasks of the suite `core`. Published: Morad et al. 2023.
 ///
 /// Of n cards, 52 a deck, RepeatFirst asks for the first one until n − 1 are shown. Autoencode shows all n, asks for
 /// the last one at once, and for the first one n − 1 steps later, when it is the (2n − 1)th last observation.
