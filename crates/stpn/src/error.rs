@@ -126,6 +126,8 @@ pub enum Kind {
     Algorithm,
     /// An experiment of the paper.
     Experiment,
+    /// A task of a suite.
+    Task,
 }
 
 /// Where a refused key was given.
@@ -210,6 +212,7 @@ impl Display for Kind {
             Self::Cell => "cell",
             Self::Algorithm => "algorithm",
             Self::Experiment => "experiment",
+            Self::Task => "task of the suite",
         })
     }
 }

@@ -7,6 +7,16 @@ pub fn print(header: &[&str], rows: &[Vec<String>], right: &[usize]) {
     print!("{}", text(header, rows, right));
 }
 
+/// The table in Markdown.
+pub fn markdown(header: &[&str], rows: &[Vec<String>]) -> String {
+    let mut text = format!("| {} |\n|{}\n", header.join(" | "), " --- |".repeat(header.len()));
+    for row in rows {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "| {} |", row.join(" | "));
+    }
+    text
+}
+
 /// The table as lines of text.
 pub fn text(header: &[&str], rows: &[Vec<String>], right: &[usize]) -> String {
     let width = |column: usize| {

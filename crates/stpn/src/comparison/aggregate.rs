@@ -55,6 +55,23 @@ impl Scores {
         })
     }
 
+    /// Share of all scores of all tasks that lie above each threshold, a performance profile, with the interval of each
+    /// share by itself; none if there are no scores.
+    pub fn profile(&self, thresholds: &[f64]) -> Option<Vec<Estimate>> {
+        if self.is_empty() {
+            return None;
+        }
+        let mut stream = Stream::from_seed(SEED);
+        let mut shares = vec![Vec::with_capacity(RESAMPLES); thresholds.len()];
+        for _ in 0..RESAMPLES {
+            let resampled = self.resample(&mut stream);
+            shares.iter_mut().zip(thresholds).for_each(|(shares, least)| shares.push(above(&resampled, *least)));
+        }
+        let estimate =
+            |(least, shares): (&f64, Vec<f64>)| Estimate { value: above(self, *least), interval: ends(shares) };
+        Some(thresholds.iter().zip(shares).map(estimate).collect())
+    }
+
     /// As many seeds of every task, drawn with replacement among the task's own.
     fn resample(&self, stream: &mut Stream) -> Self {
         let draw = |seeds: &Vec<f64>| seeds.iter().map(|_| seeds[stream.below(seeds.len())]).collect();
@@ -75,6 +92,12 @@ fn interquartile_mean(scores: &Scores) -> f64 {
     mean(all[cut..all.len() - cut].iter().copied())
 }
 
+/// Share of the scores beyond a threshold.
+fn above(scores: &Scores, least: f64) -> f64 {
+    let all = scores.0.iter().flatten();
+    all.clone().filter(|score| **score > least).count() as f64 / all.count() as f64
+}
+
 /// The Mann–Whitney U statistic per pair of seeds, averaged over tasks.
 fn improvement(better: &Scores, worse: &Scores) -> f64 {
     let won = |x: f64, y: f64| match x.partial_cmp(&y) {
@@ -89,13 +112,17 @@ fn improvement(better: &Scores, worse: &Scores) -> f64 {
 /// Percentiles of a statistic over resamples.
 fn bootstrap(mut statistic: impl FnMut(&mut Stream) -> f64) -> [f64; 2] {
     let mut stream = Stream::from_seed(SEED);
-    let mut values: Vec<f64> = (0..RESAMPLES).map(|_| statistic(&mut stream)).collect();
+    ends((0..RESAMPLES).map(|_| statistic(&mut stream)).collect())
+}
+
+/// The percentiles between which an interval lies.
+fn ends(mut values: Vec<f64>) -> [f64; 2] {
     values.sort_by(f64::total_cmp);
     [0.025, 0.975].map(|share| percentile(&values, share))
 }
 
-/// Of sorted values, linear between neighbours.
-fn percentile(sorted: &[f64], share: f64) -> f64 {
+/// Of sorted values, of which there are some, linear between neighbours.
+pub fn percentile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
     let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
     below + (above - below) * place.fract()
@@ -144,6 +171,17 @@ mod tests {
         let four = Scores(vec![vec![0.1, 0.2, 0.4, 0.9]]).interquartile_mean().unwrap();
         assert!((four.value - 0.3).abs() < 1e-12, "{four:?}");
         assert!(Scores(vec![vec![0.1, 0.2], vec![0.4, 0.9]]).interquartile_mean().is_some(), "of all tasks together");
+    }
+
+    #[test]
+    fn a_profile_is_the_share_of_scores_above_each_threshold() {
+        let scores = Scores(vec![vec![0.1, 0.4], vec![0.6, 0.6]]);
+        let profile = scores.profile(&[0.0, 0.1, 0.4, 0.6]).unwrap();
+        assert_eq!(profile.iter().map(|at| at.value).collect::<Vec<_>>(), [1.0, 0.75, 0.5, 0.0]);
+        // Of the first task both, one or none are drawn; of the second both always.
+        assert_eq!(profile[1].interval, [0.5, 1.0]);
+        assert_eq!((profile[0].interval, profile[3].interval), ([1.0, 1.0], [0.0, 0.0]));
+        assert_eq!(Scores::default().profile(&[0.0]), None);
     }
 
     #[test]

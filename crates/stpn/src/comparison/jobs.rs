@@ -96,7 +96,7 @@ fn train_one(
     children: &'static Children,
     observer: &dyn Observer,
 ) -> Result<()> {
-    let name = run.name();
+    let name = run.title();
     let mut command = program::again()?;
     match state {
         RunState::Interrupted => {

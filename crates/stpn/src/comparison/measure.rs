@@ -59,9 +59,8 @@ pub fn result(run: &PlannedRun, episodes: usize) -> Result<RunResult> {
             (evaluation(run, episodes)?, keys, "charts/episodic_return_recent")
         }
     };
-    let name = run.name();
     let problem = || format!("its result has no `{}`", keys.0);
-    let value = measured[keys.0].as_f64().ok_or_else(|| Error::Process { run: name.clone(), problem: problem() })?;
+    let value = measured[keys.0].as_f64().ok_or_else(|| Error::Process { run: run.title(), problem: problem() })?;
 
     let path = run.directory.join("metrics.jsonl");
     let text = files::read(&path)?;
@@ -83,7 +82,7 @@ pub fn result(run: &PlannedRun, episodes: usize) -> Result<RunResult> {
     Ok(RunResult {
         cell: run.cell.to_string(),
         seed: run.seed,
-        directory: name,
+        directory: run.name(),
         result: value,
         energy: measured[keys.1].as_f64(),
         updates,
@@ -125,8 +124,8 @@ fn eval(run: &PlannedRun, arguments: &[&str]) -> Result<serde_json::Value> {
     let output = children()?.output(&mut command)?;
     if !output.status.success() {
         let problem = String::from_utf8_lossy(&output.stderr).trim().to_string();
-        return Err(Error::Process { run: run.name(), problem });
+        return Err(Error::Process { run: run.title(), problem });
     }
     serde_json::from_slice(&output.stdout)
-        .map_err(|error| Error::Process { run: run.name(), problem: format!("its evaluation: {error}") })
+        .map_err(|error| Error::Process { run: run.title(), problem: format!("its evaluation: {error}") })
 }

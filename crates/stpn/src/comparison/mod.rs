@@ -14,6 +14,7 @@ pub mod observer;
 pub mod plan;
 pub mod results;
 pub mod statistics;
+pub mod suite;
 pub(crate) mod trial;
 
 pub use generalization::GeneralizationCurves;

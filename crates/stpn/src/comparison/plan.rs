@@ -51,6 +51,8 @@ pub enum RunState {
 pub struct Request<'a> {
     /// A preset or a file.
     pub experiment: &'a str,
+    /// Which of its environments, and at what level, where there are several ([`TrainingRequest::environment`]).
+    pub environment: Option<[&'a str; 2]>,
     /// The cells.
     pub cells: &'a [CellName],
     /// How many seeds, from 1 on.
@@ -76,8 +78,14 @@ impl Plan {
             }
             let mut size = None;
             for seed in 1..=request.seeds {
+                let [environment, level] = match request.environment {
+                    Some(words) => words.map(|word| Some(word.to_string())),
+                    None => [None, None],
+                };
                 let training = TrainingRequest {
                     experiment: request.experiment.to_string(),
+                    environment,
+                    level,
                     cell: Some(cell),
                     seed: Some(seed),
                     updates: request.updates,
@@ -99,9 +107,17 @@ impl Plan {
 }
 
 impl PlannedRun {
-    /// Its name in tables and messages: that of its directory.
+    /// Its name in tables: that of its directory.
     pub fn name(&self) -> String {
         self.directory.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    /// Its name in messages, with its environment if the experiment has several: runs of several tasks may go on at a
+    /// time.
+    pub fn title(&self) -> String {
+        let TrainingRequest { environment, level, .. } = &self.request;
+        let words = environment.iter().chain(level).cloned().chain([self.name()]);
+        words.collect::<Vec<_>>().join(" ")
     }
 
     /// How far it has come.

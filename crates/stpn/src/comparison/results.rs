@@ -188,12 +188,9 @@ impl Comparison {
     /// The table in Markdown.
     pub fn markdown(&self) -> String {
         let (header, rows) = self.rows();
-        let mut text = format!("| {} |\n|{}\n", header.join(" | "), " --- |".repeat(header.len()));
-        for row in rows {
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "| {} |", row.join(" | "));
-        }
+        let mut text = table::markdown(&header, &rows);
         let seeds = self.cells.first().map_or(0, |cell| cell.result.count);
+        // Here and below: writing to a string cannot fail.
         let _ = writeln!(text, "\n{}; seeds: {seeds}; energy {}.", self.statistics, self.energy_measure);
         for line in self.beside() {
             let _ = writeln!(text, "\n{line}.");

@@ -171,7 +171,7 @@ fn inside(run: &RunData, episode_seed: u64) -> Result<Vec<Section>> {
     };
     let mut sections = Vec::new();
     let Some(checkpoint) = &run.checkpoint else { return Ok(sections) };
-    if let Some(rates) = rates(run)? {
+    if let Some(rates) = Rates::of(run)? {
         let figures = plasticity::rates(&rates)?.into_iter().map(named).collect();
         sections
             .push(Section::Figures { title: format!("What plasticity learned: {}", named_with_seed(run)), figures });
@@ -256,24 +256,4 @@ fn results(experiment: &Experiment<'_>) -> Result<Section> {
         header,
         rows,
     })
-}
-
-/// λ and γ of a run whose cell has them.
-fn rates(run: &RunData) -> Result<Option<Rates>> {
-    let mut parameters = run.parameters()?;
-    let mut take = |wanted: &str| {
-        let place = parameters.iter().position(|parameter| parameter.name == wanted)?;
-        Some(parameters.swap_remove(place))
-    };
-    let (Some(lambda), Some(gamma)) = (take("cell.lambda"), take("cell.gamma")) else { return Ok(None) };
-    // A cell of one's own may call by these names what has other shapes.
-    let columns = match lambda.shape[..] {
-        [] => 1,
-        [columns] | [_, columns] => columns,
-        _ => return Ok(None),
-    };
-    if lambda.shape != gamma.shape || lambda.values.is_empty() {
-        return Ok(None);
-    }
-    Ok(Some(Rates { lambda: lambda.values, gamma: gamma.values, columns }))
 }

@@ -5,6 +5,7 @@ use super::chart::{Chart, Line};
 use super::episode::Recording;
 use super::figure::Figure;
 use super::heatmap::{HeatMap, Scale};
+use super::runs::RunData;
 use crate::Result;
 use crate::comparison::statistics::NOT_NEGATIVE;
 
@@ -20,6 +21,31 @@ pub struct Rates {
     pub gamma: Vec<f32>,
     /// Columns D of both; 1 if they are scalar.
     pub columns: usize,
+}
+
+impl Rates {
+    /// Of a run whose cell has them; none without a checkpoint.
+    ///
+    /// # Errors
+    /// Fails if the checkpoint does not fit its configuration.
+    pub fn of(run: &RunData) -> Result<Option<Self>> {
+        let mut parameters = run.parameters()?;
+        let mut take = |wanted: &str| {
+            let place = parameters.iter().position(|parameter| parameter.name == wanted)?;
+            Some(parameters.swap_remove(place))
+        };
+        let (Some(lambda), Some(gamma)) = (take("cell.lambda"), take("cell.gamma")) else { return Ok(None) };
+        // A cell of one's own may call by these names what has other shapes.
+        let columns = match lambda.shape[..] {
+            [] => 1,
+            [columns] | [_, columns] => columns,
+            _ => return Ok(None),
+        };
+        if lambda.shape != gamma.shape || lambda.values.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(Self { lambda: lambda.values, gamma: gamma.values, columns }))
+    }
 }
 
 /// Heat maps of λ and γ, and the time constants that follow from λ.

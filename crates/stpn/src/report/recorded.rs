@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::chart::Chart;
 use super::curves::averaged;
 use crate::comparison::statistics::{ANY, NOT_NEGATIVE};
+use crate::comparison::suite::{self, SuiteResults};
 use crate::comparison::{Comparison, generalization};
 use crate::{Error, Result, files};
 
@@ -39,11 +40,20 @@ struct Series {
     curves: Vec<Vec<(f64, f64)>>,
 }
 
-/// Draws what a source holds, the folder of a comparison or a file of curves; returns the files written.
+/// Draws what a source holds, the folder of a comparison or of a suite, or a file of curves; returns the files written.
 ///
 /// # Errors
 /// Fails, naming the file, if one cannot be read or written, holds something else, or has no curve.
 pub fn draw(source: &Path) -> Result<Vec<PathBuf>> {
+    if source.join(suite::RESULTS).exists() {
+        let results = SuiteResults::read(source)?;
+        let mut pictures: Vec<PathBuf> = results.draw(source)?.into_iter().collect();
+        for task in &results.tasks {
+            let folder = source.join(&task.folder);
+            pictures.extend(Comparison::read(&folder)?.draw(&folder)?);
+        }
+        return Ok(pictures);
+    }
     if source.is_dir() {
         let mut pictures = Comparison::read(source)?.draw(source)?;
         pictures.extend(generalization::redraw(source)?);

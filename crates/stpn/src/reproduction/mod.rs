@@ -79,9 +79,15 @@ impl Reproduction {
         fs::create_dir_all(&results).map_err(Error::io("cannot create", &results))?;
         let directory = self.runs.join(experiment.name);
         let plan = |updates| {
-            let experiment = experiment.preset;
-            let (cells, overrides, directory) = (&cells[..], &overrides[..], &directory);
-            Plan::new(&Request { experiment, cells, seeds: self.seeds, updates, overrides, directory })
+            Plan::new(&Request {
+                experiment: experiment.preset,
+                environment: None,
+                cells: &cells,
+                seeds: self.seeds,
+                updates,
+                overrides: &overrides,
+                directory: &directory,
+            })
         };
         let published = plan(experiment.updates)?;
         let length = length::length(&published, &results.join("plan.json"), self.length, self.jobs, self.seeds)?;

@@ -43,8 +43,9 @@ fn what_a_comparison_said_reached_nobody_but_stderr() {
     assert!(trained.status.success(), "{}", trained.error);
     let overrides = SIZES.map(|text| text.parse().unwrap());
     let cells = [CellName::Rnn];
-    let (experiment, updates, directory) = ("art", Some(1), out.as_path());
-    let request = Request { experiment, cells: &cells, seeds: 1, updates, overrides: &overrides, directory };
+    let (experiment, environment, updates, directory) = ("art", None, Some(1), out.as_path());
+    let request =
+        Request { experiment, environment, cells: &cells, seeds: 1, updates, overrides: &overrides, directory };
     let (plan, heard) = (Plan::new(&request).unwrap(), Heard::default());
     jobs::train(&plan.runs, Jobs::new(1, 1).unwrap(), &heard).unwrap();
     assert_eq!(heard.0.into_inner().unwrap(), ["1 runs, 1 finished; 1 at a time, threads each: 1"]);

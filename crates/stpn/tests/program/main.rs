@@ -12,4 +12,5 @@ mod exact_resume;
 mod figures;
 mod report;
 mod resume_changes;
+mod suite;
 mod trained_agents;

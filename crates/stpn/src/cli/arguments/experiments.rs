@@ -7,14 +7,15 @@ use clap::Args;
 
 use crate::Override;
 use crate::cli::count::{count, seeds};
+use crate::comparison::suite::{SUITES, Suite};
 use crate::reproduction::Paper;
 
 /// Arguments of `stpn draw`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A folder of `compare` or `reproduce` gets its pictures anew from its comparison.json, curves.csv \
-and generalization.csv. Beside a file of curves, FILE.svg is written. It holds names of axes, references and, for every \
-series, the curve of every seed:
+    after_help = "A folder of `compare` or `reproduce` gets its pictures anew from its comparison.json or suite.json, \
+curves.csv and generalization.csv. Beside a file of curves, FILE.svg is written. It holds names of axes, references \
+and, for every series, the curve of every seed:
   {\"x\": \"environment steps\", \"y\": \"mean return (reward per episode)\", \"possible\": [0, null],
    \"levels\": {\"random policy\": 8.04}, \"series\": [{\"name\": \"stpn\", \"curves\": [[[0, 1.5], [100, 2]]]}]}
 
@@ -52,15 +53,23 @@ interrupted, keeps what is finished, and adds cells and seeds.
 
 Examples:
   stpn compare art --cells stpn,lstm,rnn --seeds 3 --jobs 2
-  stpn compare maze-small --cells stpn,lstm --updates 500")]
+  stpn compare maze-small --cells stpn,lstm --updates 500
+  stpn compare popgym --suite core --jobs 16
+  stpn compare popgym --suite core --tasks repeat-previous-easy,repeat-first-easy --cells stpn,gru --updates 200")]
 pub struct CompareArguments {
     /// A preset (see `stpn list`) or the path of a TOML file.
     #[arg(value_name = "PRESET|FILE.toml")]
     pub experiment: String,
     /// The cells, in the sizes of the published comparison or else matched in parameters [default: all of the
-    /// published comparison; needed if there is none, and for a file].
+    /// published comparison, or the suite's; needed if there is neither].
     #[arg(long, value_name = "CELL,…", value_delimiter = ',')]
     pub cells: Vec<String>,
+    /// Compare on each task of a suite of the preset's, and over all of them.
+    #[arg(long, value_parser = suite())]
+    pub suite: Option<&'static Suite>,
+    /// Only these tasks of the suite, by the names of their folders, e.g. `repeat-previous-easy`.
+    #[arg(long, value_name = "TASK,…", value_delimiter = ',', requires = "suite")]
+    pub tasks: Vec<String>,
     /// How many runs.
     #[command(flatten)]
     pub how: RunsArguments,
@@ -70,7 +79,7 @@ pub struct CompareArguments {
     /// Overrides one key of every run's configuration.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub overrides: Vec<Override>,
-    /// Where runs and results are written [default: runs/compare-PRESET].
+    /// Where runs and results are written [default: runs/compare-PRESET, or runs/compare-PRESET-SUITE].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }
@@ -139,6 +148,12 @@ pub struct TuneArguments {
     /// Where runs and results are written [default: runs/tune-PRESET].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+}
+
+/// The suites, by name.
+fn suite() -> impl TypedValueParser<Value = &'static Suite> {
+    let names = SUITES.iter().map(|suite| PossibleValue::new(suite.name).help(suite.title));
+    PossibleValuesParser::new(names).try_map(|said| Suite::find(&said).ok_or("there is no such suite"))
 }
 
 /// The parts of the paper, by name.

@@ -9,7 +9,9 @@ use super::watching::Watching;
 use crate::cli::CompareArguments;
 use crate::cli::exit::UsageError;
 use crate::comparison::children::children;
+use crate::comparison::jobs::Jobs;
 use crate::comparison::plan::Request;
+use crate::comparison::suite::{self, Suite, SuitePlan, SuiteRequest};
 use crate::comparison::{Comparison, GeneralizationCurves, Plan, jobs};
 use crate::presets::{Preset, Size};
 use crate::progress::thousands;
@@ -19,7 +21,10 @@ use crate::{cell, presets, ranks, say, table};
 pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
     ranks::refuse_several()?;
     children()?;
-    let jobs = jobs::Jobs::new(arguments.how.jobs, arguments.how.threads)?;
+    let jobs = Jobs::new(arguments.how.jobs, arguments.how.threads)?;
+    if let Some(suite) = arguments.suite {
+        return compare_suite(arguments, suite, jobs);
+    }
     let cells = cells(arguments)?;
     let directory = match &arguments.out {
         Some(directory) => directory.clone(),
@@ -27,6 +32,7 @@ pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
     };
     let plan = Plan::new(&Request {
         experiment: &arguments.experiment,
+        environment: None,
         cells: &cells,
         seeds: arguments.how.seeds,
         updates: arguments.updates,
@@ -43,6 +49,29 @@ pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
     say::result(comparison.text());
     let directory = plan.directory.display();
     say::result(format!("written to {directory}: comparison.json, comparison.md, curves.csv, pictures"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Compares on every task of a suite.
+fn compare_suite(arguments: &CompareArguments, suite: &'static Suite, jobs: Jobs) -> Result<ExitCode> {
+    let directory = match &arguments.out {
+        Some(directory) => directory.clone(),
+        None => super::default_directory("compare", &format!("{}-{}", suite.preset, suite.name)),
+    };
+    let plan = SuitePlan::new(&SuiteRequest {
+        suite,
+        experiment: &arguments.experiment,
+        tasks: &arguments.tasks,
+        cells: &cell::parse_all(&arguments.cells)?,
+        seeds: arguments.how.seeds,
+        updates: arguments.updates,
+        overrides: &arguments.overrides,
+        directory: &directory,
+    })?;
+    say::note(format!("{} tasks. {}", plan.tasks.len(), plan.statement));
+    let results = suite::run(&plan, jobs, arguments.how.episodes, &Watching::default())?;
+    say::result(results.text());
+    say::result(format!("written to {}: suite.md, suite.json, scores.csv, a folder a task", directory.display()));
     Ok(ExitCode::SUCCESS)
 }
 

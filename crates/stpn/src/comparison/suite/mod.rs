@@ -1,0 +1,43 @@
+//! Suites: the same cells compared on many tasks, and one page on all of them.
+//!
+//! Every task is a comparison like any other ([`crate::comparison::Plan`], [`crate::comparison::Comparison`]), with a
+//! folder of its own; what is said over all of them is here.
+
+mod figures;
+mod files;
+mod learned;
+mod mmer;
+mod page;
+mod plan;
+mod results;
+mod tasks;
+
+pub use files::RESULTS;
+pub use learned::Learned;
+pub use mmer::mmer;
+pub use plan::{PlannedTask, SuitePlan, SuiteRequest};
+pub use results::{CellOnTask, OverTasks, RunScore, SuiteResults, TaskResults};
+pub use tasks::{SUITES, Suite, SuiteTask};
+
+use super::jobs::{self, Jobs};
+use super::{Comparison, Observer};
+use crate::Result;
+
+/// Trains what is not finished, all tasks' runs in one queue; measures agents on `episodes` fresh episodes; and writes
+/// every task's comparison into its folder and what came of all into the suite's.
+///
+/// # Errors
+/// As [`jobs::train`] and [`Comparison::of`]; fails if a file cannot be written.
+pub fn run(plan: &SuitePlan, jobs: Jobs, episodes: usize, observer: &dyn Observer) -> Result<SuiteResults> {
+    jobs::train(&plan.runs(), jobs, observer)?;
+    let mut tasks = Vec::new();
+    for task in &plan.tasks {
+        observer.note(&format!("measuring {}", task.task.title()));
+        let comparison = Comparison::of(&task.plan, episodes)?;
+        comparison.write(&task.plan.directory)?;
+        tasks.push(TaskResults::of(task, &comparison)?);
+    }
+    let results = SuiteResults::of(plan, tasks);
+    results.write(&plan.directory)?;
+    Ok(results)
+}
