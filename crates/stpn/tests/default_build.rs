@@ -72,8 +72,8 @@ fn an_environment_that_is_not_in_this_build_was_called_damage() {
     let done = finished(program().arg("report").arg(&run).arg("--out").arg(&page));
     let page = fs::read_to_string(page).unwrap_or_default();
     assert!(done.status.success(), "{}", done.error);
-    for text in [&done.error, &page] {
-        assert!(text.contains("--features mujoco") && !text.contains("no sound checkpoint"), "{text}");
+    for (text, said) in [(&done.error, "--features mujoco"), (&page, "the cargo feature `mujoco`")] {
+        assert!(text.contains(said) && !text.contains("no sound checkpoint"), "{text}");
     }
     assert!(page.contains("hopper-learning-curves") && page.contains("hopper-energy"));
     for command in ["eval", "play"] {

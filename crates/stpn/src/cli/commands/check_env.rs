@@ -12,7 +12,7 @@ use stpn_envs::throughput::{Workload, measure};
 use toml::Table;
 
 use crate::cli::CheckEnvArguments;
-use crate::cli::exit::UsageError;
+use crate::cli::exit::{self, UsageError};
 use crate::progress::thousands;
 use crate::{Override, overrides, presets};
 
@@ -84,7 +84,9 @@ fn config(arguments: &CheckEnvArguments) -> Result<EnvConfig> {
             arguments.code.apply(&mut table);
             // By name first: the answer to an unknown one is clearer.
             let near = || did_you_mean(name, ENVIRONMENTS.iter().map(|entry| entry.name));
-            match EnvConfig::from_name(name).map_err(|error| UsageError(format!("{}{error}", near())))? {
+            let refused =
+                |error: stpn_envs::Error| UsageError(exit::with_hint(format!("{}{error}", near()), Some(error.into())));
+            match EnvConfig::from_name(name).map_err(refused)? {
                 EnvConfig::Custom(custom) => {
                     overrides::apply(&mut table, &Override::new("env.name", "custom")?)?;
                     overrides::apply(&mut table, &Override::new("env.id", custom.id)?)?;
