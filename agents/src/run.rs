@@ -168,7 +168,7 @@ impl Run {
             change(&mut config);
             config.check()?;
             let training = agree(ranks.as_ref(), make(&config))?;
-            let said = "stpn resume (no checkpoint yet)";
+            let said = "resumed without a checkpoint";
             return Ok((Self::begin(directory, config, training, lock, said, ranks)?, Vec::new()));
         };
         let update = saved.progress.update;
