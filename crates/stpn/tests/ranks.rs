@@ -22,6 +22,11 @@ fn mpirun(ranks: usize, arguments: &[String]) -> Command {
     for name in ["OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"] {
         command.env(name, "1");
     }
+    // Beside the run, which comes last: jobs that share a folder for their sessions fail now and then, for one removes
+    // what another is about to use.
+    if let Some(folder) = arguments.last().and_then(|run| Path::new(run).parent()) {
+        command.env("TMPDIR", folder);
+    }
     command
 }
 
