@@ -85,6 +85,7 @@ mod terminal;
 mod threads;
 mod training_request;
 pub mod tuning;
+mod variant;
 
 pub use error::{Error, Result};
 pub use overrides::Override;
@@ -100,6 +101,7 @@ pub use stpn_core as cells;
 pub use stpn_envs as envs;
 pub use stpn_random::Stream;
 pub use training_request::TrainingRequest;
+pub use variant::variant;
 
 /// The configuration of a preset; `stpn list` names them.
 ///

@@ -9,7 +9,7 @@ use stpn_agents::run::saved_config;
 use super::PlannedRun;
 use super::children::children;
 use crate::program::words;
-use crate::{Error, Result, files, program};
+use crate::{Error, Override, Result, files, program};
 
 /// One run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -93,7 +93,21 @@ pub fn result(run: &PlannedRun, episodes: usize) -> Result<RunResult> {
 
 /// What `stpn eval --json` says of a run, kept in its `evaluation.json`.
 fn evaluation(run: &PlannedRun, episodes: usize) -> Result<serde_json::Value> {
-    let path = run.directory.join("evaluation.json");
+    kept_evaluation(run, episodes, "evaluation.json", &[])
+}
+
+/// Mean return of a run's agent in its environment with a key changed; what was measured is kept in the file of that name.
+///
+/// # Errors
+/// Fails if the evaluation does.
+pub fn mean_return_with(run: &PlannedRun, episodes: usize, change: &Override, name: &str) -> Result<f64> {
+    let measured = kept_evaluation(run, episodes, name, std::slice::from_ref(change))?;
+    let problem = || Error::Process { run: run.title(), problem: "its result has no `mean_return`".into() };
+    measured["mean_return"].as_f64().ok_or_else(problem)
+}
+
+fn kept_evaluation(run: &PlannedRun, episodes: usize, name: &str, changes: &[Override]) -> Result<serde_json::Value> {
+    let path = run.directory.join(name);
     let updates = run.config.training().updates;
     if let Ok(text) = fs::read_to_string(&path) {
         let kept: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
@@ -101,7 +115,7 @@ fn evaluation(run: &PlannedRun, episodes: usize) -> Result<serde_json::Value> {
             return Ok(kept);
         }
     }
-    let mut measured = eval(run, &["--episodes", &episodes.to_string()])?;
+    let mut measured = eval(run, &["--episodes", &episodes.to_string()], changes)?;
     measured["update"] = updates.into();
     files::write(&path, files::json(&measured)?)?;
     Ok(measured)
@@ -112,15 +126,23 @@ fn evaluation(run: &PlannedRun, episodes: usize) -> Result<serde_json::Value> {
 /// # Errors
 /// Fails if the evaluation does.
 pub fn bounds(run: &PlannedRun, episodes: usize) -> Result<[Option<f64>; 2]> {
-    let measured = eval(run, &["--random", "--episodes", &episodes.to_string()])?;
+    bounds_with(run, episodes, &[])
+}
+
+/// [`bounds`] in a run's environment with some keys changed.
+///
+/// # Errors
+/// Fails if the evaluation does.
+pub fn bounds_with(run: &PlannedRun, episodes: usize, changes: &[Override]) -> Result<[Option<f64>; 2]> {
+    let measured = eval(run, &["--random", "--episodes", &episodes.to_string()], changes)?;
     Ok([measured["mean_return"].as_f64(), measured["oracle_return"].as_f64()])
 }
 
-/// What `stpn eval --json` says of a run.
-fn eval(run: &PlannedRun, arguments: &[&str]) -> Result<serde_json::Value> {
+/// What `stpn eval --json` says of a run, in its environment with some keys changed.
+fn eval(run: &PlannedRun, arguments: &[&str], changes: &[Override]) -> Result<serde_json::Value> {
     let mut command = program::again()?;
     command.arg("eval").arg(&run.directory).arg("--json").args(arguments);
-    command.args(words::leave(&run.config));
+    command.args(words::leave(&run.config)).args(words::changes(changes));
     let output = children()?.output(&mut command)?;
     if !output.status.success() {
         let problem = String::from_utf8_lossy(&output.stderr).trim().to_string();

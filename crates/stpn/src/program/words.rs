@@ -3,6 +3,7 @@
 use stpn_agents::{AgentConfig, RunConfig};
 use stpn_envs::EnvConfig;
 
+use crate::Override;
 use crate::training_request::TrainingRequest;
 
 /// The words that let another process of this program run the code which a configuration names: that of an experiment
@@ -74,8 +75,13 @@ pub fn train(request: &TrainingRequest) -> Vec<String> {
         words.extend(value.into_iter().flat_map(|value| [flag.to_string(), value]));
     }
     words.extend(env_import.iter().flat_map(|module| ["--env-import".to_string(), module.clone()]));
-    words.extend(overrides.iter().flat_map(|assignment| ["--set".to_string(), assignment.to_string()]));
+    words.extend(changes(overrides));
     words
+}
+
+/// The words by which keys are changed.
+pub fn changes(overrides: &[Override]) -> Vec<String> {
+    overrides.iter().flat_map(|assignment| ["--set".to_string(), assignment.to_string()]).collect()
 }
 
 #[cfg(test)]

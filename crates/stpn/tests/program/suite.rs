@@ -76,6 +76,11 @@ fn a_suite_keeps_finished_runs_resumes_interrupted_ones_and_makes_a_page_of_all(
         assert!(text(file).contains("stpn,popgym repeat-first easy,2,"), "{}", text(file));
     }
     let page = text("suite.md");
+    assert!(
+        page.contains("| repeat-previous easy at hard |") && page.contains("| repeat-first easy at medium |"),
+        "{page}"
+    );
+    assert!(out.join("repeat-previous-easy/stpn-seed1/evaluation-hard.json").is_file());
     for part in [
         "4 updates, 1,664 steps",
         "**Shortened**: published runs have 15,000,000 steps.",

@@ -222,6 +222,10 @@ pub struct EvalArguments {
     /// Measure the uniformly random policy in the run's environment instead, as a baseline.
     #[arg(long, conflicts_with = "deterministic")]
     pub random: bool,
+    /// Measure in the run's environment with a key changed, e.g. `--set env.level=hard`; what is seen and chosen must stay
+    /// the same.
+    #[arg(long = "set", value_name = "env.KEY=VALUE")]
+    pub overrides: Vec<Override>,
     /// Print one JSON object.
     #[arg(long)]
     pub json: bool,

@@ -14,7 +14,7 @@ use crate::cli::EvalArguments;
 use crate::cli::exit::UsageError;
 use crate::comparison::statistics::{METHOD, Mean};
 use crate::progress::thousands;
-use crate::{table, threads};
+use crate::{table, threads, variant};
 
 /// Runs the command.
 pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
@@ -24,6 +24,7 @@ pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
         RunConfig::Agent(config) => config,
         RunConfig::Supervised(config) => return supervised(config, &checkpoint, arguments),
     };
+    let config = &AgentConfig { env: variant(config, &arguments.overrides)?, ..config.clone() };
     let agent = if arguments.random { None } else { Some(Agent::of_checkpoint(&checkpoint)?) };
     let options = EvaluationOptions {
         episodes: arguments.episodes,
@@ -44,8 +45,8 @@ pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
 
 /// Measures a checkpoint of a supervised task on its test data.
 fn supervised(config: &SupervisedConfig, checkpoint: &Checkpoint, arguments: &EvalArguments) -> Result<ExitCode> {
-    if arguments.random || arguments.deterministic {
-        let problem = "--random and --deterministic are for agents; this is a run on a supervised task";
+    if arguments.random || arguments.deterministic || !arguments.overrides.is_empty() {
+        let problem = "--random, --deterministic and --set are for agents; this is a run on a supervised task";
         return Err(UsageError(problem.into()).into());
     }
     let pool = threads::pool(arguments.threads)?;
@@ -112,6 +113,10 @@ fn print(checkpoint: &Checkpoint, config: &AgentConfig, arguments: &EvalArgument
         None => "one episode: no interval".to_string(),
     };
     println!("agent         {who}");
+    if !arguments.overrides.is_empty() {
+        let changes: Vec<String> = arguments.overrides.iter().map(ToString::to_string).collect();
+        println!("environment   its own with {}", changes.join(", "));
+    }
     println!("episodes      {}", evaluation.returns.len());
     println!("mean return   {:.3} ({sureness})", evaluation.mean_return());
     if let Some(deviation) = evaluation.std_return() {

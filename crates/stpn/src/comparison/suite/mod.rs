@@ -3,6 +3,7 @@
 //! Every task is a comparison like any other ([`crate::comparison::Plan`], [`crate::comparison::Comparison`]), with a
 //! folder of its own; what is said over all of them is here.
 
+mod elsewhere;
 mod figures;
 mod files;
 mod learned;
@@ -12,6 +13,7 @@ mod plan;
 mod results;
 mod tasks;
 
+pub use elsewhere::Elsewhere;
 pub use files::RESULTS;
 pub use learned::Learned;
 pub use mmer::mmer;
@@ -23,7 +25,8 @@ use super::jobs::{self, Jobs};
 use super::{Comparison, Observer};
 use crate::Result;
 
-/// Trains what is not finished, all tasks' runs in one queue; measures agents on `episodes` fresh episodes; and writes
+/// Trains what is not finished, all tasks' runs in one queue; measures agents on `episodes` fresh episodes, those of easy
+/// levels also at harder ones that look the same; and writes
 /// every task's comparison into its folder and what came of all into the suite's.
 ///
 /// # Errors
@@ -35,7 +38,7 @@ pub fn run(plan: &SuitePlan, jobs: Jobs, episodes: usize, observer: &dyn Observe
         observer.note(&format!("measuring {}", task.task.title()));
         let comparison = Comparison::of(&task.plan, episodes)?;
         comparison.write(&task.plan.directory)?;
-        tasks.push(TaskResults::of(task, &comparison)?);
+        tasks.push(TaskResults::of(task, &comparison, episodes)?);
     }
     let results = SuiteResults::of(plan, tasks);
     results.write(&plan.directory)?;

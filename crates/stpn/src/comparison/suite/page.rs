@@ -59,6 +59,11 @@ impl SuiteResults {
         let parts = [
             ("MMER", self.mmers(true).markdown(), MMER.to_string()),
             ("Final return", self.results(true).markdown(), FINAL.to_string()),
+            (
+                "At levels never seen",
+                self.elsewhere().map_or_else(String::new, |rows| rows.markdown()),
+                ELSEWHERE.to_string(),
+            ),
             ("Over all tasks", self.aggregates().markdown(), ahead),
             ("What λ and γ became", self.learned().map_or_else(String::new, |rows| rows.markdown()), self.outside()),
             ("Sizes", self.sizes().markdown(), SIZES.to_string()),
@@ -116,6 +121,20 @@ impl SuiteResults {
         };
         let header = ["task"].iter().chain(more).copied().chain(self.cells()).map(String::from);
         Rows::new(header, self.tasks.iter().map(row))
+    }
+
+    /// Return at levels that agents were not trained at, a row a task and level; none if there are none.
+    fn elsewhere(&self) -> Option<Rows> {
+        let mut rows = Vec::new();
+        for task in &self.tasks {
+            for (at, place) in task.cells.first().into_iter().flat_map(|cell| cell.elsewhere.iter().enumerate()) {
+                let of_cell = |cell: &str| Some(task.cell(cell)?.elsewhere.get(at)?.result.mean);
+                let name = [format!("{} at {}", title(task), place.level), fixed(place.random)];
+                rows.push(name.into_iter().chain(self.cells().map(|cell| fixed(of_cell(cell)))).collect());
+            }
+        }
+        let header = ["task", "random policy"].into_iter().chain(self.cells()).map(String::from);
+        (!rows.is_empty()).then(|| Rows::new(header, rows))
     }
 
     fn aggregates(&self) -> Rows {
@@ -198,6 +217,10 @@ const MMER: &str = "The maximum over a training of the mean return of one iterat
 const FINAL: &str = "Mean return on fresh episodes after the training, mean over seeds. Intervals are on each task's \
                      own page.";
 
+/// Below the table of other levels.
+const ELSEWHERE: &str = "Mean return on fresh episodes of a harder level of agents that were trained at the easy one, mean \
+                         over seeds, for tasks whose levels look the same.";
+
 /// Below the table of what was learned.
 const LEARNED: &str = "Quantiles of 10, 50 and 90 % over the synapses of all seeds: time constants τ = −1/ln λ in \
                        steps, and rates γ. k is the number of observations that a memory has to span, the present one \
@@ -240,6 +263,8 @@ mod tests {
             "| [task0 easy](task0-easy/comparison.md) | -0.283 | 0.600 | -0.400 |",
             "| [task1 easy](task1-easy/comparison.md) | – | 1.100 | -0.150 |",
             "| [task0 easy](task0-easy/comparison.md) | -0.500 | – | 0.500 | -0.500 |",
+            "| task | random policy | stpn | mlp |",
+            "| task0 easy at hard | -0.250 | 0.500 | -0.500 |",
             "| cell | final return | MMER | stpn is ahead |",
             "| stpn | 0.875 [",
             "| mlp | -0.500 [",

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::elsewhere::{Elsewhere, Place};
 use super::learned::Learned;
 use super::mmer::mmer;
 use super::plan::{PlannedTask, SuitePlan};
@@ -88,6 +89,9 @@ pub struct CellOnTask {
     /// What became of λ and γ, if the cell has them.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub learned: Option<Learned>,
+    /// What it comes to at other levels, if the same agent can act there.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub elsewhere: Vec<Elsewhere>,
 }
 
 /// A run by its two measures.
@@ -102,11 +106,12 @@ pub struct RunScore {
 }
 
 impl TaskResults {
-    /// Of the finished runs of a task, whose comparison is given.
+    /// Of the finished runs of a task, whose comparison is given; at other levels they are measured on so many episodes.
     ///
     /// # Errors
-    /// Fails, naming the file, if one of a run is missing or damaged.
-    pub fn of(planned: &PlannedTask, comparison: &Comparison) -> Result<Self> {
+    /// Fails, naming the file, if one of a run is missing or damaged, and if an evaluation fails.
+    pub fn of(planned: &PlannedTask, comparison: &Comparison, episodes: usize) -> Result<Self> {
+        let places = Place::of(planned, episodes)?;
         let mut looked_into = Vec::new();
         for run in &planned.plan.runs {
             let data = RunData::read(&run.directory)?;
@@ -121,15 +126,20 @@ impl TaskResults {
                 runs.extend(measured.map(|measured| RunScore { seed: run.seed, mmer, result: measured.result }));
                 rates.extend(of_run);
             }
+            let of_cell_runs = || planned.plan.runs.iter().filter(|run| run.cell.as_str() == of_cell.cell);
+            let possible = comparison.possible();
+            let elsewhere = places.iter().map(|place| place.measure(of_cell_runs(), episodes, &possible));
+            let elsewhere = elsewhere.filter_map(Result::transpose).collect::<Result<_>>()?;
             let mmers: Option<Vec<f64>> = runs.iter().map(|run| run.mmer).collect();
             cells.push(CellOnTask {
                 cell: of_cell.cell.clone(),
                 units: of_cell.units,
                 parameters: of_cell.parameters,
-                mmer: mmers.and_then(|mmers| Mean::of(&mmers, &comparison.possible())),
+                mmer: mmers.and_then(|mmers| Mean::of(&mmers, &possible)),
                 result: of_cell.result,
                 runs,
                 learned: Learned::of(&rates),
+                elsewhere,
             });
         }
         Ok(Self {
@@ -220,6 +230,11 @@ pub(super) mod tests {
                 gamma: [-0.5, 0.0, 0.25],
                 outside: 0.125,
             }),
+            elsewhere: vec![Elsewhere {
+                level: "hard".into(),
+                random: Some(-0.25),
+                result: Mean::of(results, &ANY).unwrap(),
+            }],
         };
         let task = |(number, cells): (usize, &&[(&str, [f64; 2])])| TaskResults {
             task: format!("popgym task{number} easy"),
