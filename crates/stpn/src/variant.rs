@@ -25,16 +25,14 @@ pub fn variant(config: &AgentConfig, changes: &[Override]) -> Result<EnvConfig> 
     let mut table = Table::try_from(&whole).map_err(|error| stpn_agents::Error::config("env", error.to_string()))?;
     let remarks = overrides::apply_all(&mut table, changes)?;
     let env = RunConfig::from_table(table)?.agent()?.env.clone();
-    let [trained, other] = [&config.env, &env].map(|env| -> Result<_> {
-        let env = env.make()?;
-        Ok([env.observation_space(), env.action_space()])
-    });
-    let ([sees, chooses], [would_see, would_choose]) = (trained?, other?);
-    if sees != would_see {
-        return Err(Error::Unfit(format!("the agent sees {sees}, and there it would see {would_see}")));
-    }
-    if chooses != would_choose {
-        return Err(Error::Unfit(format!("the agent chooses from {chooses}, and there from {would_choose}")));
+    let (own, other) = (config.env.make()?, env.make()?);
+    for (does, own, other) in [
+        ("sees", own.observation_space(), other.observation_space()),
+        ("chooses from", own.action_space(), other.action_space()),
+    ] {
+        if own != other {
+            return Err(Error::Unfit(format!("the agent {does} {own}, which would be {other} there")));
+        }
     }
     overrides::warn(&remarks);
     Ok(env)
