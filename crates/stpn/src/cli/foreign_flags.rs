@@ -85,11 +85,16 @@ pub fn with_tip(mut error: clap::Error, words: &[String]) -> clap::Error {
 fn tip(flag: &str, words: &[String]) -> Option<String> {
     let cli = Cli::command();
     let command = words.iter().find_map(|word| cli.find_subcommand(word))?;
-    let has = |option: &str| command.get_arguments().any(|a| a.get_long() == Some(option));
+    let find = |option: &str| command.get_arguments().find(|argument| argument.get_long() == Some(option));
+    // Commands that change the environment alone say so by the name of the value.
+    let env_alone = find("set").and_then(|set| set.get_value_names()).is_some_and(|names| names[0].starts_with("env."));
+    let has = |option: &str| find(option).is_some() && !(option == "set" && env_alone);
     let name = flag.trim_start_matches('-').split('=').next()?;
     let said = match FLAGS.iter().any(|(names, _)| names.contains(&name)) {
         true => elsewhere(name, has).map(String::from),
-        false => has("set").then(|| key(name)).flatten().map(|key| format!("write `--set {key}=…`")),
+        false => key(name)
+            .filter(|key| has("set") || (env_alone && key.starts_with("env.")))
+            .map(|key| format!("write `--set {key}=…`")),
     };
     said.map(|said| format!("there is no `--{name}` here: {said}"))
 }
@@ -140,6 +145,7 @@ mod tests {
             assert!(!text.contains("--set") && !text.contains("--steps"), "{line}: {text}");
         }
         assert!(said("stpn compare maze --lr 4").contains("--set optimizer.learning_rate="));
+        assert!(said("stpn eval RUN --episode-length 4").contains("--set env.episode_length="));
     }
 
     #[test]
