@@ -22,7 +22,7 @@ from importlib.metadata import version
 
 import gymnasium
 
-from provenance import commit
+from provenance import commit, processor
 
 warnings.filterwarnings("ignore")
 sys.path.insert(0, str(pathlib.Path(__file__).parent.parent / "envs/tests/python"))
@@ -82,8 +82,9 @@ def main():
     parser.add_argument("--out", type=pathlib.Path)
     arguments = parser.parse_args()
     lines = [
-        "| task | Python alone | SyncVectorEnv | AsyncVectorEnv | ours, one thread | against the best of Python |",
-        "| --- | ---: | ---: | ---: | ---: | ---: |",
+        "| task | Python alone | SyncVectorEnv | AsyncVectorEnv | ours, one thread | against Python alone | "
+        "against the better vector |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     least = float("inf")
     for task, (module, cls, *_) in TASKS.items():
@@ -98,17 +99,19 @@ def main():
             for vector in (gymnasium.vector.SyncVectorEnv, gymnasium.vector.AsyncVectorEnv):
                 speeds.append(together(vector(many), arguments.environments, arguments.seconds))
             speed = ours(arguments.program, case)
-            ratio = speed / max(speeds)
+            alone_ratio, ratio = speed / speeds[0], speed / max(speeds[1:])
             least = min(least, ratio)
             numbers = " | ".join(map(thousands, speeds + [speed]))
-            lines.append(f"| {case} | {numbers} | {ratio:,.0f}× |")
+            lines.append(f"| {case} | {numbers} | {alone_ratio:,.0f}× | {ratio:,.0f}× |")
             print(lines[-1], flush=True)
     packages = ", ".join(f"{name} {version(name)}" for name in ("popgym", "gymnasium", "numpy"))
     lines += [
         "",
-        f"Steps per second. {os.cpu_count()} cores of a {platform.machine()} machine, {packages}, Python "
-        f"{platform.python_version()}; vectors of {arguments.environments} environments, {arguments.seconds:g} s each; "
-        f"commit {commit()}. The smallest ratio is {least:,.0f}.",
+        f"Steps per second, with random actions; vectors of {arguments.environments} environments, "
+        f"{arguments.seconds:g} s each. The smallest ratio to the better vector is {least:,.0f}.",
+        "",
+        f"{processor()}, {os.cpu_count()} cores; commit {commit()}; {packages}, Python {platform.python_version()}. "
+        "Made by `scripts/popgym_speed.py`.",
     ]
     text = "\n".join(lines) + "\n"
     print(lines[-1])
