@@ -65,7 +65,8 @@ def run_of(program, preset, options, run, limit):
 
 def train(command, run, limit):
     """The entries of a run without what a clock measures, or why there are none."""
-    command = [*command, "--threads", "1", "--run-dir", str(run)]
+    # Every update by itself: an entry of several was once that of the last one, and has their means since.
+    command = [*command, "--set", "log.every=1", "--threads", "1", "--run-dir", str(run)]
     try:
         result = subprocess.run(command, capture_output=True, text=True, timeout=limit)
     except subprocess.TimeoutExpired:

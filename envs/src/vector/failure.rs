@@ -52,13 +52,17 @@ impl From<Error> for Failure {
     }
 }
 
-/// Whether all values are whole numbers from 0 up to below their counts. Without early exit, and in numbers of 32 bits, so
-/// that it vectorises: a table of a hundred cards is looked at in every step. It may deny that of larger counts.
+/// Whether all values are whole numbers from 0 up to below their counts. Without early exit, and in operations that every
+/// processor does on vectors: a table of a hundred cards is looked at in every step. It may deny that of large numbers.
 fn are_choices(values: &[f32], counts: &[usize]) -> bool {
-    values.iter().zip(counts).fold(true, |sound, (&value, &count)| {
-        let whole = value as i32;
-        sound & (whole as f32 == value) & (whole >= 0) & (whole < count as i32)
-    })
+    // From here on, a float has no digits behind the point: adding it rounds them away.
+    const WHOLE: f32 = 8_388_608.0;
+    let wrong = values.iter().zip(counts).fold(0, |wrong, (&value, &count)| {
+        let rounded = (value + WHOLE) - WHOLE;
+        let exists = (rounded == value) & (0.0..WHOLE).contains(&value) & (value < count as i32 as f32);
+        wrong | u32::from(!exists)
+    });
+    wrong == 0
 }
 
 /// Refuses an observation that is not finite, or a choice that its space does not have.
