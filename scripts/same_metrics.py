@@ -6,7 +6,7 @@
     python3 scripts/same_metrics.py ../before/target/release/stpn target/release/stpn
 
 Trains every preset that both programs have, with two cells, for a few updates on one thread with each of them, and
-compares `metrics.jsonl` entry by entry, timings aside. Large presets are made smaller and shorter, the same for both,
+compares `metrics.jsonl` update by update, timings aside. Large presets are made smaller and shorter, the same for both,
 unless `--full` is given. What cannot run here (a package of Python is missing) or takes too long (`--limit`) is left out
 with its reason. `--config` lets the second program train from the first one's `config.toml`: then presets that were
 changed on purpose do not hide whether the arithmetic is the same. Prints a table in Markdown; exits with 1 if anything

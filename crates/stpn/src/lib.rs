@@ -101,7 +101,6 @@ pub use stpn_core as cells;
 pub use stpn_envs as envs;
 pub use stpn_random::Stream;
 pub use training_request::TrainingRequest;
-pub use variant::variant;
 
 /// The configuration of a preset; `stpn list` names them.
 ///

@@ -49,8 +49,9 @@ pub trait Layer<L: Lanes>: Sized + Debug + Send + Sync + 'static {
     /// Takes over a packed state.
     fn load(&self, state: &mut Self::State, packed: &[L::Real]);
 
-    /// Finishes what the next step would finish of the last one, with the parameters of the last one.
-    fn settle(&self, state: &mut Self::State);
+    /// Finishes what the next step would finish of the last one, with the parameters of the last one. By default, a step leaves
+    /// nothing to finish.
+    fn settle(&self, _: &mut Self::State) {}
 
     /// Packs a settled state.
     fn store(&self, state: &Self::State, packed: &mut [L::Real]);

@@ -3,10 +3,11 @@
 use super::forward::AssociativeTape;
 use super::layer::{AssociativeLayer, lane};
 use super::sweeps::{Backward, Made};
-use crate::kernels::dense::ProjectionSums;
+use crate::kernels::Extent;
+use crate::kernels::dense::{ProjectionSums, activate_back};
 use crate::kernels::lanes::Lanes;
 use crate::kernels::layer::{Adjoint, resets_at};
-use crate::kernels::{Extent, Real};
+use crate::options::Activation;
 
 impl<L: Lanes> AssociativeLayer<L> {
     /// Runs a block backward.
@@ -46,12 +47,8 @@ impl<L: Lanes> AssociativeLayer<L> {
             }
             for t in part.clone().rev() {
                 let units = t * batch * size..(t + 1) * batch * size;
-                let grads = grad_hidden[units.clone()].chunks_exact(size).zip(hidden[units].chunks_exact(size));
-                for (grad_pre, (grad, hidden)) in grad_pre.chunks_exact_mut(row).zip(grads) {
-                    for (grad_pre, (grad, h)) in grad_pre.iter_mut().zip(grad.iter().zip(hidden)) {
-                        *grad_pre = *grad * (L::Real::ONE - *h * *h);
-                    }
-                }
+                let grads = (&grad_hidden[units.clone()], size);
+                activate_back(self.lanes, Activation::Tanh, [row, size], &hidden[units], grads, &mut grad_pre);
                 let place = t - first;
                 let mut operands = Backward {
                     made: made(t),

@@ -4,11 +4,11 @@ use super::layer::{AssociativeLayer, KEY, QUERY};
 use super::state::AssociativeState;
 use super::sweeps::Made;
 use crate::kernels::aligned::Lease;
-use crate::kernels::dense::{copy_rows, masked_squares};
+use crate::kernels::dense::{activate, copy_rows, masked_squares};
 use crate::kernels::lanes::Lanes;
 use crate::kernels::layer::{Sequence, Step, resets_at};
 use crate::kernels::{Extent, Real};
-use crate::options::AssociativeRule;
+use crate::options::{Activation, AssociativeRule};
 
 /// Bytes of what inputs make by one product.
 const CHUNK_BYTES: usize = 1 << 17;
@@ -50,7 +50,7 @@ impl<L: Lanes> AssociativeLayer<L> {
             let part = first..steps.min(first + chunk);
             // Without a tape, every chunk has the same place.
             let place = if tape.is_some() { first } else { 0 };
-            let (made, given, kept) = match &mut tape {
+            let (made, given, mut kept) = match &mut tape {
                 Some(AssociativeTape { made, given, fast, .. }) => (made, given, Some(fast)),
                 None => {
                     let (made, given) =
@@ -62,7 +62,6 @@ impl<L: Lanes> AssociativeLayer<L> {
             let given = &mut given[place * given_len..(place + part.len()) * given_len];
             self.input.apply(self.lanes, &x[first * batch * input..part.end * batch * input], made);
             self.open(made);
-            let mut kept = kept;
             for (t, (made, given)) in part.zip(made.chunks_exact(made_len).zip(given.chunks_exact_mut(given_len))) {
                 self.reset(batch, resets_at(resets, batch, t), &mut fast);
                 if let Some(kept) = kept.as_mut().filter(|_| t % every == 0) {
@@ -86,18 +85,10 @@ impl<L: Lanes> AssociativeLayer<L> {
         given: &mut [L::Real],
         activities: &mut [L::Real],
     ) {
-        let lanes = self.lanes;
         for group in self.layout.groups(made.batch) {
             self.learn(group, made, fast, given, activities);
         }
-        lanes.vectorize(
-            #[inline(always)]
-            || {
-                for activity in L::vectors_mut(activities) {
-                    *activity = lanes.tanh(*activity);
-                }
-            },
-        );
+        activate(self.lanes, Activation::Tanh, activities);
     }
 
     /// One step of inference.
@@ -119,10 +110,10 @@ impl<L: Lanes> AssociativeLayer<L> {
         let mut sums = self.pool.zeros(batch * row);
         self.gather(rows, &mut sums);
         if self.spec.rule == AssociativeRule::Delta {
-            self.add_energy(of_step, KEY, fast, &mut sums);
+            self.layout.add_energy(self.lanes, fast, (&made[KEY * row..], self.width), &mut sums);
         }
         self.advance(of_step, fast, given, hidden);
-        self.add_energy(of_step, QUERY, fast, &mut sums);
+        self.layout.add_energy(self.lanes, fast, (&made[QUERY * row..], self.width), &mut sums);
         copy_rows([row, size], &sums, energy);
         copy_rows([row, size], hidden, step.hidden);
     }

@@ -67,8 +67,6 @@ impl<L: Lanes> Layer<L> for AssociativeLayer<L> {
         self.layout.load(packed, [self.spec.state_len, self.spec.field.start], &mut state.fast);
     }
 
-    fn settle(&self, _: &mut Self::State) {}
-
     fn store(&self, state: &Self::State, packed: &mut [L::Real]) {
         self.layout.store(&state.fast, packed, [self.spec.state_len, self.spec.field.start]);
     }

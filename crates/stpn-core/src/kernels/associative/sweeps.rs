@@ -4,20 +4,9 @@ use std::ops::Range;
 
 use super::layer::{AssociativeLayer, DIRECT, KEEP, KEY, MATCH, QUERY, ROWS, VALUE, WRITE};
 use crate::kernels::Real;
-use crate::kernels::fast::Group;
+use crate::kernels::fast::{Group, groups, groups_mut, of_width};
 use crate::kernels::lanes::{Lanes, each};
 use crate::options::AssociativeRule;
-
-/// Calls a pass for the group's number of elements.
-macro_rules! of_width {
-    ($group:expr, $pass:ident($($operand:expr),* $(,)?)) => {
-        match $group.width {
-            4 => $pass::<L, 4>($($operand),*),
-            2 => $pass::<L, 2>($($operand),*),
-            _ => $pass::<L, 1>($($operand),*),
-        }
-    };
-}
 
 /// What inputs made of one step, `[B, width]`.
 #[derive(Clone, Copy, Debug)]
@@ -82,26 +71,6 @@ impl<L: Lanes> AssociativeLayer<L> {
         of_width!(group, learn_back(self, group.first, matrices, operands));
     }
 
-    /// Adds Σ_j |F_ij| u_j² to energies `[B, row]`, u being a row of what inputs made.
-    pub fn add_energy(&self, made: Made<'_, L::Real>, part: usize, fast: &[L::Real], energy: &mut [L::Real]) {
-        let (lanes, row, size) = (self.lanes, self.layout.row(), self.spec.hidden);
-        for group in self.layout.groups(made.batch) {
-            let fast = L::vectors(&fast[self.layout.matrices(group)]);
-            lanes.vectorize(
-                #[inline(always)]
-                || {
-                    for (index, fast) in fast.iter().enumerate() {
-                        let (element, column) = (group.first + index % group.width, index / group.width);
-                        let (block, j) = (column / size, column % size);
-                        let u = made.values[element * self.width + part * row + j];
-                        let energy = &mut L::vectors_mut(&mut energy[element * row..(element + 1) * row])[block];
-                        *energy = lanes.mul_add(lanes.abs(*fast), lanes.splat(u * u), *energy);
-                    }
-                },
-            );
-        }
-    }
-
     /// 1 if what a key retrieves is written over, else 0.
     fn corrects(&self) -> L::Real {
         if self.spec.rule == AssociativeRule::Delta { L::Real::ONE } else { L::Real::ZERO }
@@ -118,16 +87,6 @@ impl<L: Lanes> AssociativeLayer<L> {
     fn scalar_of(&self, made: &[L::Real], element: usize, scalar: usize) -> L::Vector {
         self.lanes.splat(made[element * self.width + ROWS * self.layout.row() + scalar])
     }
-}
-
-#[inline(always)]
-fn groups<L: Lanes, const E: usize>(values: &[L::Real]) -> &[[L::Vector; E]] {
-    L::vectors(values).as_chunks::<E>().0
-}
-
-#[inline(always)]
-fn groups_mut<L: Lanes, const E: usize>(values: &mut [L::Real]) -> &mut [[L::Vector; E]] {
-    L::vectors_mut(values).as_chunks_mut::<E>().0
 }
 
 /// Where a row of what F gave of an element lies.

@@ -99,7 +99,9 @@ impl<L: Lanes> AttentiveLayer<L> {
                 self.attend(group, learned, current, fast, inner);
             }
             if energy && level > 0 {
-                self.add_inner_energy(state);
+                // Of the activities that the inner step began with.
+                let AttentiveState { fast, current, energy, .. } = state;
+                self.layout.add_energy(self.lanes, fast, (current, row), energy);
             }
             let AttentiveState { batch, current, inner, .. } = state;
             if let Some(norm) = &self.norm {
@@ -144,27 +146,6 @@ impl<L: Lanes> AttentiveLayer<L> {
         state.emit(self, step.hidden);
         if let Some((energy, _)) = step.energy {
             copy_rows([row, size], &state.energy, energy);
-        }
-    }
-
-    /// Adds Σ_j |F_ij| c_j² of the activities c that an inner step began with.
-    fn add_inner_energy(&self, state: &mut AttentiveState<L::Real>) {
-        let (lanes, row, size) = (self.lanes, self.layout.row(), self.spec.hidden);
-        let AttentiveState { batch, fast, current, energy, .. } = state;
-        for group in self.layout.groups(*batch) {
-            let fast = L::vectors(&fast[self.layout.matrices(group)]);
-            lanes.vectorize(
-                #[inline(always)]
-                || {
-                    for (index, fast) in fast.iter().enumerate() {
-                        let (element, column) = (group.first + index % group.width, index / group.width);
-                        let (block, j) = (column / size, column % size);
-                        let c = current[element * row + j];
-                        let energy = &mut L::vectors_mut(&mut energy[element * row..(element + 1) * row])[block];
-                        *energy = lanes.mul_add(lanes.abs(*fast), lanes.splat(c * c), *energy);
-                    }
-                },
-            );
         }
     }
 }

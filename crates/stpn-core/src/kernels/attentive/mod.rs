@@ -63,8 +63,6 @@ impl<L: Lanes> Layer<L> for AttentiveLayer<L> {
         state.load(self, packed);
     }
 
-    fn settle(&self, _: &mut Self::State) {}
-
     fn store(&self, state: &Self::State, packed: &mut [L::Real]) {
         state.store(self, packed);
     }

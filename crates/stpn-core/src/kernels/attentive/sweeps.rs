@@ -2,19 +2,8 @@
 
 use super::layer::AttentiveLayer;
 use crate::kernels::Real;
-use crate::kernels::fast::Group;
+use crate::kernels::fast::{Group, groups, groups_mut, of_width};
 use crate::kernels::lanes::{Lanes, each};
-
-/// Calls a pass for the group's number of elements.
-macro_rules! of_width {
-    ($group:expr, $pass:ident($($operand:expr),* $(,)?)) => {
-        match $group.width {
-            4 => $pass::<L, 4>($($operand),*),
-            2 => $pass::<L, 2>($($operand),*),
-            _ => $pass::<L, 1>($($operand),*),
-        }
-    };
-}
 
 /// Gradients that the passes of a step backward add to; rows are `[B, row]`.
 pub struct InnerSums<'a, T> {
@@ -63,16 +52,6 @@ impl<L: Lanes> AttentiveLayer<L> {
             attend_back(self, group.first, learned, [current, grad], &fast[matrices.clone()], matrices, sums)
         );
     }
-}
-
-#[inline(always)]
-fn groups<L: Lanes, const E: usize>(values: &[L::Real]) -> &[[L::Vector; E]] {
-    L::vectors(values).as_chunks::<E>().0
-}
-
-#[inline(always)]
-fn groups_mut<L: Lanes, const E: usize>(values: &mut [L::Real]) -> &mut [[L::Vector; E]] {
-    L::vectors_mut(values).as_chunks_mut::<E>().0
 }
 
 fn attend<L: Lanes, const E: usize>(

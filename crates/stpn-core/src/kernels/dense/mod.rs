@@ -4,6 +4,7 @@
 //! value depends on nothing else: not on the number of rows, nor on how the product is divided. That makes a step
 //! of inference equal the same step inside a sequence, bit for bit, which general matrix libraries do not promise.
 
+mod activation;
 mod energy;
 mod norm;
 mod panels;
@@ -11,6 +12,7 @@ mod product;
 mod projection;
 mod rows;
 
+pub use activation::{activate, activate_back};
 pub use energy::masked_squares;
 pub use norm::{Normed, normalize, normalize_back};
 pub use panels::Panels;

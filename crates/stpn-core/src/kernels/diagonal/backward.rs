@@ -2,10 +2,11 @@
 
 use super::layer::{DiagonalLayer, Number};
 use crate::kernels::aligned::Lease;
-use crate::kernels::dense::{ProjectionSums, copy_rows};
+use crate::kernels::dense::{ProjectionSums, activate_back, copy_rows};
 use crate::kernels::lanes::Lanes;
 use crate::kernels::layer::{Adjoint, resets_at};
 use crate::kernels::{Extent, Real};
+use crate::options::Activation;
 
 /// Sums over steps and elements.
 struct Sums<T: Real> {
@@ -45,13 +46,8 @@ impl<L: Lanes> DiagonalLayer<L> {
             let (units, inputs) =
                 (first * batch * size..part.end * batch * size, first * batch * input..part.end * batch * input);
             let (grad_pre, grad_numbers) = (&mut grad_pre[..rows * row], &mut grad_numbers[..part.len() * len]);
-            let grads = grad_hidden[units.clone()].chunks_exact(size).zip(hidden[units].chunks_exact(size));
-            for (grad_pre, (grad, hidden)) in grad_pre.chunks_exact_mut(row).zip(grads) {
-                grad_pre[size..].fill(L::Real::ZERO);
-                for (grad_pre, (grad, h)) in grad_pre.iter_mut().zip(grad.iter().zip(hidden)) {
-                    *grad_pre = *grad * (L::Real::ONE - *h * *h);
-                }
-            }
+            let grads = (&grad_hidden[units.clone()], size);
+            activate_back(self.lanes, Activation::Tanh, [row, size], &hidden[units], grads, grad_pre);
             let numbers = &tape[first * len..(part.end + 1) * len];
             sums.skip.add(lanes, &x[inputs.clone()], input, grad_pre);
             sums.output.add(lanes, &numbers[len..], 2 * row, grad_pre);

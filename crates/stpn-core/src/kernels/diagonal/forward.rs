@@ -3,10 +3,11 @@
 use super::layer::DiagonalLayer;
 use super::state::DiagonalState;
 use crate::kernels::aligned::Lease;
-use crate::kernels::dense::{copy_rows, masked_squares};
+use crate::kernels::dense::{activate, copy_rows, masked_squares};
 use crate::kernels::lanes::Lanes;
 use crate::kernels::layer::{Sequence, Step, resets_at};
 use crate::kernels::{Extent, Real};
+use crate::options::Activation;
 
 /// Bytes of complex numbers made by one product.
 const CHUNK_BYTES: usize = 1 << 17;
@@ -58,14 +59,7 @@ impl<L: Lanes> DiagonalLayer<L> {
         let lanes = self.lanes;
         self.skip.apply(lanes, x, pre);
         self.output.add(lanes, numbers, 2 * self.row, pre);
-        lanes.vectorize(
-            #[inline(always)]
-            || {
-                for pre in L::vectors_mut(pre) {
-                    *pre = lanes.tanh(*pre);
-                }
-            },
-        );
+        activate(lanes, Activation::Tanh, pre);
     }
 
     /// One step of inference.

@@ -61,8 +61,6 @@ impl<L: Lanes> Layer<L> for DiagonalLayer<L> {
         self.load_numbers(packed, &mut state.numbers);
     }
 
-    fn settle(&self, _: &mut Self::State) {}
-
     fn store(&self, state: &Self::State, packed: &mut [L::Real]) {
         self.store_numbers(&state.numbers, packed);
     }

@@ -9,6 +9,31 @@ use std::ops::Range;
 use super::Real;
 use super::lanes::Lanes;
 
+/// Calls a pass for a group's number of elements.
+macro_rules! of_width {
+    ($group:expr, $pass:ident($($operand:expr),* $(,)?)) => {
+        match $group.width {
+            4 => $pass::<L, 4>($($operand),*),
+            2 => $pass::<L, 2>($($operand),*),
+            _ => $pass::<L, 1>($($operand),*),
+        }
+    };
+}
+
+pub(super) use of_width;
+
+/// The vectors of E elements, which lie next to one another.
+#[inline(always)]
+pub fn groups<L: Lanes, const E: usize>(values: &[L::Real]) -> &[[L::Vector; E]] {
+    L::vectors(values).as_chunks::<E>().0
+}
+
+/// [`groups`], to be changed.
+#[inline(always)]
+pub fn groups_mut<L: Lanes, const E: usize>(values: &mut [L::Real]) -> &mut [[L::Vector; E]] {
+    L::vectors_mut(values).as_chunks_mut::<E>().0
+}
+
 /// Sizes of a block's matrices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FastLayout {
@@ -90,6 +115,32 @@ impl FastLayout {
                     }
                 }
             }
+        }
+    }
+
+    /// Adds Σ_j |F_ij| v_j² to energies `[B, row]`; the v of an element begin `stride` scalars after those before.
+    pub fn add_energy<L: Lanes>(
+        self,
+        lanes: L,
+        fast: &[L::Real],
+        (values, stride): (&[L::Real], usize),
+        energy: &mut [L::Real],
+    ) {
+        for group in self.groups(energy.len() / self.row()) {
+            let fast = L::vectors(&fast[self.matrices(group)]);
+            lanes.vectorize(
+                #[inline(always)]
+                || {
+                    for (index, fast) in fast.iter().enumerate() {
+                        let (element, column) = (group.first + index % group.width, index / group.width);
+                        let (block, j) = (column / self.hidden, column % self.hidden);
+                        let value = values[element * stride + j];
+                        let energy = &mut energy[element * self.row()..(element + 1) * self.row()];
+                        let energy = &mut L::vectors_mut(energy)[block];
+                        *energy = lanes.mul_add(lanes.abs(*fast), lanes.splat(value * value), *energy);
+                    }
+                },
+            );
         }
     }
 

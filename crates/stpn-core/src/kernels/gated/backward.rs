@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use super::forward::GatedTape;
-use super::pointwise::{activate_back, gru_back, lstm_back};
+use super::pointwise::{gru_back, lstm_back};
 use super::spec::Source;
 use super::state::GatedState;
 use super::weights::GatedLayer;
 use crate::kernels::aligned::Lease;
-use crate::kernels::dense::{Left, Right, add_rows, copy_rows, normalize_back, product, sum_rows};
+use crate::kernels::dense::{Left, Right, activate_back, add_rows, copy_rows, normalize_back, product, sum_rows};
 use crate::kernels::lanes::Lanes;
 use crate::kernels::layer::{Adjoint, marked, resets_at};
 use crate::kernels::{Extent, Real};
@@ -55,7 +55,14 @@ impl<L: Lanes> GatedLayer<L> {
             if carried.fields.is_empty() {
                 let mut padded = self.pool.zeros(rows * self.gate);
                 add_rows(self.lanes, [self.gate, size], &grad_hidden[of(size)], &mut padded);
-                activate_back(self.lanes, self.activation(), [self.gate, size], &hidden[of(size)], &padded, grad_pre);
+                activate_back(
+                    self.lanes,
+                    self.activation(),
+                    [self.gate, size],
+                    &hidden[of(size)],
+                    (&padded, self.gate),
+                    grad_pre,
+                );
             }
             for t in part.clone().rev().filter(|_| recurrent > 0) {
                 let range = t * batch * size..(t + 1) * batch * size;
@@ -133,7 +140,7 @@ impl<L: Lanes> GatedLayer<L> {
             }
             (fields, _) => {
                 let sizes = [self.gate, self.spec.hidden];
-                activate_back(self.lanes, self.activation(), sizes, hidden, &fields[0], grad_pre);
+                activate_back(self.lanes, self.activation(), sizes, hidden, (&fields[0], self.gate), grad_pre);
                 fields[0].fill(L::Real::ZERO);
             }
         }

@@ -1,11 +1,11 @@
 //! A whole sequence forward, with the tape for its backward pass; and one step of inference.
 
-use super::pointwise::{activate, gru, lstm};
+use super::pointwise::{gru, lstm};
 use super::spec::{GatedKind, Source};
 use super::state::{GatedState, GatedStepping};
 use super::weights::GatedLayer;
 use crate::kernels::aligned::Lease;
-use crate::kernels::dense::{Normed, copy_rows, masked_squares, normalize};
+use crate::kernels::dense::{Normed, activate, copy_rows, masked_squares, normalize};
 use crate::kernels::lanes::Lanes;
 use crate::kernels::layer::{Sequence, Step, resets_at};
 use crate::kernels::{Extent, Real};

@@ -63,8 +63,6 @@ impl<L: Lanes> Layer<L> for GatedLayer<L> {
         state.state.load(packed);
     }
 
-    fn settle(&self, _: &mut Self::State) {}
-
     fn store(&self, state: &Self::State, packed: &mut [L::Real]) {
         state.state.store(packed);
     }

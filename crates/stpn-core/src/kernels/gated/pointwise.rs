@@ -2,7 +2,6 @@
 
 use crate::kernels::Real;
 use crate::kernels::lanes::Lanes;
-use crate::options::Activation;
 
 /// The LSTM's units: pre-activations `[B, 4·gate]` become gates in place, memory and activity `[B, gate]` are
 /// replaced.
@@ -126,48 +125,4 @@ fn slope<L: Lanes>(lanes: L, v: L::Vector) -> L::Vector {
 #[inline(always)]
 fn logistic_slope<L: Lanes>(lanes: L, v: L::Vector) -> L::Vector {
     lanes.mul(v, lanes.sub(lanes.splat(L::Real::ONE), v))
-}
-
-/// Pre-activations to activities, in place.
-pub fn activate<L: Lanes>(lanes: L, activation: Activation, values: &mut [L::Real]) {
-    lanes.vectorize(
-        #[inline(always)]
-        || {
-            let zero = lanes.splat(L::Real::ZERO);
-            for value in L::vectors_mut(values) {
-                *value = match activation {
-                    Activation::Tanh => lanes.tanh(*value),
-                    // In this order NaN stays NaN.
-                    Activation::Relu => lanes.max(zero, *value),
-                };
-            }
-        },
-    );
-}
-
-/// Backward of [`activate`], from the activities `[B, H]`, whose rows are not padded.
-pub fn activate_back<L: Lanes>(
-    lanes: L,
-    activation: Activation,
-    [gate, size]: [usize; 2],
-    hidden: &[L::Real],
-    grad_hidden: &[L::Real],
-    grad_pre: &mut [L::Real],
-) {
-    lanes.vectorize(
-        #[inline(always)]
-        || {
-            let grads = grad_hidden.chunks_exact(gate).zip(grad_pre.chunks_exact_mut(gate));
-            for (hidden, (grad_hidden, grad_pre)) in hidden.chunks_exact(size).zip(grads) {
-                for ((grad_pre, grad), h) in grad_pre.iter_mut().zip(grad_hidden).zip(hidden) {
-                    *grad_pre = match activation {
-                        Activation::Tanh => *grad * (L::Real::ONE - *h * *h),
-                        Activation::Relu if *h > L::Real::ZERO => *grad,
-                        Activation::Relu => L::Real::ZERO,
-                    };
-                }
-                grad_pre[size..].fill(L::Real::ZERO);
-            }
-        },
-    );
 }

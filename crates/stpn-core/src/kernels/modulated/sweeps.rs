@@ -3,7 +3,7 @@
 use super::layer::{ENTRY, ModulatedLayer};
 use super::rule::Rule;
 use crate::kernels::Real;
-use crate::kernels::fast::Group;
+use crate::kernels::fast::{Group, groups, groups_mut, of_width};
 use crate::kernels::lanes::{Lanes, each};
 
 /// Padded rows of a block, `[B, row]`, and its rates, at one step.
@@ -34,17 +34,6 @@ impl<'a, L: Lanes, const E: usize> Operands<'a, L, E> {
             rates: each(|e| layer.lanes.splat(rows.rates[first + e])),
         }
     }
-}
-
-/// Calls a pass for the group's number of elements.
-macro_rules! of_width {
-    ($group:expr, $pass:ident($($operand:expr),* $(,)?)) => {
-        match $group.width {
-            4 => $pass::<L, 4>($($operand),*),
-            2 => $pass::<L, 2>($($operand),*),
-            _ => $pass::<L, 1>($($operand),*),
-        }
-    };
 }
 
 impl<L: Lanes> ModulatedLayer<L> {
@@ -134,16 +123,6 @@ pub struct UpdateSums<'a, T> {
     pub eta: &'a mut [T],
     /// Partial sums of the gradient of h before the step, `[H, E]` of vectors, overwritten.
     pub columns: &'a mut [T],
-}
-
-#[inline(always)]
-fn groups<L: Lanes, const E: usize>(values: &[L::Real]) -> &[[L::Vector; E]] {
-    L::vectors(values).as_chunks::<E>().0
-}
-
-#[inline(always)]
-fn groups_mut<L: Lanes, const E: usize>(values: &mut [L::Real]) -> &mut [[L::Vector; E]] {
-    L::vectors_mut(values).as_chunks_mut::<E>().0
 }
 
 fn advance<L: Lanes, const E: usize>(

@@ -1,10 +1,11 @@
 //! The exact backward pass of a block, chunk by chunk from the last.
 
 use super::layer::StackedLayer;
-use crate::kernels::dense::ProjectionSums;
+use crate::kernels::dense::{ProjectionSums, activate_back};
 use crate::kernels::lanes::Lanes;
 use crate::kernels::layer::{Adjoint, resets_at};
 use crate::kernels::{Extent, Real};
+use crate::options::Activation;
 
 impl<L: Lanes> StackedLayer<L> {
     /// Runs a block backward.
@@ -25,12 +26,8 @@ impl<L: Lanes> StackedLayer<L> {
             let part = first..steps.min(first + chunk);
             let units = first * batch * size..part.end * batch * size;
             let grad_pre = &mut grad_pre[..part.len() * batch * row];
-            let grads = grad_hidden[units.clone()].chunks_exact(size).zip(hidden[units].chunks_exact(size));
-            for (grad_pre, (grad, hidden)) in grad_pre.chunks_exact_mut(row).zip(grads) {
-                for (grad_pre, (grad, h)) in grad_pre.iter_mut().zip(grad.iter().zip(hidden)) {
-                    *grad_pre = *grad * (L::Real::ONE - *h * *h);
-                }
-            }
+            let grads = (&grad_hidden[units.clone()], size);
+            activate_back(self.lanes, Activation::Tanh, [row, size], &hidden[units], grads, grad_pre);
             let seen = &tape[first * len..part.end * len];
             sums.add(self.lanes, seen, width, grad_pre);
             let grad_seen = &mut grad_seen[..part.len() * len];

@@ -2,10 +2,11 @@
 
 use super::layer::StackedLayer;
 use crate::kernels::aligned::Lease;
-use crate::kernels::dense::{copy_rows, masked_squares};
+use crate::kernels::dense::{activate, copy_rows, masked_squares};
 use crate::kernels::lanes::Lanes;
 use crate::kernels::layer::{Sequence, Step, resets_at};
 use crate::kernels::{Extent, Real};
+use crate::options::Activation;
 
 /// Bytes of activities made by one product.
 const CHUNK_BYTES: usize = 1 << 17;
@@ -70,14 +71,7 @@ impl<L: Lanes> StackedLayer<L> {
     fn activate(&self, seen: &[L::Real], work: &mut [L::Real]) {
         let lanes = self.lanes;
         self.seen.apply(lanes, seen, work);
-        lanes.vectorize(
-            #[inline(always)]
-            || {
-                for value in L::vectors_mut(work) {
-                    *value = lanes.tanh(*value);
-                }
-            },
-        );
+        activate(lanes, Activation::Tanh, work);
     }
 
     /// One step of inference.

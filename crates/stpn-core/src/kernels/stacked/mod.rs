@@ -57,8 +57,6 @@ impl<L: Lanes> Layer<L> for StackedLayer<L> {
         state.packed.copy_from_slice(packed);
     }
 
-    fn settle(&self, _: &mut Self::State) {}
-
     fn store(&self, state: &Self::State, packed: &mut [L::Real]) {
         packed.copy_from_slice(&state.packed);
     }

@@ -222,8 +222,8 @@ pub struct EvalArguments {
     /// Measure the uniformly random policy in the run's environment instead, as a baseline.
     #[arg(long, conflicts_with = "deterministic")]
     pub random: bool,
-    /// Measure in the run's environment with a key changed, e.g. `--set env.level=hard`; what is seen and chosen must stay
-    /// the same.
+    /// Measure in the run's environment with this key changed, e.g. `--set env.level=hard`. Its observation and action
+    /// spaces must stay the same.
     #[arg(long = "set", value_name = "env.KEY=VALUE")]
     pub overrides: Vec<Override>,
     /// Print one JSON object.

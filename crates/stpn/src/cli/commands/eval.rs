@@ -14,7 +14,8 @@ use crate::cli::EvalArguments;
 use crate::cli::exit::UsageError;
 use crate::comparison::statistics::{METHOD, Mean};
 use crate::progress::thousands;
-use crate::{table, threads, variant};
+use crate::variant::variant;
+use crate::{table, threads};
 
 /// Runs the command.
 pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {

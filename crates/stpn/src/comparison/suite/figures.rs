@@ -22,9 +22,10 @@ pub(super) fn profiles(results: &SuiteResults) -> Vec<Profile> {
     results.cells().filter_map(profile).collect()
 }
 
-/// A return within [−1, 1], as all of POPGym's are but the worst of battleship, as a share of that range.
+/// A return as a share of the range [−1, 1]. The worst games of battleship end below it, and sums of rewards that make 1
+/// may lie above it by a rounding.
 fn normalized(value: f64) -> f64 {
-    f64::midpoint(value, 1.0)
+    f64::midpoint(value, 1.0).clamp(0.0, 1.0)
 }
 
 /// The profiles, a line a cell; none of no runs.
@@ -51,6 +52,12 @@ pub(super) fn picture(profiles: &[Profile]) -> Option<String> {
 mod tests {
     use super::super::results::tests::made_up;
     use super::*;
+
+    #[test]
+    fn a_return_of_one_lay_above_one_by_a_rounding() {
+        let results = made_up(&[&[("stpn", [1.0 + 4.0 * f64::EPSILON, 1.0])]]);
+        assert_eq!(profiles(&results)[0].1[STEPS as usize].1.value, 0.0);
+    }
 
     #[test]
     fn profiles_fall_from_all_runs_to_none() {
