@@ -12,11 +12,9 @@
 //! let mut config = stpn::preset("cartpole")?;
 //! config.training_mut().updates = 2;
 //! Run::start(&config, &run, "from a program")?.finish()?;
-//!
 //! let agent = Agent::load(&run)?;
 //! println!("mean return {}", agent.evaluate(&EvaluationOptions::new(10))?.mean_return());
 //! agent.save(&saved)?;
-//!
 //! let (agent, mut env) = (Agent::load(&saved)?, agent.config().env.make()?);
 //! let (mut memory, mut observation) = (agent.memory(1, 0), vec![0.0; env.observation_space().len()]);
 //! env.reset(Some(7), ObservationMut::F32(&mut observation))?;
