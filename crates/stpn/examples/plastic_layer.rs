@@ -1,9 +1,9 @@
 //! An STPN layer inside a candle model of one's own: which of four symbols came first in a sequence of ten?
 //! `cargo run --release -p stpn --example plastic_layer`
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor, Var};
 use candle_nn::optim::{AdamW, Optimizer, ParamsAdamW};
-use candle_nn::{Linear, Module, VarBuilder, VarMap, linear, loss};
+use candle_nn::{Linear, Module, loss};
 use stpn::Stream;
 use stpn::cells::{Cell, CellName, Initializer, Kernel};
 
@@ -18,9 +18,12 @@ fn main() -> Result<()> {
     // A cell is built from its configuration; its parameters are candle variables like any other.
     let mut init = Initializer::new(&mut stream, DType::F32, &device);
     let cell = CellName::Stpn.config().build(SYMBOLS, 24, Kernel::Auto, &mut init).map_err(candle_core::Error::wrap)?;
-    let variables = VarMap::new();
-    let readout = linear(cell.hidden_size(), SYMBOLS, VarBuilder::from_varmap(&variables, DType::F32, &device))?;
-    let trained = variables.all_vars().into_iter().chain(cell.parameters().iter().map(|(_, var)| var.clone()));
+    // candle_nn::linear would draw from a stream without a seed; ours gives the same numbers in every run.
+    let mut draw = |shape: &[usize]| init.uniform(shape, -0.2, 0.2).map_err(candle_core::Error::wrap);
+    let weight = Var::from_tensor(&draw(&[SYMBOLS, cell.hidden_size()])?)?;
+    let bias = Var::from_tensor(&draw(&[SYMBOLS])?)?;
+    let readout = Linear::new(weight.as_tensor().clone(), Some(bias.as_tensor().clone()));
+    let trained = cell.parameters().iter().map(|(_, var)| var.clone()).chain([weight, bias]);
     let mut adam = AdamW::new(trained.collect(), ParamsAdamW { lr: 1e-2, weight_decay: 0.0, ..Default::default() })?;
 
     let mut accuracy = 0.0;

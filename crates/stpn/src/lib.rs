@@ -28,20 +28,21 @@
 //! A layer of short-term plasticity neurons in a candle model of your own, trained by one step:
 //!
 //! ```
-//! use candle_core::{DType, Device, Tensor};
-//! use candle_nn::{Module, Optimizer, SGD, VarBuilder, VarMap, linear};
+//! use candle_core::{DType, Device, Tensor, Var};
+//! use candle_nn::{Linear, Module, Optimizer, SGD};
 //! use stpn::cells::{CellName, Initializer, Kernel};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let (mut stream, variables) = (stpn::Stream::from_seed(1), VarMap::new());
+//! let mut stream = stpn::Stream::from_seed(1);
 //! let mut init = Initializer::new(&mut stream, DType::F32, &Device::Cpu);
 //! let cell = CellName::Stpn.config().build(3, 8, Kernel::Auto, &mut init)?; // 3 inputs, 8 units
-//! let readout = linear(8, 1, VarBuilder::from_varmap(&variables, DType::F32, &Device::Cpu))?;
+//! let weight = Var::from_tensor(&init.uniform((1, 8), -0.3, 0.3)?)?;
+//! let readout = Linear::new(weight.as_tensor().clone(), None);
 //!
 //! let x = Tensor::ones((5, 2, 3), DType::F32, &Device::Cpu)?; // 5 steps of 2 sequences
 //! let hidden = cell.sequence(&x, None, &cell.zero_state(2)?)?.hidden;
 //! let loss = (readout.forward(&hidden)? - 1.0)?.sqr()?.mean_all()?;
-//! let trained = variables.all_vars().into_iter().chain(cell.parameters().iter().map(|(_, var)| var.clone()));
+//! let trained = cell.parameters().iter().map(|(_, var)| var.clone()).chain([weight]);
 //! SGD::new(trained.collect(), 0.01)?.backward_step(&loss)?;
 //! # let hidden = cell.sequence(&x, None, &cell.zero_state(2)?)?.hidden;
 //! # let after = (readout.forward(&hidden)? - 1.0)?.sqr()?.mean_all()?;

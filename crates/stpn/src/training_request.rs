@@ -97,6 +97,10 @@ impl TrainingRequest {
             }
         }
         remarks.extend(overrides::apply_all(&mut table, &self.overrides)?);
+        let discounted = |change: &Override| ["algorithm", "algorithm.gamma"].contains(&change.key());
+        if self.experiment == "popgym" && !self.overrides.iter().any(discounted) {
+            presets::discount(&mut table);
+        }
         paths::make_absolute(&mut table, Path::new(""))?;
         if let Some(seed) = self.seed {
             let seed = i64::try_from(seed)
@@ -187,6 +191,26 @@ mod tests {
         assert!(refused(asked("popgym", Some("count-recall"), "expert")).contains("expert"));
         assert!(refused(asked("popgym", Some("labyrinth"), "easy")).contains("labyrinth-escape"));
         assert!(refused(asked("maze", None, "hard")).contains("only the preset `popgym`"));
+    }
+
+    #[test]
+    fn predictions_of_popgym_have_no_discount_unless_one_is_given() {
+        let gamma = |task: Option<&str>, algorithm: Option<&str>, changes: &[&str]| {
+            let request = TrainingRequest {
+                experiment: "popgym".into(),
+                environment: task.map(Into::into),
+                algorithm: algorithm.map(Into::into),
+                overrides: changes.iter().map(|text| text.parse().unwrap()).collect(),
+                ..TrainingRequest::default()
+            };
+            request.configure(1).unwrap().agent().unwrap().algorithm.gamma()
+        };
+        assert_eq!(gamma(None, None, &[]), 0.0, "repeat-previous");
+        assert_eq!(gamma(Some("higher-lower"), Some("a2c"), &[]), 0.0);
+        assert_eq!(gamma(Some("battleship"), None, &[]), 0.95);
+        assert_eq!(gamma(Some("battleship"), None, &["env.task=autoencode"]), 0.0);
+        assert_eq!(gamma(Some("autoencode"), None, &["algorithm.gamma=0.9"]), 0.9);
+        assert_eq!(gamma(None, None, &["env.name=cartpole"]), 0.95);
     }
 
     #[test]

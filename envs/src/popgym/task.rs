@@ -93,6 +93,13 @@ impl Task {
         }
     }
 
+    /// Whether an action changes nothing but its own reward: what is shown later, and how long, is the same whatever was
+    /// done. The best policy is then the same for every discount γ.
+    pub fn is_prediction(self) -> bool {
+        use Task::{Autoencode, CountRecall, HigherLower, RepeatFirst, RepeatPrevious};
+        matches!(self, Autoencode | RepeatFirst | RepeatPrevious | CountRecall | HigherLower)
+    }
+
     /// The task at that level.
     pub(super) fn make(self, level: Level) -> Box<dyn Env> {
         fn play(game: impl Game + 'static) -> Box<dyn Env> {
@@ -115,6 +122,43 @@ impl Task {
             Self::MineSweeper => play(MineSweeper::new(level)),
             Self::LabyrinthEscape => play(LabyrinthEscape::new(level)),
             Self::LabyrinthExplore => play(LabyrinthExplore::new(level)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Action, ObservationMut, Space, Step};
+
+    /// Observations and ends of an episode in which action `choice`, or the last there is, is always taken.
+    fn episode(task: Task, choice: u32) -> Vec<(Vec<f32>, bool, bool)> {
+        let mut env = task.make(Level::Easy);
+        let most = env.action_space().choices(0).map(|count| count as u32 - 1);
+        let mut seen = vec![0.0; env.observation_space().len()];
+        env.reset(Some(5), ObservationMut::F32(&mut seen)).unwrap();
+        let mut episode = vec![(seen.clone(), false, false)];
+        loop {
+            let row = [choice.min(most.unwrap_or(0)); 2];
+            let force = [choice as f32 - 1.0];
+            let action = match env.action_space() {
+                Space::Discrete { .. } => Action::Discrete(row[0] as usize),
+                Space::MultiDiscrete { counts } => Action::Choices(&row[..counts.len()]),
+                _ => Action::Continuous(&force),
+            };
+            let Step { terminated, truncated, .. } = env.step(action, ObservationMut::F32(&mut seen)).unwrap();
+            episode.push((seen.clone(), terminated, truncated));
+            if terminated || truncated {
+                return episode;
+            }
+        }
+    }
+
+    #[test]
+    fn in_predictions_alone_nothing_but_the_reward_depends_on_the_action() {
+        for task in Task::ALL {
+            let [first, other] = [0, 1].map(|choice| episode(task, choice));
+            assert_eq!(first == other, task.is_prediction(), "{}", task.name());
         }
     }
 }

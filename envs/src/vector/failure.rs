@@ -52,40 +52,50 @@ impl From<Error> for Failure {
     }
 }
 
-/// Whether all values are whole numbers from 0 up to below their counts. Without early exit, and in operations that every
-/// processor does on vectors: a table of a hundred cards is looked at in every step. It may deny that of large numbers.
-fn are_choices(values: &[f32], counts: &[usize]) -> bool {
-    // From here on, a float has no digits behind the point: adding it rounds them away.
-    const WHOLE: f32 = 8_388_608.0;
-    let wrong = values.iter().zip(counts).fold(0, |wrong, (&value, &count)| {
-        let rounded = (value + WHOLE) - WHOLE;
-        let exists = (rounded == value) & (0.0..WHOLE).contains(&value) & (value < count as i32 as f32);
-        wrong | u32::from(!exists)
-    });
-    wrong == 0
+/// What an observation may be, made ready once, since every one is looked at: a table of a hundred cards in every step.
+pub(super) struct Sound {
+    space: Space,
+    /// What every element has to lie below, of a space of choices that floats can count.
+    limits: Option<Vec<f32>>,
 }
 
-/// Refuses an observation that is not finite, or a choice that its space does not have.
-pub(super) fn sound_observation(space: &Space, row: &ObservationMut<'_>) -> Result<(), Failure> {
-    let ObservationMut::F32(values) = row else { return Ok(()) };
-    // Without early exit, so that it vectorises.
-    if !values.iter().fold(true, |finite, value| finite & value.is_finite()) {
-        let at = values.iter().position(|value| !value.is_finite()).unwrap_or_default();
-        return Err(Failure::Found(format!("element {at} of its observation is {}", values[at])));
+impl Sound {
+    /// From here on, a float has no digits behind the point: adding it rounds them away.
+    const WHOLE: f32 = 8_388_608.0;
+
+    pub(super) fn of(space: &Space) -> Self {
+        let limit = |at| space.choices(at).map(|count| count as f32).filter(|&limit| limit < Self::WHOLE);
+        Self { space: space.clone(), limits: (0..space.len()).map(limit).collect() }
     }
-    match space {
-        Space::Box { .. } => return Ok(()),
-        Space::MultiDiscrete { counts } if counts.len() == values.len() && are_choices(values, counts) => return Ok(()),
-        _ => {}
-    }
-    let exists = |at: usize, value: f32| {
-        value.fract() == 0.0 && value >= 0.0 && space.choices(at).is_some_and(|count| value < count as f32)
-    };
-    match values.iter().enumerate().find(|&(at, &value)| !exists(at, value)) {
-        Some((at, value)) => {
-            Err(Failure::Found(format!("element {at} of its observation, {value}, is not in {space}")))
+
+    /// Refuses an observation that is not finite, or a choice that the space does not have.
+    pub(super) fn check(&self, row: &ObservationMut<'_>) -> Result<(), Failure> {
+        let ObservationMut::F32(values) = row else { return Ok(()) };
+        // Both without early exit and in operations that every processor does on vectors. What is no number fails all
+        // comparisons.
+        let Self { space, limits } = self;
+        let sound = match limits {
+            Some(limits) => values.iter().zip(limits).fold(true, |sound, (&value, &limit)| {
+                let rounded = (value + Self::WHOLE) - Self::WHOLE;
+                sound & (rounded == value) & (value >= 0.0) & (value < limit)
+            }),
+            None => values.iter().fold(true, |finite, value| finite & value.is_finite()),
+        };
+        if sound && (limits.is_some() || matches!(space, Space::Box { .. })) {
+            return Ok(());
         }
-        None => Ok(()),
+        if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+            return Err(Failure::Found(format!("element {at} of its observation is {}", values[at])));
+        }
+        let exists = |at: usize, value: f32| {
+            value.fract() == 0.0 && value >= 0.0 && space.choices(at).is_some_and(|count| value < count as f32)
+        };
+        match values.iter().enumerate().find(|&(at, &value)| !exists(at, value)) {
+            Some((at, value)) => {
+                Err(Failure::Found(format!("element {at} of its observation, {value}, is not in {space}")))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -99,7 +109,7 @@ mod tests {
         let check = |at: usize, value: f32| {
             let mut values = vec![2.0; 70];
             values[at] = value;
-            sound_observation(&space, &ObservationMut::F32(&mut values))
+            Sound::of(&space).check(&ObservationMut::F32(&mut values))
         };
         for value in [0.0, -0.0, 1.0, 2.0] {
             assert!(check(69, value).is_ok(), "{value}");
@@ -108,8 +118,22 @@ mod tests {
             let Err(Failure::Found(said)) = check(33, value) else { panic!("{value} was let through") };
             assert!(said.contains("element 33"), "{said}");
         }
-        // A count beyond 32 bits is looked at in the other way.
+        // Counts beyond a float's whole numbers are looked at in the other way.
         let large = Space::MultiDiscrete { counts: vec![usize::MAX, 1 << 33] };
-        assert!(sound_observation(&large, &ObservationMut::F32(&mut [1e9, 4e9])).is_ok());
+        let check = |mut values: [f32; 2]| Sound::of(&large).check(&ObservationMut::F32(&mut values));
+        assert!(check([1e9, 4e9]).is_ok());
+        for values in [[1e9, 1e10], [1e9, -1.0], [0.5, 4e9], [f32::NAN, 4e9]] {
+            assert!(check(values).is_err(), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_a_box_are_finite_and_a_switch_is_0_or_1() {
+        let check = |space: &Space, mut value: f32| {
+            Sound::of(space).check(&ObservationMut::F32(std::slice::from_mut(&mut value))).is_ok()
+        };
+        let (anything, switch) = (Space::boxed(-1.0, 1.0, [1]), Space::MultiBinary { n: 1 });
+        assert!(check(&anything, -2.5) && !check(&anything, f32::NAN) && !check(&anything, f32::NEG_INFINITY));
+        assert!(check(&switch, 1.0) && !check(&switch, 2.0));
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use stpn_random::{Purpose, Stream};
 
 use super::buffers::{self, Actions, Transition};
-use super::failure::{Failure, attempt, capped, sound_observation};
+use super::failure::{Failure, Sound, attempt, capped};
 use super::{Heartbeat, MakeEnv, OnFailure};
 use crate::{Dtype, Env, Episode, Error, ObservationMut, Result, Space, state};
 
@@ -29,6 +29,7 @@ pub struct EnvGroup {
     /// Failures that were answered by replacing, not yet drained.
     failures: Vec<Error>,
     observation_space: Space,
+    sound: Sound,
     action_space: Space,
     episodes: Vec<Episode>,
 }
@@ -113,6 +114,7 @@ impl EnvGroup {
             call_limit: None,
             replaced: Vec::new(),
             failures: Vec::new(),
+            sound: Sound::of(&observation_space),
             observation_space,
             action_space,
             episodes: Vec::with_capacity(count),
@@ -225,10 +227,10 @@ impl EnvGroup {
         buffers::check_observations("observations", &observations, self.len(), &self.observation_space)?;
         self.episodes.clear();
         let width = self.observation_space.len();
-        let reset = self.each(0, |row, slot, space, _| {
+        let reset = self.each(0, |row, slot, sound, _| {
             (slot.steps, slot.running) = (0, Episode::default());
             slot.env.reset(Some(slot.seed), observations.row(row, width))?;
-            sound_observation(space, &observations.row(row, width))
+            sound.check(&observations.row(row, width))
         });
         reset.map_err(|(row, problem)| self.failure(row, problem))?;
         self.keep(&mut observations);
@@ -290,10 +292,10 @@ impl EnvGroup {
         out: &mut Transition<'_>,
     ) -> std::result::Result<(), (usize, String)> {
         let (width, action_width) = (self.observation_space.len(), self.action_space.len());
-        self.each(from, |row, slot, space, episodes| {
+        self.each(from, |row, slot, sound, episodes| {
             slot.ended = false;
             let step = slot.env.step(actions.get(row, action_width), out.observations.row(row, width))?;
-            sound_observation(space, &out.observations.row(row, width))?;
+            sound.check(&out.observations.row(row, width))?;
             let reward = step.reward as f32;
             if !reward.is_finite() {
                 return Err(Failure::Found(format!("its reward is {}", step.reward)));
@@ -315,7 +317,7 @@ impl EnvGroup {
                 copy_row(&mut out.observations, &mut out.final_observations, row, width);
                 slot.ended = true;
                 slot.env.reset(None, out.observations.row(row, width))?;
-                sound_observation(space, &out.observations.row(row, width))?;
+                sound.check(&out.observations.row(row, width))?;
             }
             Ok(())
         })
@@ -345,7 +347,7 @@ impl EnvGroup {
             }
             self.failures.push(error);
             let call_limit = self.call_limit;
-            let (index, slot, space) = (self.first + row, &mut self.slots[row], &self.observation_space);
+            let (index, slot, sound) = (self.first + row, &mut self.slots[row], &self.sound);
             let replacements = slot.replacements + 1;
             let seed = Stream::new(slot.seed, Purpose::Environment, replacements).next_u64();
             let made = attempt(|| {
@@ -354,7 +356,7 @@ impl EnvGroup {
                     env.limit_calls(limit);
                 }
                 env.reset(Some(seed), out.observations.row(row, width))?;
-                sound_observation(space, &out.observations.row(row, width))?;
+                sound.check(&out.observations.row(row, width))?;
                 Ok(env)
             });
             (slot.seed, slot.steps, slot.running, slot.replacements) = (seed, 0, Episode::default(), replacements);
@@ -465,11 +467,11 @@ impl EnvGroup {
     fn each(
         &mut self,
         from: usize,
-        mut work: impl FnMut(usize, &mut Slot, &Space, &mut Vec<Episode>) -> std::result::Result<(), Failure>,
+        mut work: impl FnMut(usize, &mut Slot, &Sound, &mut Vec<Episode>) -> std::result::Result<(), Failure>,
     ) -> std::result::Result<(), (usize, String)> {
         let mut at = from;
         let (slots, episodes, heartbeat) = (&mut self.slots, &mut self.episodes, &self.heartbeat);
-        let (space, watched) = (&self.observation_space, self.call_limit.is_none());
+        let (sound, watched) = (&self.sound, self.call_limit.is_none());
         // One catch for the whole loop: entering it costs less than once per environment.
         let result = attempt(|| {
             for (row, slot) in slots.iter_mut().enumerate().skip(from) {
@@ -477,7 +479,7 @@ impl EnvGroup {
                 if watched {
                     heartbeat.enter(row, slot.seed, slot.steps);
                 }
-                work(row, slot, space, episodes)?;
+                work(row, slot, sound, episodes)?;
             }
             Ok(())
         });

@@ -1,5 +1,6 @@
 //! The experiments that ship: a TOML file each, and the cell sizes of their comparison.
 
+mod popgym;
 mod preset;
 mod shipped;
 mod sizes;
@@ -16,6 +17,7 @@ use stpn_agents::config::shape::Shape;
 use stpn_agents::{RunConfig, keys};
 use toml::Table;
 
+pub(crate) use popgym::discount;
 pub use preset::Preset;
 pub use shipped::PRESETS;
 pub use sizes::{Size, Sizes};
