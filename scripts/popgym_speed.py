@@ -62,9 +62,10 @@ def together(vector, environments, seconds):
     return speed
 
 
-def ours(program, case):
+def ours(program, case, environments):
     """Steps per second of ours on one thread."""
     command = [program, "bench", "envs", "--case", f"popgym-{case}", "--threads", "1", "--repeats", "5", "--json"]
+    command += ["--environments", str(environments)]
     answer = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     return answer["environments"][0]["steps_per_second"]
 
@@ -98,7 +99,7 @@ def main():
             speeds = [alone(make, arguments.seconds)]
             for vector in (gymnasium.vector.SyncVectorEnv, gymnasium.vector.AsyncVectorEnv):
                 speeds.append(together(vector(many), arguments.environments, arguments.seconds))
-            speed = ours(arguments.program, case)
+            speed = ours(arguments.program, case, arguments.environments)
             alone_ratio, ratio = speed / speeds[0], speed / max(speeds[1:])
             least = min(least, ratio)
             numbers = " | ".join(map(thousands, speeds + [speed]))

@@ -18,7 +18,7 @@ fn main() -> Result<()> {
     );
     for entry in ENVIRONMENTS.iter().filter(|entry| named.is_empty() || named.iter().any(|name| *name == entry.name)) {
         let config = EnvConfig::from_name(entry.name)?;
-        let (one, two) = (compare(&config, 1, rounds, seconds)?, compare(&config, 2, rounds, seconds)?);
+        let (one, two) = (compare(&config, None, 1, rounds, seconds)?, compare(&config, None, 2, rounds, seconds)?);
         let share = |share: Option<f64>| share.map_or_else(String::new, |share| format!("{:.0} %", 100.0 * share));
         println!(
             "{:<24} {:>16.3} M {:>12.3} M {:>6.2} {:>9} {:>7}",

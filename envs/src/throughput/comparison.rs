@@ -20,15 +20,22 @@ impl Comparison {
 }
 
 /// The best of `rounds` short measurements of each, in turn: other programs on the machine can only slow them down.
-/// One of each goes before, unmeasured.
+/// One of each goes before, unmeasured. With `environments` not given, 1,024 are stepped together, or 32 a thread around
+/// simulators.
 ///
 /// # Errors
 /// Fails if environments or threads cannot be made, and if an environment does.
-pub fn compare(config: &EnvConfig, threads: usize, rounds: usize, seconds: f64) -> Result<Comparison> {
+pub fn compare(
+    config: &EnvConfig,
+    environments: Option<usize>,
+    threads: usize,
+    rounds: usize,
+    seconds: f64,
+) -> Result<Comparison> {
     let simulated = config.bare(0)?.is_some();
     // Steps of a simulator take long, so fewer of them are worth the handing to a thread.
-    let (environments, group_size) = if simulated { (32 * threads, 4) } else { (1024, 64) };
-    let workload = Workload { environments, group_size, threads, seconds };
+    let (usual, group_size) = if simulated { (32 * threads, 4) } else { (1024, 64) };
+    let workload = Workload { environments: environments.unwrap_or(usual), group_size, threads, seconds };
     let mut meter = Meter::new(&|_| config.make(), &workload)?;
     let mut simulators = BareMeter::new(config, &workload)?;
     meter.run(seconds)?;
@@ -55,9 +62,11 @@ mod tests {
         for (names, around) in [(&["maze", "cartpole"][..], false), (simulated, true)] {
             for name in names {
                 let config = EnvConfig::from_name(name).unwrap();
-                let comparison = compare(&config, 2, 1, 0.002).unwrap();
-                assert!(comparison.steps_per_second > 0.0, "{name}");
-                assert_eq!(comparison.share_of_bare().is_some(), around, "{name}");
+                for environments in [None, Some(3)] {
+                    let comparison = compare(&config, environments, 2, 1, 0.002).unwrap();
+                    assert!(comparison.steps_per_second > 0.0, "{name}");
+                    assert_eq!(comparison.share_of_bare().is_some(), around, "{name}");
+                }
             }
         }
     }

@@ -73,8 +73,11 @@ pub struct BenchArguments {
     /// each, of which the best counts.
     #[arg(long, value_name = "N", default_value_t = 9)]
     pub repeats: usize,
-    /// Check memory instead of speed: run 1,000 copies of each environment for this many steps each, and see whether
-    /// memory stays the same. CartPole if no case is named.
+    /// Environments that are stepped together [default: 1,024; around a simulator 32 a thread].
+    #[arg(long, value_name = "N", value_parser = environments)]
+    pub environments: Option<usize>,
+    /// Check memory instead of speed: run 1,000 copies of each environment (or --environments) for this many steps each,
+    /// and see whether memory stays the same. CartPole if no case is named.
     #[arg(long, value_name = "STEPS", num_args = 0..=1, default_missing_value = "100000")]
     pub soak: Option<u64>,
     /// Print one JSON object.
@@ -98,4 +101,12 @@ pub enum Suite {
     Exchange,
     /// Updates and kernels.
     All,
+}
+
+/// A number of environments that memory can hold.
+fn environments(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=1_000_000) => Ok(number),
+        _ => Err("must be a number of 1 to 1,000,000".into()),
+    }
 }

@@ -165,14 +165,14 @@ mod tests {
             assert!(parameters.iter().all(|count| (count / parameters[0] - 1.0).abs() < 0.03), "{parameters:?}");
         }
         assert_ne!(targets[0], targets[1], "the tasks' spaces differ");
-        assert!(plan.statement.starts_with("Every run has the same length: 1,832 updates, 15,007,744 steps. **Not"));
+        assert!(plan.statement.starts_with("Every run has the same length: 3,664 updates, 15,007,744 steps. **Not"));
         assert!(plan.statement.contains("repeat-first easy") && plan.statement.contains("lstm"), "{}", plan.statement);
     }
 
     #[test]
     fn what_differs_from_the_published_runs_is_said() {
         let statement = plan("popgym", &["log.every=1"], Some(10)).unwrap().statement;
-        for text in ["10 updates, 81,920 steps", "**Shortened**", "8,192 steps in place of 65,536", "log.every=1"] {
+        for text in ["10 updates, 40,960 steps", "**Shortened**", "4,096 steps in place of 65,536", "log.every=1"] {
             assert!(statement.contains(text), "{text} in {statement}");
         }
     }

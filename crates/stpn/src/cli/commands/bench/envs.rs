@@ -19,7 +19,7 @@ use crate::table;
 /// Seconds of one measurement, of which the best of several counts.
 const SECONDS: f64 = 0.1;
 
-/// Environments of a soak.
+/// Environments of a soak, unless others are asked for.
 const SOAKED: usize = 1_000;
 
 /// MiB by which memory may differ between two moments without having grown.
@@ -44,7 +44,7 @@ pub fn run(arguments: &BenchArguments) -> Result<ExitCode> {
         threads => threads,
     };
     if let Some(steps) = arguments.soak {
-        return soak(&arguments.cases, most, steps);
+        return soak(&arguments.cases, arguments.environments.unwrap_or(SOAKED), most, steps);
     }
     let provenance = Provenance::here();
     if !arguments.json {
@@ -54,7 +54,7 @@ pub fn run(arguments: &BenchArguments) -> Result<ExitCode> {
     for (name, config) in chosen(&arguments.cases)? {
         eprintln!("measuring {name}");
         for threads in if most == 1 { vec![1] } else { vec![1, most] } {
-            let comparison = throughput::compare(&config, threads, arguments.repeats, SECONDS)?;
+            let comparison = throughput::compare(&config, arguments.environments, threads, arguments.repeats, SECONDS)?;
             let Comparison { steps_per_second, bare_steps_per_second } = comparison;
             let share_of_bare = comparison.share_of_bare();
             rows.push(Row { name: name.clone(), threads, steps_per_second, bare_steps_per_second, share_of_bare });
@@ -69,12 +69,12 @@ pub fn run(arguments: &BenchArguments) -> Result<ExitCode> {
 }
 
 /// Steps many environments for long, and fails if their memory grows after the first tenth.
-fn soak(cases: &[String], threads: usize, steps: u64) -> Result<ExitCode> {
+fn soak(cases: &[String], environments: usize, threads: usize, steps: u64) -> Result<ExitCode> {
     let default = ["cartpole".to_string()];
     let resident = || memory::resident_mib().context("this system does not tell the memory of a process");
     let mut sound = true;
     for (name, config) in chosen(if cases.is_empty() { &default } else { cases })? {
-        let workload = Workload { environments: SOAKED, threads, ..Workload::default() };
+        let workload = Workload { environments, threads, ..Workload::default() };
         let mut meter = Meter::new(&|_| config.make(), &workload)?;
         meter.steps(steps / 10)?;
         let before = resident()?;
@@ -83,7 +83,7 @@ fn soak(cases: &[String], threads: usize, steps: u64) -> Result<ExitCode> {
         let constant = after - before <= TOLERANCE;
         sound &= constant;
         println!(
-            "{name}: {SOAKED} environments, {steps} steps each: {before:.1} MiB after a tenth of them, {after:.1} MiB \
+            "{name}: {environments} environments, {steps} steps each: {before:.1} MiB after a tenth of them, {after:.1} MiB \
              {seconds:.0} s and {} episodes later: {}",
             thousands(episodes),
             if constant { "constant" } else { "GROWING" },
@@ -173,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_soak_is_of_the_environments_named() {
-        assert_eq!(soak(&["memory".into()], 1, 20).unwrap(), ExitCode::SUCCESS);
-        assert!(soak(&["labyrinth".into()], 1, 20).is_err());
+        assert_eq!(soak(&["memory".into()], 10, 1, 20).unwrap(), ExitCode::SUCCESS);
+        assert!(soak(&["labyrinth".into()], 10, 1, 20).is_err());
     }
 }

@@ -20,6 +20,12 @@ use case::{CASES, Case};
 
 /// Runs the command.
 pub fn run(arguments: &BenchArguments) -> Result<ExitCode> {
+    for (option, given) in [("--environments", arguments.environments.is_some()), ("--soak", arguments.soak.is_some())]
+    {
+        if given && arguments.suite != Suite::Envs {
+            return Err(UsageError(format!("{option}: only environments have it: `stpn bench envs {option} …`")).into());
+        }
+    }
     match arguments.suite {
         Suite::Envs => return envs::run(arguments),
         Suite::Exchange => return exchange::run(arguments),
