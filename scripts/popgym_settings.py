@@ -1,7 +1,7 @@
 """How the settings of the preset `popgym` were found: a table of what others came to.
 
     cargo build --release
-    python3 scripts/popgym_settings.py [--runs runs/popgym-settings] [--jobs 2] [--out docs/results/popgym-settings.md]
+    python3 scripts/popgym_settings.py [--runs runs/popgym-settings] [--jobs 2] [--out docs/popgym-settings.md]
 
 Half a million steps a run, seed 1001, so that the seeds 1, 2, … remain for reporting. A run that is there already is
 not trained again.
