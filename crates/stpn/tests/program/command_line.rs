@@ -289,6 +289,20 @@ fn what_is_refused_was_blamed_on_the_file() {
 }
 
 #[test]
+fn options_that_a_benchmark_does_not_have_were_ignored() {
+    for (line, option) in [
+        ("bench kernels --soak 10", "--soak"),
+        ("bench --environments 3", "--environments"),
+        ("bench exchange --case maze", "--case"),
+        ("bench envs --environments 0", "--environments"),
+    ] {
+        let refused = stpn(&line.split(' ').map(String::from).collect::<Vec<_>>());
+        assert_eq!(refused.status.code(), Some(2), "{line}: {}", refused.error);
+        assert!(refused.error.contains(option), "{line}: {}", refused.error);
+    }
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_panic() {
     let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_stpn"))
         .arg("list")

@@ -20,10 +20,14 @@ use case::{CASES, Case};
 
 /// Runs the command.
 pub fn run(arguments: &BenchArguments) -> Result<ExitCode> {
-    for (option, given) in [("--environments", arguments.environments.is_some()), ("--soak", arguments.soak.is_some())]
-    {
-        if given && arguments.suite != Suite::Envs {
-            return Err(UsageError(format!("{option}: only environments have it: `stpn bench envs {option} …`")).into());
+    let (envs, exchange) = (arguments.suite == Suite::Envs, arguments.suite == Suite::Exchange);
+    for (option, given, has_it, whose) in [
+        ("--environments", arguments.environments.is_some(), envs, "only `stpn bench envs` has it"),
+        ("--soak", arguments.soak.is_some(), envs, "only `stpn bench envs` has it"),
+        ("--case", !arguments.cases.is_empty(), !exchange, "`stpn bench exchange` has no cases"),
+    ] {
+        if given && !has_it {
+            return Err(UsageError(format!("{option}: {whose}")).into());
         }
     }
     match arguments.suite {
