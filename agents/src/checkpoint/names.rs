@@ -1,7 +1,7 @@
 //! Versions and names of what lies on the disk.
 
 /// Version of the on-disk format.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// The oldest version that is still read.
 pub const OLDEST: u32 = 2;

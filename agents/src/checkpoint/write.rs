@@ -156,7 +156,9 @@ fn workers(path: &Path, saved: &SavedTrainer) -> Result<Vec<u8>> {
         tensors.u8(&format!("{i}.environments"), worker.environments.clone());
         tensors.u8(&format!("{i}.action_streams"), streams);
         tensors.u8(&format!("{i}.episode_starts"), worker.episode_starts.clone());
-        tensors.f32(&format!("{i}.recurrent_state"), &[batch, worker.state.len() / batch], &worker.state);
+        let remembering = worker.episode_starts.iter().filter(|&&start| start == 0).count();
+        let width = worker.state.len().checked_div(remembering).unwrap_or(0);
+        tensors.f32(&format!("{i}.recurrent_state"), &[remembering, width], &worker.state);
         let observation = worker.observations.len() / batch;
         tensors.observations(&format!("{i}.observations"), &[batch, observation], &worker.observations);
         tensors.f32(&format!("{i}.discounted_returns"), &[batch], &worker.discounted_returns);

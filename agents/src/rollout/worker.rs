@@ -227,7 +227,12 @@ impl Worker {
         self.group.save_state(&mut saved.environments)?;
         saved.streams.clone_from(&self.streams);
         saved.episode_starts.clone_from(&self.episode_starts);
-        saved.state.clone_from(&self.state);
+        // Where an episode begins next, the memory is cleared before it is read.
+        saved.state.clear();
+        let width = self.fragment.shape.state;
+        for (row, _) in self.episode_starts.iter().enumerate().filter(|&(_, &start)| start == 0) {
+            saved.state.extend_from_slice(&self.state[row * width..][..width]);
+        }
         saved.discounted_returns.clone_from(&self.discounted_returns);
         saved.observations = self.fragment.observations.empty_like(self.final_observations.len());
         let next = self.fragment.observations.len() - self.final_observations.len();
@@ -240,10 +245,15 @@ impl Worker {
     /// # Errors
     /// Fails on extents that do not fit or an environment that refuses its state.
     pub fn restore(&mut self, saved: &SavedWorker) -> Result<()> {
+        let width = self.fragment.shape.state;
+        // Before format 4, the memories of all environments were saved.
+        let every = saved.state.len() == self.state.len();
+        let remembers = |row: &usize| every || saved.episode_starts.get(*row) == Some(&0);
+        let rows: Vec<usize> = (0..self.streams.len()).filter(remembers).collect();
         let fits = [
             ("action streams", saved.streams.len(), self.streams.len()),
             ("episode starts", saved.episode_starts.len(), self.episode_starts.len()),
-            ("recurrent state", saved.state.len(), self.state.len()),
+            ("recurrent state", saved.state.len(), rows.len() * width),
             ("discounted returns", saved.discounted_returns.len(), self.discounted_returns.len()),
             ("observations", saved.observations.len(), self.final_observations.len()),
         ];
@@ -260,7 +270,10 @@ impl Worker {
         self.group.restore_state(&saved.environments)?;
         self.streams.clone_from(&saved.streams);
         self.episode_starts.clone_from(&saved.episode_starts);
-        self.state.clone_from(&saved.state);
+        self.state.fill(0.0);
+        for (place, row) in rows.into_iter().enumerate() {
+            self.state[row * width..][..width].copy_from_slice(&saved.state[place * width..][..width]);
+        }
         self.discounted_returns.clone_from(&saved.discounted_returns);
         let next = self.fragment.observations.len() - self.final_observations.len();
         self.fragment.observations.write(next, saved.observations.all());
@@ -298,7 +311,7 @@ pub struct SavedWorker {
     pub streams: Vec<Stream>,
     /// `[B]`
     pub episode_starts: Vec<u8>,
-    /// `[B, S]`
+    /// `[E, S]` of the environments that are amid an episode: where one begins next, there is nothing to remember.
     pub state: Vec<f32>,
     /// `[B]` discounted return of the episode under way.
     pub discounted_returns: Vec<f32>,

@@ -73,6 +73,35 @@ fn ppo_and_a2c_continue_bit_for_bit_on_any_number_of_threads() {
 }
 
 #[test]
+fn memories_that_are_cleared_next_filled_checkpoints() {
+    let mut config = config("maze", "stpn", A2C);
+    let EnvConfig::Maze(maze) = &mut config.env else { panic!("a maze") };
+    maze.episode_length = 40;
+    let mut whole = Trainer::new(&config).unwrap();
+    train(&mut whole, 1, 1);
+    let amid = whole.save().unwrap();
+    train(&mut whole, 1, 1);
+    let between = whole.save().unwrap();
+    assert!(amid.workers.iter().all(|worker| !worker.state.is_empty()));
+    assert!(between.workers.iter().all(|worker| worker.state.is_empty()));
+    // Before format 4, they were saved, whatever they were.
+    let mut older = between.clone();
+    for (worker, amid) in older.workers.iter_mut().zip(&amid.workers) {
+        worker.state = vec![0.5; amid.state.len()];
+    }
+    let metrics = train(&mut whole, 2, 1);
+    for saved in [between, older] {
+        let mut trainer = Trainer::new(&config).unwrap();
+        trainer.restore(saved).unwrap();
+        assert_eq!(train(&mut trainer, 2, 2), metrics);
+    }
+    let mut short = amid;
+    short.workers[0].state.pop();
+    let error = Trainer::new(&config).unwrap().restore(short).unwrap_err().to_string();
+    assert!(error.contains("recurrent state"), "{error}");
+}
+
+#[test]
 fn a_critic_of_its_own_and_an_encoder_continue_bit_for_bit() {
     let separate = format!("[policy.encoder]\nname = 'mlp'\nsizes = [7]\n{PPO}");
     let mut config = config("pendulum", "stpn", &separate);
