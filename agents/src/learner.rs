@@ -1,5 +1,7 @@
 //! The learner: a network, its parameters as one flat buffer, and the optimiser that moves them.
 
+use std::ops::Range;
+
 use candle_core::Tensor;
 use rayon::prelude::*;
 use stpn_core::Parameters;
@@ -55,7 +57,12 @@ pub struct Learner<N = ActorCritic> {
     values: Vec<f32>,
     adam: Adam,
     config: AdamConfig,
+    /// Where the decays and rates of plastic synapses lie, if they have a learning rate of their own.
+    plastic: Vec<Range<usize>>,
 }
+
+/// Names of decays and rates, below those of the parts of a network.
+const PLASTIC: [&str; 4] = ["lambda", "gamma", "bias_lambda", "bias_gamma"];
 
 impl Learner {
     /// The policy.
@@ -76,12 +83,22 @@ impl<N: Trainable> Learner<N> {
     /// A learner at the first step.
     ///
     /// # Errors
-    /// Fails if the parameters cannot be read.
+    /// Fails if the parameters cannot be read; [`Error::Unused`] if decays and rates are to have a learning rate of their
+    /// own, and the network has none.
     pub fn new(network: N, config: &AdamConfig) -> Result<Self> {
         let layout = FlatLayout::new(network.parameters());
         let values = layout.values()?;
         let adam = Adam::new(layout.len());
-        Ok(Self { network, layout, values, adam, config: config.clone() })
+        let mut plastic = Vec::new();
+        if config.plasticity_rate != 1.0 {
+            let is_plastic = |name: &str| name.rsplit('.').next().is_some_and(|last| PLASTIC.contains(&last));
+            plastic.extend(layout.entries().filter(|(name, ..)| is_plastic(name)).map(|(.., place)| place));
+            if plastic.is_empty() {
+                let problem = "does nothing with a cell that has no decays λ and rates γ: leave it out";
+                return Err(Error::Unused { key: "optimizer.plasticity_rate".into(), problem: problem.into() });
+            }
+        }
+        Ok(Self { network, layout, values, adam, config: config.clone(), plastic })
     }
 
     /// The network.
@@ -144,7 +161,14 @@ impl<N: Trainable> Learner<N> {
         if size.min(self.config.max_grad_norm.unwrap_or(size)).powi(2) > f64::from(f32::MAX) {
             return Err(not_finite("the square of the gradient's norm"));
         }
+        let before: Vec<Vec<f32>> = self.plastic.iter().map(|place| self.values[place.clone()].to_vec()).collect();
         self.adam.step(&self.config, learning_rate, &mut self.values, &gradient.0);
+        let factor = self.config.plasticity_rate as f32;
+        for (place, before) in self.plastic.iter().zip(before) {
+            // Adam's step is proportional to its rate.
+            let moved = self.values[place.clone()].iter_mut().zip(before);
+            moved.for_each(|(value, before)| *value = before + factor * (*value - before));
+        }
         if !norm(&self.values).is_finite() {
             return Err(not_finite("a parameter"));
         }
@@ -174,6 +198,34 @@ mod tests {
         assert!(step(Some(0.5)).is_ok());
         let error = step(None).unwrap_err().to_string();
         assert!(error.contains("square of the gradient's norm") && error.contains("update 7"), "{error}");
+    }
+
+    #[test]
+    fn decays_and_rates_have_a_learning_rate_of_their_own() {
+        struct Network(Parameters);
+        impl Trainable for Network {
+            fn parameters(&self) -> &Parameters {
+                &self.0
+            }
+        }
+        let moved = |names: &[&str], plasticity_rate: f64| {
+            let mut parameters = Parameters::default();
+            for name in names {
+                parameters.add(name, &Tensor::new(&[1f32], &candle_core::Device::Cpu).unwrap()).unwrap();
+            }
+            let config = AdamConfig { plasticity_rate, ..AdamConfig::default() };
+            let mut learner = Learner::new(Network(parameters), &config)?;
+            learner.step(Gradient(vec![0.1; names.len()]), 1e-3, 1)?;
+            Ok::<_, Error>(learner.values().iter().map(|value| 1.0 - value).collect::<Vec<f32>>())
+        };
+        let names = ["cell.weight", "cell.lambda", "critic.cell.gamma", "cell.gamma_log"];
+        let plain = moved(&names, 1.0).unwrap();
+        let ten = moved(&names, 10.0).unwrap();
+        for (i, factor) in [1.0, 10.0, 10.0, 1.0].into_iter().enumerate() {
+            assert!((ten[i] - factor * plain[i]).abs() < 1e-6, "{}: {ten:?} for {plain:?}", names[i]);
+        }
+        let refused = moved(&names[..1], 10.0).unwrap_err().to_string();
+        assert!(refused.contains("optimizer.plasticity_rate"), "{refused}");
     }
 
     #[test]

@@ -33,6 +33,7 @@ pub mod process;
 pub mod rollout;
 pub mod run;
 pub mod saved;
+pub mod spread;
 pub mod start;
 pub mod statistics;
 pub mod stop;

@@ -17,6 +17,8 @@ pub struct AdamConfig {
     /// Learning rate: a number, or `{ initial, last }`, which ends with the run unless it has a `horizon`.
     #[schemars(extend("x-sb3" = "learning_rate", "x-cleanrl" = "learning_rate"))]
     pub learning_rate: Schedule,
+    /// Factor on the learning rate of the decays λ and rates γ of plastic synapses. Published: 1.
+    pub plasticity_rate: f64,
     /// Decay of the first moment.
     pub beta1: f64,
     /// Decay of the second moment.
@@ -34,6 +36,7 @@ impl Default for AdamConfig {
     fn default() -> Self {
         Self {
             learning_rate: Schedule::Linear(Linear { initial: 3e-3, last: 1e-5, horizon: None }),
+            plasticity_rate: 1.0,
             beta1: 0.9,
             beta2: 0.999,
             epsilon: 1e-5,
@@ -53,6 +56,10 @@ impl AdamConfig {
             if !(0.0..1.0).contains(&value) {
                 return Err(Error::config(key, format!("must lie in [0, 1), got {value}")));
             }
+        }
+        if !(self.plasticity_rate.is_finite() && self.plasticity_rate >= 0.0) {
+            let problem = format!("must be finite and not negative, got {}", self.plasticity_rate);
+            return Err(Error::config("optimizer.plasticity_rate", problem));
         }
         if !(self.epsilon.is_finite() && self.epsilon > 0.0) {
             return Err(Error::config("optimizer.epsilon", format!("must be positive, got {}", self.epsilon)));

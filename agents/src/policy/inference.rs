@@ -7,6 +7,7 @@ use super::element::Element;
 use super::encoder::ObservationRef;
 use super::trunk::{PreparedTrunk, TrunkStepper, values};
 use crate::Result;
+use crate::spread::{CELL, HEADS};
 
 /// A policy's present parameters, laid out for work on slices and shared by all threads.
 pub struct PreparedPolicy<T: Element = f32> {
@@ -168,6 +169,17 @@ impl Session<'_> {
     /// Values after the last step, `[B]`.
     pub fn values(&self) -> &[f32] {
         &self.values
+    }
+
+    /// What every layer put out at the last step, from the observations on, `[B, units]` each: without an encoder, its
+    /// layer is the observations themselves.
+    pub fn layers(&self) -> Vec<(&'static str, &[f32])> {
+        let mut layers = vec![("encoder", &self.actor.features[..]), (CELL, &self.actor.hidden)];
+        if let Some(critic) = &self.critic {
+            layers.extend([("critic's encoder", &critic.features[..]), ("critic's cell", &critic.hidden)]);
+        }
+        layers.extend([(HEADS[0], &self.distributions[..]), (HEADS[1], &self.values)]);
+        layers
     }
 
     /// Energy of every neuron at the last [`Session::step_with_energy`], `[B, H]`.

@@ -249,7 +249,7 @@ pub struct TrunkStepper<'p> {
     encoder: &'p PreparedEncoder,
     cell: CellStepper<'p>,
     /// `[B, E]`
-    features: Vec<f32>,
+    pub features: Vec<f32>,
     /// `[B, S]` scratch for states on their way in and out.
     state: Vec<f32>,
     /// `[B, H]`

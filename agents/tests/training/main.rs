@@ -10,4 +10,5 @@ mod custom;
 mod logs;
 mod options;
 mod spaces;
+mod spread;
 mod trainer;

@@ -95,7 +95,7 @@ fn run(register: impl FnOnce(&mut Registry) -> Result<()>) -> anyhow::Result<Exi
         Command::Explain(arguments) => commands::explain::run(&arguments),
         Command::Bench(arguments) => commands::bench::run(&arguments),
         Command::CheckEnv(arguments) => commands::check_env::run(&arguments),
-        Command::Doctor => commands::doctor::run(),
+        Command::Doctor(arguments) => commands::doctor::run(&arguments),
     }
 }
 

@@ -29,6 +29,14 @@ pub struct Estimate {
     pub interval: [f64; 2],
 }
 
+impl Estimate {
+    /// `value [low, high]` with that many decimals.
+    pub fn display(&self, decimals: usize) -> String {
+        let Self { value, interval: [low, high] } = self;
+        format!("{value:.decimals$} [{low:.decimals$}, {high:.decimals$}]")
+    }
+}
+
 impl Scores {
     /// True if a task is without a seed, or there is no task: nothing can then be said.
     pub fn is_empty(&self) -> bool {

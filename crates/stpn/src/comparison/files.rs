@@ -9,12 +9,24 @@ use super::results::Comparison;
 use crate::{Error, Result, files};
 
 /// The results.
-const RESULTS: &str = "comparison.json";
+pub const RESULTS: &str = "comparison.json";
 /// The learning curves.
 const CURVES: &str = "curves.csv";
 const HEADER: &str = "cell,seed,update,env_steps,value";
 /// One score a run: what rliable reads after a pivot by `algorithm`, `seed` and `task`.
-const SCORES: &str = "scores.csv";
+pub const SCORES: &str = "scores.csv";
+
+/// The scores of all runs of comparisons, in that layout.
+pub fn scores<'a>(comparisons: impl IntoIterator<Item = &'a Comparison>) -> String {
+    let mut text = "algorithm,task,seed,score\n".to_string();
+    for comparison in comparisons {
+        for run in &comparison.runs {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{},{},{},{}", run.cell, comparison.task, run.seed, run.result);
+        }
+    }
+    text
+}
 
 impl Comparison {
     /// Writes `comparison.json`, `comparison.md`, `curves.csv`, `scores.csv` and the pictures drawn from them:
@@ -30,12 +42,8 @@ impl Comparison {
                 let _ = writeln!(curves, "{},{},{update},{env_steps},{value}", run.cell, run.seed);
             }
         }
-        let mut scores = "algorithm,task,seed,score\n".to_string();
-        for run in &self.runs {
-            let _ = writeln!(scores, "{},{},{},{}", run.cell, self.task, run.seed, run.result);
-        }
         let contents = [
-            (SCORES, scores),
+            (SCORES, scores([self])),
             (RESULTS, files::json(self)?),
             ("comparison.md", format!("{}\n{}.\n", self.markdown(), self.provenance)),
             (CURVES, curves),

@@ -61,6 +61,8 @@ pub struct Request<'a> {
     pub updates: Option<u64>,
     /// Keys of every run's configuration.
     pub overrides: &'a [Override],
+    /// Keys of the runs of one cell alone, before those.
+    pub of_cells: &'a [(CellName, Override)],
     /// Where it is written.
     pub directory: &'a Path,
 }
@@ -76,6 +78,8 @@ impl Plan {
             if request.cells[..place].contains(&cell) {
                 return Err(Error::Unfit(format!("cells: {cell} is named twice, and a cell is compared once")));
             }
+            let own = request.of_cells.iter().filter(|(of, _)| *of == cell).map(|(_, change)| change);
+            let overrides: Vec<Override> = own.chain(request.overrides).cloned().collect();
             let mut size = None;
             for seed in 1..=request.seeds {
                 let [environment, level] = match request.environment {
@@ -89,7 +93,7 @@ impl Plan {
                     cell: Some(cell),
                     seed: Some(seed),
                     updates: request.updates,
-                    overrides: request.overrides.to_vec(),
+                    overrides: overrides.clone(),
                     ..TrainingRequest::default()
                 };
                 let config = training.configure(1)?;
@@ -164,4 +168,35 @@ impl PlannedRun {
 
 fn has_checkpoint(directory: &Path) -> bool {
     checkpoint::read::directory_names(directory).is_ok_and(|names| !names.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lstm_of_pong_had_the_rate_of_the_stpn() {
+        let own = "optimizer.learning_rate=1e-4".parse::<Override>().unwrap();
+        let plan = Plan::new(&Request {
+            experiment: "cartpole",
+            environment: None,
+            cells: &[CellName::Stpn, CellName::Lstm],
+            seeds: 1,
+            updates: Some(1),
+            overrides: &["optimizer.learning_rate=1e-3".parse().unwrap(), "rollout.steps=16".parse().unwrap()],
+            of_cells: &[(CellName::Lstm, own)],
+            directory: Path::new("runs"),
+        });
+        let runs = plan.unwrap().runs;
+        let words = |run: &PlannedRun| run.request.overrides.iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(words(&runs[0]), ["optimizer.learning_rate=0.001", "rollout.steps=16"]);
+        // What is asked for comes last, and counts.
+        assert_eq!(words(&runs[1])[..2], ["optimizer.learning_rate=0.0001", "optimizer.learning_rate=0.001"]);
+        let pong = crate::reproduction::EXPERIMENTS.iter().find(|experiment| experiment.name == "pong").unwrap();
+        let [(CellName::Lstm, change)] = pong.of_cells else { panic!("{:?}", pong.of_cells) };
+        let mut table = crate::presets::find("pong").unwrap().table().unwrap();
+        crate::overrides::apply(&mut table, &change.parse().unwrap()).unwrap();
+        let rate = |key: &str| table["optimizer"]["learning_rate"][key].as_float();
+        assert_eq!([rate("initial"), rate("last")], [Some(1e-4), Some(1e-12)]);
+    }
 }

@@ -141,6 +141,11 @@ impl Comparison {
         self.measure == ACCURACY
     }
 
+    /// With how many decimals results are shown.
+    pub fn decimals(&self) -> usize {
+        if self.is_supervised() { 4 } else { 2 }
+    }
+
     /// Header and rows of the table. Older results do not say how large states are.
     fn rows(&self) -> (Vec<&str>, Vec<Vec<String>>) {
         let sized = self.cells.iter().any(|cell| cell.state.is_some());
@@ -151,7 +156,7 @@ impl Comparison {
         };
         let results = |cell: &CellResult| {
             [
-                cell.result.display(if self.is_supervised() { 4 } else { 2 }),
+                cell.result.display(self.decimals()),
                 cell.energy.map_or("-".into(), |energy| energy.display(3)),
                 format!("{:.0} s", cell.seconds.mean),
             ]
@@ -200,10 +205,8 @@ impl Comparison {
 
     /// What stands below a table: on what footing the cells are, and aggregates that a lucky seed moves little.
     fn beside(&self) -> Vec<String> {
-        let decimals = if self.is_supervised() { 4 } else { 2 };
-        let shown = |name: &str, Estimate { value, interval: [low, high] }: Estimate, decimals: usize| {
-            format!("{name} {value:.decimals$} [{low:.decimals$}, {high:.decimals$}]")
-        };
+        let decimals = self.decimals();
+        let shown = |name: &str, estimate: Estimate, decimals: usize| format!("{name} {}", estimate.display(decimals));
         let mut lines: Vec<String> = self.footing().into_iter().collect();
         if self.cells.iter().all(|cell| cell.result.count < 2) {
             return lines;

@@ -12,7 +12,7 @@ use crate::comparison::statistics::{ANY, Mean, NOT_NEGATIVE};
 /// Points of a curve: more are not told apart.
 const POINTS: usize = 240;
 
-/// Seeds from which on an interval is drawn in place of every seed by itself.
+/// Seeds from which on the interval of their mean is drawn too.
 const MANY: usize = 5;
 
 /// Updates over which a run's final result is taken.
@@ -30,18 +30,25 @@ impl Outcome {
     /// What a group's runs came to: where some have come further than others, at the last place that all have reached.
     pub fn of(group: &Group<'_>) -> Self {
         let Some(first) = group.runs.first() else { return Self { result: None, energy: None } };
-        let key = first.result().0;
-        let ends = group.runs.iter().filter_map(|run| run.series(key).last().map(|(x, _)| *x));
-        let end = ends.fold(f64::INFINITY, f64::min);
-        let over = |key: &str| {
-            let values: Vec<f64> = group.runs.iter().filter_map(|run| run.last(key, FINAL, end)).collect();
-            Mean::of(&values, &first.possible(key))
-        };
-        Self { result: over(key), energy: over(ENERGY) }
+        let over = |key: &str| Mean::of(&finals(group, key), &first.possible(key));
+        Self { result: over(first.result().0), energy: over(ENERGY) }
     }
 }
 
-/// Result over training, a line per series: the mean over seeds, with every seed or a 95 % interval. `levels` are drawn
+/// The results of a group's runs, as [`Outcome::of`] takes them.
+pub fn results(group: &Group<'_>) -> Vec<f64> {
+    group.runs.first().map_or_else(Vec::new, |first| finals(group, first.result().0))
+}
+
+/// A metric of the last updates, run by run.
+fn finals(group: &Group<'_>, key: &str) -> Vec<f64> {
+    let result = group.runs.first().map_or("", |first| first.result().0);
+    let ends = group.runs.iter().filter_map(|run| run.series(result).last().map(|(x, _)| *x));
+    let end = ends.fold(f64::INFINITY, f64::min);
+    group.runs.iter().filter_map(|run| run.last(key, FINAL, end)).collect()
+}
+
+/// Result over training, a line per series: the mean over seeds, with every seed and, of many, a 95 % interval. `levels` are drawn
 /// across.
 pub fn learning_curves(experiment: &Experiment<'_>, levels: &[(String, f64)]) -> Figure {
     let groups = &experiment.groups;
@@ -133,8 +140,8 @@ fn line(group: &Group<'_>, key: &str, style: usize) -> Line {
     averaged(&group.name, &curves, &possible, style)
 }
 
-/// Mean over curves, at common places along x: from where the last one begins to where the first one ends. Few curves
-/// are drawn beside it; of many, the mean's interval.
+/// Mean over curves, at common places along x: from where the last one begins to where the first one ends. Every curve
+/// is drawn beside it; of many, the mean's interval too.
 pub fn averaged(name: &str, curves: &[Vec<(f64, f64)>], possible: &RangeInclusive<f64>, style: usize) -> Line {
     let curves: Vec<&Vec<(f64, f64)>> = curves.iter().filter(|curve| !curve.is_empty()).collect();
     let last = curves.iter().filter_map(|curve| curve.last()).map(|(x, _)| *x).fold(f64::INFINITY, f64::min);
@@ -142,7 +149,7 @@ pub fn averaged(name: &str, curves: &[Vec<(f64, f64)>], possible: &RangeInclusiv
     let count = POINTS.min(curves.iter().map(|curve| curve.len()).max().unwrap_or(0));
     let mut line = Line { name: name.to_string(), style, ..Line::default() };
     let few = curves.len() < MANY;
-    if few && curves.len() > 1 {
+    if curves.len() > 1 {
         line.seeds = vec![Vec::new(); curves.len()];
     }
     for i in 1..=count {
@@ -229,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn few_seeds_are_drawn_by_themselves_and_many_as_an_interval() {
+    fn of_many_seeds_an_interval_hid_every_single_one() {
         for seeds in 1..8u32 {
             let curves: Vec<_> = (0..seeds).map(|seed| vec![(0.0, 0.0), (1.0, f64::from(seed) / 7.0)]).collect();
             let line = averaged("stpn", &curves, &(0.0..=1.0), 0);
@@ -237,7 +244,7 @@ mod tests {
             match seeds {
                 1 => assert_eq!((shown, banded), (0, 0)),
                 2..5 => assert_eq!((shown, banded), (seeds as usize, 0)),
-                _ => assert_eq!((shown, banded), (0, 2)),
+                _ => assert_eq!((shown, banded), (seeds as usize, 2)),
             }
             assert!(line.band.iter().all(|&(_, low, high)| 0.0 <= low && high <= 1.0), "{line:?}");
         }

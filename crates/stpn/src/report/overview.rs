@@ -13,6 +13,7 @@ use super::page::{Section, html};
 use super::plasticity::{self, Rates};
 use super::runs::RunData;
 use crate::baselines::Baselines;
+use crate::comparison::across::{Across, OnTask, SCORE};
 use crate::comparison::statistics::METHOD;
 use crate::machine::Provenance;
 use crate::progress::thousands;
@@ -20,6 +21,10 @@ use crate::{Error, Result};
 
 /// Episodes that the random policy's level is measured by.
 const RANDOM_EPISODES: usize = 500;
+
+/// Names of references.
+const RANDOM: &str = "random policy";
+const ORACLE: &str = "oracle";
 
 /// A report that can be written as a page, or figure by figure.
 pub struct Report {
@@ -53,14 +58,16 @@ impl Report {
     pub fn of(directories: &[PathBuf], episode_seed: u64) -> Result<Self> {
         let (runs, mut remarks) = read(directories)?;
         let experiments = experiments(&runs);
-        let mut sections = Vec::new();
+        let (mut sections, mut tasks) = (Vec::new(), Vec::new());
         for experiment in &experiments {
             let levels = levels(experiment)?;
+            tasks.extend(on_task(experiment, &levels));
             let mut figures = vec![curves::learning_curves(experiment, &levels)];
             figures.extend(curves::energy(experiment));
             sections.push(Section::Figures { title: experiment.title.clone(), figures });
             sections.push(results(experiment)?);
         }
+        sections.extend(Across::of(&tasks).as_ref().and_then(over_tasks).into_iter().flatten());
         let groups = experiments.iter().flat_map(|experiment| &experiment.groups);
         let detailed = groups.filter_map(|group| group.runs.iter().find(|run| run.checkpoint.is_some()));
         for run in detailed {
@@ -218,9 +225,42 @@ fn levels(experiment: &Experiment<'_>) -> Result<Vec<(String, f64)>> {
     let mut runs = experiment.groups.iter().flat_map(|group| &group.runs);
     let Some(RunConfig::Agent(config)) = runs.find_map(|run| run.config.as_ref()) else { return Ok(Vec::new()) };
     let references = Baselines::measure(config, RANDOM_EPISODES)?;
-    let mut levels = vec![("random policy".to_string(), references.random)];
-    levels.extend(references.oracle.map(|oracle| ("oracle".to_string(), oracle)));
+    let mut levels = vec![(RANDOM.to_string(), references.random)];
+    levels.extend(references.oracle.map(|oracle| (ORACLE.to_string(), oracle)));
     Ok(levels)
+}
+
+/// An experiment's results as those of one of several tasks; none if all that is known of it is a loss.
+fn on_task(experiment: &Experiment<'_>, levels: &[(String, f64)]) -> Option<OnTask> {
+    let level = |wanted: &str| levels.iter().find(|(name, _)| name == wanted).map(|(_, level)| *level);
+    let first = experiment.groups.iter().find_map(|group| group.runs.first())?;
+    let result = first.result().0;
+    (!result.starts_with("losses/")).then(|| OnTask {
+        task: experiment.title.clone(),
+        random: level(RANDOM),
+        oracle: level(ORACLE),
+        possible: first.possible(result),
+        methods: experiment.groups.iter().map(|group| (group.name.clone(), curves::results(group))).collect(),
+    })
+}
+
+/// What is said over all tasks, where series of one name are on each of them.
+fn over_tasks(across: &Across) -> Option<[Section; 2]> {
+    let figure = Figure {
+        id: "profiles".into(),
+        title: "Performance profiles".into(),
+        caption:
+            "Share of runs whose score lies above a threshold, over all tasks. Shaded: 95 % interval of each share \
+                  by itself. Below the table is what a score is."
+                .into(),
+        series: across.methods().map(String::from).collect(),
+        svg: across.profiles().picture(SCORE)?,
+    };
+    let (header, rows) = across.rows();
+    Some([
+        Section::Figures { title: "Over all tasks".into(), figures: vec![figure] },
+        Section::Table { title: "Aggregates over all tasks".into(), caption: across.caption(), header, rows },
+    ])
 }
 
 /// The table of an experiment's final results.

@@ -9,7 +9,7 @@ use super::chart::Chart;
 use super::curves::averaged;
 use crate::comparison::statistics::{ANY, NOT_NEGATIVE};
 use crate::comparison::suite::{self, SuiteResults};
-use crate::comparison::{Comparison, generalization};
+use crate::comparison::{Comparison, across, generalization};
 use crate::{Error, Result, files};
 
 /// Learning curves as a file keeps them.
@@ -40,7 +40,7 @@ struct Series {
     curves: Vec<Vec<(f64, f64)>>,
 }
 
-/// Draws what a source holds, the folder of a comparison or of a suite, or a file of curves; returns the files written.
+/// Draws what a source holds, the folder of a comparison, of several or of a suite, or a file of curves; returns the files written.
 ///
 /// # Errors
 /// Fails, naming the file, if one cannot be read or written, holds something else, or has no curve.
@@ -53,6 +53,9 @@ pub fn draw(source: &Path) -> Result<Vec<PathBuf>> {
             pictures.extend(Comparison::read(&folder)?.draw(&folder)?);
         }
         return Ok(pictures);
+    }
+    if source.join(across::FOLDERS).exists() {
+        return across::draw(source);
     }
     if source.is_dir() {
         let mut pictures = Comparison::read(source)?.draw(source)?;

@@ -1,5 +1,10 @@
 //! The comparisons of the paper.
 
+use std::path::Path;
+
+use stpn_core::cells::CellName;
+
+use crate::comparison::files::RESULTS;
 use crate::error::Kind;
 use crate::presets;
 use crate::{Error, Result};
@@ -46,6 +51,8 @@ pub struct Experiment {
     pub preset: &'static str,
     /// What is changed in that, `section.key=value` each.
     pub overrides: &'static [&'static str],
+    /// What is changed for one cell alone.
+    pub of_cells: &'static [(CellName, &'static str)],
     /// Updates at the published settings, if they are not the preset's.
     pub updates: Option<u64>,
 }
@@ -58,6 +65,7 @@ pub const EXPERIMENTS: &[Experiment] = &[
         title: "Associative retrieval",
         preset: "art",
         overrides: &[],
+        of_cells: &[],
         updates: None,
     },
     Experiment {
@@ -66,6 +74,7 @@ pub const EXPERIMENTS: &[Experiment] = &[
         title: "Familiarity detection, trained at R = 3 on fresh data",
         preset: "familiarity",
         overrides: &["task.interval=3", "task.data=fresh"],
+        of_cells: &[],
         updates: Some(1600),
     },
     Experiment {
@@ -74,6 +83,7 @@ pub const EXPERIMENTS: &[Experiment] = &[
         title: "Familiarity detection, trained at R = 3 on one fixed data set",
         preset: "familiarity",
         overrides: &["task.interval=3", "task.data=fixed"],
+        of_cells: &[],
         updates: Some(3000),
     },
     Experiment {
@@ -82,6 +92,7 @@ pub const EXPERIMENTS: &[Experiment] = &[
         title: "Familiarity detection, trained at R = 6 on fresh data",
         preset: "familiarity",
         overrides: &["task.interval=6", "task.data=fresh"],
+        of_cells: &[],
         updates: Some(3500),
     },
     Experiment {
@@ -90,6 +101,7 @@ pub const EXPERIMENTS: &[Experiment] = &[
         title: "Maze exploration",
         preset: "maze",
         overrides: &[],
+        of_cells: &[],
         updates: None,
     },
     Experiment {
@@ -98,9 +110,18 @@ pub const EXPERIMENTS: &[Experiment] = &[
         title: "MuJoCo InvertedPendulum",
         preset: "inverted-pendulum",
         overrides: &[],
+        of_cells: &[],
         updates: None,
     },
-    Experiment { paper: Paper::Pong, name: "pong", title: "Atari Pong", preset: "pong", overrides: &[], updates: None },
+    Experiment {
+        paper: Paper::Pong,
+        name: "pong",
+        title: "Atari Pong",
+        preset: "pong",
+        overrides: &[],
+        of_cells: &[(CellName::Lstm, "optimizer.learning_rate.initial=1e-4")],
+        updates: None,
+    },
 ];
 
 impl Experiment {
@@ -119,6 +140,23 @@ impl Experiment {
                 Err(Error::Unknown { kind: Kind::Experiment, name: only.into(), hint })
             }
         }
+    }
+
+    /// Updates of a published run.
+    ///
+    /// # Errors
+    /// [`Error::Unfit`] if its preset does not say how many there are.
+    pub fn published_updates(&self) -> Result<u64> {
+        let preset = presets::find(self.preset);
+        let table = preset.map(|preset| preset.table()).transpose()?.unwrap_or_default();
+        let of_preset = || table.get("training")?.get("updates")?.as_integer()?.try_into().ok();
+        let unknown = || Error::Unfit(format!("preset {}: does not say how many updates it has", self.preset));
+        self.updates.or_else(of_preset).ok_or_else(unknown)
+    }
+
+    /// Whether there are results of it in this folder of results.
+    pub fn has_results(&self, out: &Path) -> bool {
+        out.join(self.name).join(RESULTS).exists()
     }
 
     /// Whether its environment is in this build.

@@ -3,8 +3,10 @@
 //! Runs are processes of the present program, which must have the command line therefore
 //! ([`crate::cli::main_with`]); while they run, interrupts and requests to end are listened to and passed on.
 
+mod claims;
 mod experiments;
 mod length;
+mod verdict;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,8 +14,10 @@ use std::path::{Path, PathBuf};
 
 use stpn_core::cells::CellName;
 
+pub use claims::{CLAIMS, Claim, Measure};
 pub use experiments::{EXPERIMENTS, Experiment, Paper};
 pub use length::{Length, Wanted};
+pub use verdict::{Finding, Verdict};
 
 use crate::comparison::generalization::{self, GENERALIZATION_TABLE};
 use crate::comparison::jobs::{self, Jobs};
@@ -21,7 +25,14 @@ use crate::comparison::plan::Request;
 use crate::comparison::{Comparison, GeneralizationCurves, Observer, Plan};
 use crate::machine::Provenance;
 use crate::presets;
-use crate::{Error, Override, Result, files};
+use crate::progress::thousands;
+use crate::{Error, Override, Result, files, table};
+
+/// The picture of a comparison's learning curves.
+const CURVES: &str = "learning-curves.svg";
+
+/// Says in a comparison's note that settings were changed, and which.
+const CHANGED: &str = "**Changed**:";
 
 /// How experiments are run.
 #[derive(Clone, Debug)]
@@ -65,7 +76,7 @@ impl Reproduction {
             observer.note(&format!("\n== {} ==", experiment.title));
             self.reproduce(experiment, observer)?;
         }
-        summary(&self.out, &missing, "not in this build of stpn")?;
+        summary(&self.out)?;
         files::write(&self.out.join("machine.json"), files::json(&Provenance::here())?)
     }
 
@@ -75,6 +86,8 @@ impl Reproduction {
         let cells = if self.cells.is_empty() { published_cells.clone() } else { self.cells.clone() };
         let own = experiment.overrides.iter().map(|text| text.parse()).collect::<Result<Vec<Override>>>()?;
         let overrides = [&own[..], &self.overrides].concat();
+        let of_cells = experiment.of_cells.iter().map(|(cell, text)| Ok((*cell, text.parse()?)));
+        let of_cells = of_cells.collect::<Result<Vec<_>>>()?;
         let results = self.out.join(experiment.name);
         fs::create_dir_all(&results).map_err(Error::io("cannot create", &results))?;
         let directory = self.runs.join(experiment.name);
@@ -86,6 +99,7 @@ impl Reproduction {
                 seeds: self.seeds,
                 updates,
                 overrides: &overrides,
+                of_cells: &of_cells,
                 directory: &directory,
             })
         };
@@ -99,7 +113,7 @@ impl Reproduction {
         if !self.overrides.is_empty() {
             let changed: Vec<String> = self.overrides.iter().map(ToString::to_string).collect();
             // Here and below: writing to a string cannot fail.
-            let _ = write!(note, " **Changed**: {}.", changed.join(", "));
+            let _ = write!(note, " {CHANGED} {}.", changed.join(", "));
         }
         let absent: Vec<&str> =
             published_cells.iter().filter(|cell| !cells.contains(cell)).map(|cell| cell.as_str()).collect();
@@ -121,8 +135,7 @@ impl Reproduction {
 /// # Errors
 /// [`Error::Unfit`] if there are none; fails, naming the file, if one is damaged.
 pub fn redraw(out: &Path, chosen: &[&Experiment]) -> Result<Vec<PathBuf>> {
-    let (there, missing): (Vec<&Experiment>, Vec<&Experiment>) =
-        chosen.iter().copied().partition(|experiment| out.join(experiment.name).join("comparison.json").exists());
+    let there: Vec<&Experiment> = chosen.iter().copied().filter(|experiment| experiment.has_results(out)).collect();
     if there.is_empty() {
         return Err(Error::Unfit(format!("{} holds no results to draw: reproduce first", out.display())));
     }
@@ -135,7 +148,7 @@ pub fn redraw(out: &Path, chosen: &[&Experiment]) -> Result<Vec<PathBuf>> {
         section(experiment, &comparison, &results)?;
         drawn.push(results);
     }
-    summary(out, &missing, "there are no results of it")?;
+    summary(out)?;
     Ok(drawn)
 }
 
@@ -144,8 +157,8 @@ fn section(experiment: &Experiment, comparison: &Comparison, results: &Path) -> 
     let seeds = comparison.runs.iter().map(|run| run.seed).max().unwrap_or(0);
     // Each experiment has its own provenance: they may be run by several commands.
     let statement = format!("{}\n\nSeeds 1 to {seeds}; {}.", comparison.note, comparison.provenance);
-    let picture = match results.join("learning-curves.svg").exists() {
-        true => "![Learning curves](learning-curves.svg)".to_string(),
+    let picture = match results.join(CURVES).exists() {
+        true => format!("![Learning curves]({CURVES})"),
         false => String::new(),
     };
     let others = fs::read_to_string(results.join(GENERALIZATION_TABLE)).map_or_else(
@@ -160,23 +173,52 @@ fn section(experiment: &Experiment, comparison: &Comparison, results: &Path) -> 
     files::write(&results.join("section.md"), text)
 }
 
-/// Writes `README.md` from all sections; of those in `missing` that have none it says `why`.
-fn summary(out: &Path, missing: &[&Experiment], why: &str) -> Result<()> {
-    let mut text =
-        String::from("# The paper's experiments\n\nRodriguez, Guo, Moraitis 2022. Made by `stpn reproduce`.\n\n");
+/// Writes `README.md`: verdicts on the claims, then all sections.
+fn summary(out: &Path) -> Result<()> {
+    let mut text = format!(
+        "# The paper's experiments\n\nRodriguez, Guo, Moraitis 2022. Made by `stpn reproduce`; `stpn reproduce \
+         --redraw` makes it again from the results in this folder.\n\n{}\n",
+        claims_and_findings(out)?
+    );
     for experiment in EXPERIMENTS {
         let section = fs::read_to_string(out.join(experiment.name).join("section.md"));
         // Writing to a string cannot fail.
         let _ = match section {
             // Pictures lie beside the section.
             Ok(section) => writeln!(text, "{}", section.replace("](", &format!("]({}/", experiment.name))),
-            Err(_) if missing.iter().any(|one| one.name == experiment.name) => {
-                writeln!(text, "## {}\n\nNot run: {why}.\n", experiment.title)
-            }
-            Err(_) => Ok(()),
+            Err(_) => writeln!(text, "## {}\n\nNot run: there are no results of it.\n", experiment.title),
         };
     }
     files::write(&out.join("README.md"), text)
+}
+
+/// The table of what was claimed and what was found.
+fn claims_and_findings(out: &Path) -> Result<String> {
+    let mut rows = Vec::new();
+    for experiment in EXPERIMENTS {
+        let folder = out.join(experiment.name);
+        let comparison = experiment.has_results(out).then(|| Comparison::read(&folder)).transpose()?;
+        let published = experiment.published_updates()?;
+        for claim in CLAIMS.iter().filter(|claim| claim.experiment == experiment.name) {
+            let Finding { verdict, why, result, seeds, updates } = Finding::of(claim, comparison.as_ref(), published);
+            let curves = match folder.join(CURVES).exists() {
+                true => format!("[curves]({}/{CURVES})", experiment.name),
+                false => "–".into(),
+            };
+            let length = format!("{} of {}", thousands(updates), thousands(published));
+            let result = result.unwrap_or_else(|| "–".into());
+            rows.push(vec![
+                claim.text.to_string(),
+                result,
+                format!("**{verdict}**: {why}"),
+                seeds.to_string(),
+                length,
+                curves,
+            ]);
+        }
+    }
+    let header = ["claim of the paper", "what we find", "verdict", "seeds", "updates", "curves"];
+    Ok(format!("## What was claimed, what we find\n\n{}\n{}\n", table::markdown(&header, &rows), verdict::RULE))
 }
 
 #[cfg(test)]
@@ -196,7 +238,33 @@ mod tests {
         assert_eq!(redraw(out.path(), &chosen).unwrap(), [results]);
         let text = files::read(&out.path().join("README.md")).unwrap();
         assert!(text.contains("## Atari Pong\n\nNot run: there are no results of it."), "{text}");
+        assert!(text.contains("| – | **not enough evidence**: not run | 0 | 0 of 31,250 | – |"), "{text}");
         assert!(text.contains("## Associative retrieval") && text.contains("](art/learning-curves.svg)"), "{text}");
         assert!(redraw(&out.path().join("none"), &chosen).is_err());
+    }
+
+    /// Copies a folder with all that is in it.
+    fn copy(from: &Path, to: &Path) {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap() {
+            let from = entry.unwrap().path();
+            let to = to.join(from.file_name().unwrap());
+            match from.is_dir() {
+                true => copy(&from, &to),
+                false => assert!(fs::copy(&from, &to).is_ok(), "{}", from.display()),
+            }
+        }
+    }
+
+    #[test]
+    fn the_page_of_this_repository_is_made_again_from_its_results_alone() {
+        let out = tempfile::tempdir().unwrap();
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../reproduction");
+        copy(&here, out.path());
+        fs::remove_file(out.path().join("README.md")).unwrap();
+        redraw(out.path(), &Experiment::chosen(Paper::All, None).unwrap()).unwrap();
+        let [again, committed] = [out.path(), &here].map(|folder| files::read(&folder.join("README.md")).unwrap());
+        assert!(again == committed, "`stpn reproduce --redraw` makes another reproduction/README.md:\n{again}");
+        assert_eq!(again.lines().nth(4), Some("## What was claimed, what we find"));
     }
 }

@@ -219,6 +219,27 @@ fn the_doctor_runs_every_environment() {
 }
 
 #[test]
+fn the_doctor_looks_into_untrained_policies() {
+    let doctor = |line: &str| stpn(&line.split(' ').map(String::from).collect::<Vec<_>>());
+    let report = doctor("doctor --policy maze-small --cell stpn,lstm --steps 20");
+    assert!(report.status.success(), "{}", report.error);
+    for text in
+        ["deviation between states", "320 states", "policy head", "value head", "stpn: entropy", "lstm: entropy"]
+    {
+        assert!(report.output.contains(text), "{text} in\n{}", report.output);
+    }
+    let json = doctor("doctor --policy cartpole-masked --steps 20 --json");
+    let json: serde_json::Value = serde_json::from_str(&json.output).unwrap();
+    let cell = &json["cells"][0];
+    assert_eq!((&cell["cell"], &cell["layers"][1]["layer"]), (&"stpn".into(), &"cell".into()), "{json}");
+    assert!(cell["layers"][1]["deviation"].as_f64().unwrap() > 0.0 && cell["flat"] == serde_json::json!([]), "{json}");
+    let refused = doctor("doctor --policy art");
+    assert_eq!(refused.status.code(), Some(2), "{}", refused.error);
+    assert!(refused.error.contains("is a supervised task"), "{}", refused.error);
+    assert_eq!(doctor("doctor --json").status.code(), Some(2));
+}
+
+#[test]
 fn check_env_tells_which_rules_are_kept() {
     let check = |line: &str| stpn(&line.split(' ').map(String::from).collect::<Vec<_>>());
     let kept = check("check-env maze --set env.size=9 --set env.episode_length=30");

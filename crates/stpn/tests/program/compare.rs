@@ -44,8 +44,17 @@ fn what_a_comparison_said_reached_nobody_but_stderr() {
     let overrides = SIZES.map(|text| text.parse().unwrap());
     let cells = [CellName::Rnn];
     let (experiment, environment, updates, directory) = ("art", None, Some(1), out.as_path());
-    let request =
-        Request { experiment, environment, cells: &cells, seeds: 1, updates, overrides: &overrides, directory };
+    let of_cells = &[];
+    let request = Request {
+        experiment,
+        environment,
+        cells: &cells,
+        seeds: 1,
+        updates,
+        overrides: &overrides,
+        of_cells,
+        directory,
+    };
     let (plan, heard) = (Plan::new(&request).unwrap(), Heard::default());
     jobs::train(&plan.runs, Jobs::new(1, 1).unwrap(), &heard).unwrap();
     assert_eq!(heard.0.into_inner().unwrap(), ["1 runs, 1 finished; 1 at a time, threads each: 1"]);
@@ -152,6 +161,40 @@ fn agents_are_compared_by_their_evaluation_beside_the_random_policy_and_the_orac
     assert!((oracle - 209.29).abs() < 0.01, "{oracle}");
     assert!(results["random"].as_f64().unwrap() > 0.0);
     assert!(done.output.contains("random policy") && done.output.contains("oracle"), "{}", done.output);
+}
+
+#[test]
+fn cells_are_compared_on_several_tasks_and_over_all_of_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().display();
+    let settings = "--cells rnn,mlp --seeds 2 --updates 2 --episodes 5";
+    let done = run(&format!("compare cartpole memory {settings} --out {out}"));
+    assert!(done.status.success(), "{}", done.error);
+    for text in ["== cartpole ==", "== memory ==", "interquartile mean of scores", "rnn is ahead", "Over 2 tasks"] {
+        assert!(done.output.contains(text), "{text} in\n{}", done.output);
+    }
+    let text = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap();
+    assert_eq!(text("scores.csv").lines().count(), 1 + 2 * 2 * 2, "{}", text("scores.csv"));
+    assert!(text("tasks.md").contains("![Performance profiles](profiles.svg)"), "{}", text("tasks.md"));
+    let pictures = ["profiles.svg", "memory/learning-curves.svg"];
+    let drawn = pictures.map(text);
+    pictures.iter().for_each(|name| fs::remove_file(directory.path().join(name)).unwrap());
+    let again = run(&format!("draw {out}"));
+    assert!(again.status.success(), "{}", again.error);
+    assert_eq!(pictures.map(text), drawn);
+    let twice = run(&format!("compare cartpole cartpole {settings} --out {out}"));
+    assert_eq!(twice.status.code(), Some(2), "{}", twice.error);
+    assert!(twice.error.contains("cartpole: is named twice"), "{}", twice.error);
+    // A report on the same runs says the same over all of them.
+    let report = directory.path().join("report.html");
+    let runs = ["cartpole/rnn-seed1", "cartpole/mlp-seed1", "memory/rnn-seed1", "memory/mlp-seed1"];
+    let runs: Vec<String> = runs.iter().map(|run| format!("{out}/{run}")).collect();
+    let page = run(&format!("report {} --out {}", runs.join(" "), report.display()));
+    assert!(page.status.success(), "{}", page.error);
+    let page = fs::read_to_string(report).unwrap();
+    for text in ["Performance profiles", "Aggregates over all tasks", "data-series=\"rnn;mlp\""] {
+        assert!(page.contains(text), "{text}");
+    }
 }
 
 #[test]

@@ -54,12 +54,14 @@ interrupted, keeps what is finished, and adds cells and seeds.
 Examples:
   stpn compare art --cells stpn,lstm,rnn --seeds 3 --jobs 2
   stpn compare maze-small --cells stpn,lstm --updates 500
+  stpn compare memory cartpole-masked --cells stpn,lstm
   stpn compare popgym --suite core --jobs 16
   stpn compare popgym --suite core --tasks repeat-previous-easy,repeat-first-easy --cells stpn,gru --updates 200")]
 pub struct CompareArguments {
-    /// A preset (see `stpn list`) or the path of a TOML file.
-    #[arg(value_name = "PRESET|FILE.toml")]
-    pub experiment: String,
+    /// A preset (see `stpn list`) or the path of a TOML file; of several, each is compared by itself, and then all
+    /// together.
+    #[arg(value_name = "PRESET|FILE.toml", required = true)]
+    pub experiments: Vec<String>,
     /// The cells, in the sizes of the published comparison or else matched in parameters [default: all of the
     /// published comparison, or the suite's; needed if there is neither].
     #[arg(long, value_name = "CELL,…", value_delimiter = ',')]
@@ -79,7 +81,8 @@ pub struct CompareArguments {
     /// Overrides one key of every run's configuration.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub overrides: Vec<Override>,
-    /// Where runs and results are written [default: runs/compare-PRESET, or runs/compare-PRESET-SUITE].
+    /// Where runs and results are written; of several presets each has a folder in it [default: runs/compare-PRESET, or
+    /// runs/compare-PRESET-SUITE].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
 }

@@ -32,6 +32,41 @@ pub struct CheckEnvArguments {
     pub seed: u64,
 }
 
+/// Arguments of `stpn doctor`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+With --policy, the untrained network of an experiment sees the states of random actions. Of every layer are shown its mean \
+|activity|, the standard deviation of a unit between states (mean over units), and their ratio; of the policy's head and \
+the value head, these are the spreads of logits and values. A layer is called flat if the ratio is below 0.1: what all \
+states have in common is then more than ten times what differs, a first gradient teaches mostly that, and the policy \
+begins to learn late. Of the presets, only Pong's are flat (0.03 to 0.09); others have 0.48 and more. The head can make \
+its outputs differ by 1 between two states after 1 / (rate · Σ deviations of the cell) gradient steps at the earliest, \
+with the initial learning rate and steps of Adam that all go one way.
+
+Examples:
+  stpn doctor
+  stpn doctor --policy maze --cell stpn,lstm
+  stpn doctor --policy pong --cell stpn,lstm --steps 500 --json")]
+pub struct DoctorArguments {
+    /// Look into the untrained policy of a preset (see `stpn list`) or of a TOML file, in place of the program.
+    #[arg(long, value_name = "PRESET|FILE.toml")]
+    pub policy: Option<String>,
+    /// With these cells, one beside the other, in the sizes of the published comparison or else matched in parameters
+    /// [default: the experiment's].
+    #[arg(long, value_name = "CELL,…", value_delimiter = ',', requires = "policy")]
+    pub cell: Vec<String>,
+    /// Steps of random actions in every environment.
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000),
+        requires = "policy")]
+    pub steps: u32,
+    /// Overrides one key of the configuration.
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE", requires = "policy")]
+    pub overrides: Vec<Override>,
+    /// Print one JSON object.
+    #[arg(long, requires = "policy")]
+    pub json: bool,
+}
+
 /// Arguments of `stpn completions`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:

@@ -1,5 +1,6 @@
 //! `stpn compare`.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -12,7 +13,7 @@ use crate::comparison::children::children;
 use crate::comparison::jobs::Jobs;
 use crate::comparison::plan::Request;
 use crate::comparison::suite::{self, Suite, SuitePlan, SuiteRequest};
-use crate::comparison::{Comparison, GeneralizationCurves, Plan, jobs};
+use crate::comparison::{Comparison, GeneralizationCurves, Plan, across, jobs};
 use crate::presets::{Preset, Size};
 use crate::progress::thousands;
 use crate::{cell, presets, ranks, say, table};
@@ -25,21 +26,31 @@ pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
     if let Some(suite) = arguments.suite {
         return compare_suite(arguments, suite, jobs);
     }
-    let cells = cells(arguments)?;
-    let directory = match &arguments.out {
-        Some(directory) => directory.clone(),
-        None => super::default_directory("compare", &arguments.experiment),
-    };
+    match &arguments.experiments[..] {
+        [only] => {
+            let directory = directory(arguments, only);
+            compare(arguments, only, &directory, jobs)?;
+            let files = "comparison.json, comparison.md, curves.csv, pictures";
+            say::result(format!("written to {}: {files}", directory.display()));
+        }
+        several => compare_several(arguments, several, jobs)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Compares on one task.
+fn compare(arguments: &CompareArguments, experiment: &str, directory: &Path, jobs: Jobs) -> Result<()> {
     let plan = Plan::new(&Request {
-        experiment: &arguments.experiment,
+        experiment,
         environment: None,
-        cells: &cells,
+        cells: &cells(arguments, experiment)?,
         seeds: arguments.how.seeds,
         updates: arguments.updates,
         overrides: &arguments.overrides,
-        directory: &directory,
+        of_cells: &[],
+        directory,
     })?;
-    describe(&plan, presets::load(&arguments.experiment)?.1);
+    describe(&plan, presets::load(experiment)?.1);
     jobs::train(&plan.runs, jobs, &Watching::default())?;
     let comparison = Comparison::of(&plan, arguments.how.episodes)?;
     comparison.write(&plan.directory)?;
@@ -47,20 +58,47 @@ pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
         curves.write(&plan.directory)?;
     }
     say::result(comparison.text());
-    let directory = plan.directory.display();
-    say::result(format!("written to {directory}: comparison.json, comparison.md, curves.csv, pictures"));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
+}
+
+/// Compares on one task after the other, and then over all of them.
+fn compare_several(arguments: &CompareArguments, experiments: &[String], jobs: Jobs) -> Result<()> {
+    let folders: Vec<String> = experiments.iter().map(|experiment| super::stem(experiment).to_string()).collect();
+    for (place, folder) in folders.iter().enumerate() {
+        if folders[..place].contains(folder) {
+            return Err(UsageError(format!("{folder}: is named twice, and its runs would share a folder")).into());
+        }
+    }
+    // What is refused is refused before anything is trained.
+    experiments.iter().try_for_each(|experiment| cells(arguments, experiment).map(drop))?;
+    let directory = directory(arguments, &folders.join("-"));
+    for (experiment, folder) in experiments.iter().zip(&folders) {
+        say::result(format!("\n== {experiment} =="));
+        compare(arguments, experiment, &directory.join(folder), jobs)?;
+    }
+    match across::write(&directory, &folders)? {
+        Some(across) => say::result(across.text()),
+        None => say::note("no cell was compared on every task: nothing is said over all of them"),
+    }
+    say::result(format!("written to {}: tasks.md, scores.csv, profiles.svg, a folder a task", directory.display()));
+    Ok(())
+}
+
+/// Where a comparison of that name is written.
+fn directory(arguments: &CompareArguments, name: &str) -> PathBuf {
+    arguments.out.clone().unwrap_or_else(|| super::default_directory("compare", name))
 }
 
 /// Compares on every task of a suite.
 fn compare_suite(arguments: &CompareArguments, suite: &'static Suite, jobs: Jobs) -> Result<ExitCode> {
-    let directory = match &arguments.out {
-        Some(directory) => directory.clone(),
-        None => super::default_directory("compare", &format!("{}-{}", suite.preset, suite.name)),
+    let [experiment] = &arguments.experiments[..] else {
+        let problem = format!("--suite {}: its tasks are those of the preset `{}` alone", suite.name, suite.preset);
+        return Err(UsageError(problem).into());
     };
+    let directory = directory(arguments, &format!("{}-{}", suite.preset, suite.name));
     let plan = SuitePlan::new(&SuiteRequest {
         suite,
-        experiment: &arguments.experiment,
+        experiment,
         tasks: &arguments.tasks,
         cells: &cell::parse_all(&arguments.cells)?,
         seeds: arguments.how.seeds,
@@ -76,11 +114,11 @@ fn compare_suite(arguments: &CompareArguments, suite: &'static Suite, jobs: Jobs
 }
 
 /// The cells asked for, or all of the published comparison.
-fn cells(arguments: &CompareArguments) -> Result<Vec<CellName>> {
+fn cells(arguments: &CompareArguments, experiment: &str) -> Result<Vec<CellName>> {
     if !arguments.cells.is_empty() {
         return Ok(cell::parse_all(&arguments.cells)?);
     }
-    let preset = presets::load(&arguments.experiment)?.1;
+    let preset = presets::load(experiment)?.1;
     let published: Vec<CellName> = preset.into_iter().flat_map(|preset| preset.compared_cells()).collect();
     if published.is_empty() {
         return Err(UsageError("--cells: name the cells to compare, e.g. --cells stpn,lstm,rnn".into()).into());

@@ -24,6 +24,10 @@ use std::path::{Path, PathBuf};
 
 /// Where a command writes what it makes of an experiment, if nobody says where: `runs/COMMAND-EXPERIMENT`.
 fn default_directory(command: &str, experiment: &str) -> PathBuf {
-    let name = Path::new(experiment).file_stem().and_then(|stem| stem.to_str()).unwrap_or("experiment");
-    Path::new("runs").join(format!("{command}-{name}"))
+    Path::new("runs").join(format!("{command}-{}", stem(experiment)))
+}
+
+/// The name of an experiment without the path and the ending that a file has.
+fn stem(experiment: &str) -> &str {
+    Path::new(experiment).file_stem().and_then(|stem| stem.to_str()).unwrap_or("experiment")
 }

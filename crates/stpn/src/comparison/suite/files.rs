@@ -3,15 +3,13 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::figures::{self, Profile};
+use super::figures::{SCORE, profiles};
 use super::results::{RunScore, SuiteResults};
+use crate::comparison::profiles::NUMBERS;
 use crate::{Result, files};
 
 /// The results.
 pub const RESULTS: &str = "suite.json";
-
-/// The picture of the profiles.
-pub(super) const PROFILES: &str = "profiles.svg";
 
 impl SuiteResults {
     /// Writes `suite.json`, the page `suite.md`, `scores.csv` with final returns, `mmer.csv` in the same layout, which
@@ -20,18 +18,18 @@ impl SuiteResults {
     /// # Errors
     /// Fails if a file cannot be written.
     pub fn write(&self, directory: &Path) -> Result<()> {
-        let profiles = figures::profiles(self);
+        let profiles = profiles(self);
         let contents = [
             (RESULTS, files::json(self)?),
             ("suite.md", self.markdown()),
             ("scores.csv", self.csv(|run| Some(run.result))),
             ("mmer.csv", self.csv(|run| run.mmer)),
-            ("profiles.csv", profiles_csv(&profiles)),
+            (NUMBERS, profiles.csv()),
         ];
         for (name, contents) in contents {
             files::write(&directory.join(name), contents)?;
         }
-        draw(&profiles, directory).map(drop)
+        profiles.draw(SCORE, directory).map(drop)
     }
 
     /// What [`SuiteResults::write`] wrote.
@@ -47,7 +45,7 @@ impl SuiteResults {
     /// # Errors
     /// Fails if it cannot be written.
     pub fn draw(&self, directory: &Path) -> Result<Option<PathBuf>> {
-        draw(&figures::profiles(self), directory)
+        profiles(self).draw(SCORE, directory)
     }
 
     /// A score a run, as rliable takes it after a pivot.
@@ -57,7 +55,7 @@ impl SuiteResults {
             for cell in &task.cells {
                 for run in &cell.runs {
                     let Some(score) = score(run) else { continue };
-                    // Here and below: writing to a string cannot fail.
+                    // Writing to a string cannot fail.
                     let _ = writeln!(text, "{},{},{},{score}", cell.cell, task.task, run.seed);
                 }
             }
@@ -66,30 +64,13 @@ impl SuiteResults {
     }
 }
 
-fn profiles_csv(profiles: &[Profile]) -> String {
-    let mut text = "cell,threshold,share,low,high\n".to_string();
-    for (cell, shares) in profiles {
-        for (at, share) in shares {
-            let [low, high] = share.interval;
-            let _ = writeln!(text, "{cell},{at},{},{low},{high}", share.value);
-        }
-    }
-    text
-}
-
-fn draw(profiles: &[Profile], directory: &Path) -> Result<Option<PathBuf>> {
-    let Some(svg) = figures::picture(profiles) else { return Ok(None) };
-    let path = directory.join(PROFILES);
-    files::write(&path, svg)?;
-    Ok(Some(path))
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
 
     use super::super::results::tests::made_up;
     use super::*;
+    use crate::comparison::profiles::PICTURE;
 
     #[test]
     fn scores_of_all_tasks_are_in_one_file_and_pictures_are_drawn_again() {
@@ -102,10 +83,10 @@ mod tests {
         assert_eq!(text("scores.csv"), expected);
         assert!(text("mmer.csv").contains("stpn,popgym task0 easy,1,0.6\n"), "{}", text("mmer.csv"));
         assert_eq!(text("profiles.csv").lines().count(), 1 + 51);
-        let picture = text(PROFILES);
-        fs::remove_file(directory.path().join(PROFILES)).unwrap();
+        let picture = text(PICTURE);
+        fs::remove_file(directory.path().join(PICTURE)).unwrap();
         let again = SuiteResults::read(directory.path()).unwrap();
-        assert_eq!(again.draw(directory.path()).unwrap(), Some(directory.path().join(PROFILES)));
-        assert_eq!(text(PROFILES), picture);
+        assert_eq!(again.draw(directory.path()).unwrap(), Some(directory.path().join(PICTURE)));
+        assert_eq!(text(PICTURE), picture);
     }
 }

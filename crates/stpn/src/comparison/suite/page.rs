@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::files::PROFILES;
 use super::learned::Learned;
 use super::results::{CellOnTask, SuiteResults, TaskResults};
 use crate::comparison::aggregate::{Estimate, METHOD};
+use crate::comparison::profiles::PICTURE;
 use crate::progress::thousands;
 use crate::report::axis::number;
 use crate::table;
@@ -49,7 +49,7 @@ impl SuiteResults {
             self.seeds(),
             self.provenance
         );
-        let picture = format!("![Performance profiles]({PROFILES})");
+        let picture = format!("![Performance profiles]({PICTURE})");
         let ahead = format!(
             "Over all tasks and seeds: interquartile means, and the probability that a seed of {} has a better final \
              return than one of the cell on a task drawn at random; {METHOD}.\n\nBelow, the share of runs whose final \
@@ -244,9 +244,7 @@ fn fixed(value: Option<f64>) -> String {
 }
 
 fn estimate(estimate: Option<Estimate>, decimals: usize) -> String {
-    estimate.map_or(NONE.into(), |Estimate { value, interval: [low, high] }| {
-        format!("{value:.decimals$} [{low:.decimals$}, {high:.decimals$}]")
-    })
+    estimate.map_or(NONE.into(), |estimate| estimate.display(decimals))
 }
 
 #[cfg(test)]

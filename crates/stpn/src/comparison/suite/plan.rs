@@ -86,6 +86,7 @@ impl SuitePlan {
                 seeds,
                 updates,
                 overrides,
+                of_cells: &[],
                 directory: &directory.join(task.folder()),
             })?;
             Ok(PlannedTask { task, plan })

@@ -1,5 +1,7 @@
 //! `stpn doctor`.
 
+mod policy;
+
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -9,13 +11,22 @@ use stpn_envs::registry::{ENVIRONMENTS, Entry};
 use stpn_envs::{Dtype, ObservationMut, Space};
 use stpn_random::{Purpose, Stream};
 
+use crate::cli::DoctorArguments;
 use crate::table;
 
 /// Steps taken in each environment.
 const STEPS: usize = 50;
 
 /// Runs the command.
-pub fn run() -> Result<ExitCode> {
+pub fn run(arguments: &DoctorArguments) -> Result<ExitCode> {
+    match &arguments.policy {
+        Some(experiment) => policy::run(arguments, experiment),
+        None => examine_all(),
+    }
+}
+
+/// Native parts and environments.
+fn examine_all() -> Result<ExitCode> {
     println!("stpn {}, {} threads", env!("CARGO_PKG_VERSION"), rayon::current_num_threads());
 
     println!("\nNative parts");

@@ -1,0 +1,105 @@
+//! Performance profiles: which share of all runs of all tasks lies above a score, score by score.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::aggregate::{Estimate, Scores};
+use super::statistics::SHARE;
+use crate::report::chart::{Chart, Line};
+use crate::{Result, files};
+
+/// The picture.
+pub const PICTURE: &str = "profiles.svg";
+
+/// The numbers behind it.
+pub const NUMBERS: &str = "profiles.csv";
+
+/// Steps between 0 and 1 at which a profile is told.
+const STEPS: u32 = 50;
+
+/// The profiles of several methods.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Profiles(Vec<Profile>);
+
+/// A method with the share of its runs above each score.
+type Profile = (String, Vec<(f64, Estimate)>);
+
+impl Profiles {
+    /// Of methods with their scores, of which 0 and 1 are the ends; methods without a score are left out.
+    pub fn of<'a>(methods: impl IntoIterator<Item = (&'a str, Scores)>) -> Self {
+        let thresholds: Vec<f64> = (0..=STEPS).map(|step| f64::from(step) / f64::from(STEPS)).collect();
+        let profile = |(name, scores): (&str, Scores)| {
+            let shares = scores.profile(&thresholds)?;
+            Some((name.to_string(), thresholds.iter().copied().zip(shares).collect()))
+        };
+        Self(methods.into_iter().filter_map(profile).collect())
+    }
+
+    /// A line a method, with the interval of each share by itself; none without a method.
+    pub fn picture(&self, score: &str) -> Option<String> {
+        let line = |(i, (name, shares)): (usize, &Profile)| Line {
+            name: name.clone(),
+            style: i,
+            points: shares.iter().map(|(at, share)| (*at, share.value)).collect(),
+            band: shares.iter().map(|(at, Estimate { interval: [low, high], .. })| (*at, *low, *high)).collect(),
+            ..Line::default()
+        };
+        let chart = Chart {
+            x_label: score.into(),
+            y_label: "runs above it (share)".into(),
+            possible_x: SHARE,
+            possible_y: SHARE,
+            lines: self.0.iter().enumerate().map(line).collect(),
+            ..Chart::default()
+        };
+        (!self.0.is_empty()).then(|| chart.svg())
+    }
+
+    /// Draws them into a folder; returns the picture's path, none without a method.
+    ///
+    /// # Errors
+    /// Fails if it cannot be written.
+    pub fn draw(&self, score: &str, directory: &Path) -> Result<Option<PathBuf>> {
+        let Some(svg) = self.picture(score) else { return Ok(None) };
+        let path = directory.join(PICTURE);
+        files::write(&path, svg)?;
+        Ok(Some(path))
+    }
+
+    /// The numbers.
+    pub fn csv(&self) -> String {
+        let mut text = "cell,threshold,share,low,high\n".to_string();
+        for (name, shares) in &self.0 {
+            for (at, Estimate { value, interval: [low, high] }) in shares {
+                // Writing to a string cannot fail.
+                let _ = writeln!(text, "{name},{at},{value},{low},{high}");
+            }
+        }
+        text
+    }
+
+    /// Share of the runs of a method above the threshold of a step.
+    #[cfg(test)]
+    pub fn at(&self, method: usize, step: usize) -> f64 {
+        self.0[method].1[step].1.value
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn profiles_fall_from_all_runs_to_none() {
+        let scores = |values: &[f64]| Scores(vec![values.to_vec()]);
+        let methods = [("stpn", scores(&[0.5, 0.75])), ("lstm", scores(&[0.0, 1.0])), ("gru", Scores::default())];
+        let profiles = Profiles::of(methods);
+        assert_eq!([0, 24, 25, 37, 38].map(|step| profiles.at(0, step)), [1.0, 1.0, 0.5, 0.5, 0.0]);
+        assert_eq!([0, 49, 50].map(|step| profiles.at(1, step)), [0.5, 0.5, 0.0], "above it, not at it");
+        let svg = profiles.picture("score").unwrap();
+        assert!(svg.contains(">stpn<") && svg.contains(">lstm<") && !svg.contains(">gru<"), "{svg}");
+        assert!(profiles.csv().starts_with("cell,threshold,share,low,high\nstpn,0,1,1,1\n"), "{}", profiles.csv());
+        assert_eq!(profiles.csv().lines().count(), 1 + 2 * 51);
+        assert_eq!(Profiles::default().picture("score"), None);
+    }
+}
