@@ -51,6 +51,9 @@ public:
     void barrier(int site);
     double shuffle_xor(double value, int offset);
 
+    // Notes that several elements were to be read at once from a place that does not allow it.
+    void misaligned();
+
     // Notes an access to element `at`; false if it is out of bounds and must not happen.
     bool reads(Region& region, long long at);
     bool writes(Region& region, long long at);

@@ -8,11 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
-use stpn_cuda::cuda::{Device, PlasticLayer, Sequence};
-use stpn_cuda::shim::{Inputs, Machine};
-use stpn_cuda::{Error, Extent, Layer, Modulated, Modulation, Plastic, Rule};
-use support::golden::{Results, cases};
-use support::{Numbers, distance, plan, there_and_back};
+use stpn_cuda::cuda::{Adam, Buffer, DenseLayer, Device, General, PlasticLayer, Sequence, SequenceLayer};
+use stpn_cuda::shim::{self, Inputs, Machine};
+use stpn_cuda::{
+    AdamSettings, AnyLayer, Dense, Error, Extent, Gated, GatedKind, Layer, Modulated, Modulation, Nonlinearity,
+    Plastic, Rule,
+};
+use support::golden::{Case, Results, cases, gated_cases};
+use support::{Numbers, distance, gated_plan, gated_there_and_back, plan, there_and_back};
 
 /// Set where the driver is the emulated one.
 const EMULATED: &str = "STPN_EMULATED";
@@ -38,30 +41,37 @@ fn device() -> Option<Device> {
     }
 }
 
+/// Runs a golden case there and back.
+fn check_golden<L: Clone + Into<AnyLayer>>(general: &General<f64>, case: &Case<L>) {
+    let device = general.device();
+    let layer = SequenceLayer::new(general, case.layer.clone()).unwrap();
+    let [parameters, x, start, grad_hidden, grad_end] =
+        [&case.parameters, &case.x, &case.start, &case.grad_hidden, &case.grad_end]
+            .map(|values| device.upload(values).unwrap());
+    let sequence = Sequence { extent: case.extent, parameters: &parameters, x: &x, resets: None, start: &start };
+    let forward = layer.forward(sequence, true).unwrap();
+    let backward = layer.backward(sequence, &forward, &grad_hidden, &grad_end).unwrap();
+    let results = Results {
+        hidden: device.download(&forward.hidden).unwrap(),
+        end: device.download(&forward.end).unwrap(),
+        grad_x: device.download(&backward.x).unwrap(),
+        grad_start: device.download(&backward.state).unwrap(),
+        grad_parameters: device.download(&backward.parameters).unwrap(),
+    };
+    case.compare(&results, 1e-9);
+}
+
 #[test]
 fn on_device_golden_cases() {
     let Some(device) = device() else { return };
-    for case in cases() {
-        let layer = PlasticLayer::<f64>::new(&device, case.layer.clone()).unwrap();
-        let [parameters, x, start, grad_hidden, grad_end] =
-            [&case.parameters, &case.x, &case.start, &case.grad_hidden, &case.grad_end]
-                .map(|values| device.upload(values).unwrap());
-        let sequence = Sequence { extent: case.extent, parameters: &parameters, x: &x, resets: None, start: &start };
-        let forward = layer.forward(sequence, true).unwrap();
-        let backward = layer.backward(sequence, &forward, &grad_hidden, &grad_end).unwrap();
-        let results = Results {
-            hidden: device.download(&forward.hidden).unwrap(),
-            end: device.download(&forward.end).unwrap(),
-            grad_x: device.download(&backward.x).unwrap(),
-            grad_start: device.download(&backward.state).unwrap(),
-            grad_parameters: device.download(&backward.parameters).unwrap(),
-        };
-        case.compare(&results, 1e-9);
-    }
+    let general = General::new(&device).unwrap();
+    cases().iter().for_each(|case| check_golden(&general, case));
+    gated_cases().iter().for_each(|case| check_golden(&general, case));
 }
 
 /// Everything that comes out of a sequence with resets, in single precision: on the device, and behind the shim.
-fn device_and_shim(device: &Device, layer: &Layer, extent: Extent) -> [Vec<f64>; 2] {
+fn device_and_shim(general: &General<f32>, layer: &AnyLayer, extent: Extent) -> [Vec<f64>; 2] {
+    let device = general.device();
     let mut numbers = Numbers::new(23);
     let mut draw = |len: usize, scale: f64| -> Vec<f32> {
         numbers.vec(len, scale).into_iter().map(|value| value as f32).collect()
@@ -72,7 +82,7 @@ fn device_and_shim(device: &Device, layer: &Layer, extent: Extent) -> [Vec<f64>;
     let (grad_hidden, grad_end) = (draw(units * layer.hidden(), 1.0), draw(state, 1.0));
     let resets: Vec<u8> = (0..units).map(|at| u8::from(at % 13 == 5)).collect();
 
-    let on_device = PlasticLayer::<f32>::new(device, layer.clone()).unwrap();
+    let on_device = SequenceLayer::new(general, layer.clone()).unwrap();
     let [parameters_there, x_there, start_there, grad_hidden_there, grad_end_there] =
         [&parameters, &x, &start, &grad_hidden, &grad_end].map(|values| device.upload(values).unwrap());
     let resets_there = device.upload(&resets).unwrap();
@@ -93,17 +103,29 @@ fn device_and_shim(device: &Device, layer: &Layer, extent: Extent) -> [Vec<f64>;
     assert!(run() == first, "two runs differ in their bits: {layer:?}");
 
     let inputs = Inputs { extent, parameters: &parameters, x: &x, resets: Some(&resets), start: &start };
-    let (forward, backward) =
-        there_and_back(layer, &plan::<f32>(layer, extent), Machine::default(), inputs, &grad_hidden, &grad_end);
-    let results = [forward.hidden, forward.end, backward.x, backward.state, backward.parameters];
+    let machine = Machine::default();
+    let (hidden, end, backward) = match layer {
+        AnyLayer::Plastic(layer) => {
+            let plan = plan::<f32>(layer, extent);
+            let (forward, backward) = there_and_back(layer, &plan, machine, inputs, &grad_hidden, &grad_end);
+            (forward.hidden, forward.end, backward)
+        }
+        AnyLayer::Gated(layer) => {
+            let plan = gated_plan::<f32>(layer, extent);
+            let (forward, backward) = gated_there_and_back(layer, &plan, machine, inputs, &grad_hidden, &grad_end);
+            (forward.hidden, forward.end, backward)
+        }
+    };
+    let results = [hidden, end, backward.x, backward.state, backward.parameters];
     [first, results.into_iter().flatten().map(f64::from).collect()]
 }
 
 #[test]
 fn on_device_sequences_with_resets_in_single_precision() {
     let Some(device) = device() else { return };
+    let general = General::new(&device).unwrap();
     // More blocks than one pass of the reduction adds up, registers and shared memory.
-    let layers = [
+    let plastic = [
         (Layer::Plastic(Plastic::maze(9, 19)), Extent { steps: 9, batch: 37 }),
         (
             Layer::Plastic(Plastic { layer_norm: true, plastic_bias: true, ..Plastic::stpn(60, 70) }),
@@ -119,11 +141,62 @@ fn on_device_sequences_with_resets_in_single_precision() {
             Extent { steps: 7, batch: 3 },
         ),
     ];
-    for (layer, extent) in layers {
-        let [got, want] = device_and_shim(&device, &layer, extent);
+    let lstm = Gated { layer_norm: true, ..Gated::new(GatedKind::Lstm, 9, 19) };
+    // Several parts of the weights' gradient; weights that do not fit into shared memory.
+    let gated = [
+        (lstm, Extent { steps: 9, batch: 70 }),
+        (Gated::new(GatedKind::Gru, 9, 19), Extent { steps: 7, batch: 3 }),
+        (Gated::new(GatedKind::Rnn, 9, 220), Extent { steps: 3, batch: 9 }),
+    ];
+    let layers = plastic.map(|(layer, extent)| (AnyLayer::from(layer), extent));
+    for (layer, extent) in layers.into_iter().chain(gated.map(|(layer, extent)| (layer.into(), extent))) {
+        let [got, want] = device_and_shim(&general, &layer, extent);
         let distance = distance(&got, &want);
         assert!(distance < 1e-5, "{layer:?}: {distance:e}");
     }
+}
+
+#[test]
+fn on_device_a_dense_layer_and_the_optimiser() {
+    let Some(device) = device() else { return };
+    let general = General::<f32>::new(&device).unwrap();
+    let layer = Dense { input: 17, output: 70, nonlinearity: Nonlinearity::Tanh };
+    let rows = 600;
+    let mut numbers = Numbers::new(37);
+    let mut draw = |len: usize| -> Vec<f32> { numbers.vec(len, 0.5).into_iter().map(|v| v as f32).collect() };
+    let (parameters, x, grad_y) = (draw(layer.parameters()), draw(rows * 17), draw(rows * 70));
+    let [mut there, x_there, grad_y_there] = [&parameters, &x, &grad_y].map(|values| device.upload(values).unwrap());
+    let dense = DenseLayer::new(&general, layer).unwrap();
+    let y = dense.forward(rows, &there, &x_there).unwrap();
+    let back = dense.backward(rows, [&there, &x_there, &y, &grad_y_there], true).unwrap();
+    let values =
+        |buffer: &Buffer<f32>| -> Vec<f64> { device.download(buffer).unwrap().into_iter().map(f64::from).collect() };
+    let want = shim::dense(&layer, Machine::default(), &parameters, &x, &grad_y);
+    let close = |what: &str, got: &Buffer<f32>, want: &[f32]| {
+        let want: Vec<f64> = want.iter().copied().map(f64::from).collect();
+        let distance = distance(&values(got), &want);
+        assert!(distance < 1e-6, "{what}: {distance:e}");
+    };
+    close("y", &y, &want.y);
+    close("gradient of the parameters", &back.parameters, &want.parameters);
+    close("gradient of x", back.x.as_ref().unwrap(), &want.x);
+
+    let settings = AdamSettings { learning_rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-5, max_norm: Some(0.5) };
+    let mut adam = Adam::new(&general, layer.parameters()).unwrap();
+    let gradient = device.upload(&want.parameters).unwrap();
+    let stepped = shim::adam(&settings, Machine::default(), &parameters, &[want.parameters.clone(), want.parameters]);
+    for step in 0..2 {
+        // From what was saved, as well as straight on.
+        let [first, second] = adam.moments().map(|moment| device.download(moment).unwrap());
+        adam = Adam::restore(&general, &first, &second, adam.steps()).unwrap();
+        let norm = adam.step(&settings, &mut there, &gradient).unwrap();
+        close("parameters", &there, &stepped.parameters[step]);
+        let norm = device.download(&norm).unwrap();
+        assert!(distance(&norm, &stepped.norms[step..=step]) < 1e-12, "{norm:?}");
+    }
+    let short = device.zeros::<f32>(3).unwrap();
+    let refused = adam.step(&settings, &mut there, &short);
+    assert!(matches!(refused, Err(Error::Length { what: "gradients", .. })), "{refused:?}");
 }
 
 #[test]
@@ -218,7 +291,7 @@ fn an_emulated_driver_runs_all_of_this() {
         text
     };
     let text = good(run("on_device", &[("STPN_EMULATED_MEMORY", "100000000")]));
-    assert!(text.contains("on emulated device") && text.contains("4 passed"), "{text}");
+    assert!(text.contains("on emulated device") && text.contains("5 passed"), "{text}");
     // The kernels are in the cache now.
     assert!(fs::read_dir(folder.path().join("cache/stpn/cuda")).unwrap().count() > 10);
 

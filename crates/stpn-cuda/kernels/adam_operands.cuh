@@ -1,0 +1,23 @@
+// Operands of a step of the optimiser, and of the norm of its gradients.
+
+struct NormOperands {
+    long long len;
+    Global<const Real> values;
+    Global<double> partials;       // [blocks]
+    Global<double> norm;           // [1]
+    int blocks;
+};
+
+struct AdamOperands {
+    long long len;
+    Global<Real> parameters;
+    Global<const Real> gradients;
+    Global<Real> first_moment;
+    Global<Real> second_moment;
+    Global<const double> norm;     // [1], of the gradients
+    double max_norm;               // gradients are scaled down to it; infinity: they are not
+    Real beta1, beta2;
+    Real rate;                     // learning rate / (1 − beta1^step)
+    Real root_correction;          // 1 / √(1 − beta2^step)
+    Real epsilon;
+};
