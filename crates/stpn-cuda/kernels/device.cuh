@@ -5,6 +5,9 @@
 // Two blocks at once hide the waits of one another; a backward block needs the registers of both.
 #define STPN_FORWARD_KERNEL extern "C" __global__ void __launch_bounds__(STPN_THREADS, 2)
 
+// One block alone may have all registers: shared memory allows few blocks, and more values on their way hide waits.
+#define STPN_ALONE_KERNEL extern "C" __global__ void __launch_bounds__(STPN_THREADS, 1)
+
 // Kernels that are the same for all layers: blocks of 256 threads, two at once: one computes while the other waits.
 #define STPN_GENERAL_KERNEL extern "C" __global__ void __launch_bounds__(256, 2)
 
@@ -25,6 +28,9 @@ extern __shared__ __align__(16) unsigned char stpn_shared_memory[];
 STPN_DEVICE Shared shared_memory() { return reinterpret_cast<Real*>(stpn_shared_memory); }
 typedef double* SharedDoubles;
 STPN_DEVICE SharedDoubles shared_doubles() { return reinterpret_cast<double*>(stpn_shared_memory); }
+
+// Begins to bring what lies there nearer. Changes no result.
+STPN_DEVICE void prefetch(const Real* from) { asm volatile("prefetch.L1 [%0];" ::"l"(from)); }
 
 // Four values from shared memory at once, from a multiple of four elements on.
 STPN_DEVICE void load_four(const float* from, float (&to)[4]) {

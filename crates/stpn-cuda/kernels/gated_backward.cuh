@@ -9,7 +9,7 @@ STPN_DEVICE Real through_gates(Shared parts, int e, int unit) {
     return sum;
 }
 
-STPN_KERNEL gated_backward(GatedOperands a) {
+STPN_ALONE_KERNEL gated_backward(GatedOperands a) {
     const int size = spec.hidden, first = block_index() * spec.tile;
     const int here = a.batch - first < spec.tile ? a.batch - first : spec.tile;
     Shared left = shared_memory();                                        // [gate rows, tile], of pre-activations
@@ -68,6 +68,16 @@ STPN_KERNEL gated_backward(GatedOperands a) {
                 // Activities reach the GRU's n through r.
                 left[(g * size + unit) * spec.tile + e] = grads[spec.kind == GRU && g == 2 ? 3 : g];
             }
+        }
+        // The step before reads this from far away, and is a product away itself.
+        for (int at = thread_index(); t && at < here * size; at += spec.threads) {
+            const long long activity = activity_at(a, t - 1, first + at / size) + at % size;
+            const long long gate = gate_at(a, t - 1, first + at / size) + at % size;
+            prefetch(a.grad_hidden + activity);
+            prefetch((spec.kind == RNN ? a.hidden : a.memory) + activity);
+            if (spec.kind == GRU) prefetch(a.before + activity);
+            STPN_UNROLL_ALWAYS
+            for (int g = 0; spec.kind != RNN && g < gate_count(); ++g) prefetch(a.gates + (gate + g * size));
         }
         barrier(35);
         if (a.norm >= 0) {

@@ -1,7 +1,7 @@
 // A sequence of LSTM, GRU or RNN forward: one block for `tile` environments. What comes from the inputs has been
 // computed before, for all steps at once.
 
-STPN_KERNEL gated_forward(GatedOperands a) {
+STPN_ALONE_KERNEL gated_forward(GatedOperands a) {
     const int size = spec.hidden, first = block_index() * spec.tile;
     const int here = a.batch - first < spec.tile ? a.batch - first : spec.tile;
     Shared h = shared_memory();                                    // [H, tile]

@@ -10,6 +10,7 @@
 #define STPN_DEVICE inline
 #define STPN_KERNEL inline void
 #define STPN_FORWARD_KERNEL inline void
+#define STPN_ALONE_KERNEL inline void
 #define STPN_GENERAL_KERNEL inline void
 #define STPN_UNROLL
 #define STPN_UNROLL_COLUMNS
@@ -47,6 +48,7 @@ public:
     Checked operator+(long long by) const { return Checked(data_, region_, from_ + by); }
     explicit operator bool() const { return data_ != nullptr; }
     long long place() const { return from_; }
+    bool within() const { return region_ && from_ >= 0 && from_ < region_->len; }
 
 private:
     T* data_;
@@ -63,9 +65,12 @@ STPN_DEVICE Shared shared_memory() {
     auto* machine = stpn_shim::Machine::running;
     return Shared(static_cast<Real*>(machine->shared()), &machine->shared_region());
 }
+template <class T> STPN_DEVICE void prefetch(Checked<T> from) {
+    if (!from.within()) stpn_shim::Machine::running->misplaced();
+}
 STPN_DEVICE void load_four(Shared from, Real (&to)[4]) {
     // On a device this would be an error of alignment.
-    if (from.place() % 4) stpn_shim::Machine::running->misaligned();
+    if (from.place() % 4) stpn_shim::Machine::running->misplaced();
     for (int i = 0; i < 4; ++i) to[i] = from[i];
 }
 typedef Checked<double> SharedDoubles;

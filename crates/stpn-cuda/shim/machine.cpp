@@ -189,7 +189,7 @@ bool Machine::writes(Region& region, long long at) {
     return true;
 }
 
-void Machine::misaligned() { problem("a misaligned read of several elements", nullptr, -1, -1); }
+void Machine::misplaced() { problem("a misaligned read, or a prefetch out of bounds", nullptr, -1, -1); }
 
 void Machine::problem(const char* what, const Region* region, long long at, int other) {
     if (report_.problems++ == 0) {
