@@ -199,6 +199,58 @@ fn on_device_a_dense_layer_and_the_optimiser() {
     assert!(matches!(refused, Err(Error::Length { what: "gradients", .. })), "{refused:?}");
 }
 
+/// Encoder, cell and head together: the sum of an episode's inputs so far is learnt, on arrays that stay there.
+#[test]
+fn on_device_an_encoder_a_cell_and_a_head_learn() {
+    let Some(device) = device() else { return };
+    let general = General::<f32>::new(&device).unwrap();
+    let extent = Extent { steps: 6, batch: 5 };
+    let units = extent.steps * extent.batch;
+    let encoder = DenseLayer::new(&general, Dense { input: 1, output: 4, nonlinearity: Nonlinearity::Tanh }).unwrap();
+    let cell = AnyLayer::from(Gated::new(GatedKind::Lstm, 4, 8));
+    let on_device = SequenceLayer::new(&general, cell.clone()).unwrap();
+    let head = DenseLayer::new(&general, Dense { input: 8, output: 1, nonlinearity: Nonlinearity::Linear }).unwrap();
+
+    let mut numbers = Numbers::new(41);
+    let mut draw = |len: usize, scale: f64| -> Vec<f32> {
+        numbers.vec(len, scale).into_iter().map(|value| value as f32).collect()
+    };
+    let x = draw(units, 1.0);
+    let resets: Vec<u8> = (0..units).map(|at| u8::from(at < extent.batch || at % 11 == 7)).collect();
+    let mut targets = vec![0f32; units];
+    for at in 0..units {
+        let before = if resets[at] == 1 { 0.0 } else { targets[at - extent.batch] };
+        targets[at] = before + 0.3 * x[at];
+    }
+    let lens = [encoder.layer().parameters(), cell.parameters(), head.layer().parameters()];
+    let mut parameters = lens.map(|len| device.upload(&draw(len, 0.4)).unwrap());
+    let mut optimisers = lens.map(|len| Adam::new(&general, len).unwrap());
+    let (x, resets) = (device.upload(&x).unwrap(), device.upload(&resets).unwrap());
+    let start = device.zeros::<f32>(extent.batch * cell.state_len()).unwrap();
+    let settings = AdamSettings { learning_rate: 0.03, beta1: 0.9, beta2: 0.999, epsilon: 1e-5, max_norm: Some(1.0) };
+
+    let mut losses = Vec::new();
+    for _ in 0..40 {
+        let [of_encoder, of_cell, of_head] = &parameters;
+        let encoded = encoder.forward(units, of_encoder, &x).unwrap();
+        let sequence = Sequence { extent, parameters: of_cell, x: &encoded, resets: Some(&resets), start: &start };
+        let forward = on_device.forward(sequence, true).unwrap();
+        let y = head.forward(units, of_head, &forward.hidden).unwrap();
+        let errors: Vec<f32> = device.download(&y).unwrap().iter().zip(&targets).map(|(y, want)| y - want).collect();
+        losses.push(errors.iter().map(|error| error * error).sum::<f32>());
+        let grad_y = device.upload(&errors).unwrap();
+        let back_head = head.backward(units, [of_head, &forward.hidden, &y, &grad_y], true).unwrap();
+        let back = on_device.backward(sequence, &forward, back_head.x.as_ref().unwrap(), &start).unwrap();
+        let back_encoder = encoder.backward(units, [of_encoder, &x, &encoded, &back.x], false).unwrap();
+        assert!(back_encoder.x.is_none());
+        let gradients = [back_encoder.parameters, back.parameters, back_head.parameters];
+        for ((parameters, gradient), adam) in parameters.iter_mut().zip(&gradients).zip(&mut optimisers) {
+            adam.step(&settings, parameters, gradient).unwrap();
+        }
+    }
+    assert!(losses[39] < 0.05 * losses[0], "{losses:?}");
+}
+
 #[test]
 fn on_device_arrays_of_other_lengths_are_refused() {
     let Some(device) = device() else { return };
@@ -291,7 +343,7 @@ fn an_emulated_driver_runs_all_of_this() {
         text
     };
     let text = good(run("on_device", &[("STPN_EMULATED_MEMORY", "100000000")]));
-    assert!(text.contains("on emulated device") && text.contains("5 passed"), "{text}");
+    assert!(text.contains("on emulated device") && text.contains("6 passed"), "{text}");
     // The kernels are in the cache now.
     assert!(fs::read_dir(folder.path().join("cache/stpn/cuda")).unwrap().count() > 10);
 

@@ -150,6 +150,28 @@ fn the_optimiser_has_the_bits_of_the_cpu() {
     }
 }
 
+/// Checksum of the parameters that four steps of the CPU's optimiser give; its own test has the same
+/// (`agents/src/optimizer/adam.rs`).
+const BITS_OF_THE_CPU: u64 = 0x607d_5aaa_b56b_2e00;
+
+#[test]
+fn the_optimiser_has_the_recorded_bits_of_the_cpu() {
+    let mut state = 1u32;
+    let mut draw = || -> Vec<f32> {
+        let mut next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) as f32 / (1u32 << 23) as f32 - 1.0
+        };
+        (0..1000).map(|_| next()).collect()
+    };
+    let (parameters, gradients) = (draw(), [(); 4].map(|()| draw()));
+    let got = shim::adam(&settings(Some(0.5)), Machine::default(), &parameters, &gradients);
+    let bits = got.parameters[3].iter().fold(0, |sum: u64, value| {
+        sum.wrapping_mul(0x100_0000_01b3).wrapping_add(u64::from(value.to_bits()))
+    });
+    assert_eq!(bits, BITS_OF_THE_CPU, "{bits:#x}");
+}
+
 #[test]
 fn the_optimiser_in_double_precision_is_that_of_the_definition() {
     let gradients = [[0.1f64, -2.0], [0.3, 0.5], [-0.2, 0.0]].map(Vec::from);

@@ -4,7 +4,7 @@ use super::device::{Buffer, CudaReal};
 use super::general::General;
 use super::kernels::Kernels;
 use super::sequence::{Backward, Forward, Sequence, Sizes, Tape, check_memory};
-use crate::gated::{self, Gated, GatedPlan};
+use crate::gated::{Gated, GatedPlan, passes};
 use crate::sequence::SequenceResults;
 use crate::source::gated_source;
 use crate::{Error, Extent, Result};
@@ -64,7 +64,7 @@ impl<T: CudaReal> GatedLayer<T> {
         let plan = self.plan(sequence.extent)?;
         self.check_memory(sequence.extent, &plan, false, tape)?;
         let runner = self.general.runner(Some(&self.kernels));
-        let results = gated::forward(&runner, &self.layer, &plan, &sequence.inputs(&runner), tape)?;
+        let results = passes::forward(&runner, &self.layer, &plan, &sequence.inputs(&runner), tape)?;
         let SequenceResults { hidden, end, tape } = results;
         Ok(Forward { hidden, end, tape: tape.map(Tape::Gated) })
     }
@@ -91,6 +91,6 @@ impl<T: CudaReal> GatedLayer<T> {
         self.check_memory(sequence.extent, &plan, true, true)?;
         let runner = self.general.runner(Some(&self.kernels));
         let inputs = sequence.inputs(&runner);
-        Ok(gated::backward(&runner, &self.layer, &plan, &inputs, (&forward.hidden, tape), gradients)?.into())
+        Ok(passes::backward(&runner, &self.layer, &plan, &inputs, (&forward.hidden, tape), gradients)?.into())
     }
 }

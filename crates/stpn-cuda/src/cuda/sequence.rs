@@ -2,7 +2,7 @@
 
 use super::device::{Buffer, Device};
 use super::runner::DeviceRunner;
-use crate::gated::GatedTape;
+use crate::gated::passes::GatedTape;
 use crate::plastic::PlasticTape;
 use crate::sequence::{SequenceGradients, SequenceInputs};
 use crate::{Error, Extent, Result};

@@ -2,9 +2,8 @@
 
 mod layer;
 mod operands;
-mod passes;
+pub(crate) mod passes;
 mod plan;
 
 pub use layer::{Gated, GatedKind};
-pub(crate) use passes::{GatedTape, backward, forward};
 pub use plan::GatedPlan;

@@ -3,7 +3,7 @@
 use super::machine::{Machine, Problems};
 use super::runner::{ShimReal, ShimRunner};
 use super::sequence::{Backward, Inputs, lent};
-use crate::gated::{self, Gated, GatedPlan};
+use crate::gated::{Gated, GatedPlan, passes};
 use crate::sequence::SequenceGradients;
 use crate::spec::RawSpec;
 
@@ -31,7 +31,7 @@ pub fn gated_forward<T: ShimReal>(
     inputs.check([layer.parameters(), layer.input, layer.state_len()]);
     let runner = ShimRunner::new(RawSpec::gated(layer, plan), machine);
     let arrays = lent(&runner, inputs);
-    let forward = gated::forward(&runner, layer, plan, &arrays.inputs(inputs.extent), false).expect("the shim");
+    let forward = passes::forward(&runner, layer, plan, &arrays.inputs(inputs.extent), false).expect("the shim");
     GatedResults { hidden: forward.hidden.values(), end: forward.end.values(), problems: runner.problems() }
 }
 
@@ -54,10 +54,10 @@ pub fn gated_there_and_back<T: ShimReal>(
     let runner = ShimRunner::new(RawSpec::gated(layer, plan), machine);
     let arrays = lent(&runner, inputs);
     let operands = arrays.inputs(inputs.extent);
-    let forward = gated::forward(&runner, layer, plan, &operands, true).expect("the shim");
+    let forward = passes::forward(&runner, layer, plan, &operands, true).expect("the shim");
     let tape = forward.tape.as_ref().expect("a tape was asked for");
     let gradients = [&runner.array(grad_hidden), &runner.array(grad_end)];
-    let back = gated::backward(&runner, layer, plan, &operands, (&forward.hidden, tape), gradients);
+    let back = passes::backward(&runner, layer, plan, &operands, (&forward.hidden, tape), gradients);
     let SequenceGradients { x, state, parameters } = back.expect("the shim");
     let (hidden, end) = (forward.hidden.values(), forward.end.values());
     let (x, state, parameters) = (x.values(), state.values(), parameters.values());
