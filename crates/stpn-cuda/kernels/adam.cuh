@@ -24,7 +24,7 @@ STPN_GENERAL_KERNEL square_sums(NormOperands a) {
         sum = sum + value * value;
     }
     sum = halved_sum(sum, shared_doubles());
-    if (thread_index() == 0) a.partials[block_index()] = sum;
+    if (thread_index() == 0) a.partials[a.first + block_index()] = sum;
 }
 
 // One block adds those up.

@@ -1,11 +1,12 @@
-// Operands of a step of the optimiser, and of the norm of its gradients.
+// Operands of a step of the optimiser, and of the norm of its gradients, which may lie in several arrays.
 
 struct NormOperands {
     long long len;
     Global<const Real> values;
-    Global<double> partials;       // [blocks]
+    Global<double> partials;       // [blocks], sums of squares
     Global<double> norm;           // [1]
-    int blocks;
+    int first;                     // block of the first values of this array
+    int blocks;                    // of all arrays
 };
 
 struct AdamOperands {

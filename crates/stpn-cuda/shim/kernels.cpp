@@ -164,6 +164,7 @@ public:
         a.values = array("values", raw.values);
         a.partials = array("partials", raw.partials);
         a.norm = array("norm", raw.norm);
+        a.first = raw.first;
         a.blocks = raw.blocks;
         return a;
     }

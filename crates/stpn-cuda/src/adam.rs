@@ -25,10 +25,18 @@ pub struct AdamSettings {
 /// The optimiser's state.
 #[derive(Debug)]
 pub(crate) struct AdamState<A> {
-    pub first_moment: A,
-    pub second_moment: A,
+    /// Of each array of parameters.
+    pub moments: Vec<Moments<A>>,
     /// Steps taken.
     pub step: u64,
+}
+
+/// Running means of gradients and of their squares.
+#[derive(Debug)]
+pub(crate) struct Moments<A> {
+    pub first: A,
+    pub second: A,
+    pub len: usize,
 }
 
 /// `NormOperands` of `kernels/adam_operands.cuh`.
@@ -39,6 +47,7 @@ struct NormOperands {
     values: u64,
     partials: u64,
     norm: u64,
+    first: i32,
     blocks: i32,
 }
 
@@ -67,50 +76,66 @@ unsafe impl Plain for NormOperands {}
 #[allow(unsafe_code, reason = "what kernels are given")]
 unsafe impl<T: Real> Plain for AdamOperands<T> {}
 
-/// One step over `len` parameters; returns the norm that the gradients had, where it was computed.
+/// One step over arrays of parameters with their gradients, clipped by the norm of all of them together; returns the norm
+/// that they had, where it was computed.
 pub(crate) fn step<T: Real, R: Runner<T>>(
     runner: &R,
     settings: &AdamSettings,
     state: &mut AdamState<R::Array>,
-    len: usize,
-    [parameters, gradients]: [&R::Array; 2],
+    arrays: &[[&R::Array; 2]],
 ) -> Result<R::Doubles> {
-    let launch = |kernel: &'static str, blocks: usize| Launch {
-        unit: Unit::General,
-        kernel,
-        blocks,
-        shared: if kernel == "adam" { 0 } else { GENERAL_THREADS * size_of::<f64>() },
-    };
-    let blocks = len.div_ceil(PART);
-    let (partials, norm) = (runner.reserve_doubles(blocks)?, runner.reserve_doubles(1)?);
-    let of_norm = NormOperands {
-        len: long(len),
-        values: runner.address(gradients),
-        partials: runner.address_of_doubles(&partials),
-        norm: runner.address_of_doubles(&norm),
-        blocks: int(blocks),
-    };
-    runner.launch(launch("square_sums", blocks), &of_norm)?;
-    runner.launch(launch("gradient_norm", 1), &of_norm)?;
-
+    let norm = norm(runner, state, arrays)?;
     state.step += 1;
     // Step counts beyond i32 leave both corrections at 1.
     let step = i32::try_from(state.step).unwrap_or(i32::MAX);
     let [correction1, correction2] = [settings.beta1, settings.beta2].map(|beta| 1.0 - beta.powi(step));
-    let operands = AdamOperands {
-        len: long(len),
-        parameters: runner.address(parameters),
-        gradients: of_norm.values,
-        first_moment: runner.address(&state.first_moment),
-        second_moment: runner.address(&state.second_moment),
-        norm: of_norm.norm,
-        max_norm: settings.max_norm.unwrap_or(f64::INFINITY),
-        beta1: T::of(settings.beta1),
-        beta2: T::of(settings.beta2),
-        rate: T::of(settings.learning_rate / correction1),
-        root_correction: T::of(1.0 / correction2.sqrt()),
-        epsilon: T::of(settings.epsilon),
+    for (moments, [parameters, gradients]) in state.moments.iter().zip(arrays) {
+        let operands = AdamOperands {
+            len: long(moments.len),
+            parameters: runner.address(parameters),
+            gradients: runner.address(gradients),
+            first_moment: runner.address(&moments.first),
+            second_moment: runner.address(&moments.second),
+            norm: runner.address_of_doubles(&norm),
+            max_norm: settings.max_norm.unwrap_or(f64::INFINITY),
+            beta1: T::of(settings.beta1),
+            beta2: T::of(settings.beta2),
+            rate: T::of(settings.learning_rate / correction1),
+            root_correction: T::of(1.0 / correction2.sqrt()),
+            epsilon: T::of(settings.epsilon),
+        };
+        let blocks = moments.len.div_ceil(GENERAL_THREADS);
+        runner.launch(Launch { unit: Unit::General, kernel: "adam", blocks, shared: 0 }, &operands)?;
+    }
+    Ok(norm)
+}
+
+/// The norm of all gradients together, in an order that depends on their numbers alone.
+fn norm<T: Real, R: Runner<T>>(
+    runner: &R,
+    state: &AdamState<R::Array>,
+    arrays: &[[&R::Array; 2]],
+) -> Result<R::Doubles> {
+    let shared = GENERAL_THREADS * size_of::<f64>();
+    let all: usize = state.moments.iter().map(|moments| moments.len.div_ceil(PART)).sum();
+    let (partials, norm) = (runner.reserve_doubles(all)?, runner.reserve_doubles(1)?);
+    let mut operands = NormOperands {
+        len: 0,
+        values: 0,
+        partials: runner.address_of_doubles(&partials),
+        norm: runner.address_of_doubles(&norm),
+        first: 0,
+        blocks: int(all),
     };
-    runner.launch(launch("adam", len.div_ceil(GENERAL_THREADS)), &operands)?;
+    let mut first = 0;
+    for (moments, [_, gradients]) in state.moments.iter().zip(arrays) {
+        let blocks = moments.len.div_ceil(PART);
+        operands.len = long(moments.len);
+        operands.values = runner.address(gradients);
+        operands.first = int(first);
+        runner.launch(Launch { unit: Unit::General, kernel: "square_sums", blocks, shared }, &operands)?;
+        first += blocks;
+    }
+    runner.launch(Launch { unit: Unit::General, kernel: "gradient_norm", blocks: 1, shared }, &operands)?;
     Ok(norm)
 }

@@ -165,7 +165,7 @@ fn on_device_a_dense_layer_and_the_optimiser() {
     let mut numbers = Numbers::new(37);
     let mut draw = |len: usize| -> Vec<f32> { numbers.vec(len, 0.5).into_iter().map(|v| v as f32).collect() };
     let (parameters, x, grad_y) = (draw(layer.parameters()), draw(rows * 17), draw(rows * 70));
-    let [mut there, x_there, grad_y_there] = [&parameters, &x, &grad_y].map(|values| device.upload(values).unwrap());
+    let [there, x_there, grad_y_there] = [&parameters, &x, &grad_y].map(|values| device.upload(values).unwrap());
     let dense = DenseLayer::new(&general, layer).unwrap();
     let y = dense.forward(rows, &there, &x_there).unwrap();
     let back = dense.backward(rows, [&there, &x_there, &y, &grad_y_there], true).unwrap();
@@ -182,20 +182,28 @@ fn on_device_a_dense_layer_and_the_optimiser() {
     close("gradient of x", back.x.as_ref().unwrap(), &want.x);
 
     let settings = AdamSettings { learning_rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-5, max_norm: Some(0.5) };
-    let mut adam = Adam::new(&general, layer.parameters()).unwrap();
+    let mut adam = Adam::new(&general, &[layer.parameters()]).unwrap();
+    let mut there = [there];
     let gradient = device.upload(&want.parameters).unwrap();
-    let stepped = shim::adam(&settings, Machine::default(), &parameters, &[want.parameters.clone(), want.parameters]);
+    let stepped = shim::adam(
+        &settings,
+        Machine::default(),
+        &[layer.parameters()],
+        &parameters,
+        &[want.parameters.clone(), want.parameters],
+    );
     for step in 0..2 {
         // From what was saved, as well as straight on.
-        let [first, second] = adam.moments().map(|moment| device.download(moment).unwrap());
-        adam = Adam::restore(&general, &first, &second, adam.steps()).unwrap();
-        let norm = adam.step(&settings, &mut there, &gradient).unwrap();
-        close("parameters", &there, &stepped.parameters[step]);
+        let moments: Vec<[Vec<f32>; 2]> =
+            adam.moments().into_iter().map(|both| both.map(|moment| device.download(moment).unwrap())).collect();
+        adam = Adam::restore(&general, &moments, adam.steps()).unwrap();
+        let norm = adam.step(&settings, &mut there, &[&gradient]).unwrap();
+        close("parameters", &there[0], &stepped.parameters[step]);
         let norm = device.download(&norm).unwrap();
         assert!(distance(&norm, &stepped.norms[step..=step]) < 1e-12, "{norm:?}");
     }
     let short = device.zeros::<f32>(3).unwrap();
-    let refused = adam.step(&settings, &mut there, &short);
+    let refused = adam.step(&settings, &mut there, &[&short]);
     assert!(matches!(refused, Err(Error::Length { what: "gradients", .. })), "{refused:?}");
 }
 
@@ -224,7 +232,7 @@ fn on_device_an_encoder_a_cell_and_a_head_learn() {
     }
     let lens = [encoder.layer().parameters(), cell.parameters(), head.layer().parameters()];
     let mut parameters = lens.map(|len| device.upload(&draw(len, 0.4)).unwrap());
-    let mut optimisers = lens.map(|len| Adam::new(&general, len).unwrap());
+    let mut adam = Adam::new(&general, &lens).unwrap();
     let (x, resets) = (device.upload(&x).unwrap(), device.upload(&resets).unwrap());
     let start = device.zeros::<f32>(extent.batch * cell.state_len()).unwrap();
     let settings = AdamSettings { learning_rate: 0.03, beta1: 0.9, beta2: 0.999, epsilon: 1e-5, max_norm: Some(1.0) };
@@ -243,10 +251,8 @@ fn on_device_an_encoder_a_cell_and_a_head_learn() {
         let back = on_device.backward(sequence, &forward, back_head.x.as_ref().unwrap(), &start).unwrap();
         let back_encoder = encoder.backward(units, [of_encoder, &x, &encoded, &back.x], false).unwrap();
         assert!(back_encoder.x.is_none());
-        let gradients = [back_encoder.parameters, back.parameters, back_head.parameters];
-        for ((parameters, gradient), adam) in parameters.iter_mut().zip(&gradients).zip(&mut optimisers) {
-            adam.step(&settings, parameters, gradient).unwrap();
-        }
+        let gradients = [&back_encoder.parameters, &back.parameters, &back_head.parameters];
+        adam.step(&settings, &mut parameters, &gradients).unwrap();
     }
     assert!(losses[39] < 0.05 * losses[0], "{losses:?}");
 }

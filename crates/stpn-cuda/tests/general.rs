@@ -141,11 +141,15 @@ fn the_optimiser_has_the_bits_of_the_cpu() {
         for max_norm in [None, Some(0.5), Some(1e6)] {
             let (parameters, gradients) = draw_gradients(len, 4);
             let settings = settings(max_norm);
-            let got = shim::adam(&settings, Machine::default(), &parameters, &gradients);
-            assert_eq!(got.problems.count, 0, "{}", got.problems.first);
             let (want, norms) = adam_of_the_cpu(&settings, &parameters, &gradients);
-            assert_eq!(got.parameters, want, "{len} {max_norm:?}");
-            assert!(distance(&got.norms, &norms) < TOLERANCE, "{:?} {norms:?}", got.norms);
+            // In one array, and in several that are clipped together.
+            for lens in [vec![len], vec![len / 3, len - len / 3]] {
+                let lens: Vec<usize> = lens.into_iter().filter(|len| *len > 0).collect();
+                let got = shim::adam(&settings, Machine::default(), &lens, &parameters, &gradients);
+                assert_eq!(got.problems.count, 0, "{}", got.problems.first);
+                assert_eq!(got.parameters, want, "{lens:?} {max_norm:?}");
+                assert!(distance(&got.norms, &norms) < TOLERANCE, "{:?} {norms:?}", got.norms);
+            }
         }
     }
 }
@@ -165,17 +169,17 @@ fn the_optimiser_has_the_recorded_bits_of_the_cpu() {
         (0..1000).map(|_| next()).collect()
     };
     let (parameters, gradients) = (draw(), [(); 4].map(|()| draw()));
-    let got = shim::adam(&settings(Some(0.5)), Machine::default(), &parameters, &gradients);
-    let bits = got.parameters[3].iter().fold(0, |sum: u64, value| {
-        sum.wrapping_mul(0x100_0000_01b3).wrapping_add(u64::from(value.to_bits()))
-    });
+    let got = shim::adam(&settings(Some(0.5)), Machine::default(), &[1000], &parameters, &gradients);
+    let bits = got.parameters[3]
+        .iter()
+        .fold(0, |sum: u64, value| sum.wrapping_mul(0x100_0000_01b3).wrapping_add(u64::from(value.to_bits())));
     assert_eq!(bits, BITS_OF_THE_CPU, "{bits:#x}");
 }
 
 #[test]
 fn the_optimiser_in_double_precision_is_that_of_the_definition() {
     let gradients = [[0.1f64, -2.0], [0.3, 0.5], [-0.2, 0.0]].map(Vec::from);
-    let got = shim::adam(&settings(None), Machine::default(), &[1.0, -1.0], &gradients);
+    let got = shim::adam(&settings(None), Machine::default(), &[2], &[1.0, -1.0], &gradients);
     let (mut m, mut v, mut expected) = ([0f64; 2], [0f64; 2], [1f64, -1.0]);
     for (t, gradient) in gradients.iter().enumerate() {
         let step = i32::try_from(t).unwrap() + 1;
@@ -192,7 +196,7 @@ fn the_optimiser_in_double_precision_is_that_of_the_definition() {
 /// As on the CPU: neither clipped nor hidden.
 #[test]
 fn the_optimiser_does_not_hide_a_nan() {
-    let got = shim::adam(&settings(Some(0.5)), Machine::default(), &[1.0f32, 1.0], &[vec![f32::NAN, 1.0]]);
+    let got = shim::adam(&settings(Some(0.5)), Machine::default(), &[2], &[1.0f32, 1.0], &[vec![f32::NAN, 1.0]]);
     assert!(got.parameters[0][0].is_nan() && got.parameters[0][1].is_finite(), "{got:?}");
     assert!(got.norms[0].is_nan());
 }
@@ -201,7 +205,7 @@ fn the_optimiser_does_not_hide_a_nan() {
 fn bits_of_the_optimiser_do_not_depend_on_the_order_of_blocks_and_threads() {
     let (parameters, gradients) = draw_gradients(10_000, 2);
     let run = |order: Order| -> AdamResults<f32> {
-        shim::adam(&settings(Some(0.5)), Machine { order, ..Machine::default() }, &parameters, &gradients)
+        shim::adam(&settings(Some(0.5)), Machine { order, ..Machine::default() }, &[10_000], &parameters, &gradients)
     };
     let first = run(Order::InOrder);
     for order in [Order::Reversed, Order::Shuffled] {
@@ -222,7 +226,7 @@ fn without_any_one_barrier_there_is_a_race() {
     let (parameters, gradients) = draw_gradients(600, 1);
     for barrier in [60, 61] {
         let machine = Machine { without_barrier: Some(barrier), ..Machine::default() };
-        let got = shim::adam(&settings(None), machine, &parameters, &gradients);
+        let got = shim::adam(&settings(None), machine, &[600], &parameters, &gradients);
         assert!(got.problems.count > 0, "no race found without barrier {barrier}");
     }
 }

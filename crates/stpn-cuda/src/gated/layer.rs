@@ -65,7 +65,7 @@ impl Gated {
     }
 
     /// Where the weights of inputs lie, `[rows, I]`.
-    pub(crate) fn from_inputs(&self) -> Place {
+    pub(crate) fn input_place(&self) -> Place {
         match (self.split, self.kind) {
             (true, _) => Place { first: 0, by_row: self.input, by_column: 1 },
             // A unit of the RNN is a column of its matrix.
@@ -75,11 +75,11 @@ impl Gated {
     }
 
     /// Where the weights of activities lie, `[rows, H]`.
-    pub(crate) fn from_units(&self) -> Place {
+    pub(crate) fn recurrent_place(&self) -> Place {
         if self.split {
             return Place { first: self.rows() * self.input, by_row: self.hidden, by_column: 1 };
         }
-        let joined = self.from_inputs();
+        let joined = self.input_place();
         Place { first: self.input * joined.by_column, ..joined }
     }
 

@@ -40,7 +40,7 @@ unsafe impl Plain for GatedOperands {}
 impl GatedOperands {
     /// Of a sequence of that layer, without addresses.
     pub fn new(layer: &Gated, extent: Extent) -> Self {
-        let recurrent = layer.from_units();
+        let recurrent = layer.recurrent_place();
         Self {
             steps: runner::int(extent.steps),
             batch: runner::int(extent.batch),

@@ -57,7 +57,7 @@ pub(crate) fn forward<T: Real, R: Runner<T>>(
         ..Product::new(
             [units, rows, layer.input],
             Operand { values: runner.address(inputs.x), place: plain_rows(layer.input) },
-            Operand { values: parameters, place: layer.from_inputs().transposed() },
+            Operand { values: parameters, place: layer.input_place().transposed() },
             Operand { values: runner.address(&gates), place: plain_rows(rows) },
         )
     }
@@ -141,7 +141,7 @@ pub(crate) fn backward<T: Real, R: Runner<T>>(
     Product::new(
         [units, layer.input, rows],
         Operand { values: operands.grad_gates, place: plain_rows(rows) },
-        Operand { values: operands.parameters, place: layer.from_inputs() },
+        Operand { values: operands.parameters, place: layer.input_place() },
         Operand { values: runner.address(&x), place: plain_rows(layer.input) },
     )
     .launch(runner)?;
@@ -180,15 +180,15 @@ fn weights_gradient<T: Real, R: Runner<T>>(
             ones_column(product, bias).launch(runner)
         };
     let x = Operand { values: runner.address(inputs.x), place: plain_rows(layer.input) };
-    rows_of(operands.grad_gates, rows, [0, rows], x, layer.input, layer.from_inputs(), Some(layer.bias()))?;
+    rows_of(operands.grad_gates, rows, [0, rows], x, layer.input, layer.input_place(), Some(layer.bias()))?;
     let before = Operand { values: operands.before, place: plain_rows(size) };
     let second = layer.second_bias();
     // The GRU's n gets another gradient from activities than from inputs.
     let same = if layer.kind == GatedKind::Gru { 2 * size } else { rows };
-    rows_of(operands.grad_gates, rows, [0, same], before, size, layer.from_units(), second)?;
+    rows_of(operands.grad_gates, rows, [0, same], before, size, layer.recurrent_place(), second)?;
     if same < rows {
         let bias = second.map(|second| second + same);
-        rows_of(operands.grad_new, size, [same, size], before, size, layer.from_units(), bias)?;
+        rows_of(operands.grad_new, size, [same, size], before, size, layer.recurrent_place(), bias)?;
     }
     reduce(runner, Unit::General, partials, parts, len)
 }

@@ -1,8 +1,8 @@
 //! Dense layers and the optimiser behind the shim.
 
 use super::machine::{Machine, Problems};
-use super::runner::{ShimReal, ShimRunner};
-use crate::adam::{self, AdamSettings, AdamState};
+use super::runner::{ShimArray, ShimReal, ShimRunner};
+use crate::adam::{self, AdamSettings, AdamState, Moments};
 use crate::dense::{self, Dense};
 use crate::spec::RawSpec;
 
@@ -47,27 +47,40 @@ pub struct AdamResults<T> {
     pub problems: Problems,
 }
 
-/// Steps of the optimiser with these gradients, from moments of zero.
+/// Steps of the optimiser with these gradients, from moments of zero. Parameters and gradients lie in arrays of those
+/// lengths, one after another.
 ///
 /// # Panics
-/// If gradients have another length than the parameters.
+/// If the lengths do not add up to that of the parameters, or gradients have another.
 pub fn adam<T: ShimReal>(
     settings: &AdamSettings,
     machine: Machine,
+    lens: &[usize],
     parameters: &[T],
     gradients: &[Vec<T>],
 ) -> AdamResults<T> {
     let runner = ShimRunner::new(RawSpec::general(), machine);
-    let len = parameters.len();
-    let parameters = runner.array(parameters);
-    let [first_moment, second_moment] = [(); 2].map(|()| runner.array(&vec![T::default(); len]));
-    let mut state = AdamState { first_moment, second_moment, step: 0 };
+    let arrays = |values: &[T]| -> Vec<ShimArray<T>> {
+        let mut rest = values;
+        let parts = lens.iter().map(|len| {
+            let (part, after) = rest.split_at(*len);
+            rest = after;
+            runner.array(part)
+        });
+        let arrays = parts.collect();
+        assert!(rest.is_empty(), "lengths");
+        arrays
+    };
+    let parameters = arrays(parameters);
+    let zeros = |len: usize| runner.array(&vec![T::default(); len]);
+    let moments = lens.iter().map(|len| Moments { first: zeros(*len), second: zeros(*len), len: *len }).collect();
+    let mut state = AdamState { moments, step: 0 };
     let (mut after, mut norms) = (Vec::new(), Vec::new());
     for gradients in gradients {
-        assert_eq!(gradients.len(), len, "gradients");
-        let arrays = [&parameters, &runner.array(gradients)];
-        let norm = adam::step(&runner, settings, &mut state, len, arrays).expect("the shim");
-        after.push(parameters.values());
+        let gradients = arrays(gradients);
+        let pairs: Vec<[&ShimArray<T>; 2]> = parameters.iter().zip(&gradients).map(|(p, g)| [p, g]).collect();
+        let norm = adam::step(&runner, settings, &mut state, &pairs).expect("the shim");
+        after.push(parameters.iter().flat_map(ShimArray::values).collect());
         norms.extend(norm.values());
     }
     AdamResults { parameters: after, norms, problems: runner.problems() }
