@@ -29,13 +29,13 @@ nvidia-smi --query-gpu=name,driver_version,memory.total,compute_cap --format=csv
     exit 1
 }
 
-echo "== golden cases, resets, errors =="
+echo "== golden cases of all cells, resets, dense layers, the optimiser, errors =="
 output=$(timeout 180 "$device" on_device --nocapture --test-threads 1 2>&1) || { echo "$output"; exit 1; }
 echo "$output"
 # Without a device the same tests pass by what their errors say.
 echo "$output" | grep -q '^on ' || { echo "the tests did not run on a device" >&2; exit 1; }
 
-echo "== times of the maze's layer =="
+echo "== times of layers of the maze's size =="
 timeout 60 "$maze_time"
 
 if command -v compute-sanitizer >/dev/null; then

@@ -119,6 +119,7 @@ impl Adam {
 
 #[cfg(test)]
 mod tests {
+    use super::super::flat::clip_norm;
     use super::*;
 
     /// Three steps by the paper's algorithm box, in f64.
@@ -142,6 +143,32 @@ mod tests {
             }
         }
         assert_eq!(adam.step, 3);
+    }
+
+    /// Checksum of the parameters after four steps; the kernels for CUDA give the same
+    /// (`crates/stpn-cuda/tests/general.rs`).
+    const BITS: u64 = 0x607d_5aaa_b56b_2e00;
+
+    #[test]
+    fn four_clipped_steps_have_the_recorded_bits() {
+        let mut state = 1u32;
+        let mut draw = || -> Vec<f32> {
+            let mut next = || {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 8) as f32 / (1u32 << 23) as f32 - 1.0
+            };
+            (0..1000).map(|_| next()).collect()
+        };
+        let (mut parameters, gradients) = (draw(), [(); 4].map(|()| draw()));
+        let (config, mut adam) = (AdamConfig::default(), Adam::new(1000));
+        for mut gradient in gradients {
+            clip_norm(&mut gradient, config.max_grad_norm);
+            adam.step(&config, 0.01, &mut parameters, &gradient);
+        }
+        let bits = parameters
+            .iter()
+            .fold(0, |sum: u64, value| sum.wrapping_mul(0x100_0000_01b3).wrapping_add(u64::from(value.to_bits())));
+        assert_eq!(bits, BITS, "{bits:#x}");
     }
 
     #[test]

@@ -1,12 +1,15 @@
-//! Times the published maze's layer on a device: forward with tape, and backward. Needs a device.
+//! Times layers of the size of the published maze on a device: forward with tape, and backward. Needs a device.
 
+use std::error::Error;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use stpn_cuda::cuda::{Device, PlasticLayer, Sequence};
-use stpn_cuda::{Extent, Layer, Plan, Plastic};
+use stpn_cuda::cuda::{Device, General, Sequence, SequenceLayer};
+use stpn_cuda::{AnyLayer, Extent, Gated, GatedKind, Layer, Plastic};
 
 const RUNS: usize = 20;
+const INPUT: usize = 17;
+const EXTENT: Extent = Extent { steps: 200, batch: 512 };
 
 /// Numbers from −1 to 1 that repeat only after long.
 fn numbers(len: usize, scale: f32) -> Vec<f32> {
@@ -28,25 +31,32 @@ fn main() -> ExitCode {
     }
 }
 
-fn run() -> Result<(), Box<dyn std::error::Error>> {
+fn run() -> Result<(), Box<dyn Error>> {
     let device = Device::open(0)?;
-    let layer = Layer::Plastic(Plastic::maze(17, 55));
-    let extent = Extent { steps: 200, batch: 512 };
-    let compiling = Instant::now();
-    let on_device = PlasticLayer::<f32>::new(&device, layer.clone())?;
-    println!("{}: kernels ready after {:.2} s", device.name(), compiling.elapsed().as_secs_f64());
-    let plan = Plan::new(&layer, extent, size_of::<f32>(), device.shared())?;
-    println!("H 55, D 72, T {}, B {}: {plan:?}", extent.steps, extent.batch);
+    let general = General::new(&device)?;
+    println!("{}: T {}, B {}, milliseconds, median of {RUNS}", device.name(), EXTENT.steps, EXTENT.batch);
+    time(&general, "STPN, 55 units", Layer::Plastic(Plastic::maze(INPUT, 55)))?;
+    for (name, kind) in [("LSTM", GatedKind::Lstm), ("GRU", GatedKind::Gru), ("RNN", GatedKind::Rnn)] {
+        time(&general, &format!("{name}, 64 units"), Gated::new(kind, INPUT, 64))?;
+    }
+    time(&general, "LSTM, 256 units", Gated::new(GatedKind::Lstm, INPUT, 256))
+}
 
-    let units = extent.steps * extent.batch;
-    let state = extent.batch * layer.state_len();
+fn time(general: &General<f32>, name: &str, layer: impl Into<AnyLayer>) -> Result<(), Box<dyn Error>> {
+    let (device, layer) = (general.device(), layer.into());
+    let compiling = Instant::now();
+    let on_device = SequenceLayer::new(general, layer.clone())?;
+    let ready = compiling.elapsed().as_secs_f64();
+
+    let units = EXTENT.steps * EXTENT.batch;
+    let state = EXTENT.batch * layer.state_len();
     let parameters = device.upload(&numbers(layer.parameters(), 0.1))?;
     let (x, start) = (device.upload(&numbers(units * layer.input(), 1.0))?, device.zeros(state)?);
     let resets: Vec<u8> = (0..units).map(|at| u8::from(at % 997 == 0)).collect();
     let resets = device.upload(&resets)?;
     let grad_hidden = device.upload(&numbers(units * layer.hidden(), 0.01))?;
     let grad_end = device.zeros(state)?;
-    let sequence = Sequence { extent, parameters: &parameters, x: &x, resets: Some(&resets), start: &start };
+    let sequence = Sequence { extent: EXTENT, parameters: &parameters, x: &x, resets: Some(&resets), start: &start };
 
     let (mut forward_times, mut backward_times) = (Vec::new(), Vec::new());
     // The first run warms up.
@@ -70,7 +80,6 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         times[times.len() / 2].as_secs_f64() * 1e3
     };
     let (forward, backward) = (median(&mut forward_times), median(&mut backward_times));
-    println!("forward {forward:.3} ms, backward {backward:.3} ms, median of {RUNS}");
-    println!("bytes of both: {}", plan.bytes(&layer, extent, size_of::<f32>(), true, true));
+    println!("{name}: forward {forward:.3}, backward {backward:.3}; kernels ready after {ready:.2} s");
     Ok(())
 }

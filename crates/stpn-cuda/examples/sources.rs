@@ -1,15 +1,21 @@
 //! Writes the kernels' source for some layers into a folder, as NVRTC gets it: `scripts/cuda_compile.py` compiles them.
 
+use std::error::Error;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use stpn_cuda::{Extent, Layer, Modulated, Modulation, Plan, Plastic, Real, Rule, source};
+use stpn_cuda::{
+    Extent, Gated, GatedKind, GatedPlan, Layer, Modulated, Modulation, Plan, Plastic, Real, Rule, gated_source,
+    general_source, source,
+};
 
 /// Shared memory of a block on the smallest of the devices checked (sm_80), in bytes.
 const SHARED: usize = 166_912;
 
-fn write<T: Real>(folder: &std::path::Path, name: &str, layer: &Layer) -> Result<(), Box<dyn std::error::Error>> {
-    let plan = Plan::new(layer, Extent { steps: 200, batch: 512 }, size_of::<T>(), SHARED)?;
+const EXTENT: Extent = Extent { steps: 200, batch: 512 };
+
+fn write<T: Real>(folder: &Path, name: &str, layer: &Layer) -> Result<(), Box<dyn Error>> {
+    let plan = Plan::new(layer, EXTENT, size_of::<T>(), SHARED)?;
     let file = folder.join(format!("{name}-{}.cu", T::NAME));
     fs::write(&file, source::<T>(layer, &plan.threads))?;
     println!(
@@ -24,7 +30,20 @@ fn write<T: Real>(folder: &std::path::Path, name: &str, layer: &Layer) -> Result
     Ok(())
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn write_gated<T: Real>(folder: &Path, layer: &Gated) -> Result<(), Box<dyn Error>> {
+    let plan = GatedPlan::new(layer, EXTENT, size_of::<T>(), SHARED)?;
+    let name = format!("{:?}-{}-{}", layer.kind, layer.hidden, T::NAME).to_lowercase();
+    fs::write(folder.join(format!("{name}.cu")), gated_source::<T>(layer, &plan))?;
+    let [forward, backward] = [false, true].map(|backward| plan.shared_len(layer, backward) * size_of::<T>());
+    println!("{name}: {plan:?}, shared bytes {forward} forward, {backward} backward");
+    Ok(())
+}
+
+fn write_general<T: Real>(folder: &Path) -> Result<(), Box<dyn Error>> {
+    Ok(fs::write(folder.join(format!("general-{}.cu", T::NAME)), general_source::<T>())?)
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
     let folder = PathBuf::from(std::env::args().nth(1).ok_or("usage: sources FOLDER")?);
     fs::create_dir_all(&folder)?;
     let every_option = Plastic { layer_norm: true, plastic_bias: true, decay_all: true, ..Plastic::maze(17, 55) };
@@ -46,5 +65,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let layer = Layer::Modulated(Modulated { input: 17, hidden: 55, modulation, rule: Rule::SoftClamp });
         write::<f32>(&folder, name, &layer)?;
     }
-    Ok(())
+    for (kind, hidden) in [
+        (GatedKind::Lstm, 48),
+        (GatedKind::Lstm, 256),
+        (GatedKind::Gru, 55),
+        (GatedKind::Rnn, 64),
+        (GatedKind::Rnn, 300),
+    ] {
+        let layer = Gated::new(kind, 17, hidden);
+        write_gated::<f32>(&folder, &layer)?;
+        write_gated::<f64>(&folder, &layer)?;
+    }
+    write_general::<f32>(&folder)?;
+    write_general::<f64>(&folder)
 }

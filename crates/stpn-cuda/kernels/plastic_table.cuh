@@ -2,19 +2,15 @@
 
 // Added to every norm, so that a row of zeros divides to zero.
 #define STPN_NORM_EPSILON 1e-16
-// Added to the variance in layer normalisation.
-#define STPN_VARIANCE_EPSILON 1e-5
 
 STPN_DEVICE Real inverse_norm(Real square) { return Real(1) / (root(square) + Real(STPN_NORM_EPSILON)); }
 
 // 1/n in derivatives of n: zero where the norm is zero, as its subgradient.
 STPN_DEVICE Real norm_slope(Real inverse) { return inverse < Real(0.5 / STPN_NORM_EPSILON) ? inverse : Real(0); }
 
-STPN_DEVICE Real activation(Real value) {
-    return spec.logistic ? Real(1) / (Real(1) + exponential(-value)) : tangent(value);
-}
+STPN_DEVICE Real activation(Real value) { return spec.logistic ? logistic(value) : tangent(value); }
 
-STPN_DEVICE Real activation_slope(Real h) { return spec.logistic ? h * (Real(1) - h) : Real(1) - h * h; }
+STPN_DEVICE Real activation_slope(Real h) { return spec.logistic ? logistic_slope(h) : tangent_slope(h); }
 
 STPN_DEVICE int rate_index(int row, int column) {
     return spec.granularity == 0   ? fast_index(row, column)
@@ -68,7 +64,7 @@ struct Table {
     STPN_DEVICE Real read_lambda(int row, int column) const {
         if (!is_plastic(column)) return 0;
         Real lambda = raw_lambda(parameters, row, column);
-        return spec.logistic ? Real(1) / (Real(1) + exponential(-lambda)) : lambda;
+        return spec.logistic ? logistic(lambda) : lambda;
     }
     STPN_DEVICE Real read_gamma(int row, int column) const {
         if (!is_plastic(column)) return 0;

@@ -5,7 +5,8 @@
 
 struct Spec {
     double bound;           // limit of the fast weights, of use if clamped
-    int family;             // 0: STPN, STPNf, HebbFF; 1: differentiable plasticity and Backpropamine
+    int family;             // 0: STPN, STPNf, HebbFF; 1: differentiable plasticity and Backpropamine; 2: LSTM, GRU,
+                            // RNN; 3: none, for kernels that are the same for all layers
     int input;              // I
     int hidden;             // H
     int recurrent;          // z = [x ; h], else x
@@ -25,7 +26,13 @@ struct Spec {
     int lanes;              // threads that share a row, a power of two up to 32
     int threads;            // in a block, a multiple of 32
     int place;              // of what belongs to a synapse: 0 registers, 1 shared memory, 2 global memory
+    int kind;               // family 2: 0 LSTM, 1 GRU, 2 RNN
+    int tile;               // family 2: environments of a block
+    int resident;           // family 2: rows of the recurrent matrix in shared memory
 };
+
+// Added to the variance in layer normalisation.
+#define STPN_VARIANCE_EPSILON 1e-5
 
 #ifdef STPN_SHIM
 static Spec spec;
@@ -44,6 +51,8 @@ STPN_FIXED warps() { return spec.threads / 32; }
 STPN_FIXED own_rows() { return (spec.hidden + groups() - 1) / groups(); }
 STPN_FIXED own_columns() { return (width() + spec.lanes - 1) / spec.lanes; }
 STPN_FIXED own() { return own_rows() * own_columns(); }
+// Environments of a block of family 2.
+STPN_FIXED own_tile() { return spec.tile; }
 // Synapses of a block with what fills up rows and columns.
 STPN_FIXED padded() { return own() * spec.threads; }
 

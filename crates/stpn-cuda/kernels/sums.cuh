@@ -9,8 +9,7 @@ STPN_DEVICE Real row_sum(Real value) {
 
 // Sum over the threads of the block; all of them get it. `parts` [warps] must not be in use since the last barrier.
 STPN_DEVICE Real block_sum(Real value, Shared parts, int site) {
-    STPN_UNROLL_ALWAYS
-    for (int offset = 16; offset > 0; offset /= 2) value += shuffle_xor(value, offset);
+    value = warp_sum(value);
     if (thread_index() % 32 == 0) parts[thread_index() / 32] = value;
     barrier(site);
     Real sum = 0;

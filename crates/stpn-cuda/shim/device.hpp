@@ -10,6 +10,8 @@
 #define STPN_DEVICE inline
 #define STPN_KERNEL inline void
 #define STPN_FORWARD_KERNEL inline void
+#define STPN_ALONE_KERNEL inline void
+#define STPN_GENERAL_KERNEL inline void
 #define STPN_UNROLL
 #define STPN_UNROLL_COLUMNS
 #define STPN_UNROLL_ALWAYS
@@ -45,6 +47,8 @@ public:
     Element<T> operator[](long long at) const { return Element<T>(data_, region_, from_ + at); }
     Checked operator+(long long by) const { return Checked(data_, region_, from_ + by); }
     explicit operator bool() const { return data_ != nullptr; }
+    long long place() const { return from_; }
+    bool within() const { return region_ && from_ >= 0 && from_ < region_->len; }
 
 private:
     T* data_;
@@ -61,6 +65,19 @@ STPN_DEVICE Shared shared_memory() {
     auto* machine = stpn_shim::Machine::running;
     return Shared(static_cast<Real*>(machine->shared()), &machine->shared_region());
 }
+template <class T> STPN_DEVICE void prefetch(Checked<T> from) {
+    if (!from.within()) stpn_shim::Machine::running->misplaced();
+}
+STPN_DEVICE void load_four(Shared from, Real (&to)[4]) {
+    // On a device this would be an error of alignment.
+    if (from.place() % 4) stpn_shim::Machine::running->misplaced();
+    for (int i = 0; i < 4; ++i) to[i] = from[i];
+}
+typedef Checked<double> SharedDoubles;
+STPN_DEVICE SharedDoubles shared_doubles() {
+    auto* machine = stpn_shim::Machine::running;
+    return SharedDoubles(static_cast<double*>(machine->shared()), &machine->shared_region());
+}
 STPN_DEVICE void barrier(int site) { stpn_shim::Machine::running->barrier(site); }
 STPN_DEVICE Real shuffle_xor(Real value, int offset) {
     return static_cast<Real>(stpn_shim::Machine::running->shuffle_xor(value, offset));
@@ -68,6 +85,7 @@ STPN_DEVICE Real shuffle_xor(Real value, int offset) {
 
 STPN_DEVICE Real fused(Real a, Real b, Real c) { return std::fma(a, b, c); }
 STPN_DEVICE Real root(Real value) { return std::sqrt(value); }
+STPN_DEVICE double double_root(double value) { return std::sqrt(value); }
 STPN_DEVICE Real tangent(Real value) { return std::tanh(value); }
 STPN_DEVICE Real exponential(Real value) { return std::exp(value); }
 STPN_DEVICE Real magnitude(Real value) { return std::fabs(value); }
@@ -85,6 +103,7 @@ private:
 STPN_DEVICE int own();
 STPN_DEVICE int own_rows();
 STPN_DEVICE int own_columns();
+STPN_DEVICE int own_tile();
 struct ShimOwnValues : Values {
     ShimOwnValues() : Values(own()) {}
 };
@@ -94,8 +113,16 @@ struct ShimRowValues : Values {
 struct ShimColumnValues : Values {
     ShimColumnValues() : Values(own_columns()) {}
 };
+struct ShimTileValues : Values {
+    ShimTileValues() : Values(own_tile()) {}
+};
+template <int N> struct ShimFixedValues : Values {
+    ShimFixedValues() : Values(N) {}
+};
 #define STPN_OWN_VALUES ShimOwnValues
 #define STPN_ROW_VALUES ShimRowValues
 #define STPN_COLUMN_VALUES ShimColumnValues
+#define STPN_TILE_VALUES ShimTileValues
+#define STPN_FIXED_VALUES(count) ShimFixedValues<(count)>
 
 }  // namespace

@@ -2,8 +2,7 @@
 // itself, and a launch runs on the machine. As libcuda.so and libnvrtc.so it lets the host's side run without a
 // device. Environment variables ask for faults: STPN_EMULATED_VERSION, STPN_EMULATED_DEVICES, STPN_EMULATED_MEMORY
 // (bytes), STPN_EMULATED_PTX (the code of loading kernels), STPN_EMULATED_FAILING_KERNEL (its name).
-#include "driver.hpp"
-
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -11,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -19,12 +19,18 @@ enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, NOT_F
 
 struct Spec {
     double bound;
-    int values[20];
+    int values[23];
 };
 
 struct Outcome {
     long long problems;
     char first[256];
+};
+
+struct Allocation {
+    std::uintptr_t address;
+    long long bytes;
+    int initialised;
 };
 
 struct Module {
@@ -68,17 +74,12 @@ bool within(std::uintptr_t address, std::size_t bytes) {
 
 }  // namespace
 
-namespace stpn_shim {
-long long allocated_bytes(std::uintptr_t address) {
-    auto found = allocations.find(address);
-    return found == allocations.end() ? 0 : static_cast<long long>(found->second);
-}
-}  // namespace stpn_shim
-
 extern "C" {
 
-bool stpn_shim_launch_float(const Spec*, const char*, int, int, long long, void**, Outcome*);
-bool stpn_shim_launch_double(const Spec*, const char*, int, int, long long, void**, Outcome*);
+bool stpn_shim_launch_float(const Spec*, const char*, int, int, long long, const void*, Allocation*, long long, int,
+                            int, Outcome*);
+bool stpn_shim_launch_double(const Spec*, const char*, int, int, long long, const void*, Allocation*, long long, int,
+                             int, Outcome*);
 
 typedef std::uintptr_t Address;
 
@@ -214,8 +215,12 @@ int cuLaunchKernel(void* of, unsigned blocks, unsigned, unsigned, unsigned threa
     }
     Outcome outcome{};
     const auto launch = function->module->is_double ? stpn_shim_launch_double : stpn_shim_launch_float;
+    // What was reserved has been zeroed or copied to, as far as anyone knows.
+    std::vector<Allocation> arrays;
+    for (const auto& [address, bytes] : allocations) arrays.push_back({address, static_cast<long long>(bytes), 1});
+    const int shuffled = 2, no_site = -1;
     if (!launch(&function->module->spec, function->name.c_str(), static_cast<int>(blocks), static_cast<int>(threads),
-                shared, arguments, &outcome))
+                shared, arguments[0], arrays.data(), static_cast<long long>(arrays.size()), shuffled, no_site, &outcome))
         return NOT_FOUND;
     if (outcome.problems) {
         std::fprintf(stderr, "%s: %lld problems, first: %s\n", function->name.c_str(), outcome.problems, outcome.first);

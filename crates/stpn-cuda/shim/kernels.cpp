@@ -1,7 +1,6 @@
 // The kernels for the CPU, once for each element type (`STPN_REAL`, `STPN_ENTRY`), with plain functions to call them.
 #define STPN_SHIM 1
 #include "device.hpp"
-#include "driver.hpp"
 
 #include <cstdint>
 #include <cstdio>
@@ -10,35 +9,23 @@
 
 namespace {
 
-#include "../kernels/plastic.cu"
+#include "../kernels/kernels.cu"
 
 // The operands as the host passes them to a device: plain addresses.
 namespace plain {
 template <class T> using Global = T*;
 #include "../kernels/operands.cuh"
+#include "../kernels/gated_operands.cuh"
+#include "../kernels/product_operands.cuh"
+#include "../kernels/adam_operands.cuh"
+#include "../kernels/reduce_operands.cuh"
 }  // namespace plain
 
-// The arrays of a launch as the caller has them; the layout is that of `shim.rs`.
-struct Arrays {
-    const Real* parameters;
-    const Real* x;
-    const unsigned char* resets;
-    const Real* start;
-    Real* end;
-    Real* hidden;
-    Real* records;
-    Real* checkpoints;
-    const Real* grad_hidden;
-    Real* grad_state;
-    Real* grad_x;
-    Real* partials;
-    Real* scratch;
-    long long lens[13];
-};
-
-struct Settings {
-    int steps, batch, every, slots_in_shared, group, blocks, backward, order, skipped_site;
-    long long shared_len, scratch_len;
+// An array that a launch may touch.
+struct Allocation {
+    std::uintptr_t address;
+    long long bytes;
+    int initialised;
 };
 
 struct Outcome {
@@ -69,122 +56,195 @@ void report(const stpn_shim::Report& from, Outcome* to) {
 #define STPN_JOIN_(a, b) a##b
 #define STPN_JOIN(a, b) STPN_JOIN_(a, b)
 
-extern "C" void STPN_JOIN(stpn_shim_sequence_, STPN_ENTRY)(const Spec* layer, const Settings* set, const Arrays* arrays,
-                                                       Outcome* outcome) {
-    spec = *layer;
-    const bool back = set->backward != 0;
-    Regions regions;
-    Operands a;
-    a.steps = set->steps;
-    a.batch = set->batch;
-    a.every = set->every;
-    a.slots_in_shared = set->slots_in_shared;
-    a.group = set->group;
-    a.scratch_len = set->scratch_len;
-    const long long* len = arrays->lens;
-    a.parameters = regions.add("parameters", arrays->parameters, len[0], false, true);
-    a.x = regions.add("x", arrays->x, len[1], false, true);
-    a.resets = regions.add("resets", arrays->resets, len[2], false, true);
-    a.start = regions.add("start", arrays->start, len[3], false, true);
-    a.end = regions.add("end", arrays->end, len[4], true, false);
-    a.hidden = regions.add("hidden", arrays->hidden, len[5], true, back);
-    a.records = regions.add("records", arrays->records, len[6], true, back);
-    a.checkpoints = regions.add("checkpoints", arrays->checkpoints, len[7], true, back);
-    a.grad_hidden = regions.add("grad_hidden", arrays->grad_hidden, len[8], false, true);
-    a.grad_state = regions.add("grad_state", arrays->grad_state, len[9], true, true);
-    a.grad_x = regions.add("grad_x", arrays->grad_x, len[10], true, false);
-    a.partials = regions.add("partials", arrays->partials, len[11], true, false);
-    a.scratch = regions.add("scratch", arrays->scratch, len[12], true, false);
-    stpn_shim::Report problems;
-    stpn_shim::Machine machine(problems, static_cast<stpn_shim::Order>(set->order), set->skipped_site);
-    machine.launch(set->blocks, spec.threads, set->shared_len, sizeof(Real), [&] {
-        if (spec.family == 0)
-            back ? plastic_backward(a) : plastic_forward(a);
-        else
-            back ? modulated_backward(a) : modulated_forward(a);
-    });
-    report(problems, outcome);
-}
-
-extern "C" void STPN_JOIN(stpn_shim_sum_rows_, STPN_ENTRY)(const Spec* layer, const Real* values, Real* sums, int rows,
-                                                       int fan, long long len, int order, Outcome* outcome) {
-    spec = *layer;
-    Regions regions;
-    const int out = (rows + fan - 1) / fan, tiles = (len + spec.threads - 1) / spec.threads;
-    auto from = regions.add("values", values, rows * len, false, true);
-    auto to = regions.add("sums", sums, out * len, true, false);
-    stpn_shim::Report problems;
-    stpn_shim::Machine machine(problems, static_cast<stpn_shim::Order>(order), -1);
-    machine.launch(out * tiles, spec.threads, 0, sizeof(Real), [&] { sum_rows(from, to, rows, fan, len, tiles); });
-    report(problems, outcome);
-}
-
 namespace {
 
-// A checked array over the allocation that begins at that address.
-template <class T> Checked<T> allocated(Regions& regions, const char* name, T* data, bool writable) {
-    if (!data) return Checked<T>();
-    // What is reserved is zeroed or copied to at once.
-    const long long bytes = stpn_shim::allocated_bytes(reinterpret_cast<std::uintptr_t>(data));
-    return regions.add(name, data, bytes / static_cast<long long>(sizeof(T)), writable, true);
+// Makes checked operands of plain ones: each address must be that of an array of the launch.
+class Arguments {
+public:
+    Arguments(Allocation* arrays, long long count) : arrays_(arrays), count_(count) {}
+
+    template <class T> Checked<T> array(const char* name, T* data) {
+        if (!data) return Checked<T>();
+        Allocation none{0, 0, 0};
+        Allocation* found = &none;
+        // Of several at one address the last: the others are gone.
+        for (long long at = 0; at < count_; ++at)
+            if (arrays_[at].address == reinterpret_cast<std::uintptr_t>(data)) found = &arrays_[at];
+        const bool writable = !std::is_const<T>::value, initialised = found->initialised;
+        if (writable) found->initialised = 1;
+        return regions_.add(name, data, found->bytes / static_cast<long long>(sizeof(T)), writable, initialised);
+    }
+
+    Operands of(const plain::Operands& raw) {
+        Operands a;
+        a.steps = raw.steps;
+        a.batch = raw.batch;
+        a.every = raw.every;
+        a.slots_in_shared = raw.slots_in_shared;
+        a.group = raw.group;
+        a.scratch_len = raw.scratch_len;
+        a.parameters = array("parameters", raw.parameters);
+        a.x = array("x", raw.x);
+        a.resets = array("resets", raw.resets);
+        a.start = array("start", raw.start);
+        a.end = array("end", raw.end);
+        a.hidden = array("hidden", raw.hidden);
+        a.records = array("records", raw.records);
+        a.checkpoints = array("checkpoints", raw.checkpoints);
+        a.grad_hidden = array("grad_hidden", raw.grad_hidden);
+        a.grad_state = array("grad_state", raw.grad_state);
+        a.grad_x = array("grad_x", raw.grad_x);
+        a.partials = array("partials", raw.partials);
+        a.scratch = array("scratch", raw.scratch);
+        return a;
+    }
+
+    GatedOperands of(const plain::GatedOperands& raw) {
+        GatedOperands a;
+        a.steps = raw.steps;
+        a.batch = raw.batch;
+        a.recurrent = raw.recurrent;
+        a.recurrent_row = raw.recurrent_row;
+        a.recurrent_column = raw.recurrent_column;
+        a.second_bias = raw.second_bias;
+        a.norm = raw.norm;
+        a.parameters = array("parameters", raw.parameters);
+        a.weights = array("weights", raw.weights);
+        a.resets = array("resets", raw.resets);
+        a.start = array("start", raw.start);
+        a.end = array("end", raw.end);
+        a.hidden = array("hidden", raw.hidden);
+        a.gates = array("gates", raw.gates);
+        a.before = array("before", raw.before);
+        a.memory = array("memory", raw.memory);
+        a.normal = array("normal", raw.normal);
+        a.deviation = array("deviation", raw.deviation);
+        a.grad_hidden = array("grad_hidden", raw.grad_hidden);
+        a.grad_state = array("grad_state", raw.grad_state);
+        a.grad_gates = array("grad_gates", raw.grad_gates);
+        a.grad_new = array("grad_new", raw.grad_new);
+        a.grad_norm = array("grad_norm", raw.grad_norm);
+        return a;
+    }
+
+    Operand of(const char* name, const plain::Operand& raw) {
+        Operand a;
+        a.values = array(name, raw.values);
+        a.first = raw.first;
+        a.by_row = raw.by_row;
+        a.by_column = raw.by_column;
+        return a;
+    }
+
+    ProductOperands of(const plain::ProductOperands& raw) {
+        ProductOperands p;
+        p.rows = raw.rows;
+        p.columns = raw.columns;
+        p.depth = raw.depth;
+        p.part = raw.part;
+        p.left = of("left", raw.left);
+        p.right = of("right", raw.right);
+        p.activity = array("activity", raw.activity);
+        p.bias = array("bias", raw.bias);
+        p.bias_first = raw.bias_first;
+        p.nonlinearity = raw.nonlinearity;
+        p.ones = raw.ones;
+        p.out = array("out", raw.out);
+        p.out_first = raw.out_first;
+        p.out_by_row = raw.out_by_row;
+        p.out_by_column = raw.out_by_column;
+        p.out_part = raw.out_part;
+        p.ones_first = raw.ones_first;
+        return p;
+    }
+
+    NormOperands of(const plain::NormOperands& raw) {
+        NormOperands a;
+        a.len = raw.len;
+        a.values = array("values", raw.values);
+        a.partials = array("partials", raw.partials);
+        a.norm = array("norm", raw.norm);
+        a.first = raw.first;
+        a.blocks = raw.blocks;
+        return a;
+    }
+
+    AdamOperands of(const plain::AdamOperands& raw) {
+        AdamOperands a;
+        a.len = raw.len;
+        a.parameters = array("parameters", raw.parameters);
+        a.gradients = array("gradients", raw.gradients);
+        a.first_moment = array("first_moment", raw.first_moment);
+        a.second_moment = array("second_moment", raw.second_moment);
+        a.norm = array("norm", raw.norm);
+        a.max_norm = raw.max_norm;
+        a.beta1 = raw.beta1;
+        a.beta2 = raw.beta2;
+        a.rate = raw.rate;
+        a.root_correction = raw.root_correction;
+        a.epsilon = raw.epsilon;
+        return a;
+    }
+
+    ReduceOperands of(const plain::ReduceOperands& raw) {
+        ReduceOperands a;
+        a.values = array("values", raw.values);
+        a.sums = array("sums", raw.sums);
+        a.rows = raw.rows;
+        a.fan = raw.fan;
+        a.len = raw.len;
+        a.tiles = raw.tiles;
+        return a;
+    }
+
+private:
+    Allocation* arrays_;
+    long long count_;
+    Regions regions_;
+};
+
+template <class Plain, class Checks>
+std::function<void()> bound(void (*kernel)(Checks), Arguments& arguments, const void* operands) {
+    Plain raw;
+    std::memcpy(static_cast<void*>(&raw), operands, sizeof(raw));
+    const Checks checked = arguments.of(raw);
+    return [kernel, checked] { kernel(checked); };
 }
 
-template <class T> T argument(void** arguments, int index) {
-    T value;
-    std::memcpy(&value, arguments[index], sizeof(T));
-    return value;
+// A kernel by its name, with its operands; nothing if there is none.
+std::function<void()> bound(const std::string& name, Arguments& arguments, const void* operands) {
+    if (name == "plastic_forward") return bound<plain::Operands>(plastic_forward, arguments, operands);
+    if (name == "plastic_backward") return bound<plain::Operands>(plastic_backward, arguments, operands);
+    if (name == "modulated_forward") return bound<plain::Operands>(modulated_forward, arguments, operands);
+    if (name == "modulated_backward") return bound<plain::Operands>(modulated_backward, arguments, operands);
+    if (name == "gated_layout_forward") return bound<plain::GatedOperands>(gated_layout_forward, arguments, operands);
+    if (name == "gated_layout_backward") return bound<plain::GatedOperands>(gated_layout_backward, arguments, operands);
+    if (name == "gated_forward") return bound<plain::GatedOperands>(gated_forward, arguments, operands);
+    if (name == "gated_backward") return bound<plain::GatedOperands>(gated_backward, arguments, operands);
+    if (name == "product") return bound<plain::ProductOperands>(product, arguments, operands);
+    if (name == "square_sums") return bound<plain::NormOperands>(square_sums, arguments, operands);
+    if (name == "gradient_norm") return bound<plain::NormOperands>(gradient_norm, arguments, operands);
+    if (name == "adam") return bound<plain::AdamOperands>(adam, arguments, operands);
+    if (name == "sum_rows") return bound<plain::ReduceOperands>(sum_rows, arguments, operands);
+    return nullptr;
 }
 
 }  // namespace
 
-// Runs a kernel as the driver would: by its name, from the addresses of its arguments. False if there is none.
+// Runs a kernel as the driver would: by its name, from its operands with plain addresses, which are those of `arrays`.
+// Those that it may write have something in them afterwards. False if there is no kernel of that name.
 extern "C" bool STPN_JOIN(stpn_shim_launch_, STPN_ENTRY)(const Spec* layer, const char* kernel, int blocks, int threads,
-                                                     long long shared_bytes, void** arguments, Outcome* outcome) {
+                                                     long long shared_bytes, const void* operands,
+                                                     Allocation* arrays, long long count, int order,
+                                                     int skipped_site, Outcome* outcome) {
     spec = *layer;
     if (threads != spec.threads) return false;
-    const std::string name = kernel;
-    Regions regions;
+    Arguments arguments(arrays, count);
+    const auto body = bound(kernel, arguments, operands);
+    if (!body) return false;
     stpn_shim::Report problems;
-    stpn_shim::Machine machine(problems, stpn_shim::SHUFFLED, -1);
-    const long long shared_len = shared_bytes / static_cast<long long>(sizeof(Real));
-    if (name == "sum_rows") {
-        auto values = allocated(regions, "values", argument<const Real*>(arguments, 0), false);
-        auto sums = allocated(regions, "sums", argument<Real*>(arguments, 1), true);
-        const int rows = argument<int>(arguments, 2), fan = argument<int>(arguments, 3);
-        const auto len = argument<long long>(arguments, 4);
-        const int tiles = argument<int>(arguments, 5);
-        machine.launch(blocks, threads, shared_len, sizeof(Real), [&] { sum_rows(values, sums, rows, fan, len, tiles); });
-        report(problems, outcome);
-        return true;
-    }
-    const auto raw = argument<plain::Operands>(arguments, 0);
-    Operands a;
-    a.steps = raw.steps;
-    a.batch = raw.batch;
-    a.every = raw.every;
-    a.slots_in_shared = raw.slots_in_shared;
-    a.group = raw.group;
-    a.scratch_len = raw.scratch_len;
-    a.parameters = allocated(regions, "parameters", raw.parameters, false);
-    a.x = allocated(regions, "x", raw.x, false);
-    a.resets = allocated(regions, "resets", raw.resets, false);
-    a.start = allocated(regions, "start", raw.start, false);
-    a.end = allocated(regions, "end", raw.end, true);
-    a.hidden = allocated(regions, "hidden", raw.hidden, true);
-    a.records = allocated(regions, "records", raw.records, true);
-    a.checkpoints = allocated(regions, "checkpoints", raw.checkpoints, true);
-    a.grad_hidden = allocated(regions, "grad_hidden", raw.grad_hidden, false);
-    a.grad_state = allocated(regions, "grad_state", raw.grad_state, true);
-    a.grad_x = allocated(regions, "grad_x", raw.grad_x, true);
-    a.partials = allocated(regions, "partials", raw.partials, true);
-    a.scratch = allocated(regions, "scratch", raw.scratch, true);
-    void (*function)(Operands) = name == "plastic_forward"      ? plastic_forward
-                                 : name == "plastic_backward"   ? plastic_backward
-                                 : name == "modulated_forward"  ? modulated_forward
-                                 : name == "modulated_backward" ? modulated_backward
-                                                                : nullptr;
-    if (!function) return false;
-    machine.launch(blocks, threads, shared_len, sizeof(Real), [&] { function(a); });
+    stpn_shim::Machine machine(problems, static_cast<stpn_shim::Order>(order), skipped_site);
+    machine.launch(blocks, threads, shared_bytes / static_cast<long long>(sizeof(Real)), sizeof(Real), body);
     report(problems, outcome);
     return true;
 }

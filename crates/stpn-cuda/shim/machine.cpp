@@ -189,6 +189,8 @@ bool Machine::writes(Region& region, long long at) {
     return true;
 }
 
+void Machine::misplaced() { problem("a misaligned read, or a prefetch out of bounds", nullptr, -1, -1); }
+
 void Machine::problem(const char* what, const Region* region, long long at, int other) {
     if (report_.problems++ == 0) {
         report_.first = std::string(what) + ": " + (region ? region->name : "barrier") + " " + std::to_string(at) +

@@ -51,6 +51,9 @@ public:
     void barrier(int site);
     double shuffle_xor(double value, int offset);
 
+    // Notes that a place is not where it must be: for reads of several elements at once, or for a prefetch.
+    void misplaced();
+
     // Notes an access to element `at`; false if it is out of bounds and must not happen.
     bool reads(Region& region, long long at);
     bool writes(Region& region, long long at);

@@ -1,7 +1,8 @@
-//! Sequence kernels of short-term plasticity for CUDA devices.
+//! Kernels of short-term plasticity, and of what a policy needs beside it, for CUDA devices.
 //!
-//! The kernels (`kernels/plastic.cu`) compute whole sequences of the STPN, STPNf, HebbFF, differentiable plasticity and
-//! Backpropamine, forward and backward, one block of threads for each environment. They are C++ without any header of
+//! The kernels (`kernels/`) compute whole sequences of the STPN, STPNf, HebbFF, differentiable plasticity and
+//! Backpropamine, forward and backward, one block of threads for each environment; the same of LSTM, GRU and RNN, one
+//! block for some environments; matrix products for dense layers; and steps of Adam. They are C++ without any header of
 //! the vendor.
 //!
 //! * With the feature `cuda`, NVRTC compiles them for one layer at its first use, and they run on the device. The
@@ -10,20 +11,38 @@
 //! * With the feature `shim`, a C++ compiler builds the same source for the CPU, behind a small machine that runs a
 //!   block's threads from barrier to barrier, and finds races. The tests run on it. It is slow.
 
+// Without a runner nothing launches.
+#![cfg_attr(not(any(feature = "cuda", feature = "shim")), allow(dead_code))]
+
+mod adam;
+mod any;
 #[cfg(feature = "cuda")]
 pub mod cuda;
+mod dense;
 mod error;
 mod extent;
+mod gated;
 mod layer;
+mod nonlinearity;
 mod plan;
+mod plastic;
+mod product;
 mod real;
+mod runner;
+mod sequence;
 #[cfg(feature = "shim")]
 pub mod shim;
 mod source;
+mod spec;
 
+pub use adam::AdamSettings;
+pub use any::AnyLayer;
+pub use dense::Dense;
 pub use error::{Error, Result};
 pub use extent::{Extent, FAN};
+pub use gated::{Gated, GatedKind, GatedPlan};
 pub use layer::{Granularity, Layer, Modulated, Modulation, NormalizeState, Plastic, Rule, Synapses};
+pub use nonlinearity::Nonlinearity;
 pub use plan::{Place, Plan, Threads};
 pub use real::Real;
-pub use source::{RawSpec, kernel_name, source};
+pub use source::{gated_source, general_source, kernel_name, source};

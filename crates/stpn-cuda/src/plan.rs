@@ -184,13 +184,18 @@ impl Plan {
             let extent = Extent { batch, ..extent };
             Self::new(layer, extent, size, shared).is_ok_and(|plan| plan.bytes(layer, extent, size, true, true) <= free)
         };
-        let (mut fitting, mut too_many) = (0, extent.batch + 1);
-        while too_many - fitting > 1 {
-            let middle = fitting.midpoint(too_many);
-            if fits(middle) { fitting = middle } else { too_many = middle }
-        }
-        fitting
+        most(extent.batch, fits)
     }
+}
+
+/// The most environments up to `batch` that fit.
+pub(crate) fn most(batch: usize, fits: impl Fn(usize) -> bool) -> usize {
+    let (mut fitting, mut too_many) = (0, batch + 1);
+    while too_many - fitting > 1 {
+        let middle = fitting.midpoint(too_many);
+        if fits(middle) { fitting = middle } else { too_many = middle }
+    }
+    fitting
 }
 
 #[cfg(test)]

@@ -8,11 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
-use stpn_cuda::cuda::{Device, PlasticLayer, Sequence};
-use stpn_cuda::shim::{Inputs, Machine};
-use stpn_cuda::{Error, Extent, Layer, Modulated, Modulation, Plastic, Rule};
-use support::golden::{Results, cases};
-use support::{Numbers, distance, plan, there_and_back};
+use stpn_cuda::cuda::{Adam, Buffer, DenseLayer, Device, General, PlasticLayer, Sequence, SequenceLayer};
+use stpn_cuda::shim::{self, Inputs, Machine};
+use stpn_cuda::{
+    AdamSettings, AnyLayer, Dense, Error, Extent, Gated, GatedKind, Layer, Modulated, Modulation, Nonlinearity,
+    Plastic, Rule,
+};
+use support::golden::{Case, Results, cases, gated_cases};
+use support::{Numbers, distance, gated_plan, gated_there_and_back, plan, there_and_back};
 
 /// Set where the driver is the emulated one.
 const EMULATED: &str = "STPN_EMULATED";
@@ -38,30 +41,37 @@ fn device() -> Option<Device> {
     }
 }
 
+/// Runs a golden case there and back.
+fn check_golden<L: Clone + Into<AnyLayer>>(general: &General<f64>, case: &Case<L>) {
+    let device = general.device();
+    let layer = SequenceLayer::new(general, case.layer.clone()).unwrap();
+    let [parameters, x, start, grad_hidden, grad_end] =
+        [&case.parameters, &case.x, &case.start, &case.grad_hidden, &case.grad_end]
+            .map(|values| device.upload(values).unwrap());
+    let sequence = Sequence { extent: case.extent, parameters: &parameters, x: &x, resets: None, start: &start };
+    let forward = layer.forward(sequence, true).unwrap();
+    let backward = layer.backward(sequence, &forward, &grad_hidden, &grad_end).unwrap();
+    let results = Results {
+        hidden: device.download(&forward.hidden).unwrap(),
+        end: device.download(&forward.end).unwrap(),
+        grad_x: device.download(&backward.x).unwrap(),
+        grad_start: device.download(&backward.state).unwrap(),
+        grad_parameters: device.download(&backward.parameters).unwrap(),
+    };
+    case.compare(&results, 1e-9);
+}
+
 #[test]
 fn on_device_golden_cases() {
     let Some(device) = device() else { return };
-    for case in cases() {
-        let layer = PlasticLayer::<f64>::new(&device, case.layer.clone()).unwrap();
-        let [parameters, x, start, grad_hidden, grad_end] =
-            [&case.parameters, &case.x, &case.start, &case.grad_hidden, &case.grad_end]
-                .map(|values| device.upload(values).unwrap());
-        let sequence = Sequence { extent: case.extent, parameters: &parameters, x: &x, resets: None, start: &start };
-        let forward = layer.forward(sequence, true).unwrap();
-        let backward = layer.backward(sequence, &forward, &grad_hidden, &grad_end).unwrap();
-        let results = Results {
-            hidden: device.download(&forward.hidden).unwrap(),
-            end: device.download(&forward.end).unwrap(),
-            grad_x: device.download(&backward.x).unwrap(),
-            grad_start: device.download(&backward.state).unwrap(),
-            grad_parameters: device.download(&backward.parameters).unwrap(),
-        };
-        case.compare(&results, 1e-9);
-    }
+    let general = General::new(&device).unwrap();
+    cases().iter().for_each(|case| check_golden(&general, case));
+    gated_cases().iter().for_each(|case| check_golden(&general, case));
 }
 
 /// Everything that comes out of a sequence with resets, in single precision: on the device, and behind the shim.
-fn device_and_shim(device: &Device, layer: &Layer, extent: Extent) -> [Vec<f64>; 2] {
+fn device_and_shim(general: &General<f32>, layer: &AnyLayer, extent: Extent) -> [Vec<f64>; 2] {
+    let device = general.device();
     let mut numbers = Numbers::new(23);
     let mut draw = |len: usize, scale: f64| -> Vec<f32> {
         numbers.vec(len, scale).into_iter().map(|value| value as f32).collect()
@@ -72,7 +82,7 @@ fn device_and_shim(device: &Device, layer: &Layer, extent: Extent) -> [Vec<f64>;
     let (grad_hidden, grad_end) = (draw(units * layer.hidden(), 1.0), draw(state, 1.0));
     let resets: Vec<u8> = (0..units).map(|at| u8::from(at % 13 == 5)).collect();
 
-    let on_device = PlasticLayer::<f32>::new(device, layer.clone()).unwrap();
+    let on_device = SequenceLayer::new(general, layer.clone()).unwrap();
     let [parameters_there, x_there, start_there, grad_hidden_there, grad_end_there] =
         [&parameters, &x, &start, &grad_hidden, &grad_end].map(|values| device.upload(values).unwrap());
     let resets_there = device.upload(&resets).unwrap();
@@ -93,17 +103,29 @@ fn device_and_shim(device: &Device, layer: &Layer, extent: Extent) -> [Vec<f64>;
     assert!(run() == first, "two runs differ in their bits: {layer:?}");
 
     let inputs = Inputs { extent, parameters: &parameters, x: &x, resets: Some(&resets), start: &start };
-    let (forward, backward) =
-        there_and_back(layer, &plan::<f32>(layer, extent), Machine::default(), inputs, &grad_hidden, &grad_end);
-    let results = [forward.hidden, forward.end, backward.x, backward.state, backward.parameters];
+    let machine = Machine::default();
+    let (hidden, end, backward) = match layer {
+        AnyLayer::Plastic(layer) => {
+            let plan = plan::<f32>(layer, extent);
+            let (forward, backward) = there_and_back(layer, &plan, machine, inputs, &grad_hidden, &grad_end);
+            (forward.hidden, forward.end, backward)
+        }
+        AnyLayer::Gated(layer) => {
+            let plan = gated_plan::<f32>(layer, extent);
+            let (forward, backward) = gated_there_and_back(layer, &plan, machine, inputs, &grad_hidden, &grad_end);
+            (forward.hidden, forward.end, backward)
+        }
+    };
+    let results = [hidden, end, backward.x, backward.state, backward.parameters];
     [first, results.into_iter().flatten().map(f64::from).collect()]
 }
 
 #[test]
 fn on_device_sequences_with_resets_in_single_precision() {
     let Some(device) = device() else { return };
+    let general = General::new(&device).unwrap();
     // More blocks than one pass of the reduction adds up, registers and shared memory.
-    let layers = [
+    let plastic = [
         (Layer::Plastic(Plastic::maze(9, 19)), Extent { steps: 9, batch: 37 }),
         (
             Layer::Plastic(Plastic { layer_norm: true, plastic_bias: true, ..Plastic::stpn(60, 70) }),
@@ -119,11 +141,120 @@ fn on_device_sequences_with_resets_in_single_precision() {
             Extent { steps: 7, batch: 3 },
         ),
     ];
-    for (layer, extent) in layers {
-        let [got, want] = device_and_shim(&device, &layer, extent);
+    let lstm = Gated { layer_norm: true, ..Gated::new(GatedKind::Lstm, 9, 19) };
+    // Several parts of the weights' gradient; weights that do not fit into shared memory.
+    let gated = [
+        (lstm, Extent { steps: 9, batch: 70 }),
+        (Gated::new(GatedKind::Gru, 9, 19), Extent { steps: 7, batch: 3 }),
+        (Gated::new(GatedKind::Rnn, 9, 220), Extent { steps: 3, batch: 9 }),
+    ];
+    let layers = plastic.map(|(layer, extent)| (AnyLayer::from(layer), extent));
+    for (layer, extent) in layers.into_iter().chain(gated.map(|(layer, extent)| (layer.into(), extent))) {
+        let [got, want] = device_and_shim(&general, &layer, extent);
         let distance = distance(&got, &want);
         assert!(distance < 1e-5, "{layer:?}: {distance:e}");
     }
+}
+
+#[test]
+fn on_device_a_dense_layer_and_the_optimiser() {
+    let Some(device) = device() else { return };
+    let general = General::<f32>::new(&device).unwrap();
+    let layer = Dense { input: 17, output: 70, nonlinearity: Nonlinearity::Tanh };
+    let rows = 600;
+    let mut numbers = Numbers::new(37);
+    let mut draw = |len: usize| -> Vec<f32> { numbers.vec(len, 0.5).into_iter().map(|v| v as f32).collect() };
+    let (parameters, x, grad_y) = (draw(layer.parameters()), draw(rows * 17), draw(rows * 70));
+    let [there, x_there, grad_y_there] = [&parameters, &x, &grad_y].map(|values| device.upload(values).unwrap());
+    let dense = DenseLayer::new(&general, layer).unwrap();
+    let y = dense.forward(rows, &there, &x_there).unwrap();
+    let back = dense.backward(rows, [&there, &x_there, &y, &grad_y_there], true).unwrap();
+    let values =
+        |buffer: &Buffer<f32>| -> Vec<f64> { device.download(buffer).unwrap().into_iter().map(f64::from).collect() };
+    let want = shim::dense(&layer, Machine::default(), &parameters, &x, &grad_y);
+    let close = |what: &str, got: &Buffer<f32>, want: &[f32]| {
+        let want: Vec<f64> = want.iter().copied().map(f64::from).collect();
+        let distance = distance(&values(got), &want);
+        assert!(distance < 1e-6, "{what}: {distance:e}");
+    };
+    close("y", &y, &want.y);
+    close("gradient of the parameters", &back.parameters, &want.parameters);
+    close("gradient of x", back.x.as_ref().unwrap(), &want.x);
+
+    let settings = AdamSettings { learning_rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-5, max_norm: Some(0.5) };
+    let mut adam = Adam::new(&general, &[layer.parameters()]).unwrap();
+    let mut there = [there];
+    let gradient = device.upload(&want.parameters).unwrap();
+    let stepped = shim::adam(
+        &settings,
+        Machine::default(),
+        &[layer.parameters()],
+        &parameters,
+        &[want.parameters.clone(), want.parameters],
+    );
+    for step in 0..2 {
+        // From what was saved, as well as straight on.
+        let moments: Vec<[Vec<f32>; 2]> =
+            adam.moments().into_iter().map(|both| both.map(|moment| device.download(moment).unwrap())).collect();
+        adam = Adam::restore(&general, &moments, adam.steps()).unwrap();
+        let norm = adam.step(&settings, &mut there, &[&gradient]).unwrap();
+        close("parameters", &there[0], &stepped.parameters[step]);
+        let norm = device.download(&norm).unwrap();
+        assert!(distance(&norm, &stepped.norms[step..=step]) < 1e-12, "{norm:?}");
+    }
+    let short = device.zeros::<f32>(3).unwrap();
+    let refused = adam.step(&settings, &mut there, &[&short]);
+    assert!(matches!(refused, Err(Error::Length { what: "gradients", .. })), "{refused:?}");
+}
+
+/// Encoder, cell and head together: the sum of an episode's inputs so far is learnt, on arrays that stay there.
+#[test]
+fn on_device_an_encoder_a_cell_and_a_head_learn() {
+    let Some(device) = device() else { return };
+    let general = General::<f32>::new(&device).unwrap();
+    let extent = Extent { steps: 6, batch: 5 };
+    let units = extent.steps * extent.batch;
+    let encoder = DenseLayer::new(&general, Dense { input: 1, output: 4, nonlinearity: Nonlinearity::Tanh }).unwrap();
+    let cell = AnyLayer::from(Gated::new(GatedKind::Lstm, 4, 8));
+    let on_device = SequenceLayer::new(&general, cell.clone()).unwrap();
+    let head = DenseLayer::new(&general, Dense { input: 8, output: 1, nonlinearity: Nonlinearity::Linear }).unwrap();
+
+    let mut numbers = Numbers::new(41);
+    let mut draw = |len: usize, scale: f64| -> Vec<f32> {
+        numbers.vec(len, scale).into_iter().map(|value| value as f32).collect()
+    };
+    let x = draw(units, 1.0);
+    let resets: Vec<u8> = (0..units).map(|at| u8::from(at < extent.batch || at % 11 == 7)).collect();
+    let mut targets = vec![0f32; units];
+    for at in 0..units {
+        let before = if resets[at] == 1 { 0.0 } else { targets[at - extent.batch] };
+        targets[at] = before + 0.3 * x[at];
+    }
+    let lens = [encoder.layer().parameters(), cell.parameters(), head.layer().parameters()];
+    let mut parameters = lens.map(|len| device.upload(&draw(len, 0.4)).unwrap());
+    let mut adam = Adam::new(&general, &lens).unwrap();
+    let (x, resets) = (device.upload(&x).unwrap(), device.upload(&resets).unwrap());
+    let start = device.zeros::<f32>(extent.batch * cell.state_len()).unwrap();
+    let settings = AdamSettings { learning_rate: 0.03, beta1: 0.9, beta2: 0.999, epsilon: 1e-5, max_norm: Some(1.0) };
+
+    let mut losses = Vec::new();
+    for _ in 0..40 {
+        let [of_encoder, of_cell, of_head] = &parameters;
+        let encoded = encoder.forward(units, of_encoder, &x).unwrap();
+        let sequence = Sequence { extent, parameters: of_cell, x: &encoded, resets: Some(&resets), start: &start };
+        let forward = on_device.forward(sequence, true).unwrap();
+        let y = head.forward(units, of_head, &forward.hidden).unwrap();
+        let errors: Vec<f32> = device.download(&y).unwrap().iter().zip(&targets).map(|(y, want)| y - want).collect();
+        losses.push(errors.iter().map(|error| error * error).sum::<f32>());
+        let grad_y = device.upload(&errors).unwrap();
+        let back_head = head.backward(units, [of_head, &forward.hidden, &y, &grad_y], true).unwrap();
+        let back = on_device.backward(sequence, &forward, back_head.x.as_ref().unwrap(), &start).unwrap();
+        let back_encoder = encoder.backward(units, [of_encoder, &x, &encoded, &back.x], false).unwrap();
+        assert!(back_encoder.x.is_none());
+        let gradients = [&back_encoder.parameters, &back.parameters, &back_head.parameters];
+        adam.step(&settings, &mut parameters, &gradients).unwrap();
+    }
+    assert!(losses[39] < 0.05 * losses[0], "{losses:?}");
 }
 
 #[test]
@@ -218,7 +349,7 @@ fn an_emulated_driver_runs_all_of_this() {
         text
     };
     let text = good(run("on_device", &[("STPN_EMULATED_MEMORY", "100000000")]));
-    assert!(text.contains("on emulated device") && text.contains("4 passed"), "{text}");
+    assert!(text.contains("on emulated device") && text.contains("6 passed"), "{text}");
     // The kernels are in the cache now.
     assert!(fs::read_dir(folder.path().join("cache/stpn/cuda")).unwrap().count() > 10);
 

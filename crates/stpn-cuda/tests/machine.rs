@@ -4,8 +4,10 @@
 mod support;
 
 use stpn_cuda::shim::{self, Inputs, Machine, Order};
-use stpn_cuda::{Extent, Granularity, Layer, Modulated, Modulation, Place, Plan, Plastic, Rule};
-use support::{Numbers, plan, there_and_back};
+use stpn_cuda::{
+    Extent, Gated, GatedKind, GatedPlan, Granularity, Layer, Modulated, Modulation, Place, Plan, Plastic, Rule,
+};
+use support::{Numbers, gated_plan, gated_there_and_back, plan, there_and_back};
 
 /// A layer whose blocks have several warps, so that a missing barrier matters.
 fn layer() -> Layer {
@@ -24,19 +26,28 @@ struct Values {
 
 impl Values {
     fn new(layer: &Layer, extent: Extent) -> Self {
+        Self::of([layer.parameters(), layer.input(), layer.hidden(), layer.state_len()], extent)
+    }
+
+    fn of_gated(layer: &Gated, extent: Extent) -> Self {
+        Self::of([layer.parameters(), layer.input, layer.hidden, layer.state_len()], extent)
+    }
+
+    /// Of a layer with that many parameters, inputs, units and elements of state.
+    fn of([parameters, input, hidden, state]: [usize; 4], extent: Extent) -> Self {
         let mut numbers = Numbers::new(5);
         let units = extent.steps * extent.batch;
-        let state = extent.batch * layer.state_len();
+        let state = extent.batch * state;
         let mut draw = |len: usize, scale: f64| -> Vec<f32> {
             numbers.vec(len, scale).into_iter().map(|value| value as f32).collect()
         };
         Self {
             extent,
-            parameters: draw(layer.parameters(), 0.5),
-            x: draw(units * layer.input(), 1.0),
+            parameters: draw(parameters, 0.5),
+            x: draw(units * input, 1.0),
             resets: (0..units).map(|at| u8::from(at % 11 == 3)).collect(),
             start: draw(state, 0.3),
-            grad_hidden: draw(units * layer.hidden(), 1.0),
+            grad_hidden: draw(units * hidden, 1.0),
             grad_end: draw(state, 1.0),
         }
     }
@@ -164,6 +175,148 @@ fn a_nan_is_not_hidden_by_a_clamp() {
         values.resets.fill(0);
         values.x[0] = f32::NAN;
         let out = shim::forward(&layer, &plan::<f32>(&layer, extent), Machine::default(), values.inputs());
+        let (bad, good) = out.end.split_at(layer.state_len());
+        assert!(bad.iter().any(|value| value.is_nan()), "{layer:?}: {bad:?}");
+        assert!(good.iter().all(|value| value.is_finite()), "{layer:?}: another environment");
+    }
+}
+
+/// LSTM with layer norm, GRU and RNN, with several warps in a block.
+fn gated_layers() -> [Gated; 3] {
+    let lstm = Gated { layer_norm: true, ..Gated::new(GatedKind::Lstm, 9, 19) };
+    [lstm, Gated::new(GatedKind::Gru, 9, 19), Gated::new(GatedKind::Rnn, 9, 40)]
+}
+
+/// Bits of all results.
+fn gated_bits(layer: &Gated, plan: &GatedPlan, values: &Values, order: Order) -> Vec<u32> {
+    let machine = Machine { order, ..Machine::default() };
+    let (forward, backward) =
+        gated_there_and_back(layer, plan, machine, values.inputs(), &values.grad_hidden, &values.grad_end);
+    let results = [forward.hidden, forward.end, backward.x, backward.state, backward.parameters];
+    results.into_iter().flatten().map(f32::to_bits).collect()
+}
+
+#[test]
+fn bits_of_lstm_gru_and_rnn_do_not_depend_on_the_order_of_blocks_and_threads() {
+    for layer in gated_layers() {
+        let extent = Extent { steps: 4, batch: 11 };
+        let values = Values::of_gated(&layer, extent);
+        // Several parts, and more than one pass of the reduction adds up.
+        let plan = GatedPlan { part: 1, ..gated_plan::<f32>(&layer, extent) };
+        let bits = gated_bits(&layer, &plan, &values, Order::InOrder);
+        assert!(bits.iter().any(|bits| *bits != 0), "results are zeros");
+        for order in [Order::Reversed, Order::Shuffled] {
+            assert!(gated_bits(&layer, &plan, &values, order) == bits, "{layer:?} {order:?}");
+        }
+    }
+}
+
+#[test]
+fn an_environment_of_lstm_gru_and_rnn_has_the_same_bits_in_any_batch() {
+    for layer in gated_layers() {
+        let extent = Extent { steps: 4, batch: 6 };
+        let values = Values::of_gated(&layer, extent);
+        let plan = gated_plan::<f32>(&layer, extent);
+        let all = shim::gated_forward(&layer, &plan, Machine::default(), values.inputs());
+        for env in 0..extent.batch {
+            let rows = |values: &[f32], len: usize| -> Vec<f32> {
+                (0..extent.steps).flat_map(|t| &values[(t * extent.batch + env) * len..][..len]).copied().collect()
+            };
+            let resets: Vec<u8> = (0..extent.steps).map(|t| values.resets[t * extent.batch + env]).collect();
+            let (x, state) = (rows(&values.x, layer.input), layer.state_len());
+            let inputs = Inputs {
+                extent: Extent { batch: 1, ..extent },
+                parameters: &values.parameters,
+                x: &x,
+                resets: Some(&resets),
+                start: &values.start[env * state..(env + 1) * state],
+            };
+            let one = shim::gated_forward(&layer, &plan, Machine::default(), inputs);
+            assert_eq!(one.hidden, rows(&all.hidden, layer.hidden), "environment {env}");
+            assert_eq!(one.end, all.end[env * state..(env + 1) * state], "environment {env}");
+        }
+    }
+}
+
+/// A step at a time gives the same bits as a sequence: what a rollout does is what training learns from.
+#[test]
+fn steps_of_lstm_gru_and_rnn_have_the_bits_of_the_sequence() {
+    for layer in gated_layers() {
+        let extent = Extent { steps: 5, batch: 3 };
+        let values = Values::of_gated(&layer, extent);
+        let plan = gated_plan::<f32>(&layer, extent);
+        let (all, _) = gated_there_and_back(
+            &layer,
+            &plan,
+            Machine::default(),
+            values.inputs(),
+            &values.grad_hidden,
+            &values.grad_end,
+        );
+        let mut state = values.start.clone();
+        for t in 0..extent.steps {
+            let of = |len: usize| t * extent.batch * len..(t + 1) * extent.batch * len;
+            let inputs = Inputs {
+                extent: Extent { steps: 1, ..extent },
+                parameters: &values.parameters,
+                x: &values.x[of(layer.input)],
+                resets: Some(&values.resets[of(1)]),
+                start: &state,
+            };
+            let step = shim::gated_forward(&layer, &plan, Machine::default(), inputs);
+            assert_eq!(step.hidden, all.hidden[of(layer.hidden)], "{layer:?} step {t}");
+            state = step.end;
+        }
+        assert_eq!(state, all.end);
+    }
+}
+
+#[test]
+fn without_any_one_barrier_of_lstm_gru_and_rnn_there_is_a_race() {
+    let extent = Extent { steps: 5, batch: 2 };
+    for layer in gated_layers() {
+        let values = Values::of_gated(&layer, extent);
+        let plan = gated_plan::<f32>(&layer, extent);
+        let mut barriers = vec![30, 31, 33, 35, 38];
+        if layer.layer_norm {
+            barriers.extend([32, 36, 37]);
+        }
+        for barrier in barriers {
+            let machine = Machine { without_barrier: Some(barrier), ..Machine::default() };
+            let (_, backward) = shim::gated_there_and_back(
+                &layer,
+                &plan,
+                machine,
+                values.inputs(),
+                &values.grad_hidden,
+                &values.grad_end,
+            );
+            assert!(backward.problems.count > 0, "{layer:?}: no race found without barrier {barrier}");
+        }
+    }
+}
+
+/// The published size of the maze with the plan of a device.
+#[test]
+fn lstm_gru_and_rnn_of_the_maze_have_no_race() {
+    for kind in [GatedKind::Lstm, GatedKind::Gru, GatedKind::Rnn] {
+        let layer = Gated::new(kind, 17, 48);
+        let extent = Extent { steps: 3, batch: 6 };
+        let plan = gated_plan::<f32>(&layer, Extent { steps: 200, batch: 512 });
+        assert_eq!(plan.resident, layer.hidden, "{plan:?}");
+        assert!(!gated_bits(&layer, &plan, &Values::of_gated(&layer, extent), Order::Shuffled).is_empty());
+    }
+}
+
+#[test]
+fn a_nan_stays_in_its_environment_of_lstm_gru_and_rnn() {
+    for layer in gated_layers() {
+        let extent = Extent { steps: 2, batch: 2 };
+        let mut values = Values::of_gated(&layer, extent);
+        values.resets.fill(0);
+        values.x[0] = f32::NAN;
+        let plan = gated_plan::<f32>(&layer, extent);
+        let out = shim::gated_forward(&layer, &plan, Machine::default(), values.inputs());
         let (bad, good) = out.end.split_at(layer.state_len());
         assert!(bad.iter().any(|value| value.is_nan()), "{layer:?}: {bad:?}");
         assert!(good.iter().all(|value| value.is_finite()), "{layer:?}: another environment");

@@ -4,105 +4,44 @@
 
 mod support;
 
-use stpn_cuda::shim::{Inputs, Machine};
+use stpn_cuda::shim::Machine;
 use stpn_cuda::{
-    Extent, Granularity, Layer, Modulated, Modulation, NormalizeState, Place, Plan, Plastic, Rule, Synapses, Threads,
+    Extent, Gated, GatedKind, GatedPlan, Granularity, Layer, Modulated, Modulation, NormalizeState, Place, Plan,
+    Plastic, Rule, Synapses, Threads,
 };
-use support::dual::Dual;
-use support::{Numbers, distance, plan, reference, there_and_back};
+use support::case::{Sizes, Values};
+use support::golden::Results;
+use support::{gated_plan, gated_reference, gated_there_and_back, plan, reference, there_and_back};
 
-const TOLERANCE: f64 = 1e-9;
-
-/// One layer with values for everything.
+/// One layer with fast weights, with values for everything.
 struct Case {
     layer: Layer,
-    extent: Extent,
-    parameters: Vec<f64>,
-    x: Vec<f64>,
-    resets: Vec<u8>,
-    start: Vec<f64>,
-    grad_hidden: Vec<f64>,
-    grad_end: Vec<f64>,
+    values: Values,
 }
 
 impl Case {
     fn new(layer: Layer, extent: Extent, seed: u64) -> Self {
         layer.check().unwrap();
-        let mut numbers = Numbers::new(seed);
-        let units = extent.steps * extent.batch;
-        let state = extent.batch * layer.state_len();
-        let parameters = numbers.vec(layer.parameters(), 0.8);
-        let x = numbers.vec(units * layer.input(), 1.0);
-        let start = numbers.vec(state, 0.4);
-        // One in six, also at the first step; one environment has none.
-        let resets = (0..units).map(|at| u8::from(at % extent.batch != 1 && numbers.next() < -0.66)).collect();
-        let grad_hidden = numbers.vec(units * layer.hidden(), 1.0);
-        let grad_end = numbers.vec(state, 1.0);
-        Self { layer, extent, parameters, x, resets, start, grad_hidden, grad_end }
-    }
-
-    fn inputs(&self) -> Inputs<'_, f64> {
-        Inputs {
-            extent: self.extent,
-            parameters: &self.parameters,
-            x: &self.x,
-            resets: Some(&self.resets),
-            start: &self.start,
-        }
-    }
-
-    /// Activities `[T, H]` and final state of one environment, everything plus `step` times its direction.
-    fn of_environment(&self, env: usize, parameters: &[Dual], x: &[Dual], start: &[Dual]) -> (Vec<Dual>, Vec<Dual>) {
-        let resets: Vec<u8> = (0..self.extent.steps).map(|t| self.resets[t * self.extent.batch + env]).collect();
-        reference::sequence(&self.layer, parameters, x, &resets, start)
-    }
-
-    /// Rows of environment `env` in `[T, B, len]`.
-    fn rows(&self, values: &[f64], env: usize, len: usize) -> Vec<f64> {
-        let batch = self.extent.batch;
-        (0..self.extent.steps).flat_map(|t| &values[(t * batch + env) * len..][..len]).copied().collect()
+        let (parameters, state) = (layer.parameters(), layer.state_len());
+        let sizes = Sizes { parameters, input: layer.input(), hidden: layer.hidden(), state };
+        Self { values: Values::new(sizes, extent, seed), layer }
     }
 
     fn check(&self, plan: &Plan) {
+        let Values { grad_hidden, grad_end, .. } = &self.values;
+        let machine = Machine::default();
         let (forward, backward) =
-            there_and_back(&self.layer, plan, Machine::default(), self.inputs(), &self.grad_hidden, &self.grad_end);
-        let (input, size, state) = (self.layer.input(), self.layer.hidden(), self.layer.state_len());
-        let duals = |values: &[f64]| -> Vec<Dual> { values.iter().copied().map(Dual::from).collect() };
-        let mut of_parameters = vec![0.0; self.parameters.len()];
-        let close = |what: &str, got: &[f64], want: &[f64]| {
-            let distance = distance(got, want);
-            assert!(distance < TOLERANCE, "{what}: {distance:e}\n{:?}\n{plan:?}", self.layer);
+            there_and_back(&self.layer, plan, machine, self.values.inputs(), grad_hidden, grad_end);
+        let results = Results {
+            hidden: forward.hidden,
+            end: forward.end,
+            grad_x: backward.x,
+            grad_start: backward.state,
+            grad_parameters: backward.parameters,
         };
-        for env in 0..self.extent.batch {
-            let mut values = [
-                duals(&self.parameters),
-                duals(&self.rows(&self.x, env, input)),
-                duals(&self.start[env * state..(env + 1) * state]),
-            ];
-            let [parameters, x, start] = &values;
-            let (hidden, end) = self.of_environment(env, parameters, x, start);
-            let plain = |values: &[Dual]| -> Vec<f64> { values.iter().map(|value| value.value).collect() };
-            close("hidden", &self.rows(&forward.hidden, env, size), &plain(&hidden));
-            close("end", &forward.end[env * state..(env + 1) * state], &plain(&end));
-
-            let grad_hidden = self.rows(&self.grad_hidden, env, size);
-            let grad_end = &self.grad_end[env * state..(env + 1) * state];
-            let mut gradients: [Vec<f64>; 3] = std::array::from_fn(|which| vec![0.0; values[which].len()]);
-            for which in 0..3 {
-                for at in 0..values[which].len() {
-                    values[which][at].slope = 1.0;
-                    let [parameters, x, start] = &values;
-                    let (hidden, end) = self.of_environment(env, parameters, x, start);
-                    let outputs = hidden.iter().zip(&grad_hidden).chain(end.iter().zip(grad_end));
-                    gradients[which][at] = outputs.map(|(output, grad)| output.slope * grad).sum();
-                    values[which][at].slope = 0.0;
-                }
-            }
-            of_parameters.iter_mut().zip(&gradients[0]).for_each(|(sum, gradient)| *sum += gradient);
-            close("gradient of x", &self.rows(&backward.x, env, input), &gradients[1]);
-            close("gradient of the state", &backward.state[env * state..(env + 1) * state], &gradients[2]);
-        }
-        close("gradient of the parameters", &backward.parameters, &of_parameters);
+        self.values.compare(&results, &format!("{:?}\n{plan:?}", self.layer), |parameters, x, resets, start| {
+            reference::sequence(&self.layer, parameters, x, resets, start)
+        });
     }
 }
 
@@ -212,4 +151,59 @@ fn every_rule_and_modulation_with_resets() {
 fn every_division_of_a_retroactive_layer() {
     let modulation = Modulation::Retroactive;
     check_plans(Layer::Modulated(Modulated { input: 3, hidden: 5, modulation, rule: Rule::SoftClamp }));
+}
+
+/// An LSTM, GRU or RNN with random values and resets, with that plan.
+fn check_gated(layer: &Gated, extent: Extent, seed: u64, plan: &GatedPlan) {
+    layer.check().unwrap();
+    let (parameters, state) = (layer.parameters(), layer.state_len());
+    let sizes = Sizes { parameters, input: layer.input, hidden: layer.hidden, state };
+    let values = Values::new(sizes, extent, seed);
+    let Values { grad_hidden, grad_end, .. } = &values;
+    let (forward, backward) =
+        gated_there_and_back(layer, plan, Machine::default(), values.inputs(), grad_hidden, grad_end);
+    let results = Results {
+        hidden: forward.hidden,
+        end: forward.end,
+        grad_x: backward.x,
+        grad_start: backward.state,
+        grad_parameters: backward.parameters,
+    };
+    values.compare(&results, &format!("{layer:?}\n{plan:?}"), |parameters, x, resets, start| {
+        gated_reference::sequence(layer, parameters, x, resets, start)
+    });
+}
+
+/// All options of LSTM, GRU and RNN.
+fn gated_layers(input: usize, hidden: usize) -> Vec<Gated> {
+    let mut layers = Vec::new();
+    for kind in [GatedKind::Lstm, GatedKind::Gru, GatedKind::Rnn] {
+        for (split, layer_norm) in [(false, false), (false, true), (true, false), (true, true)] {
+            let layer = Gated { split, layer_norm, ..Gated::new(kind, input, hidden) };
+            layers.extend(layer.check().is_ok().then_some(layer));
+        }
+    }
+    assert_eq!(layers.len(), 7);
+    layers
+}
+
+#[test]
+fn every_option_of_lstm_gru_and_rnn_with_resets() {
+    for (input, hidden, steps, batch) in [(3, 4, 7, 3), (1, 1, 4, 2), (5, 9, 3, 6)] {
+        let extent = Extent { steps, batch };
+        for (seed, layer) in gated_layers(input, hidden).iter().enumerate() {
+            check_gated(layer, extent, seed as u64, &gated_plan::<f64>(layer, extent));
+        }
+    }
+}
+
+/// Plans that a device would choose only for other sizes: all tiles, weights outside of shared memory, several parts.
+#[test]
+fn every_division_of_lstm_gru_and_rnn() {
+    let extent = Extent { steps: 7, batch: 5 };
+    for layer in gated_layers(3, 5) {
+        for (threads, tile, resident) in [(32, 1, 5), (64, 2, 0), (32, 4, 3), (96, 8, 5), (64, 8, 1)] {
+            check_gated(&layer, extent, 5, &GatedPlan { threads, tile, resident, part: 16 });
+        }
+    }
 }

@@ -35,7 +35,7 @@ pub fn compile(source: &str, arch: &'static str, cache: &Cache) -> Result<Compil
     let options = CompileOptions {
         arch: Some(arch),
         options: OPTIONS.map(str::to_string).to_vec(),
-        name: Some("plastic.cu".to_string()),
+        name: Some("kernels.cu".to_string()),
         ..CompileOptions::default()
     };
     let ptx = nvrtc::compile_ptx_with_opts(source, options).map_err(|error| {
@@ -67,7 +67,7 @@ fn version() -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Layer, Plastic, Threads, source};
+    use crate::{Extent, Gated, GatedKind, GatedPlan, Layer, Plastic, Threads, gated_source, general_source, source};
 
     /// With NVRTC in the library path the maze's kernels compile and come from the cache afterwards; without it the
     /// error says what to install.
@@ -85,6 +85,14 @@ mod tests {
                 assert!(std::fs::read_dir(folder.path()).expect("a folder").count() == 1, "nothing in the cache");
                 let wrong = compile("extern \"C\" __global__ void f() { undefined }", "compute_80", &cache);
                 assert!(matches!(wrong, Err(Error::Compile { .. })), "{wrong:?}");
+                let layer = Gated::new(GatedKind::Lstm, 17, 64);
+                let plan = GatedPlan::new(&layer, Extent { steps: 1, batch: 1 }, 4, 166_912).expect("a small layer");
+                for (source, kernel) in
+                    [(gated_source::<f32>(&layer, &plan), "gated_backward"), (general_source::<f32>(), "product")]
+                {
+                    let compiled = compile(&source, "compute_80", &cache).expect("it compiles");
+                    assert!(compiled.ptx.contains(kernel), "{}", compiled.ptx);
+                }
             }
             Err(error) => {
                 assert!(matches!(error, Error::NoCompiler { .. }), "{error}");

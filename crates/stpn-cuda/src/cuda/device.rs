@@ -183,6 +183,11 @@ fn describe(error: DriverError) -> String {
     text.unwrap_or_else(|_| format!("{:?}", error.0))
 }
 
+/// The error of a kernel that is not there.
+pub(super) fn no_kernel(name: &str) -> Error {
+    Error::Device { what: "finding a kernel", reason: format!("{name} is not loaded") }
+}
+
 /// The error of an operation.
 pub(super) fn failed(what: &'static str, error: DriverError) -> Error {
     Error::Device { what, reason: describe(error) }

@@ -1,10 +1,24 @@
 //! The kernels on a device. **Untested on hardware**: what can be checked without a device is (the kernels behind the
 //! shim, their compilation, the errors if something is missing); launches and copies have never run.
 
+mod adam;
 mod cache;
 mod compile;
+mod dense;
 mod device;
-mod layer;
+mod gated;
+mod general;
+mod kernels;
+mod plastic;
+mod runner;
+mod sequence;
+mod sequence_layer;
 
+pub use adam::Adam;
+pub use dense::{DenseGradients, DenseLayer};
 pub use device::{Buffer, CudaReal, Device};
-pub use layer::{Backward, Forward, PlasticLayer, Sequence};
+pub use gated::GatedLayer;
+pub use general::General;
+pub use plastic::PlasticLayer;
+pub use sequence::{Backward, Forward, Sequence};
+pub use sequence_layer::SequenceLayer;

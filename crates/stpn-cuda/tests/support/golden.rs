@@ -1,10 +1,12 @@
-//! The golden cases of the plastic cells: layers, operands, and what must come out.
+//! The golden cases of the cells that have kernels: layers, operands, and what must come out.
 
 use std::path::{Path, PathBuf};
 
 use safetensors::SafeTensors;
 use serde_json::Value;
-use stpn_cuda::{Extent, Granularity, Layer, Modulated, Modulation, NormalizeState, Plastic, Rule, Synapses};
+use stpn_cuda::{
+    Extent, Gated, GatedKind, Granularity, Layer, Modulated, Modulation, NormalizeState, Plastic, Rule, Synapses,
+};
 
 use super::distance;
 
@@ -15,14 +17,16 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../stpn-core/tests/golden")
 }
 
-/// The layer that a description names; nothing for cells of other families.
-fn layer(name: &str, text: &str) -> Option<(Layer, Extent)> {
-    let case: Value = serde_json::from_str(text).unwrap();
-    let size = |key: &str| usize::try_from(case[key].as_u64().unwrap()).unwrap();
+/// The size of that name.
+fn size(case: &Value, key: &str) -> usize {
+    usize::try_from(case[key].as_u64().unwrap()).unwrap()
+}
+
+/// The layer with fast weights that a description names; nothing for cells of other families.
+fn plastic(name: &str, case: &Value) -> Option<Layer> {
     let flag = |key: &str| case[key].as_bool().unwrap();
     let word = |key: &str| case[key].as_str().unwrap();
-    let extent = Extent { steps: size("steps"), batch: size("batch") };
-    let (input, hidden) = (size("input"), size("hidden"));
+    let (input, hidden) = (size(case, "input"), size(case, "hidden"));
     let modulated = |modulation| {
         let rule = match word("bound") {
             "hard-clamp" => Rule::HardClamp,
@@ -77,10 +81,27 @@ fn layer(name: &str, text: &str) -> Option<(Layer, Extent)> {
         "backpropamine-retroactive" => modulated(Modulation::Retroactive),
         _ => return None,
     };
-    Some((layer, extent))
+    Some(layer)
+}
+
+/// The LSTM, GRU or RNN that a description names.
+fn gated(case: &Value, tensors: &Tensors<'_>) -> Option<Gated> {
+    let kind = match case["cell"].as_str().unwrap() {
+        "lstm" => GatedKind::Lstm,
+        "gru" => GatedKind::Gru,
+        "rnn" => GatedKind::Rnn,
+        _ => return None,
+    };
+    let layer = Gated::new(kind, size(case, "input"), size(case, "hidden"));
+    let layer_norm = case["layer_norm"].as_bool().unwrap_or(false);
+    Some(Gated { split: tensors.has("param.weight_ih"), layer_norm, ..layer })
 }
 
 /// Parameters in the order in which they are packed; which of them there are, the case says.
+const GATED_PARAMETERS: [&str; 8] =
+    ["weight", "weight_ih", "weight_hh", "bias", "bias_ih", "bias_hh", "layer_norm.weight", "layer_norm.bias"];
+
+/// Those of layers with fast weights.
 const PARAMETERS: [&str; 16] = [
     "weight_ih",
     "weight",
@@ -100,7 +121,7 @@ const PARAMETERS: [&str; 16] = [
     "modulator.bias",
 ];
 
-const STATE: [&str; 4] = ["h", "F", "bias_F", "trace"];
+const STATE: [&str; 5] = ["h", "c", "F", "bias_F", "trace"];
 
 struct Tensors<'a>(SafeTensors<'a>);
 
@@ -129,9 +150,9 @@ impl Tensors<'_> {
 }
 
 /// One case.
-pub struct Case {
+pub struct Case<L = Layer> {
     pub name: String,
-    pub layer: Layer,
+    pub layer: L,
     pub extent: Extent,
     pub parameters: Vec<f64>,
     pub x: Vec<f64>,
@@ -141,6 +162,7 @@ pub struct Case {
     hidden: Vec<f64>,
     /// Packed states after each step, `[T, B, S]`.
     states: Vec<f64>,
+    state_len: usize,
     grad_x: Vec<f64>,
     grad_start: Vec<f64>,
     grad_parameters: Vec<(String, Vec<f64>)>,
@@ -155,16 +177,17 @@ pub struct Results {
     pub grad_parameters: Vec<f64>,
 }
 
-impl Case {
-    fn new(name: &str, layer: Layer, extent: Extent, tensors: &Tensors<'_>) -> Self {
+impl<L> Case<L> {
+    fn new(name: &str, layer: L, extent: Extent, names: &[&'static str], tensors: &Tensors<'_>) -> Self {
         let parameters: Vec<&str> =
-            PARAMETERS.into_iter().filter(|name| tensors.has(&format!("param.{name}"))).collect();
+            names.iter().copied().filter(|name| tensors.has(&format!("param.{name}"))).collect();
         let state: Vec<&str> = STATE.into_iter().filter(|name| tensors.has(&format!("state0.{name}"))).collect();
         let given = tensors.0.names().into_iter().filter(|name| name.starts_with("param.")).count();
         assert_eq!(given, parameters.len(), "{name}: parameters");
         let hidden = tensors.get("h");
         let states = tensors.states("state.", &state, extent.steps * extent.batch);
-        let end = &states[(extent.steps - 1) * extent.batch * layer.state_len()..];
+        let end = &states[(extent.steps - 1) * (states.len() / extent.steps)..];
+        let state_len = states.len() / extent.steps / extent.batch;
         // The loss is the sum of the weighted squares.
         let twice = |weight: Vec<f64>, values: &[f64]| -> Vec<f64> {
             weight.iter().zip(values).map(|(weight, value)| 2.0 * weight * value).collect()
@@ -184,12 +207,13 @@ impl Case {
             layer,
             hidden,
             states,
+            state_len,
         }
     }
 
     /// Packed states after so many steps, `[B, S]`.
     pub fn state_after(&self, steps: usize) -> &[f64] {
-        let len = self.extent.batch * self.layer.state_len();
+        let len = self.extent.batch * self.state_len;
         &self.states[(steps - 1) * len..steps * len]
     }
 
@@ -213,16 +237,29 @@ impl Case {
     }
 }
 
-/// All cases of the layers that the kernels compute.
-pub fn cases() -> Vec<Case> {
+/// All cases of layers that `of` finds, whose parameters are packed in the order of `names`.
+fn cases_of<L>(names: &[&'static str], of: impl Fn(&str, &Value, &Tensors<'_>) -> Option<L>) -> Vec<Case<L>> {
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.sort();
     let mut cases = Vec::new();
     for path in paths.into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "json")) {
         let name = path.file_stem().unwrap().to_str().unwrap().to_string();
-        let Some((layer, extent)) = layer(&name, &std::fs::read_to_string(&path).unwrap()) else { continue };
+        let case: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
         let bytes = std::fs::read(path.with_extension("safetensors")).unwrap();
-        cases.push(Case::new(&name, layer, extent, &Tensors(SafeTensors::deserialize(&bytes).unwrap())));
+        let tensors = Tensors(SafeTensors::deserialize(&bytes).unwrap());
+        let Some(layer) = of(&name, &case, &tensors) else { continue };
+        let extent = Extent { steps: size(&case, "steps"), batch: size(&case, "batch") };
+        cases.push(Case::new(&name, layer, extent, names, &tensors));
     }
     cases
+}
+
+/// All cases of the layers with fast weights.
+pub fn cases() -> Vec<Case> {
+    cases_of(&PARAMETERS, |name, case, _| plastic(name, case))
+}
+
+/// All cases of LSTM, GRU and RNN.
+pub fn gated_cases() -> Vec<Case<Gated>> {
+    cases_of(&GATED_PARAMETERS, |_, case, tensors| gated(case, tensors))
 }

@@ -1,12 +1,14 @@
 //! Layers, seeded numbers and comparisons that the tests share.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test uses a part; a failing unwrap fails the test")]
 
+pub mod case;
 pub mod dual;
+pub mod gated_reference;
 pub mod golden;
 pub mod reference;
 
-use stpn_cuda::shim::{self, Backward, Forward, Inputs, Machine, ShimReal};
-use stpn_cuda::{Extent, Layer, Plan};
+use stpn_cuda::shim::{self, Backward, Forward, GatedResults, Inputs, Machine, ShimReal};
+use stpn_cuda::{Extent, Gated, GatedPlan, Layer, Plan};
 
 /// Shared memory of a block on an A100, in bytes.
 pub const SHARED: usize = 166_912;
@@ -51,6 +53,25 @@ pub fn there_and_back<T: ShimReal>(
     assert_eq!(forward.problems.count, 0, "{layer:?} {plan:?} forward: {}", forward.problems.first);
     let backward = shim::backward(layer, plan, machine, inputs, &forward, grad_hidden, grad_end);
     assert_eq!(backward.problems.count, 0, "{layer:?} {plan:?} backward: {}", backward.problems.first);
+    (forward, backward)
+}
+
+/// The plan that a device would get.
+pub fn gated_plan<T>(layer: &Gated, extent: Extent) -> GatedPlan {
+    GatedPlan::new(layer, extent, size_of::<T>(), SHARED).unwrap()
+}
+
+/// The same for LSTM, GRU and RNN.
+pub fn gated_there_and_back<T: ShimReal>(
+    layer: &Gated,
+    plan: &GatedPlan,
+    machine: Machine,
+    inputs: Inputs<'_, T>,
+    grad_hidden: &[T],
+    grad_end: &[T],
+) -> (GatedResults<T>, Backward<T>) {
+    let (forward, backward) = shim::gated_there_and_back(layer, plan, machine, inputs, grad_hidden, grad_end);
+    assert_eq!(backward.problems.count, 0, "{layer:?} {plan:?}: {}", backward.problems.first);
     (forward, backward)
 }
 

@@ -16,10 +16,10 @@ fn norm(row: &[Dual]) -> Dual {
 }
 
 /// Takes parameters in turn from the packed ones.
-struct Packed<'a>(&'a [Dual]);
+pub struct Packed<'a>(pub &'a [Dual]);
 
 impl<'a> Packed<'a> {
-    fn take(&mut self, len: usize) -> &'a [Dual] {
+    pub fn take(&mut self, len: usize) -> &'a [Dual] {
         let (taken, rest) = self.0.split_at(len);
         self.0 = rest;
         taken

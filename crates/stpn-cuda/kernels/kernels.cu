@@ -1,0 +1,32 @@
+// All kernels as one unit of C++ for the CPU, behind `shim/`. Before it stand `STPN_REAL` (float or double), and for a
+// device `STPN_SPEC` (the values of `Spec`), `STPN_THREADS`, `STPN_UNROLL` and `STPN_UNROLL_COLUMNS`. For a device
+// `src/source.rs` puts those of the files together that are needed, in the same order.
+#ifndef STPN_SHIM
+#include "device.cuh"
+#endif
+#include "spec.cuh"
+#include "nonlinearities.cuh"
+#include "warps.cuh"
+#include "resets.cuh"
+#include "layout.cuh"
+#include "sums.cuh"
+#include "operands.cuh"
+#include "presynaptic.cuh"
+#include "plastic_table.cuh"
+#include "plastic_forward.cuh"
+#include "plastic_backward.cuh"
+#include "modulated_rule.cuh"
+#include "modulated_forward.cuh"
+#include "modulated_backward.cuh"
+#include "gated_operands.cuh"
+#include "gated_weights.cuh"
+#include "gated_units.cuh"
+#include "gated_norm.cuh"
+#include "gated_forward.cuh"
+#include "gated_backward.cuh"
+#include "product_operands.cuh"
+#include "product.cuh"
+#include "adam_operands.cuh"
+#include "adam.cuh"
+#include "reduce_operands.cuh"
+#include "reduce.cuh"

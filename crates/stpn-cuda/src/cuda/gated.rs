@@ -1,0 +1,96 @@
+//! An LSTM, GRU or RNN on a device: forward and backward over arrays that lie there.
+
+use super::device::{Buffer, CudaReal};
+use super::general::General;
+use super::kernels::Kernels;
+use super::sequence::{Backward, Forward, Sequence, Sizes, Tape, check_memory};
+use crate::gated::{Gated, GatedPlan, passes};
+use crate::sequence::SequenceResults;
+use crate::source::gated_source;
+use crate::{Error, Extent, Result};
+
+/// A layer whose kernels are compiled for a device.
+#[derive(Debug)]
+pub struct GatedLayer<T> {
+    general: General<T>,
+    layer: Gated,
+    kernels: Kernels,
+}
+
+impl<T: CudaReal> GatedLayer<T> {
+    /// Compiles the kernels of that layer, or finds them in the user's cache.
+    ///
+    /// # Errors
+    /// [`Error::Layer`], [`Error::TooLarge`], [`Error::NoCompiler`], [`Error::Compile`], [`Error::NewCompiler`],
+    /// [`Error::Device`].
+    pub fn new(general: &General<T>, layer: Gated) -> Result<Self> {
+        layer.check()?;
+        let device = general.device();
+        let plan = GatedPlan::new(&layer, Extent { steps: 1, batch: 1 }, size_of::<T>(), device.shared())?;
+        let names = ["gated_layout_forward", "gated_layout_backward", "gated_forward", "gated_backward"];
+        let kernels = Kernels::new(device, &gated_source::<T>(&layer, &plan), plan.threads, &names)?;
+        Ok(Self { general: general.clone(), layer, kernels })
+    }
+
+    /// The layer.
+    pub fn layer(&self) -> &Gated {
+        &self.layer
+    }
+
+    fn plan(&self, extent: Extent) -> Result<GatedPlan> {
+        // What the kernels were compiled for does not depend on the extent.
+        GatedPlan::new(&self.layer, extent, size_of::<T>(), self.general.device().shared())
+    }
+
+    fn sizes(&self) -> Sizes {
+        let layer = &self.layer;
+        Sizes { parameters: layer.parameters(), input: layer.input, hidden: layer.hidden, state: layer.state_len() }
+    }
+
+    fn check_memory(&self, extent: Extent, plan: &GatedPlan, backward: bool, tape: bool) -> Result<()> {
+        let (layer, device, size) = (&self.layer, self.general.device(), size_of::<T>());
+        let needed = plan.bytes(layer, extent, size, backward, tape);
+        let fitting = |free: usize| GatedPlan::fitting(layer, extent, size, device.shared(), free);
+        check_memory(device, needed, extent.batch, fitting)
+    }
+
+    /// A sequence forward. With `tape`, [`GatedLayer::backward`] can follow. Returns before the work is done;
+    /// [`Device::download`](super::Device::download) waits for it.
+    ///
+    /// # Errors
+    /// [`Error::Length`] for arrays that do not fit, [`Error::Memory`], [`Error::Device`].
+    pub fn forward(&self, sequence: Sequence<'_, T>, tape: bool) -> Result<Forward<T>> {
+        sequence.check(self.sizes())?;
+        let plan = self.plan(sequence.extent)?;
+        self.check_memory(sequence.extent, &plan, false, tape)?;
+        let runner = self.general.runner(Some(&self.kernels));
+        let results = passes::forward(&runner, &self.layer, &plan, &sequence.inputs(&runner), tape)?;
+        let SequenceResults { hidden, end, tape } = results;
+        Ok(Forward { hidden, end, tape: tape.map(Tape::Gated) })
+    }
+
+    /// The exact backward pass of that forward pass, from the gradients of the activities `[T, B, H]` and of the final
+    /// state `[B, S]`. Returns before the work is done.
+    ///
+    /// # Errors
+    /// [`Error::Length`] for arrays that do not fit or a forward pass without tape, [`Error::Memory`],
+    /// [`Error::Device`].
+    pub fn backward(
+        &self,
+        sequence: Sequence<'_, T>,
+        forward: &Forward<T>,
+        grad_hidden: &Buffer<T>,
+        grad_end: &Buffer<T>,
+    ) -> Result<Backward<T>> {
+        let gradients = [grad_hidden, grad_end];
+        sequence.check_backward(self.sizes(), forward, gradients)?;
+        let Some(Tape::Gated(tape)) = &forward.tape else {
+            return Err(Error::Length { what: "tape", expected: forward.hidden.len(), got: 0 });
+        };
+        let plan = self.plan(sequence.extent)?;
+        self.check_memory(sequence.extent, &plan, true, true)?;
+        let runner = self.general.runner(Some(&self.kernels));
+        let inputs = sequence.inputs(&runner);
+        Ok(passes::backward(&runner, &self.layer, &plan, &inputs, (&forward.hidden, tape), gradients)?.into())
+    }
+}

@@ -1,0 +1,138 @@
+//! The launches of a sequence of a layer with fast weights.
+
+use crate::layer::Layer;
+use crate::plan::Plan;
+use crate::runner::{Launch, Plain, Runner, Unit, int, long, reduce};
+use crate::sequence::{SequenceGradients, SequenceInputs, SequenceResults};
+use crate::source::kernel_name;
+use crate::{Extent, Real, Result};
+
+/// What the backward pass needs of the forward pass, beside its results.
+#[derive(Debug)]
+pub(crate) struct PlasticTape<A> {
+    pub records: A,
+    pub checkpoints: A,
+}
+
+/// `Operands` of `kernels/operands.cuh`, field by field; addresses on the device, 0 for none.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+struct Operands {
+    steps: i32,
+    batch: i32,
+    every: i32,
+    slots_in_shared: i32,
+    group: i32,
+    parameters: u64,
+    x: u64,
+    resets: u64,
+    start: u64,
+    end: u64,
+    hidden: u64,
+    records: u64,
+    checkpoints: u64,
+    grad_hidden: u64,
+    grad_state: u64,
+    grad_x: u64,
+    partials: u64,
+    scratch: u64,
+    scratch_len: i64,
+}
+
+// SAFETY: plain integers in the layout of the C++ struct.
+#[allow(unsafe_code, reason = "what kernels are given")]
+unsafe impl Plain for Operands {}
+
+impl Operands {
+    fn new(layer: &Layer, plan: &Plan, extent: Extent, backward: bool) -> Self {
+        Self {
+            steps: int(extent.steps),
+            batch: int(extent.batch),
+            every: int(plan.every),
+            slots_in_shared: i32::from(plan.slots_in_shared),
+            group: int(plan.group),
+            scratch_len: long(plan.scratch_len(layer, backward)),
+            ..Self::default()
+        }
+    }
+
+    fn launch<T: Real, R: Runner<T>>(
+        &self,
+        runner: &R,
+        layer: &Layer,
+        plan: &Plan,
+        blocks: usize,
+        backward: bool,
+    ) -> Result<()> {
+        let shared = plan.shared_len(layer, backward) * size_of::<T>();
+        runner.launch(Launch { unit: Unit::Layer, kernel: kernel_name(layer, backward), blocks, shared }, self)
+    }
+}
+
+/// A sequence forward; with `tape`, [`backward`] can follow.
+pub(crate) fn forward<T: Real, R: Runner<T>>(
+    runner: &R,
+    layer: &Layer,
+    plan: &Plan,
+    inputs: &SequenceInputs<'_, R::Array>,
+    tape: bool,
+) -> Result<SequenceResults<R::Array, PlasticTape<R::Array>>> {
+    let extent = inputs.extent;
+    let hidden = runner.reserve(extent.steps * extent.batch * layer.hidden())?;
+    let end = runner.reserve(extent.batch * layer.state_len())?;
+    let scratch = runner.reserve(extent.batch * plan.scratch_len(layer, false))?;
+    let mut operands = Operands {
+        parameters: runner.address(inputs.parameters),
+        x: runner.address(inputs.x),
+        resets: inputs.resets,
+        start: runner.address(inputs.start),
+        end: runner.address(&end),
+        hidden: runner.address(&hidden),
+        scratch: runner.address(&scratch),
+        ..Operands::new(layer, plan, extent, false)
+    };
+    let mut kept = None;
+    if tape {
+        let records = runner.reserve(plan.records_len(layer, extent))?;
+        let checkpoints = runner.reserve(plan.checkpoints_len(layer, extent))?;
+        (operands.records, operands.checkpoints) = (runner.address(&records), runner.address(&checkpoints));
+        kept = Some(PlasticTape { records, checkpoints });
+    }
+    operands.launch(runner, layer, plan, plan.blocks(extent.batch, false), false)?;
+    Ok(SequenceResults { hidden, end, tape: kept })
+}
+
+/// The exact backward pass, from the gradients of the activities `[T, B, H]` and of the final state `[B, S]`.
+pub(crate) fn backward<T: Real, R: Runner<T>>(
+    runner: &R,
+    layer: &Layer,
+    plan: &Plan,
+    inputs: &SequenceInputs<'_, R::Array>,
+    (hidden, tape): (&R::Array, &PlasticTape<R::Array>),
+    [grad_hidden, grad_end]: [&R::Array; 2],
+) -> Result<SequenceGradients<R::Array>> {
+    let extent = inputs.extent;
+    let blocks = plan.blocks(extent.batch, true);
+    let state = runner.copy(grad_end)?;
+    let x = runner.reserve(extent.steps * extent.batch * layer.input())?;
+    let partials = runner.reserve(blocks * layer.parameters())?;
+    let scratch = runner.reserve(blocks * plan.scratch_len(layer, true))?;
+    let operands = Operands {
+        parameters: runner.address(inputs.parameters),
+        x: runner.address(inputs.x),
+        resets: inputs.resets,
+        start: runner.address(inputs.start),
+        hidden: runner.address(hidden),
+        records: runner.address(&tape.records),
+        checkpoints: runner.address(&tape.checkpoints),
+        grad_hidden: runner.address(grad_hidden),
+        grad_state: runner.address(&state),
+        grad_x: runner.address(&x),
+        partials: runner.address(&partials),
+        scratch: runner.address(&scratch),
+        ..Operands::new(layer, plan, extent, true)
+    };
+    operands.launch(runner, layer, plan, blocks, true)?;
+    let parameters = reduce(runner, Unit::Layer, partials, blocks, layer.parameters())?;
+    Ok(SequenceGradients { x, state, parameters })
+}
