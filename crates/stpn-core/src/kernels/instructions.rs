@@ -38,8 +38,31 @@ impl Instructions {
         available
     }
 
+    /// Its name, as in saved files.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+            Self::Neon => "neon",
+        }
+    }
+
     /// The best that this processor has.
     pub fn best() -> Self {
         Self::available().last().copied().unwrap_or(Self::Portable)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_saved_files() {
+        for set in [Instructions::Portable, Instructions::Avx2, Instructions::Avx512, Instructions::Neon] {
+            assert_eq!(serde_json::to_value(set).unwrap(), set.as_str());
+        }
+        assert!(Instructions::available().contains(&Instructions::best()));
     }
 }

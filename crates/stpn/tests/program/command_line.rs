@@ -315,6 +315,8 @@ fn options_that_a_benchmark_does_not_have_were_ignored() {
         ("bench kernels --soak 10", "--soak"),
         ("bench --environments 3", "--environments"),
         ("bench exchange --case maze", "--case"),
+        ("bench --instructions portable", "--instructions"),
+        ("bench kernels --instructions mmx", "this processor has portable"),
         ("bench envs --environments 0", "--environments"),
     ] {
         let refused = stpn(&line.split(' ').map(String::from).collect::<Vec<_>>());

@@ -1,6 +1,7 @@
 //! The program itself, this machine, and environments.
 
 use clap::{Args, ValueEnum};
+use stpn_core::kernels::Instructions;
 
 use crate::Override;
 use crate::cli::EnvCodeArguments;
@@ -108,6 +109,10 @@ pub struct BenchArguments {
     /// each, of which the best counts.
     #[arg(long, value_name = "N", default_value_t = 9)]
     pub repeats: usize,
+    /// Of kernels: the recurrent layers with these instructions, `portable`, `avx2`, `avx512` or `neon`, in place of the
+    /// best that the processor has. The convolutions are left out.
+    #[arg(long, value_name = "SET", value_parser = instructions)]
+    pub instructions: Option<Instructions>,
     /// Environments that are stepped together [default: 1,024; around a simulator 32 a thread].
     #[arg(long, value_name = "N", value_parser = environments)]
     pub environments: Option<usize>,
@@ -144,4 +149,13 @@ fn environments(text: &str) -> Result<usize, String> {
         Ok(number @ 1..=1_000_000) => Ok(number),
         _ => Err("must be a number of 1 to 1,000,000".into()),
     }
+}
+
+/// An instruction set that this processor has.
+fn instructions(text: &str) -> Result<Instructions, String> {
+    let available = Instructions::available();
+    available.iter().copied().find(|set| set.as_str() == text).ok_or_else(|| {
+        let names: Vec<&str> = available.into_iter().map(Instructions::as_str).collect();
+        format!("this processor has {}", names.join(", "))
+    })
 }

@@ -7,7 +7,7 @@ use candle_core::{DType, Device};
 use serde::Serialize;
 use stpn_core::kernels::blocks::{self, Operands, Sizes};
 use stpn_core::kernels::convolution::{self, Filters, Image, Pixels, Stack};
-use stpn_core::kernels::{Extent, Prepared, SequenceKernel};
+use stpn_core::kernels::{Extent, Instructions, Prepared, SequenceKernel};
 use stpn_core::{Cell, Initializer, Kernel, StateField};
 use stpn_random::{Purpose, Stream};
 
@@ -46,11 +46,11 @@ pub fn measure_all(
 ) -> Result<Vec<Report>> {
     let mut reports = Vec::new();
     for case in cases.iter().filter(|case| case.measure == Measure::Learning) {
-        let cell = layer(case)?;
+        let cell = layer(case, arguments.instructions)?;
         reports.extend(on_threads(case, "cell", threads, limits, case.layer_work(), case.synapses(), &|| {
             cell.time(arguments)
         })?);
-        if case.is_visual() && case.synapses() > 0 {
+        if case.is_visual() && case.synapses() > 0 && arguments.instructions.is_none() {
             let images = Images::new(case)?;
             let work = case.encoder_work();
             reports.extend(on_threads(case, "convolutions", threads, limits, work, 0, &|| images.time(arguments))?);
@@ -108,12 +108,16 @@ struct Layer {
     want_x: bool,
 }
 
-fn layer(case: &Case) -> Result<Layer> {
+fn layer(case: &Case, instructions: Option<Instructions>) -> Result<Layer> {
     let mut stream = Stream::new(1, Purpose::Test, 0);
     let config = toml::from_str::<stpn_core::CellConfig>(case.cell)?;
     let mut init = Initializer::new(&mut stream, DType::F32, &Device::Cpu);
     let cell: Box<dyn Cell> = config.build(case.input(), case.hidden, Kernel::Auto, &mut init)?;
     let kernel = cell.fused().with_context(|| format!("case {}: the cell has no kernel", case.name))?;
+    let kernel = match instructions {
+        Some(instructions) => kernel.with_instructions(instructions),
+        None => kernel,
+    };
     let packed = cell.parameters().packed()?.to_vec1::<f32>()?;
     let sizes = Sizes {
         input: case.input(),

@@ -20,10 +20,12 @@ use case::{CASES, Case};
 
 /// Runs the command.
 pub fn run(arguments: &BenchArguments) -> Result<ExitCode> {
-    let (envs, exchange) = (arguments.suite == Suite::Envs, arguments.suite == Suite::Exchange);
+    let [envs, kernels, exchange] =
+        [Suite::Envs, Suite::Kernels, Suite::Exchange].map(|suite| arguments.suite == suite);
     for (option, given, has_it, whose) in [
         ("--environments", arguments.environments.is_some(), envs, "only `stpn bench envs` has it"),
         ("--soak", arguments.soak.is_some(), envs, "only `stpn bench envs` has it"),
+        ("--instructions", arguments.instructions.is_some(), kernels, "only `stpn bench kernels` has it"),
         ("--case", !arguments.cases.is_empty(), !exchange, "`stpn bench exchange` has no cases"),
     ] {
         if given && !has_it {
