@@ -15,6 +15,9 @@ pub const HELP: &str = "Exit codes:
   4    a loss, gradient or parameter stopped being finite
   130  interrupted (Ctrl-C, a signal): the update was finished or given up, and a checkpoint written";
 
+/// A loss, a gradient or a parameter stopped being finite.
+pub const NOT_FINITE: u8 = 4;
+
 /// The run was interrupted and can be resumed.
 pub const INTERRUPTED: u8 = 130;
 
@@ -183,7 +186,7 @@ pub fn code(error: &anyhow::Error) -> u8 {
             | Agents::RunExists { .. }
             | Agents::NoRun { .. },
         ) => 3,
-        Some(Agents::NotFinite { .. }) => 4,
+        Some(Agents::NotFinite { .. }) => NOT_FINITE,
         _ if error.is::<UsageError>() => 2,
         _ => 1,
     }

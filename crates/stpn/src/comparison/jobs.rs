@@ -15,6 +15,9 @@ use crate::{Error, Result, program, threads};
 /// Exit code of a child that ended as asked.
 const INTERRUPTED: i32 = exit::INTERRUPTED as i32;
 
+/// Exit code of a child that diverged.
+const NOT_FINITE: i32 = exit::NOT_FINITE as i32;
+
 /// Lines of a failed child that are repeated.
 const LAST_LINES: usize = 5;
 
@@ -41,6 +44,18 @@ impl Jobs {
     }
 }
 
+/// A run that failed.
+#[derive(Debug)]
+pub struct Failure {
+    /// The run.
+    pub run: PlannedRun,
+    /// What it said.
+    pub error: Error,
+    /// A loss, a gradient or a parameter stopped being finite, which would happen again: this is a result, and no fault of
+    /// the machine.
+    pub diverged: bool,
+}
+
 /// Trains what is not finished, in processes of this program, and tells `observer` how it goes. From the first call on,
 /// signals that ask this process to end are passed on to those.
 ///
@@ -48,6 +63,29 @@ impl Jobs {
 /// [`Error::Interrupted`] if an end was asked for; every child has then written a checkpoint.
 /// Fails if a run does.
 pub fn train(runs: &[PlannedRun], jobs: Jobs, observer: &dyn Observer) -> Result<()> {
+    let failures = train_all(runs, jobs, observer)?;
+    failures.first().map_or(Ok(()), |first| Err(several(failures.len(), runs.len(), first)))
+}
+
+/// [`train`] where runs may diverge: returns which did.
+///
+/// # Errors
+/// As [`train`], but for runs that diverge.
+pub fn train_or_diverge(runs: &[PlannedRun], jobs: Jobs, observer: &dyn Observer) -> Result<Vec<Failure>> {
+    let failures = train_all(runs, jobs, observer)?;
+    match failures.iter().find(|failure| !failure.diverged) {
+        Some(other) => Err(several(failures.len(), runs.len(), other)),
+        None => Ok(failures),
+    }
+}
+
+/// The error of some runs.
+fn several(failed: usize, of: usize, one: &Failure) -> Error {
+    let run = format!("{failed} of {of} runs failed; one of them");
+    Error::Process { run, problem: one.error.to_string() }
+}
+
+fn train_all(runs: &[PlannedRun], jobs: Jobs, observer: &dyn Observer) -> Result<Vec<Failure>> {
     let children = children()?;
     let mut queue = VecDeque::new();
     for run in runs {
@@ -61,7 +99,8 @@ pub fn train(runs: &[PlannedRun], jobs: Jobs, observer: &dyn Observer) -> Result
     let done = total - left;
     observer.note(&format!("{total} runs, {done} finished; {at_a_time} at a time, threads each: {threads}"));
     if left == 0 {
-        return children.go_on();
+        children.go_on()?;
+        return Ok(Vec::new());
     }
 
     observer.begin(total, done);
@@ -73,8 +112,10 @@ pub fn train(runs: &[PlannedRun], jobs: Jobs, observer: &dyn Observer) -> Result
                 while !children.asked() {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                     let Some((run, state)) = next else { break };
-                    if let Err(error) = train_one(&run, state, threads, children, observer) {
-                        failures.lock().unwrap_or_else(PoisonError::into_inner).push(error.to_string());
+                    let mut diverged = false;
+                    if let Err(error) = train_one(&run, state, threads, children, observer, &mut diverged) {
+                        let failure = Failure { run, error, diverged };
+                        failures.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
                     }
                 }
             });
@@ -82,19 +123,20 @@ pub fn train(runs: &[PlannedRun], jobs: Jobs, observer: &dyn Observer) -> Result
     });
     observer.end();
     let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if let Some(first) = failures.first() {
-        let run = format!("{} of {left} runs failed; the first", failures.len());
-        return Err(Error::Process { run, problem: first.clone() });
+    if failures.iter().all(|failure| failure.diverged) {
+        children.go_on()?;
     }
-    children.go_on()
+    Ok(failures)
 }
 
+/// Trains one run; sets `diverged` if that is why it fails.
 fn train_one(
     run: &PlannedRun,
     state: RunState,
     threads: usize,
     children: &'static Children,
     observer: &dyn Observer,
+    diverged: &mut bool,
 ) -> Result<()> {
     let name = run.title();
     let mut command = program::again()?;
@@ -123,6 +165,7 @@ fn train_one(
     }
     let status = child.wait().map_err(Error::system("cannot wait for a run"))?;
     observer.run_ends(&name, status.success());
+    *diverged = status.code() == Some(NOT_FINITE);
     // One that was asked before it listened is ended by the signal itself, and has done nothing yet.
     let as_asked = matches!(status.code(), None | Some(INTERRUPTED)) && children.asked();
     if !(status.success() || as_asked) {

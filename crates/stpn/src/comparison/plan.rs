@@ -12,6 +12,7 @@ use crate::training_request::TrainingRequest;
 use crate::{Error, Override, Result};
 
 /// The runs of a comparison.
+#[derive(Clone)]
 pub struct Plan {
     /// Where the runs and their table are written.
     pub directory: PathBuf,

@@ -26,13 +26,17 @@ use super::{Comparison, Observer};
 use crate::Result;
 
 /// Trains what is not finished, all tasks' runs in one queue; measures agents on `episodes` fresh episodes, those of easy
-/// levels also at harder ones that look the same; and writes
-/// every task's comparison into its folder and what came of all into the suite's.
+/// levels also at harder ones that look the same; and writes every task's comparison into its folder and what came of all
+/// into the suite's. A cell of which a run diverges has no result on that task, and the page says so.
 ///
 /// # Errors
-/// As [`jobs::train`] and [`Comparison::of`]; fails if a file cannot be written.
+/// As [`jobs::train_or_diverge`] and [`Comparison::of`]; fails if a file cannot be written.
 pub fn run(plan: &SuitePlan, jobs: Jobs, episodes: usize, observer: &dyn Observer) -> Result<SuiteResults> {
-    jobs::train(&plan.runs(), jobs, observer)?;
+    let diverged = jobs::train_or_diverge(&plan.runs(), jobs, observer)?;
+    let plan = &plan.without(diverged.iter().map(|failure| &failure.run));
+    if let (true, Some(first)) = (plan.tasks.is_empty(), diverged.into_iter().next()) {
+        return Err(first.error);
+    }
     let mut tasks = Vec::new();
     for task in &plan.tasks {
         observer.note(&format!("measuring {}", task.task.title()));

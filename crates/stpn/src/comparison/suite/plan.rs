@@ -40,11 +40,14 @@ pub struct SuiteRequest<'a> {
 }
 
 /// The comparisons of a suite.
+#[derive(Clone)]
 pub struct SuitePlan {
     /// The suite.
     pub suite: &'static Suite,
     /// Where they and the page on all of them are written.
     pub directory: PathBuf,
+    /// The cells, in the order asked for.
+    pub cells: Vec<CellName>,
     /// One a task.
     pub tasks: Vec<PlannedTask>,
     /// What is equal for all runs, what was shortened, changed and left out; Markdown.
@@ -52,6 +55,7 @@ pub struct SuitePlan {
 }
 
 /// The comparison of cells on one task.
+#[derive(Clone)]
 pub struct PlannedTask {
     /// The task.
     pub task: &'static SuiteTask,
@@ -94,12 +98,33 @@ impl SuitePlan {
         let chosen = suite.chosen(request.tasks)?;
         let tasks = chosen.into_iter().map(planned).collect::<Result<Vec<_>>>()?;
         let statement = statement(request, cells, &tasks)?;
-        Ok(Self { suite, directory: directory.to_path_buf(), tasks, statement })
+        Ok(Self { suite, directory: directory.to_path_buf(), cells: cells.to_vec(), tasks, statement })
     }
 
     /// The runs of all tasks, task by task.
     pub fn runs(&self) -> Vec<PlannedRun> {
         self.tasks.iter().flat_map(|task| task.plan.runs.iter().cloned()).collect()
+    }
+
+    /// The same without the cells of these runs, which diverged, on their tasks.
+    pub(super) fn without<'r>(&self, diverged: impl IntoIterator<Item = &'r PlannedRun>) -> Self {
+        let (mut plan, mut names) = (self.clone(), Vec::new());
+        for run in diverged {
+            for task in &mut plan.tasks {
+                if run.directory.starts_with(&task.plan.directory) {
+                    names.push(format!("{} on {} (seed {})", run.cell, task.task.title(), run.seed));
+                    task.plan.runs.retain(|other| other.cell != run.cell);
+                }
+            }
+        }
+        plan.tasks.retain(|task| !task.plan.runs.is_empty());
+        if !names.is_empty() {
+            names.sort();
+            let names = names.join(", ");
+            plan.statement +=
+                &format!(" **Diverged**, and without a result there: {names}: a number was no longer finite.");
+        }
+        plan
     }
 }
 
@@ -176,6 +201,20 @@ mod tests {
         for text in ["10 updates, 40,960 steps", "**Shortened**", "4,096 steps in place of 65,536", "log.every=1"] {
             assert!(statement.contains(text), "{text} in {statement}");
         }
+    }
+
+    #[test]
+    fn one_cell_that_diverged_left_no_page_of_all_others() {
+        let whole = plan("popgym", &[], None).unwrap();
+        let runs = whole.runs();
+        let part = whole.without([&runs[1], &runs[6]]);
+        let left: Vec<String> = part.runs().iter().map(PlannedRun::title).collect();
+        assert_eq!(left.len(), 4, "{left:?}");
+        assert!(left[0].starts_with("repeat-previous hard gru") && left[3].starts_with("battleship easy stpn"));
+        let said = "stpn on repeat-previous hard (seed 2)";
+        assert!(part.statement.contains(said) && part.statement.contains("gru on battleship easy (seed 1)"));
+        let none = whole.without(&runs[..4]);
+        assert_eq!(none.tasks.len(), 1);
     }
 
     #[test]

@@ -163,8 +163,9 @@ impl TaskResults {
 impl SuiteResults {
     /// Of all tasks of a plan.
     pub fn of(plan: &SuitePlan, tasks: Vec<TaskResults>) -> Self {
+        let names = plan.cells.iter().map(ToString::to_string);
         let cells: Vec<String> =
-            tasks.first().into_iter().flat_map(|task| &task.cells).map(|cell| cell.cell.clone()).collect();
+            names.filter(|name| tasks.iter().any(|task: &TaskResults| task.cell(name).is_some())).collect();
         let named = cells.iter().find(|cell| *cell == REFERENCE).or(cells.first());
         let mut results = Self {
             suite: plan.suite.name.into(),
