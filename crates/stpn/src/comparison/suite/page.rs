@@ -52,9 +52,10 @@ impl SuiteResults {
         let picture = format!("![Performance profiles]({PICTURE})");
         let ahead = format!(
             "Over all tasks and seeds: interquartile means, and the probability that a seed of {} has a better final \
-             return than one of the cell on a task drawn at random; {METHOD}.\n\nBelow, the share of runs whose final \
+             return than one of the cell on a task drawn at random; {}.\n\nBelow, the share of runs whose final \
              return lies above a threshold; shaded the interval of each share by itself.\n\n{picture}",
-            self.reference
+            self.reference,
+            if self.last_seed() == 1 { "of one seed there are no intervals" } else { METHOD }
         );
         let parts = [
             ("MMER", self.mmers(true).markdown(), MMER.to_string()),
@@ -140,6 +141,12 @@ impl SuiteResults {
     fn aggregates(&self) -> Rows {
         let ahead = format!("{} is ahead", self.reference);
         let header = ["cell", "final return", "MMER", &ahead].map(String::from);
+        // Of one seed, resampling tells nothing.
+        let estimate = |of: Option<Estimate>, decimals: usize| match of {
+            None => NONE.into(),
+            Some(Estimate { value, .. }) if self.last_seed() == 1 => format!("{value:.decimals$}"),
+            Some(estimate) => estimate.display(decimals),
+        };
         let rows = self.over_tasks.iter().map(|over| {
             vec![over.cell.clone(), estimate(over.result, 3), estimate(over.mmer, 3), estimate(over.behind, 2)]
         });
@@ -201,11 +208,15 @@ impl SuiteResults {
     }
 
     fn seeds(&self) -> String {
-        let runs = self.tasks.iter().flat_map(|task| &task.cells).flat_map(|cell| &cell.runs);
-        match runs.map(|run| run.seed).max() {
-            Some(last) if last > 1 => format!("1 to {last}"),
-            _ => "1".into(),
+        match self.last_seed() {
+            1 => "1".into(),
+            last => format!("1 to {last}"),
         }
+    }
+
+    fn last_seed(&self) -> u64 {
+        let runs = self.tasks.iter().flat_map(|task| &task.cells).flat_map(|cell| &cell.runs);
+        runs.map(|run| run.seed).max().unwrap_or(1)
     }
 }
 
@@ -243,10 +254,6 @@ fn fixed(value: Option<f64>) -> String {
     value.map_or(NONE.into(), |value| format!("{value:.3}"))
 }
 
-fn estimate(estimate: Option<Estimate>, decimals: usize) -> String {
-    estimate.map_or(NONE.into(), |estimate| estimate.display(decimals))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::results::tests::made_up;
@@ -280,6 +287,9 @@ mod tests {
         }
         let plain = page.text();
         assert!(plain.contains("task0 easy") && !plain.contains("]("), "{plain}");
+        let mut one = page.clone();
+        one.tasks.iter_mut().flat_map(|task| &mut task.cells).for_each(|cell| cell.runs.truncate(1));
+        assert!(one.markdown().contains("| stpn | 0.875 | 0.975 | – |"), "an interval of one seed had no width");
         let none = made_up(&[&[("mlp", [0.0, 0.0])]]).markdown();
         assert!(!none.contains('λ') && !none.contains("∞"), "{none}");
     }
