@@ -16,6 +16,7 @@ use crate::config::AgentConfig;
 use crate::optimizer::Clock;
 use crate::policy::ActorCritic;
 use crate::policy::distribution::ActionBuffer;
+use crate::policy::inference::{CELL, HEADS};
 use crate::rollout::{Normalization, Observations};
 use crate::statistics::Moments;
 
@@ -141,12 +142,6 @@ impl Spread {
         self.layers.iter().filter(|layer| !HEADS.contains(&layer.layer) && layer.is_flat())
     }
 }
-
-/// The name of the recurrent layer, which the policy's head reads.
-pub(crate) const CELL: &str = "cell";
-
-/// Names of the heads.
-pub(crate) const HEADS: [&str; 2] = ["policy head", "value head"];
 
 /// Gradient steps of a whole training.
 fn gradient_steps(config: &AgentConfig) -> u64 {

@@ -7,7 +7,12 @@ use super::element::Element;
 use super::encoder::ObservationRef;
 use super::trunk::{PreparedTrunk, TrunkStepper, values};
 use crate::Result;
-use crate::spread::{CELL, HEADS};
+
+/// The name of the recurrent layer, which the policy's head reads.
+pub(crate) const CELL: &str = "cell";
+
+/// Names of the heads.
+pub(crate) const HEADS: [&str; 2] = ["policy head", "value head"];
 
 /// A policy's present parameters, laid out for work on slices and shared by all threads.
 pub struct PreparedPolicy<T: Element = f32> {

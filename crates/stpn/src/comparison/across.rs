@@ -164,7 +164,7 @@ pub fn write(directory: &Path, folders: &[String]) -> Result<Option<Across>> {
     Ok(Some(across))
 }
 
-/// Draws the pictures of a directory that [`write`] has written to again, those of its comparisons too.
+/// Draws the pictures of a directory that [`write()`] has written to again, those of its comparisons too.
 ///
 /// # Errors
 /// Fails, naming the file, if one is missing, damaged, or cannot be written.

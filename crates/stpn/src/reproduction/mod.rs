@@ -17,6 +17,7 @@ use stpn_core::cells::CellName;
 pub use claims::{CLAIMS, Claim, Measure};
 pub use experiments::{EXPERIMENTS, Experiment, Paper};
 pub use length::{Length, Wanted};
+use verdict::CHANGED;
 pub use verdict::{Finding, Verdict};
 
 use crate::comparison::generalization::{self, GENERALIZATION_TABLE};
@@ -30,9 +31,6 @@ use crate::{Error, Override, Result, files, table};
 
 /// The picture of a comparison's learning curves.
 const CURVES: &str = "learning-curves.svg";
-
-/// Says in a comparison's note that settings were changed, and which.
-const CHANGED: &str = "**Changed**:";
 
 /// How experiments are run.
 #[derive(Clone, Debug)]

@@ -4,7 +4,6 @@ use std::fmt;
 
 use stpn_core::cells::CellName;
 
-use super::CHANGED;
 use super::claims::{Claim, Measure};
 use crate::comparison::Comparison;
 use crate::comparison::results::CellResult;
@@ -21,6 +20,9 @@ ones, or if settings were changed: the table then says what is missing, and how 
 the one with the best mean. Energy is that of the trained networks: per symbol and summed over neurons in associative \
 retrieval, per neuron and step in policies. The claims are in our words. The paper says that the STPN needs the least \
 energy of all models; we look at this wherever there are energies.";
+
+/// Says in a comparison's note that settings were changed, and which.
+pub const CHANGED: &str = "**Changed**:";
 
 /// What is said of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
