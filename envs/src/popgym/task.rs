@@ -131,20 +131,26 @@ mod tests {
     use super::*;
     use crate::{Action, ObservationMut, Space, Step};
 
-    /// Observations and ends of an episode in which action `choice`, or the last there is, is always taken.
-    fn episode(task: Task, choice: u32) -> Vec<(Vec<f32>, bool, bool)> {
+    /// Observations and ends of an episode, in which the first action there is is always taken, or all are in turn.
+    fn episode(task: Task, in_turn: bool) -> Vec<(Vec<f32>, bool, bool)> {
         let mut env = task.make(Level::Easy);
-        let most = env.action_space().choices(0).map(|count| count as u32 - 1);
         let mut seen = vec![0.0; env.observation_space().len()];
         env.reset(Some(5), ObservationMut::F32(&mut seen)).unwrap();
         let mut episode = vec![(seen.clone(), false, false)];
         loop {
-            let row = [choice.min(most.unwrap_or(0)); 2];
-            let force = [choice as f32 - 1.0];
+            let turn = if in_turn { episode.len() } else { 0 };
+            let (choices, force);
             let action = match env.action_space() {
-                Space::Discrete { .. } => Action::Discrete(row[0] as usize),
-                Space::MultiDiscrete { counts } => Action::Choices(&row[..counts.len()]),
-                _ => Action::Continuous(&force),
+                Space::Discrete { n } => Action::Discrete(turn % n),
+                Space::MultiDiscrete { counts } => {
+                    // Row after row of a board.
+                    choices = [(turn / counts[1] % counts[0]) as u32, (turn % counts[1]) as u32];
+                    Action::Choices(&choices)
+                }
+                _ => {
+                    force = [turn as f32 % 2.0];
+                    Action::Continuous(&force)
+                }
             };
             let Step { terminated, truncated, .. } = env.step(action, ObservationMut::F32(&mut seen)).unwrap();
             episode.push((seen.clone(), terminated, truncated));
@@ -157,7 +163,7 @@ mod tests {
     #[test]
     fn in_predictions_alone_nothing_but_the_reward_depends_on_the_action() {
         for task in Task::ALL {
-            let [first, other] = [0, 1].map(|choice| episode(task, choice));
+            let [first, other] = [false, true].map(|in_turn| episode(task, in_turn));
             assert_eq!(first == other, task.is_prediction(), "{}", task.name());
         }
     }
