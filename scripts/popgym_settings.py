@@ -1,4 +1,4 @@
-"""How the settings of the preset `popgym` were found: a table of what others came to.
+"""How the settings of the preset `popgym` were found: tables of what others came to.
 
     cargo build --release
     python3 scripts/popgym_settings.py [--runs runs/popgym-settings] [--jobs 2] [--out docs/popgym-settings.md]
@@ -19,36 +19,34 @@ from provenance import commit, processor
 STEPS = 499_712
 SEED = 1001
 
-# Environments, steps of a minibatch, γ, learning rate, epochs, entropy's coefficient.
-BASE = (32, 512, 0.0, 1e-3, 4, 0.01)
-KEYS = (
-    "rollout.environments",
-    "algorithm.minibatch_size",
-    "algorithm.gamma",
-    "optimizer.learning_rate",
-    "algorithm.epochs",
-    "algorithm.entropy_coefficient",
-)
-
 # In predictions, an action changes nothing but its own reward.
 PREDICTIONS = ["autoencode easy", "count-recall easy", "repeat-previous medium"]
-PREDICTION_SETTINGS = [
-    (32, 512, 0.9, 1e-3, 4, 0.01),
-    (32, 512, 0.5, 1e-3, 4, 0.01),
-    BASE,
-    (32, 512, 0.0, 1e-3, 4, 0.001),
-    (32, 512, 0.0, 1e-3, 8, 0.01),
-    (32, 512, 0.0, 2e-3, 4, 0.01),
-    (32, 512, 0.0, 4e-3, 4, 0.01),
-    (32, 256, 0.0, 1e-3, 4, 0.01),
-    (32, 256, 0.0, 2e-3, 4, 0.01),
-]
 OTHERS = [
     "position-only-cartpole hard",
     "position-only-pendulum hard",
     "multiarmed-bandit easy",
     "concentration easy",
     "battleship easy",
+]
+
+KEYS = {
+    "environments": "rollout.environments",
+    "minibatch": "algorithm.minibatch_size",
+    "γ": "algorithm.gamma",
+    "learning rate": "optimizer.learning_rate",
+    "epochs": "algorithm.epochs",
+    "entropy": "algorithm.entropy_coefficient",
+}
+PREDICTION_SETTINGS = [
+    (32, 512, 0.9, 1e-3, 4, 0.01),
+    (32, 512, 0.5, 1e-3, 4, 0.01),
+    (32, 512, 0.0, 1e-3, 4, 0.01),
+    (32, 512, 0.0, 1e-3, 4, 0.001),
+    (32, 512, 0.0, 1e-3, 8, 0.01),
+    (32, 512, 0.0, 2e-3, 4, 0.01),
+    (32, 512, 0.0, 4e-3, 4, 0.01),
+    (32, 256, 0.0, 1e-3, 4, 0.01),
+    (32, 256, 0.0, 2e-3, 4, 0.01),
 ]
 OTHER_SETTINGS = [
     (64, 2048, 0.99, 1e-3, 4, 0.01),
@@ -57,37 +55,75 @@ OTHER_SETTINGS = [
     (32, 256, 0.95, 1e-3, 4, 0.01),
 ]
 
+# How the STPN may start, with the preset's settings for predictions.
+PREDICTION_PRESET = (32, 256, 0.0, 1e-3, 4, 0.01)
+START_KEYS = {
+    "`initial_memory`": "policy.cell.initial_memory",
+    "`initial_norm`": "policy.cell.initial_norm",
+    "`initial_rate`": "policy.cell.initial_rate",
+}
+STARTS = [
+    ("none", "none", 0.001),
+    (100.0, "none", 0.001),
+    (100.0, 1.0, 0.001),
+    (100.0, 1.0, 0.1),
+    ("none", "none", 0.1),
+]
 
-def name(setting, task, cell):
+
+class Table:
+    """Rows of values of keys; a column for each task and cell."""
+
+    def __init__(self, title, keys, rows, tasks, cells, beside=()):
+        self.title, self.keys, self.rows, self.beside = title, keys, rows, beside
+        self.columns = [(task, cell) for task in tasks for cell in cells]
+
+    def runs(self):
+        """Every run: its row, task, cell and keys."""
+        for row in self.rows:
+            keys = dict([*self.beside, *zip(self.keys.values(), row)])
+            for task, cell in self.columns:
+                yield row, task, cell, keys
+
+    def markdown(self, returns):
+        """The section, with the mean return of every run in order."""
+        heads = [*self.keys, *(f"{task}, {cell.upper()}" for task, cell in self.columns)]
+        lines = ["| " + " | ".join(heads) + " |", "|" + " ---: |" * len(heads)]
+        for row in self.rows:
+            scores = [f"{next(returns):.3f}" for _ in self.columns]
+            lines.append("| " + " | ".join([*map(str, row), *scores]) + " |")
+        return f"## {self.title}\n\n" + "\n".join(lines)
+
+
+TABLES = [
+    Table("Predictions", KEYS, PREDICTION_SETTINGS, PREDICTIONS, ["gru", "stpn"]),
+    Table("Other tasks", KEYS, OTHER_SETTINGS, OTHERS, ["gru"]),
+    Table(
+        "Starts of the STPN", START_KEYS, STARTS, PREDICTIONS, ["stpn"], [*zip(KEYS.values(), PREDICTION_PRESET)]
+    ),
+]
+
+
+def directory(runs, row, task, cell):
     """The folder of a run."""
-    return "-".join([task.replace(" ", "-"), cell, *map(str, setting)])
+    return runs / "-".join([task.replace(" ", "-"), cell, *map(str, row)])
 
 
-def train(program, runs, setting, task, cell):
+def train(program, runs, run):
     """Trains unless that was done, and returns the mean return of the last three entries of the log."""
-    directory = runs / name(setting, task, cell)
-    if not directory.exists():
+    row, task, cell, keys = run
+    folder = directory(runs, row, task, cell)
+    if not folder.exists():
         of_task, level = task.split()
-        updates = STEPS // (setting[0] * 128)
+        updates = STEPS // (keys["rollout.environments"] * 128)
         command = [program, "train", "popgym", of_task, "--level", level, "--cell", cell, "--seed", str(SEED)]
-        command += ["--updates", str(updates), "--threads", "1", "--run-dir", directory]
-        for key, value in [*zip(KEYS, setting), ("evaluation.every", 0), ("log.every", 4)]:
+        command += ["--updates", str(updates), "--threads", "1", "--run-dir", folder]
+        for key, value in [*keys.items(), ("evaluation.every", 0), ("log.every", 4)]:
             command += ["--set", f"{key}={value}"]
         subprocess.run(command, check=True, capture_output=True)
-    entries = map(json.loads, (directory / "metrics.jsonl").read_text().splitlines())
+    entries = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
     returns = [entry["charts/episodic_return"] for entry in entries if entry.get("charts/episodic_return") is not None]
     return sum(returns[-3:]) / 3
-
-
-def table(answers, settings, columns):
-    """In Markdown: a row for each setting."""
-    heads = ["environments", "minibatch", "γ", "learning rate", "epochs", "entropy"]
-    heads += [f"{task}, {cell.upper()}" for task, cell in columns]
-    lines = ["| " + " | ".join(heads) + " |", "|" + " ---: |" * len(heads)]
-    for setting in settings:
-        scores = [f"{answers[setting, task, cell]:.3f}" for task, cell in columns]
-        lines.append("| " + " | ".join([*map(str, setting), *scores]) + " |")
-    return "\n".join(lines)
 
 
 def main():
@@ -97,24 +133,15 @@ def main():
     parser.add_argument("--program", default="target/release/stpn")
     parser.add_argument("--out", type=pathlib.Path)
     arguments = parser.parse_args()
-    tables = [
-        (PREDICTION_SETTINGS, [(task, cell) for task in PREDICTIONS for cell in ("gru", "stpn")]),
-        (OTHER_SETTINGS, [(task, "gru") for task in OTHERS]),
-    ]
-    asked = [(setting, *column) for settings, columns in tables for setting in settings for column in columns]
+    runs = [run for table in TABLES for run in table.runs()]
     with ThreadPoolExecutor(arguments.jobs) as pool:
-        returns = pool.map(lambda run: train(arguments.program, arguments.runs, *run), asked)
-        answers = dict(zip(asked, returns))
-    text = "\n\n".join(
-        [
-            "Tasks in which an action changes nothing but its own reward:",
-            table(answers, *tables[0]),
-            "Other tasks:",
-            table(answers, *tables[1]),
-            f"Mean return at the end of {STEPS:,} steps of training, seed {SEED}. {processor()}; commit {commit()}. Made by "
-            "`scripts/popgym_settings.py`.",
-        ]
+        returns = pool.map(lambda run: train(arguments.program, arguments.runs, run), runs)
+        sections = [table.markdown(returns) for table in TABLES]
+    made = (
+        f"Mean return at the end of {STEPS:,} steps of training, seed {SEED}. {processor()}; commit {commit()}. Made by "
+        "`scripts/popgym_settings.py`."
     )
+    text = "\n\n".join(["# Settings of POPGym's preset", *(f"{section}\n\n{made}" for section in sections)])
     print(text)
     if arguments.out:
         arguments.out.write_text(text + "\n")

@@ -1,7 +1,7 @@
 //! How far a network's activity tells states apart before it has learned anything.
 //!
-//! What all states have in common trains a bias. A policy can only learn to act differently in different states by
-//! what differs between them: where that is tiny, nothing seems to happen for a long time.
+//! A policy learns to act differently in different states only from what differs between them. If little differs, the
+//! first gradients teach what all states have in common, and nothing seems to happen for a long time.
 
 use candle_core::{DType, Device};
 use serde::Serialize;
@@ -20,11 +20,11 @@ use crate::policy::inference::{CELL, HEADS};
 use crate::rollout::{Normalization, Observations};
 use crate::statistics::Moments;
 
-/// Environments that are played at most: more say little more.
+/// Most environments that are played: more of them hardly change the result.
 const ENVIRONMENTS: usize = 16;
 
-/// Share of a layer's mean activity that has to differ between states. Of the presets that ship only those of Pong have
-/// less, and they begin to learn late; all others have four times as much.
+/// Share of a layer's mean activity that has to differ between states. The cells of the two presets for Pong, which begin
+/// to learn late, have about as much or less; those of all other presets have four times as much or more.
 pub const LEAST_RATIO: f64 = 0.1;
 
 /// The parts of an untrained network, by how much differs between states.
@@ -36,8 +36,8 @@ pub struct Spread {
     pub layers: Vec<LayerSpread>,
     /// Mean entropy of the policy in nats.
     pub entropy: f64,
-    /// Gradient steps after which the outputs of the policy's head can differ by 1 between two states, if nothing but
-    /// the head learned, and always in the same direction; none if nothing differs.
+    /// Fewest gradient steps after which the outputs of the policy's head can differ by 1 between two states, if only the
+    /// head learns; none if nothing differs.
     pub head_steps: Option<f64>,
     /// Gradient steps of the whole training.
     pub gradient_steps: u64,
@@ -50,7 +50,7 @@ pub struct LayerSpread {
     pub layer: &'static str,
     /// Its outputs.
     pub units: usize,
-    /// Mean |activity| over units and states.
+    /// Mean absolute activity over units and states.
     pub magnitude: f64,
     /// Standard deviation of a unit's activity between states, mean over units.
     pub deviation: f64,
@@ -62,7 +62,7 @@ impl LayerSpread {
         (self.magnitude > 0.0).then(|| self.deviation / self.magnitude)
     }
 
-    /// Whether so little differs that it is lost beside what is common.
+    /// Whether what differs between states is small beside what they share.
     pub fn is_flat(&self) -> bool {
         self.ratio().is_none_or(|ratio| ratio < LEAST_RATIO)
     }
@@ -149,7 +149,7 @@ fn gradient_steps(config: &AgentConfig) -> u64 {
     let of_update = match &config.algorithm {
         AlgorithmConfig::Ppo(ppo) => {
             let steps = config.rollout.environments * config.rollout.steps;
-            ppo.epochs * ((steps + ppo.minibatch_size / 2) / ppo.minibatch_size).max(1)
+            ppo.epochs * ppo.minibatches(steps)
         }
         _ => 1,
     };

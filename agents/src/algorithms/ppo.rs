@@ -67,7 +67,7 @@ pub fn update(
         let mut order = all_sequences(&fragments, exchange);
         state.stream.shuffle(&mut order);
         losses = Losses::default();
-        for minibatch in minibatches(&order, &fragments, config.minibatch_size) {
+        for minibatch in minibatches(&order, &fragments, config) {
             let moments = match config.normalize_advantages {
                 NormalizeAdvantages::None => None,
                 NormalizeAdvantages::Batch => Some(whole),
@@ -118,14 +118,14 @@ fn block_size(sequences: usize) -> usize {
     sequences.div_ceil(8).next_multiple_of(4).min(16)
 }
 
-/// Divides sequences into minibatches of about `size` steps, as even as whole sequences allow.
+/// Divides sequences into minibatches, as even as whole sequences allow.
 fn minibatches<'a>(
     order: &'a [(usize, SequenceId)],
     fragments: &[&Fragment],
-    size: usize,
+    config: &PpoConfig,
 ) -> impl Iterator<Item = &'a [(usize, SequenceId)]> {
     let steps: usize = order.iter().map(|(_, id)| fragments[id.worker].shape.segment_steps(id.segment)).sum();
-    let count = ((steps + size / 2) / size).clamp(1, order.len());
+    let count = config.minibatches(steps).min(order.len());
     (0..count).map(move |i| &order[order.len() * i / count..order.len() * (i + 1) / count])
 }
 

@@ -227,7 +227,7 @@ impl Worker {
         self.group.save_state(&mut saved.environments)?;
         saved.streams.clone_from(&self.streams);
         saved.episode_starts.clone_from(&self.episode_starts);
-        // Where an episode begins next, the memory is cleared before it is read.
+        // If the next step begins an episode, the memory is cleared before it is read.
         saved.state.clear();
         let width = self.fragment.shape.state;
         for (row, _) in self.episode_starts.iter().enumerate().filter(|&(_, &start)| start == 0) {
@@ -311,7 +311,7 @@ pub struct SavedWorker {
     pub streams: Vec<Stream>,
     /// `[B]`
     pub episode_starts: Vec<u8>,
-    /// `[E, S]` of the environments that are amid an episode: where one begins next, there is nothing to remember.
+    /// `[E, S]` of the E environments whose next step continues an episode; the others have nothing to remember.
     pub state: Vec<f32>,
     /// `[B]` discounted return of the episode under way.
     pub discounted_returns: Vec<f32>,

@@ -123,6 +123,11 @@ impl KlPenalty {
 }
 
 impl PpoConfig {
+    /// Into how many minibatches so many steps are divided, as even as whole sequences allow.
+    pub fn minibatches(&self, steps: usize) -> usize {
+        ((steps + self.minibatch_size / 2) / self.minibatch_size).max(1)
+    }
+
     /// Refuses impossible values.
     ///
     /// # Errors

@@ -51,8 +51,8 @@ pub struct Failure {
     pub run: PlannedRun,
     /// What it said.
     pub error: Error,
-    /// A loss, a gradient or a parameter stopped being finite, which would happen again: this is a result, and no fault of
-    /// the machine.
+    /// A loss, a gradient or a parameter stopped being finite. It would happen again, so this is a result and no fault of the
+    /// machine.
     pub diverged: bool,
 }
 

@@ -316,6 +316,9 @@ fn options_that_a_benchmark_does_not_have_were_ignored() {
         ("bench --environments 3", "--environments"),
         ("bench exchange --case maze", "--case"),
         ("bench --instructions portable", "--instructions"),
+        ("bench envs --warmup 3", "--warmup"),
+        ("bench exchange --threads 2", "--threads"),
+        ("bench envs --soak 10 --json", "--json"),
         ("bench kernels --instructions mmx", "this processor has portable"),
         ("bench envs --environments 0", "--environments"),
     ] {

@@ -58,8 +58,8 @@ Examples:
   stpn compare popgym --suite core --jobs 16
   stpn compare popgym --suite core --tasks repeat-previous-easy,repeat-first-easy --cells stpn,gru --updates 200")]
 pub struct CompareArguments {
-    /// A preset (see `stpn list`) or the path of a TOML file; of several, each is compared by itself, and then all
-    /// together.
+    /// A preset (see `stpn list`) or the path of a TOML file. If there are several, cells are compared on each, and then
+    /// over all of them.
     #[arg(value_name = "PRESET|FILE.toml", required = true)]
     pub experiments: Vec<String>,
     /// The cells, in the sizes of the published comparison or else matched in parameters [default: all of the
@@ -81,7 +81,7 @@ pub struct CompareArguments {
     /// Overrides one key of every run's configuration.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub overrides: Vec<Override>,
-    /// Where runs and results are written; of several presets each has a folder in it [default: runs/compare-PRESET, or
+    /// Where runs and results are written; each of several presets has a folder in it [default: runs/compare-PRESET, or
     /// runs/compare-PRESET-SUITE].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,

@@ -73,7 +73,7 @@ pub enum Command {
     Completions(CompletionsArguments),
     /// Print the manual page.
     Man,
-    /// Show what was built into this program and where its files are, and try every environment for a few steps; or look
-    /// whether an untrained policy can tell states apart.
+    /// Show what was built into this program and where its files are, and try every environment for a few steps; or
+    /// measure whether an untrained policy can tell states apart.
     Doctor(DoctorArguments),
 }

@@ -3,8 +3,8 @@
 use clap::{Args, ValueEnum};
 use stpn_core::kernels::Instructions;
 
-use crate::Override;
 use crate::cli::EnvCodeArguments;
+use crate::{Override, threads};
 
 /// Arguments of `stpn check-env`.
 #[derive(Debug, Args)]
@@ -36,24 +36,24 @@ pub struct CheckEnvArguments {
 /// Arguments of `stpn doctor`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-With --policy, the untrained network of an experiment sees the states of random actions. Of every layer are shown its mean \
-|activity|, the standard deviation of a unit between states (mean over units), and their ratio; of the policy's head and \
-the value head, these are the spreads of logits and values. A layer is called flat if the ratio is below 0.1: what all \
-states have in common is then more than ten times what differs, a first gradient teaches mostly that, and the policy \
-begins to learn late. Of the presets, only Pong's are flat (0.03 to 0.09); others have 0.48 and more. The head can make \
-its outputs differ by 1 between two states after 1 / (rate · Σ deviations of the cell) gradient steps at the earliest, \
-with the initial learning rate and steps of Adam that all go one way.
+With --policy, the untrained network of an experiment sees states that random actions lead to. For every layer, the table
+shows the mean absolute activity, the standard deviation of a unit between states (mean over units), and the ratio of the
+two. For the heads, it shows the same of logits and values. A layer is called flat if its ratio is below 0.1. What all
+states share is then more than ten times as large as what differs, and the policy begins to learn late.
+
+The last lines tell after how many gradient steps, at the earliest, the outputs of the policy head can differ by 1 between
+two states: 1 / (initial learning rate × sum of the cell's deviations), if all steps of Adam go in one direction.
 
 Examples:
   stpn doctor
   stpn doctor --policy maze --cell stpn,lstm
   stpn doctor --policy pong --cell stpn,lstm --steps 500 --json")]
 pub struct DoctorArguments {
-    /// Look into the untrained policy of a preset (see `stpn list`) or of a TOML file, in place of the program.
+    /// Examine the untrained policy of a preset (see `stpn list`) or of a TOML file instead of the program.
     #[arg(long, value_name = "PRESET|FILE.toml")]
     pub policy: Option<String>,
-    /// With these cells, one beside the other, in the sizes of the published comparison or else matched in parameters
-    /// [default: the experiment's].
+    /// Examine these cells, in the sizes of the published comparison or else matched in parameters [default: the
+    /// experiment's].
     #[arg(long, value_name = "CELL,…", value_delimiter = ',', requires = "policy")]
     pub cell: Vec<String>,
     /// Steps of random actions in every environment.
@@ -99,26 +99,28 @@ pub struct BenchArguments {
     /// Only this case; may be given several times.
     #[arg(long = "case", value_name = "CASE")]
     pub cases: Vec<String>,
-    /// Worker threads; 0 = one per core.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub threads: usize,
-    /// Updates or calls before those that count.
-    #[arg(long, value_name = "N", default_value_t = 4)]
-    pub warmup: usize,
+    /// Worker threads; 0 = one per core [default: 0].
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Updates or calls before those that count [default: 4].
+    #[arg(long, value_name = "N")]
+    pub warmup: Option<usize>,
     /// Updates or calls to measure, of which the median counts; of environments, measurements of a tenth of a second
     /// each, of which the best counts.
     #[arg(long, value_name = "N", default_value_t = 9)]
     pub repeats: usize,
-    /// Of kernels: the recurrent layers with these instructions, `portable`, `avx2`, `avx512` or `neon`, in place of the
-    /// best that the processor has. The convolutions are left out.
+    /// Measure the recurrent layers with this instruction set: `portable`, `avx2`, `avx512` or `neon` [default: the best
+    /// that the processor has]. Convolutions always use the best, so they are left out. Only for `kernels`.
     #[arg(long, value_name = "SET", value_parser = instructions)]
     pub instructions: Option<Instructions>,
-    /// Environments that are stepped together [default: 1,024; around a simulator 32 a thread].
+    /// How many environments are stepped together [default: 1,024, or 32 per thread for Atari and MuJoCo]. Only for
+    /// `envs`.
     #[arg(long, value_name = "N", value_parser = environments)]
     pub environments: Option<usize>,
     /// Check memory instead of speed: run 1,000 copies of each environment (or --environments) for this many steps each,
-    /// and see whether memory stays the same. CartPole if no case is named.
-    #[arg(long, value_name = "STEPS", num_args = 0..=1, default_missing_value = "100000")]
+    /// and see whether memory stays the same. CartPole if no case is named. Only for `envs`.
+    #[arg(long, value_name = "STEPS", num_args = 0..=1, default_missing_value = "100000",
+        conflicts_with_all = ["json", "repeats"])]
     pub soak: Option<u64>,
     /// Print one JSON object.
     #[arg(long)]
@@ -126,6 +128,18 @@ pub struct BenchArguments {
     /// Measure the one case here, as the child process that it is measured in.
     #[arg(long, hide = true, requires = "cases")]
     pub in_process: bool,
+}
+
+impl BenchArguments {
+    /// Worker threads.
+    pub fn threads(&self) -> usize {
+        self.threads.filter(|&threads| threads > 0).unwrap_or_else(threads::cores)
+    }
+
+    /// Updates or calls before those that count.
+    pub fn warmup(&self) -> usize {
+        self.warmup.unwrap_or(4)
+    }
 }
 
 /// What `stpn bench` measures.

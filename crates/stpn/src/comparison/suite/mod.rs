@@ -27,7 +27,7 @@ use crate::Result;
 
 /// Trains what is not finished, all tasks' runs in one queue; measures agents on `episodes` fresh episodes, those of easy
 /// levels also at harder ones that look the same; and writes every task's comparison into its folder and what came of all
-/// into the suite's. A cell of which a run diverges has no result on that task, and the page says so.
+/// into the suite's. If a run diverges, its cell has no result on that task, and the page says so.
 ///
 /// # Errors
 /// As [`jobs::train_or_diverge`] and [`Comparison::of`]; fails if a file cannot be written.

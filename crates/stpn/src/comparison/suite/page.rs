@@ -50,12 +50,13 @@ impl SuiteResults {
             self.provenance
         );
         let picture = format!("![Performance profiles]({PICTURE})");
+        let shaded = if self.last_seed() == 1 { "" } else { "; shaded the interval of each share by itself" };
         let ahead = format!(
             "Over all tasks and seeds: interquartile means, and the probability that a seed of {} has a better final \
              return than one of the cell on a task drawn at random; {}.\n\nBelow, the share of runs whose final \
-             return lies above a threshold; shaded the interval of each share by itself.\n\n{picture}",
+             return lies above a threshold{shaded}.\n\n{picture}",
             self.reference,
-            if self.last_seed() == 1 { "of one seed there are no intervals" } else { METHOD }
+            self.method()
         );
         let parts = [
             ("MMER", self.mmers(true).markdown(), MMER.to_string()),
@@ -90,7 +91,7 @@ impl SuiteResults {
     pub fn text(&self) -> String {
         let [mmers, results, over] =
             [self.mmers(false), self.results(false), self.aggregates()].map(|rows| rows.text());
-        format!("\nMMER\n{mmers}\nfinal return\n{results}\nover all tasks\n{over}\n{METHOD}")
+        format!("\nMMER\n{mmers}\nfinal return\n{results}\nover all tasks\n{over}\n{}", self.method())
     }
 
     /// MMER, a row a task and a column a cell, beside the published one.
@@ -141,7 +142,7 @@ impl SuiteResults {
     fn aggregates(&self) -> Rows {
         let ahead = format!("{} is ahead", self.reference);
         let header = ["cell", "final return", "MMER", &ahead].map(String::from);
-        // Of one seed, resampling tells nothing.
+        // Resampling a single seed tells nothing.
         let estimate = |of: Option<Estimate>, decimals: usize| match of {
             None => NONE.into(),
             Some(Estimate { value, .. }) if self.last_seed() == 1 => format!("{value:.decimals$}"),
@@ -212,6 +213,11 @@ impl SuiteResults {
             1 => "1".into(),
             last => format!("1 to {last}"),
         }
+    }
+
+    /// How intervals are made.
+    fn method(&self) -> &'static str {
+        if self.last_seed() == 1 { "one seed has no intervals" } else { METHOD }
     }
 
     fn last_seed(&self) -> u64 {
@@ -290,6 +296,7 @@ mod tests {
         let mut one = page.clone();
         one.tasks.iter_mut().flat_map(|task| &mut task.cells).for_each(|cell| cell.runs.truncate(1));
         assert!(one.markdown().contains("| stpn | 0.875 | 0.975 | – |"), "an interval of one seed had no width");
+        assert!(one.text().ends_with("one seed has no intervals"), "{}", one.text());
         let none = made_up(&[&[("mlp", [0.0, 0.0])]]).markdown();
         assert!(!none.contains('λ') && !none.contains("∞"), "{none}");
     }

@@ -39,10 +39,7 @@ struct Row {
 
 /// Runs the command.
 pub fn run(arguments: &BenchArguments) -> Result<ExitCode> {
-    let most = match arguments.threads {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        threads => threads,
-    };
+    let most = arguments.threads();
     if let Some(steps) = arguments.soak {
         return soak(&arguments.cases, arguments.environments.unwrap_or(SOAKED), most, steps);
     }

@@ -57,7 +57,7 @@ pub fn run(arguments: &BenchArguments) -> Result<ExitCode> {
 fn measure(ranks: &dyn Collective, elements: usize, arguments: &BenchArguments) -> Result<Row> {
     let mut values = vec![1.0f32; elements];
     let mut seconds = Vec::new();
-    for _ in 0..SUMS * (arguments.warmup + arguments.repeats) {
+    for _ in 0..SUMS * (arguments.warmup() + arguments.repeats) {
         values.fill(1.0);
         ranks.barrier();
         seconds.extend(time(0, 1, || {
@@ -65,7 +65,7 @@ fn measure(ranks: &dyn Collective, elements: usize, arguments: &BenchArguments) 
             Ok(())
         })?);
     }
-    seconds.drain(..SUMS * arguments.warmup);
+    seconds.drain(..SUMS * arguments.warmup());
     seconds.sort_by(f64::total_cmp);
     Ok(Row { elements, seconds: median(&seconds) })
 }

@@ -138,7 +138,7 @@ impl Layer {
         let state = vec![0f32; extent.batch * sizes.state];
         let grad_hidden = random(extent.steps * extent.batch * sizes.hidden);
         let (mut forward, mut backward) = (Vec::new(), Vec::new());
-        time(arguments.warmup, arguments.repeats, || {
+        time(arguments.warmup(), arguments.repeats, || {
             let mut out = None;
             forward.extend(time(0, 1, || {
                 out = Some(blocks::forward(self.prepared.as_ref(), operands, &state, true));
@@ -184,7 +184,7 @@ impl Images {
         let (mut out, grad_out) = (vec![0f32; self.width], random(self.width));
         let mut grad_parameters = vec![0f32; self.parameters];
         let (mut forward, mut backward) = (Vec::new(), Vec::new());
-        time(arguments.warmup, arguments.repeats, || {
+        time(arguments.warmup(), arguments.repeats, || {
             let mut tape = None;
             forward.extend(time(0, 1, || {
                 tape = self.prepared.forward(x, &mut out, true);
@@ -203,7 +203,7 @@ impl Images {
 
 /// The median of the calls after the warm-up.
 fn typical(mut seconds: Vec<f64>, arguments: &BenchArguments) -> f64 {
-    seconds.drain(..arguments.warmup.min(seconds.len() - 1));
+    seconds.drain(..arguments.warmup().min(seconds.len() - 1));
     seconds.sort_by(f64::total_cmp);
     median(&seconds)
 }

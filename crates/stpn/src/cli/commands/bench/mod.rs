@@ -26,6 +26,8 @@ pub fn run(arguments: &BenchArguments) -> Result<ExitCode> {
         ("--environments", arguments.environments.is_some(), envs, "only `stpn bench envs` has it"),
         ("--soak", arguments.soak.is_some(), envs, "only `stpn bench envs` has it"),
         ("--instructions", arguments.instructions.is_some(), kernels, "only `stpn bench kernels` has it"),
+        ("--warmup", arguments.warmup.is_some(), !envs, "`stpn bench envs` has none"),
+        ("--threads", arguments.threads.is_some(), !exchange, "`stpn bench exchange` has one thread per rank"),
         ("--case", !arguments.cases.is_empty(), !exchange, "`stpn bench exchange` has no cases"),
     ] {
         if given && !has_it {
@@ -38,10 +40,7 @@ pub fn run(arguments: &BenchArguments) -> Result<ExitCode> {
         Suite::Updates | Suite::Kernels | Suite::All => {}
     }
     let cases = chosen(&arguments.cases)?;
-    let threads = match arguments.threads {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        threads => threads,
-    };
+    let threads = arguments.threads();
     if arguments.in_process {
         println!("{}", serde_json::to_string(&updates::measure(cases[0], threads, arguments)?)?);
         return Ok(ExitCode::SUCCESS);

@@ -90,7 +90,8 @@ fn shares(case: &Case, seconds: f64, limits: &Limits) -> Shares {
 fn in_child(case: &Case, threads: usize, arguments: &BenchArguments) -> Result<Report> {
     let mut child = program::again()?;
     child.args(["bench", "updates", "--in-process", "--case", case.name]);
-    for (option, value) in [("--threads", threads), ("--warmup", arguments.warmup), ("--repeats", arguments.repeats)] {
+    for (option, value) in [("--threads", threads), ("--warmup", arguments.warmup()), ("--repeats", arguments.repeats)]
+    {
         child.args([option, &value.to_string()]);
     }
     let output = child.stderr(Stdio::inherit()).output().context("cannot start a process for the case")?;
@@ -112,9 +113,9 @@ pub fn measure(case: &'static Case, threads: usize, arguments: &BenchArguments) 
                 Trainer::with_environments(&config, move |index| Ok(Box::new(Noise::new(case, index))))?
             }
         };
-        for number in 0..arguments.warmup + arguments.repeats.max(1) {
+        for number in 0..arguments.warmup() + arguments.repeats.max(1) {
             let metrics = trainer.update()?;
-            if number < arguments.warmup {
+            if number < arguments.warmup() {
                 continue;
             }
             let metric = |name: &str| metrics.get(name).with_context(|| format!("no metric {name}"));

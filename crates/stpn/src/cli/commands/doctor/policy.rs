@@ -81,7 +81,7 @@ impl Measured {
                 ]);
             }
         }
-        let header = ["cell", "layer", "units", "mean |activity|", "deviation between states", "ratio"];
+        let header = ["cell", "layer", "units", "mean absolute activity", "deviation between states", "ratio"];
         let states = self.cells.first().map_or(0, |cell| cell.spread.states);
         let mut text = format!(
             "{}, untrained, {} states\n\n{}",
@@ -111,7 +111,7 @@ impl OfCell {
         let verdict = match self.flat[..] {
             [] => "states can be told apart".to_string(),
             _ => format!(
-                "flat: {}; less than {LEAST_RATIO} of the activity differs between states, too little to learn from soon",
+                "flat: {}; less than {LEAST_RATIO} of the activity differs between states, so learning begins late",
                 self.flat.join(", ")
             ),
         };
