@@ -16,7 +16,14 @@ import torch
 CHECKPOINTS = Path(__file__).resolve().parents[3] / "checkpoints"
 """The trained agents of the repository."""
 
-AGENTS = ("maze-small-stpn", "cartpole-masked-stpn", "maze-small-fast-stpn", "maze-fast-stpn")
+AGENTS = (
+    "maze-small-stpn",
+    "cartpole-masked-stpn",
+    "maze-small-fast-stpn",
+    "maze-fast-stpn",
+    "maze-stpn",
+    "maze-lstm",
+)
 """Those in environments that every wheel has."""
 
 OTHERS = {

@@ -154,7 +154,8 @@ pub fn redraw(out: &Path, chosen: &[&Experiment]) -> Result<Vec<PathBuf>> {
 fn section(experiment: &Experiment, comparison: &Comparison, results: &Path) -> Result<()> {
     let seeds = comparison.runs.iter().map(|run| run.seed).max().unwrap_or(0);
     // Each experiment has its own provenance: they may be run by several commands.
-    let statement = format!("{}\n\nSeeds 1 to {seeds}; {}.", comparison.note, comparison.provenance);
+    let seeds = if seeds == 1 { "Seed 1".to_string() } else { format!("Seeds 1 to {seeds}") };
+    let statement = format!("{}\n\n{seeds}; {}.", comparison.note, comparison.provenance);
     let picture = match results.join(CURVES).exists() {
         true => format!("![Learning curves]({CURVES})"),
         false => String::new(),
