@@ -4,7 +4,7 @@
     python3 scripts/popgym_settings.py [--runs runs/popgym-settings] [--jobs 2] [--out docs/popgym-settings.md]
 
 Half a million steps a run, seed 1001, so that the seeds 1, 2, … remain for reporting. A run that is there already is
-not trained again.
+not trained again, and one that was broken off is continued. Runs that diverge are marked.
 """
 
 import argparse
@@ -12,12 +12,16 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from provenance import commit, processor
 
 STEPS = 499_712
 SEED = 1001
+
+# Exit code of a training whose numbers stop being finite.
+DIVERGED = 4
 
 # In predictions, an action changes nothing but its own reward.
 PREDICTIONS = ["autoencode easy", "count-recall easy", "repeat-previous medium"]
@@ -69,6 +73,10 @@ STARTS = [
     (100.0, 1.0, 0.1),
     ("none", "none", 0.1),
 ]
+LIMIT_KEYS = {"`max_decay`": "optimizer.max_decay"}
+LIMITS = [("none",), (1.0,)]
+# Where fast weights that are not normalised can grow for very long, and two other tasks.
+LIMITED = ["repeat-first medium", "repeat-first hard", "count-recall easy", "repeat-previous medium"]
 
 
 class Table:
@@ -90,7 +98,8 @@ class Table:
         heads = [*self.keys, *(f"{task}, {cell.upper()}" for task, cell in self.columns)]
         lines = ["| " + " | ".join(heads) + " |", "|" + " ---: |" * len(heads)]
         for row in self.rows:
-            scores = [f"{next(returns):.3f}" for _ in self.columns]
+            scores = [next(returns) for _ in self.columns]
+            scores = ["diverged" if score is None else f"{score:.3f}" for score in scores]
             lines.append("| " + " | ".join([*map(str, row), *scores]) + " |")
         return f"## {self.title}\n\n" + "\n".join(lines)
 
@@ -101,6 +110,9 @@ TABLES = [
     Table(
         "Starts of the STPN", START_KEYS, STARTS, PREDICTIONS, ["stpn"], [*zip(KEYS.values(), PREDICTION_PRESET)]
     ),
+    Table(
+        "Limited decays", LIMIT_KEYS, LIMITS, LIMITED, ["stpn", "stpnf"], [*zip(KEYS.values(), PREDICTION_PRESET)]
+    ),
 ]
 
 
@@ -109,21 +121,34 @@ def directory(runs, row, task, cell):
     return runs / "-".join([task.replace(" ", "-"), cell, *map(str, row)])
 
 
+def entries(folder):
+    """The log of a run."""
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
 def train(program, runs, run):
-    """Trains unless that was done, and returns the mean return of the last three entries of the log."""
+    """Trains to the end and returns the mean return of the last three entries of the log; nothing if it diverges."""
     row, task, cell, keys = run
     folder = directory(runs, row, task, cell)
+    of_task, level = task.split()
+    update = keys["rollout.environments"] * 128
+    updates = STEPS // update
     if not folder.exists():
-        of_task, level = task.split()
-        updates = STEPS // (keys["rollout.environments"] * 128)
         command = [program, "train", "popgym", of_task, "--level", level, "--cell", cell, "--seed", str(SEED)]
         command += ["--updates", str(updates), "--threads", "1", "--run-dir", folder]
         for key, value in [*keys.items(), ("evaluation.every", 0), ("log.every", 4)]:
             command += ["--set", f"{key}={value}"]
-        subprocess.run(command, check=True, capture_output=True)
-    entries = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
-    returns = [entry["charts/episodic_return"] for entry in entries if entry.get("charts/episodic_return") is not None]
-    return sum(returns[-3:]) / 3
+    elif (entries(folder) or [{"env_steps": 0}])[-1]["env_steps"] < updates * update:
+        command = [program, "resume", folder, "--threads", "1"]
+    else:
+        command = ["true"]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    if ended.returncode == DIVERGED:
+        return None
+    if ended.returncode:
+        sys.exit(f"{folder}: {ended.stderr}")
+    returns = [entry.get("charts/episodic_return") for entry in entries(folder)]
+    return sum([value for value in returns if value is not None][-3:]) / 3
 
 
 def main():

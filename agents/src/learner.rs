@@ -59,10 +59,29 @@ pub struct Learner<N = ActorCritic> {
     config: AdamConfig,
     /// Where the decays and rates of plastic synapses lie, if they have a learning rate of their own.
     plastic: Vec<Range<usize>>,
+    /// Where decays lie, if they are limited.
+    decays: Vec<Range<usize>>,
 }
 
 /// Names of decays and rates, below those of the parts of a network.
 const PLASTIC: [&str; 4] = ["lambda", "gamma", "bias_lambda", "bias_gamma"];
+
+/// Those of decays.
+const DECAYS: [&str; 2] = ["lambda", "bias_lambda"];
+
+/// Where the parameters of these names lie, because of `key`.
+fn places(layout: &FlatLayout, names: &[&str], key: &str) -> Result<Vec<Range<usize>>> {
+    let is_one = |name: &str| name.rsplit('.').next().is_some_and(|last| names.contains(&last));
+    let places: Vec<Range<usize>> =
+        layout.entries().filter(|(name, ..)| is_one(name)).map(|(.., place)| place).collect();
+    match places.is_empty() {
+        true => {
+            let problem = "does nothing with a cell that has no decays λ and rates γ: leave it out";
+            Err(Error::Unused { key: key.into(), problem: problem.into() })
+        }
+        false => Ok(places),
+    }
+}
 
 impl Learner {
     /// The policy.
@@ -84,21 +103,20 @@ impl<N: Trainable> Learner<N> {
     ///
     /// # Errors
     /// Fails if the parameters cannot be read; [`Error::Unused`] if decays and rates are to have a learning rate of their
-    /// own, and the network has none.
+    /// own or a limit, and the network has none.
     pub fn new(network: N, config: &AdamConfig) -> Result<Self> {
         let layout = FlatLayout::new(network.parameters());
         let values = layout.values()?;
         let adam = Adam::new(layout.len());
-        let mut plastic = Vec::new();
-        if config.plasticity_rate != 1.0 {
-            let is_plastic = |name: &str| name.rsplit('.').next().is_some_and(|last| PLASTIC.contains(&last));
-            plastic.extend(layout.entries().filter(|(name, ..)| is_plastic(name)).map(|(.., place)| place));
-            if plastic.is_empty() {
-                let problem = "does nothing with a cell that has no decays λ and rates γ: leave it out";
-                return Err(Error::Unused { key: "optimizer.plasticity_rate".into(), problem: problem.into() });
-            }
-        }
-        Ok(Self { network, layout, values, adam, config: config.clone(), plastic })
+        let plastic = match config.plasticity_rate == 1.0 {
+            true => Vec::new(),
+            false => places(&layout, &PLASTIC, "optimizer.plasticity_rate")?,
+        };
+        let decays = match config.max_decay {
+            None => Vec::new(),
+            Some(_) => places(&layout, &DECAYS, "optimizer.max_decay")?,
+        };
+        Ok(Self { network, layout, values, adam, config: config.clone(), plastic, decays })
     }
 
     /// The network.
@@ -169,6 +187,13 @@ impl<N: Trainable> Learner<N> {
             let moved = self.values[place.clone()].iter_mut().zip(before);
             moved.for_each(|(value, before)| *value = before + factor * (*value - before));
         }
+        if let Some(limit) = self.config.max_decay {
+            let values = &mut self.values;
+            self.decays
+                .iter()
+                .flat_map(|place| place.clone())
+                .for_each(|at| values[at] = values[at].clamp(0.0, limit as f32));
+        }
         if !norm(&self.values).is_finite() {
             return Err(not_finite("a parameter"));
         }
@@ -226,6 +251,36 @@ mod tests {
         }
         let refused = moved(&names[..1], 10.0).unwrap_err().to_string();
         assert!(refused.contains("optimizer.plasticity_rate"), "{refused}");
+    }
+
+    #[test]
+    fn decays_stay_between_zero_and_their_limit() {
+        struct Network(Parameters);
+        impl Trainable for Network {
+            fn parameters(&self) -> &Parameters {
+                &self.0
+            }
+        }
+        let learner = |names: &[&str], max_decay| {
+            let mut parameters = Parameters::default();
+            for name in names {
+                parameters.add(name, &Tensor::new(&[0.5f32, 0.02, 0.98], &candle_core::Device::Cpu).unwrap()).unwrap();
+            }
+            Learner::new(Network(parameters), &AdamConfig { max_decay, ..AdamConfig::default() })
+        };
+        let names = ["cell.lambda", "critic.cell.bias_lambda", "cell.gamma"];
+        let stepped = |max_decay| {
+            let mut learner = learner(&names, max_decay).unwrap();
+            let gradient = [0.0, 1.0, -1.0].repeat(3);
+            (0..5).for_each(|_| assert!(learner.step(Gradient(gradient.clone()), 0.01, 1).is_ok()));
+            learner.values().to_vec()
+        };
+        let (free, limited) = (stepped(None), stepped(Some(1.0)));
+        assert!(free[1] < 0.0 && free[2] > 1.0, "{free:?}");
+        assert_eq!(limited[..6], [0.5, 0.0, 1.0, 0.5, 0.0, 1.0]);
+        assert_eq!(limited[6..], free[6..], "rates have no limit");
+        let refused = learner(&names[2..], Some(1.0)).map(|_| ()).unwrap_err().to_string();
+        assert!(refused.contains("optimizer.max_decay"), "{refused}");
     }
 
     #[test]

@@ -19,6 +19,11 @@ pub struct AdamConfig {
     pub learning_rate: Schedule,
     /// Factor on the learning rate of the decays λ and rates γ of plastic synapses. Published: 1.
     pub plasticity_rate: f64,
+    /// Largest decay λ of plastic synapses: after every step, each λ is put back between 0 and this; `"none"` = no
+    /// limit, as published. With 1, fast weights that are not normalised cannot grow without end.
+    #[serde(with = "or_none")]
+    #[schemars(schema_with = "or_none::schema")]
+    pub max_decay: Option<f64>,
     /// Decay of the first moment.
     pub beta1: f64,
     /// Decay of the second moment.
@@ -37,6 +42,7 @@ impl Default for AdamConfig {
         Self {
             learning_rate: Schedule::Linear(Linear { initial: 3e-3, last: 1e-5, horizon: None }),
             plasticity_rate: 1.0,
+            max_decay: None,
             beta1: 0.9,
             beta2: 0.999,
             epsilon: 1e-5,
@@ -60,6 +66,9 @@ impl AdamConfig {
         if !(self.plasticity_rate.is_finite() && self.plasticity_rate >= 0.0) {
             let problem = format!("must be finite and not negative, got {}", self.plasticity_rate);
             return Err(Error::config("optimizer.plasticity_rate", problem));
+        }
+        if let Some(max) = self.max_decay.filter(|max| !(max.is_finite() && *max > 0.0)) {
+            return Err(Error::config("optimizer.max_decay", format!("must be positive, got {max}")));
         }
         if !(self.epsilon.is_finite() && self.epsilon > 0.0) {
             return Err(Error::config("optimizer.epsilon", format!("must be positive, got {}", self.epsilon)));

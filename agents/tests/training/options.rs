@@ -75,10 +75,11 @@ const ABOUT_SOMETHING_ELSE: [&str; 18] = [
 ];
 
 /// Keys that are absent unless they are set, and values that act.
-const OPTIONAL: [(&str, &str); 11] = [
+const OPTIONAL: [(&str, &str); 12] = [
     ("rollout.sequence_length", "3"),
     ("rollout.max_replacements", "7"),
     ("optimizer.max_grad_norm", "0.001"),
+    ("optimizer.max_decay", "0.5"),
     ("policy.cell.clamp", "0.001"),
     ("policy.cell.initial_memory", "30.0"),
     ("policy.cell.initial_norm", "0.5"),
@@ -90,12 +91,13 @@ const OPTIONAL: [(&str, &str); 11] = [
 ];
 
 /// Values of keys that have names, or of which half is no other value that acts.
-const OTHERS: [(&str, &str); 24] = [
+const OTHERS: [(&str, &str); 25] = [
     // Whole sequences, so that one step more may be none.
     ("algorithm.minibatch_size", "20"),
     ("env.max_episode_steps", "5"),
     ("optimizer.epsilon", "0.1"),
     ("optimizer.max_grad_norm", "0.001"),
+    ("optimizer.max_decay", "0.5"),
     ("normalization.clip", "0.05"),
     ("algorithm.clip", "0.0001"),
     ("algorithm.reduction", "'sum'"),

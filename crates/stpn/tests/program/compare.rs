@@ -207,7 +207,7 @@ fn a_reproduction_under_a_budget_is_shortened_says_so_and_is_lengthened_by_a_lar
     let done = run(&format!("{line} --budget 0.000001"));
     assert!(done.status.success(), "{}", done.error);
     let report = fs::read_to_string(out.join("README.md")).unwrap();
-    for text in ["1 updates in place of 3500", "Shortened", "task.steps=120", "hebbff", "Seeds 1 to 1", "commit"] {
+    for text in ["1 updates in place of 3500", "Shortened", "task.steps=120", "hebbff", "Seed 1; ", "commit"] {
         assert!(report.contains(text), "{text} in\n{report}");
     }
     let plan = json(&out.join("familiarity-fixed-r3/plan.json"));
