@@ -2,8 +2,11 @@
 # Checks the CUDA kernels on the machine's first NVIDIA device, within eight minutes. Untested on hardware so far.
 #
 #   scripts/gpu_check.sh            builds the programs with cargo (and a C++ compiler) first
-#   scripts/gpu_check.sh FOLDER     takes `device` and `maze_time` from FOLDER, e.g. built on another machine; the golden
-#                                   cases must lie where they were when `device` was built
+#   scripts/gpu_check.sh FOLDER     takes `device`, `maze_time` and `stpn` from FOLDER, e.g. built on another machine; the
+#                                   golden cases must lie where they were when `device` was built
+#
+# Variables, for smaller machines: EXPERIMENT and UPDATES of the trainings (maze, 1000), RESUMED updates of the run that is
+# killed (60).
 #
 # Needs NVIDIA's driver, and NVRTC in LD_LIBRARY_PATH (CUDA toolkit 12, or pip install nvidia-cuda-nvrtc-cu12==12.9.86).
 set -eu
@@ -12,14 +15,17 @@ cd "$(dirname "$0")/.."
 if [ $# -ge 1 ]; then
     device=$1/device
     maze_time=$1/maze_time
+    stpn=$1/stpn
 else
+    cargo build --release -p stpn --features cuda
+    stpn=target/release/stpn
     cargo build --release -p stpn-cuda --features cuda --example maze_time
     # The path of the test program is in cargo's messages.
     device=$(cargo test --release -p stpn-cuda --features cuda,shim --test device --no-run 2>&1 |
         sed -n 's/.*(\(target[^)]*\/device-[0-9a-f]*\)).*/\1/p')
     maze_time=target/release/examples/maze_time
 fi
-for program in "$device" "$maze_time"; do
+for program in "$device" "$maze_time" "$stpn"; do
     [ -x "$program" ] || { echo "$program is missing" >&2; exit 1; }
 done
 
@@ -33,10 +39,41 @@ echo "== golden cases of all cells, resets, dense layers, the optimiser, errors 
 output=$(timeout 180 "$device" on_device --nocapture --test-threads 1 2>&1) || { echo "$output"; exit 1; }
 echo "$output"
 # Without a device the same tests pass by what their errors say.
-echo "$output" | grep -q '^on ' || { echo "the tests did not run on a device" >&2; exit 1; }
+echo "$output" | grep -Eq '(^|\.\.\. )on ' || { echo "the tests did not run on a device" >&2; exit 1; }
 
 echo "== times of layers of the maze's size =="
 timeout 60 "$maze_time"
+
+runs=$(mktemp -d)
+trap 'rm -rf "$runs"' EXIT
+experiment=${EXPERIMENT:-maze}
+updates=${UPDATES:-1000}
+resumed=${RESUMED:-60}
+# Shows a metric of the last entry of a run.
+last() {
+    tail -n 1 "$runs/$1/metrics.jsonl" | sed -n "s|.*\"$2\":\([^,}]*\).*|\1|p"
+}
+
+echo "== $updates updates of $experiment, on the device and on the CPU =="
+for where in cuda cpu; do
+    timeout 100 "$stpn" train "$experiment" --device $where --updates "$updates" --set log.every=10 \
+        --run-dir "$runs/$where" --grace 5 >/dev/null 2>&1 || echo "$where: ended early"
+    echo "$where: update $(last $where update), return $(last $where charts/episodic_return)," \
+        "$(last $where charts/SPS) steps per second"
+done
+
+echo "== $resumed updates, killed and resumed: the same bits =="
+"$stpn" train "$experiment" --device cuda --updates "$resumed" --run-dir "$runs/whole" >/dev/null 2>&1
+"$stpn" train "$experiment" --device cuda --updates "$resumed" --set checkpoint.every=5 --run-dir "$runs/killed" \
+    >/dev/null 2>&1 &
+while [ ! -e "$runs/killed/checkpoints/update-00000005/manifest.json" ]; do
+    kill -0 $! || { echo "it ended before it could be killed" >&2; exit 1; }
+    sleep 0.1
+done
+kill -9 $!
+"$stpn" resume "$runs/killed" >/dev/null 2>&1
+parameters=checkpoints/$(printf 'update-%08d' "$resumed")/parameters.safetensors
+cmp "$runs/whole/$parameters" "$runs/killed/$parameters"
 
 if command -v compute-sanitizer >/dev/null; then
     for tool in memcheck racecheck initcheck; do

@@ -16,6 +16,11 @@ pub enum Error {
     #[error(transparent)]
     Core(#[from] stpn_core::Error),
 
+    /// A CUDA device failed, or cannot be used.
+    #[cfg(feature = "cuda")]
+    #[error("training.device: {0}")]
+    Cuda(#[from] stpn_cuda::Error),
+
     /// An environment failed.
     #[error(transparent)]
     Environment(#[from] stpn_envs::Error),

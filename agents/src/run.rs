@@ -215,7 +215,9 @@ impl Run {
         if !told.is_empty() {
             run.logs.text(step, "changes", &format!("after update {update}:\n{}", told.join("\n")));
         }
-        if let Some(said) = other_numerics(saved.numerics, update).filter(|_| run.ranks.is_root()) {
+        if let Some(said) =
+            other_numerics(saved.numerics, run.config.numerics(), update).filter(|_| run.ranks.is_root())
+        {
             tracing::warn!("{said}");
             run.logs.text(step, "numerics", &said);
         }

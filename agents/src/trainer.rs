@@ -101,6 +101,7 @@ impl Trainer {
         )?;
         let (observations, actions) = (envs.observation_space().clone(), envs.action_space().clone());
         let policy = ActorCritic::new(&config.policy, &observations, &actions, *seed, DType::F32, &Device::Cpu)?;
+        let policy = policy.on(config.training.device, &config.policy)?;
         config.algorithm.check_distribution(policy.distribution())?;
         process::warn_of_split_products(policy.is_fused());
         unused::check_spaces(config, &observations, &actions)?;

@@ -102,7 +102,7 @@ pub fn update(
 ) -> Result<Metrics> {
     let Experience { fragments, advantages } = experience;
     // One block is one segment of one worker: whole rows of its fragment.
-    let blocks: Vec<Vec<SequenceId>> = fragments
+    let mut blocks: Vec<Vec<SequenceId>> = fragments
         .iter()
         .enumerate()
         .flat_map(|(worker, fragment)| {
@@ -111,6 +111,9 @@ pub fn update(
             })
         })
         .collect();
+    if learner.policy().is_accelerated() {
+        blocks = vec![blocks.concat()];
+    }
     let moments = match config.normalize_advantages {
         true => Some(exchange.total(&advantage_moments(advantages))),
         false => None,

@@ -76,7 +76,11 @@ pub fn update(
             let objective = PpoObjective::new(config, at.clock, state.kl_coefficient, moments);
             let count: usize =
                 minibatch.iter().map(|(_, id)| fragments[id.worker].shape.segment_steps(id.segment)).sum();
-            let size = if exchange.canonical() { 1 } else { block_size(minibatch.len()) };
+            let size = match learner.policy().is_accelerated() {
+                true => minibatch.len(),
+                false if exchange.canonical() => 1,
+                false => block_size(minibatch.len()),
+            };
             let own = own(minibatch, exchange);
             let blocks: Vec<&[SequenceId]> = own.chunks(size).collect();
             let owners = block_owners(minibatch, size, exchange);

@@ -59,5 +59,5 @@ fn commit(staging: Staging, config: &RunConfig, progress: &Progress, parameters:
         staging.add("progress.json", &progress)?,
         staging.add("parameters.safetensors", parameters)?,
     ];
-    staging.commit(entries)
+    staging.commit(config.numerics(), entries)
 }

@@ -28,7 +28,8 @@ pub struct Manifest {
     pub format: u32,
     /// Version of stpn that wrote it.
     pub stpn: String,
-    /// Number of that program's arithmetic, [`stpn_core::NUMERICS`]; 0 in files from before it was counted.
+    /// Number of the arithmetic of that program and its device, [`RunConfig::numerics`](crate::RunConfig::numerics); 0 in
+    /// files from before it was counted.
     #[serde(default)]
     pub numerics: u32,
     /// Updates done.

@@ -4,8 +4,6 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use stpn_core::NUMERICS;
-
 use super::manifest::{FileEntry, MANIFEST, Manifest};
 use super::{FORMAT, directory_name};
 use crate::{Error, Result};
@@ -56,13 +54,13 @@ impl Staging {
         Ok(FileEntry::of(name, contents))
     }
 
-    /// Writes the manifest last, and gives the checkpoint its name. Returns its path.
+    /// Writes the manifest last, with the number of the arithmetic, and gives the checkpoint its name. Returns its path.
     ///
     /// # Errors
     /// [`Error::Io`] if that fails; every earlier checkpoint is then as it was.
-    pub fn commit(mut self, files: Vec<FileEntry>) -> Result<PathBuf> {
+    pub fn commit(mut self, numerics: u32, files: Vec<FileEntry>) -> Result<PathBuf> {
         let stpn = env!("CARGO_PKG_VERSION").to_string();
-        let manifest = Manifest { format: FORMAT, stpn, numerics: NUMERICS, update: self.update, files };
+        let manifest = Manifest { format: FORMAT, stpn, numerics, update: self.update, files };
         let path = self.aside.join(MANIFEST);
         let manifest = serde_json::to_vec_pretty(&manifest)
             .map_err(|error| Error::Checkpoint { path: path.clone(), problem: error.to_string() })?;
@@ -172,7 +170,7 @@ mod tests {
         drop(second);
         let visible = || fs::read_dir(directory.path()).unwrap().filter(|e| !hidden(e.as_ref().unwrap())).count();
         assert_eq!(visible(), 0);
-        let path = first.commit(entries).unwrap();
+        let path = first.commit(1, entries).unwrap();
         assert_eq!(visible(), 1);
         let manifest = Manifest::read(&path).unwrap();
         assert_eq!(manifest.file(&path, "workers-00001.safetensors").unwrap(), b"bc");

@@ -78,7 +78,7 @@ fn commit(
     entries: Vec<FileEntry>,
     best: bool,
 ) -> Result<PathBuf> {
-    let target = staging.commit(entries)?;
+    let target = staging.commit(config.numerics(), entries)?;
     let name = directory_name(update);
     if best {
         point(directory, "best", &name)?;

@@ -19,7 +19,7 @@ pub struct AgentConfig {
     #[serde(default = "one")]
     #[schemars(extend("x-sb3" = "seed", "x-cleanrl" = "seed"))]
     pub seed: u64,
-    /// How long to train, and on how many threads.
+    /// How long to train, and on what.
     #[serde(default)]
     pub training: TrainingConfig,
     /// The environment.

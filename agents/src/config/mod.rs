@@ -4,6 +4,7 @@ mod agent;
 pub mod catalogue;
 mod cell;
 mod check;
+mod compute_device;
 mod document;
 pub mod nearest;
 pub mod normal;
@@ -14,12 +15,13 @@ pub mod shape;
 mod validation;
 
 use serde::{Deserialize, Serialize};
-use stpn_core::{CellConfig, Kernel, NUMERICS};
+use stpn_core::{CellConfig, Kernel};
 use stpn_envs::EnvConfig;
 use stpn_envs::registry::missing_feature;
 
 pub use agent::{AgentConfig, EvaluationConfig};
 pub(crate) use cell::check_cell;
+pub use compute_device::ComputeDevice;
 pub use document::{Detail, document};
 pub use rollout::{EnvFailure, RolloutConfig};
 pub use schema::json_schema;
@@ -75,7 +77,7 @@ impl RunConfig {
     sections! {
         /// Seed of every random stream.
         seed, seed_mut: u64;
-        /// How long to train, and on how many threads.
+        /// How long to train, and on what.
         training, training_mut: TrainingConfig;
         /// The optimiser.
         optimizer, optimizer_mut: AdamConfig;
@@ -169,7 +171,7 @@ impl RunConfig {
     /// # Errors
     /// [`Error::Config`] if a value has no TOML form (a number beyond 2⁶³).
     pub fn to_toml(&self) -> Result<String> {
-        Ok(format!("{NUMERICS_LINE}{NUMERICS}\n{}", self.document(Detail::Values)?))
+        Ok(format!("{NUMERICS_LINE}{}\n{}", self.numerics(), self.document(Detail::Values)?))
     }
 
     /// Every key with its value, those that are not set as comments, and what each is for.
@@ -194,6 +196,11 @@ impl RunConfig {
     /// As [`RunConfig::to_toml`].
     pub fn table(&self) -> Result<toml::Table> {
         toml::Table::try_from(self).map_err(|error| Error::config("(whole)", error.to_string()))
+    }
+
+    /// The number of the arithmetic with which this program runs it.
+    pub fn numerics(&self) -> u32 {
+        self.training().device.numerics()
     }
 
     /// The number of the arithmetic in the first line of a configuration that [`RunConfig::to_toml`] wrote; 0 in older

@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::compute_device::ComputeDevice;
 use crate::Result;
 use crate::limits::at_least_one;
 
-/// How long to train, and on how many threads.
+/// How long to train, and on what.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct TrainingConfig {
@@ -17,11 +18,15 @@ pub struct TrainingConfig {
     pub warmup_updates: u64,
     /// Worker threads; 0 = one per core. The result does not depend on it.
     pub threads: usize,
+    /// Which device computes gradients: `"cpu"`, `"cuda"`, or `"cuda:1"` for the second one; agents only. Rollouts and
+    /// evaluations run on the CPU. `"cuda"` is untested on hardware, and not in every build.
+    #[schemars(extend("x-sb3" = "device"))]
+    pub device: ComputeDevice,
 }
 
 impl Default for TrainingConfig {
     fn default() -> Self {
-        Self { updates: 1000, warmup_updates: 0, threads: 0 }
+        Self { updates: 1000, warmup_updates: 0, threads: 0, device: ComputeDevice::Cpu }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::cell::check_cell;
 use super::sections::check_sections;
-use super::{AgentConfig, SupervisedConfig};
+use super::{AgentConfig, ComputeDevice, SupervisedConfig};
 use crate::limits::{at_least_one, check_sizes};
 use crate::supervised::TaskConfig;
 use crate::{Error, Result, unused};
@@ -33,6 +33,11 @@ impl AgentConfig {
         self.env.validate()?;
         self.algorithm.check(self.rollout.environments * self.rollout.steps)?;
         self.optimizer.check()?;
+        if self.training.device != ComputeDevice::Cpu && self.rollout.canonical_sums {
+            let problem = "goes with the CPU alone: a device is given all sequences at once, which another number of \
+                           processes divides differently. Leave it out, or set training.device to \"cpu\"";
+            return Err(Error::config("rollout.canonical_sums", problem));
+        }
         unused::check_agent(self)
     }
 }
@@ -46,6 +51,10 @@ impl SupervisedConfig {
         check_sections(&self.training, self.policy.hidden, &self.checkpoint, &self.log)?;
         if self.training.warmup_updates > 0 {
             return Err(Error::config("training.warmup_updates", "is for agents; a supervised task has no warm-up"));
+        }
+        if self.training.device != ComputeDevice::Cpu {
+            let problem = "is for agents; a supervised task is trained on the CPU: leave it at \"cpu\"";
+            return Err(Error::config("training.device", problem));
         }
         if let Some(patience) = self.task.patience() {
             at_least_one(&[("task.patience", patience)])?;

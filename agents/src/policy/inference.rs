@@ -23,6 +23,8 @@ pub struct PreparedPolicy<T: Element = f32> {
     /// Parameters of the distribution that no head puts out.
     pub(super) free: Vec<T>,
     pub(super) value_head: LinearLayer<T>,
+    /// All parameters, if a device is given them.
+    pub(super) packed: Vec<T>,
 }
 
 impl ActorCritic {
@@ -48,6 +50,7 @@ impl ActorCritic {
             policy_head: LinearLayer::new(&packed[sections.policy_head.clone()], self.distribution.head_len()),
             free: packed[sections.free.clone()].to_vec(),
             value_head: LinearLayer::new(&packed[sections.value_head.clone()], 1),
+            packed: if self.is_accelerated() { packed.to_vec() } else { Vec::new() },
         })
     }
 }

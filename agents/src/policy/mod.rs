@@ -1,14 +1,20 @@
 //! Recurrent actor–critic policies: trunk (encoder → recurrent layer) → policy and value heads.
 
+pub mod accelerator;
 mod composed;
 mod config;
+#[cfg(feature = "cuda")]
+mod device;
 pub mod distribution;
 pub mod element;
 pub mod encoder;
+mod heads;
 pub mod inference;
 pub mod initialization;
 mod inputs;
 pub mod linear;
+mod placement;
+mod sections;
 pub mod training;
 pub(crate) mod trunk;
 
@@ -24,9 +30,11 @@ pub use config::{Critic, PolicyConfig};
 pub use inputs::Inputs;
 
 use crate::{Result, memory};
+use accelerator::Accelerator;
 use distribution::Distribution;
 use initialization::{Initialization, Role};
 use linear::Linear;
+use sections::Sections;
 use trunk::Trunk;
 
 /// A recurrent policy with a value head.
@@ -41,17 +49,8 @@ pub struct ActorCritic {
     distribution: Distribution,
     parameters: Parameters,
     sections: Sections,
-}
-
-/// Where the parts' parameters lie among all, packed in order.
-#[derive(Clone, Debug)]
-struct Sections {
-    actor: Range<usize>,
-    critic: Range<usize>,
-    policy_head: Range<usize>,
-    /// Parameters of the distribution that no head puts out.
-    free: Range<usize>,
-    value_head: Range<usize>,
+    /// What computes gradients in place of the CPU.
+    accelerator: Option<Arc<dyn Accelerator>>,
 }
 
 /// What the network says of a batch of sequences; N = L·B, time-major.
@@ -120,7 +119,8 @@ impl ActorCritic {
             free: add("policy", &free),
             value_head: add("value", value_head.parameters()),
         };
-        Ok(Self { actor, critic, policy_head, value_head, distribution, parameters, sections })
+        let accelerator = None;
+        Ok(Self { actor, critic, policy_head, value_head, distribution, parameters, sections, accelerator })
     }
 
     /// All trainable parameters, in a fixed order: `encoder.…`, `cell.…`, `critic.…`, `policy.…`, `value.…`.
@@ -137,6 +137,11 @@ impl ActorCritic {
     pub fn is_fused(&self) -> bool {
         // The critic's trunk is of the same kind.
         self.actor.fused().is_some()
+    }
+
+    /// Whether a device other than the CPU computes gradients. It is best given all sequences at once.
+    pub fn is_accelerated(&self) -> bool {
+        self.accelerator.is_some()
     }
 
     /// The family of action distributions.

@@ -1,5 +1,6 @@
 //! A trunk: what lies between observations and heads.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -53,6 +54,12 @@ impl Trunk {
         parameters.extend("encoder", encoder.parameters());
         parameters.extend("cell", cell.parameters());
         Ok(Self { encoder, cell, parameters })
+    }
+
+    /// From observations to the recurrent layer's input.
+    #[cfg(feature = "cuda")]
+    pub(super) fn encoder(&self) -> &Encoder {
+        &self.encoder
     }
 
     /// Trainable parameters: `encoder.…`, `cell.…`.
@@ -152,6 +159,11 @@ impl PreparedTrunk<f32> {
 }
 
 impl<T: Element> PreparedTrunk<T> {
+    /// Observations as numbers, `[N, O]`.
+    pub fn numbers<'o>(&self, observations: ObservationRef<'o>) -> Cow<'o, [T]> {
+        self.encoder.numbers(observations)
+    }
+
     /// Activities of sequences from states `[B, S]`, with what their gradient needs.
     ///
     /// # Errors

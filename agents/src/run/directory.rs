@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use stpn_core::NUMERICS;
-
 use super::changes::{self, CONFIG};
 use crate::checkpoint::{self, Checkpoint, staging};
 use crate::collective::Collective;
@@ -58,16 +56,17 @@ pub(super) fn lock_run(directory: &Path, checkpoints: &Path) -> Result<RunLock> 
     Ok(lock)
 }
 
-/// What is to be said where a checkpoint was made with another arithmetic than this program's.
-pub(super) fn other_numerics(made_with: u32, update: u64) -> Option<String> {
+/// What is to be said where a checkpoint was made with another arithmetic than the run goes on with.
+pub(super) fn other_numerics(made_with: u32, here: u32, update: u64) -> Option<String> {
     let made_with = match made_with {
-        NUMERICS => return None,
+        same if same == here => return None,
         0 => "a number not yet counted".to_string(),
         number => format!("number {number}"),
     };
     Some(format!(
-        "the checkpoint after update {update} was made with another arithmetic, {made_with}, than this program's, number \
-         {NUMERICS}: the run goes on, but not bit for bit as it would have with the program that began it"
+        "the checkpoint after update {update} was made with another arithmetic, {made_with}, than that of this program \
+         and device, number {here}: the run goes on, but not bit for bit as it would have with the program and the \
+         device that began it"
     ))
 }
 
@@ -145,11 +144,10 @@ mod tests {
 
     #[test]
     fn going_on_with_another_arithmetic_is_said() {
-        assert_eq!(other_numerics(NUMERICS, 7), None);
-        for (number, words) in [(NUMERICS + 1, format!("number {}", NUMERICS + 1)), (0, "not yet counted".to_string())]
-        {
-            let said = other_numerics(number, 7).expect("another number");
-            assert!(said.contains(&words) && said.contains("update 7"), "{said}");
+        assert_eq!(other_numerics(4, 4, 7), None);
+        for (number, words) in [(5, "number 5"), (1004, "number 1004"), (0, "not yet counted")] {
+            let said = other_numerics(number, 4, 7).expect("another number");
+            assert!(said.contains(words) && said.contains("number 4:") && said.contains("update 7"), "{said}");
         }
     }
 }

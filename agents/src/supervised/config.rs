@@ -22,7 +22,7 @@ pub struct SupervisedConfig {
     /// Seed of every random stream, that of the data included.
     #[serde(default = "one")]
     pub seed: u64,
-    /// How long to train, and on how many threads. An update is one epoch.
+    /// How long to train, and on what. An update is one epoch.
     #[serde(default)]
     pub training: TrainingConfig,
     /// The task.

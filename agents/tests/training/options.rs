@@ -91,13 +91,15 @@ const OPTIONAL: [(&str, &str); 12] = [
 ];
 
 /// Values of keys that have names, or of which half is no other value that acts.
-const OTHERS: [(&str, &str); 25] = [
+const OTHERS: [(&str, &str); 26] = [
     // Whole sequences, so that one step more may be none.
     ("algorithm.minibatch_size", "20"),
     ("env.max_episode_steps", "5"),
     ("optimizer.epsilon", "0.1"),
     ("optimizer.max_grad_norm", "0.001"),
     ("optimizer.max_decay", "0.5"),
+    // Refused unless there is a device.
+    ("training.device", "'cuda'"),
     ("normalization.clip", "0.05"),
     ("algorithm.clip", "0.0001"),
     ("algorithm.reduction", "'sum'"),

@@ -4,7 +4,6 @@
 
 mod support;
 
-use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::{env, fs};
 
@@ -306,41 +305,16 @@ fn faulty_driver() {
     assert!(message.contains(&expected), "{message}");
 }
 
-/// Builds the emulated driver and returns the folder with its libraries. Their names are those that are tried first, so
-/// that a real driver is not found before them.
-fn emulated_driver(folder: &Path) -> PathBuf {
-    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("shim");
-    let target = "x86_64-unknown-linux-gnu";
-    let compiler =
-        cc::Build::new().cpp(true).opt_level(1).target(target).host(target).cargo_metadata(false).get_compiler();
-    let compile = |arguments: &[&str], out: &str, file: &str| {
-        let mut command = compiler.to_command();
-        command.args(["-std=c++17", "-fPIC", "-Wno-unknown-pragmas", "-ffp-contract=off"]).args(arguments);
-        let done = command.arg("-o").arg(folder.join(out)).arg(sources.join(file)).output().unwrap();
-        assert!(done.status.success(), "{file}: {}", String::from_utf8_lossy(&done.stderr));
-    };
-    compile(&["-c", "-DSTPN_REAL=float", "-DSTPN_ENTRY=float"], "float.o", "kernels.cpp");
-    compile(&["-c", "-DSTPN_REAL=double", "-DSTPN_ENTRY=double"], "double.o", "kernels.cpp");
-    compile(&["-c"], "machine.o", "machine.cpp");
-    let objects = ["float.o", "double.o", "machine.o"].map(|name| folder.join(name));
-    let mut link: Vec<&str> = vec!["-shared"];
-    link.extend(objects.iter().map(|path| path.to_str().unwrap()));
-    compile(&link, "libcuda.so", "driver.cpp");
-    fs::copy(folder.join("libcuda.so"), folder.join("libnvrtc.so")).unwrap();
-    folder.to_path_buf()
-}
-
 #[test]
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+#[cfg(target_os = "linux")]
 fn an_emulated_driver_runs_all_of_this() {
     if env::var_os(EMULATED).is_some() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let libraries = emulated_driver(folder.path());
     let run = |test: &str, settings: &[(&str, &str)]| -> Output {
         let mut command = Command::new(env::current_exe().unwrap());
-        command.args([test, "--nocapture"]).env("LD_LIBRARY_PATH", &libraries).env(EMULATED, "1");
+        command.args([test, "--nocapture"]).env("LD_LIBRARY_PATH", shim::EMULATED_DRIVER).env(EMULATED, "1");
         command.env("XDG_CACHE_HOME", folder.path().join("cache")).envs(settings.iter().copied()).output().unwrap()
     };
     let good = |output: Output| {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use stpn_agents::RunConfig;
+use stpn_agents::config::ComputeDevice;
 use stpn_core::cells::CellName;
 use toml::{Table, Value};
 
@@ -39,6 +40,8 @@ pub struct TrainingRequest {
     pub steps: Option<u64>,
     /// Worker threads.
     pub threads: Option<usize>,
+    /// Which device computes gradients.
+    pub device: Option<ComputeDevice>,
     /// Which path sequences take.
     pub kernel: Option<String>,
     /// Keys of the configuration.
@@ -132,6 +135,9 @@ impl TrainingRequest {
         }
         if let Some(threads) = self.threads {
             config.training_mut().threads = threads;
+        }
+        if let Some(device) = self.device {
+            config.training_mut().device = device;
         }
         config.check()?;
         overrides::warn(&remarks);

@@ -18,7 +18,7 @@ const LENGTHS: [&str; 4] = ["--frames", "2000", "--pictures", "600"];
 
 /// Every feature of every crate.
 pub const FEATURES: &str = "stpn/atari,stpn/mujoco,stpn/mpi,stpn-atari/emulator,stpn-envs/gymnasium-rs,\
-                        stpn-cuda/cuda,stpn-cuda/shim";
+                        stpn/cuda-shim,stpn-cuda/cuda,stpn-cuda/shim";
 
 /// What the real packages do, by the variable that tells a test where it is.
 pub type Recordings = [(&'static str, PathBuf); 4];

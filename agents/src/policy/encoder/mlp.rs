@@ -14,6 +14,8 @@ use crate::Result;
 #[derive(Debug)]
 pub(super) struct Mlp {
     layers: Vec<Linear>,
+    #[cfg_attr(not(feature = "cuda"), allow(dead_code, reason = "what a device is told"))]
+    input: usize,
     sizes: Vec<usize>,
     activation: Activation,
     parameters: Parameters,
@@ -36,7 +38,19 @@ impl Mlp {
             parameters.extend(&format!("layer{}", index + 1), layer.parameters());
             layers.push(layer);
         }
-        Ok(Self { layers, sizes: sizes.to_vec(), activation, parameters })
+        Ok(Self { layers, input, sizes: sizes.to_vec(), activation, parameters })
+    }
+
+    /// Inputs and outputs of every layer.
+    #[cfg(feature = "cuda")]
+    pub(super) fn shapes(&self) -> impl Iterator<Item = [usize; 2]> + '_ {
+        std::iter::once(&self.input).chain(&self.sizes).zip(&self.sizes).map(|(&input, &output)| [input, output])
+    }
+
+    /// What follows every layer.
+    #[cfg(feature = "cuda")]
+    pub(super) fn activation(&self) -> Activation {
+        self.activation
     }
 
     pub(super) fn parameters(&self) -> &Parameters {

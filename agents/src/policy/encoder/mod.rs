@@ -11,6 +11,8 @@ mod one_hot;
 use std::borrow::Cow;
 
 use candle_core::{DType, Tensor};
+#[cfg(feature = "cuda")]
+use stpn_core::cells::Activation;
 use stpn_core::kernels::Real;
 use stpn_core::kernels::convolution::{Filters, Pixels};
 use stpn_core::{Initializer, Parameters};
@@ -101,6 +103,16 @@ impl Encoder {
     /// True if features are the observations themselves, or bytes and choices as numbers.
     pub fn is_identity(&self) -> bool {
         matches!(self.network, Network::Identity)
+    }
+
+    /// Inputs, outputs and nonlinearity of its fully connected layers, in order; nothing if it has others.
+    #[cfg(feature = "cuda")]
+    pub(super) fn dense_layers(&self) -> Option<Vec<([usize; 2], Activation)>> {
+        match &self.network {
+            Network::Identity => Some(Vec::new()),
+            Network::Mlp(mlp) => Some(mlp.shapes().map(|shape| (shape, mlp.activation())).collect()),
+            Network::Cnn(_) => None,
+        }
     }
 
     /// Trainable parameters in a fixed order; none for `identity`.
@@ -309,7 +321,8 @@ impl<T: Real> PreparedEncoder<T> {
         T::of_byte(byte) * self.factor + self.summand
     }
 
-    fn numbers<'a>(&self, observations: ObservationRef<'a>) -> Cow<'a, [T]> {
+    /// Observations `[N, O]` as the network's numbers.
+    pub(super) fn numbers<'a>(&self, observations: ObservationRef<'a>) -> Cow<'a, [T]> {
         match (observations, &self.one_hot) {
             (ObservationRef::F32(choices), Some(one_hot)) => one_hot.spread_all(choices).into(),
             (ObservationRef::F32(values), None) => T::from_single(values),

@@ -44,7 +44,13 @@ const FLAGS: [Flag; 17] = [
     (&["env-id", "env"], &[("algo", "the environment is the first argument: a preset, a file, or `gym ID`")]),
     (&["algorithm", "algo-name"], &[("algo", "write `--algo …`")]),
     (&["num-minibatches"], &[("set", "write `--set algorithm.minibatch_size=…`, which is in steps")]),
-    (&["device", "cuda", "gpu"], &[("", "stpn computes on the CPU, on as many threads as `--threads` says")]),
+    (
+        &["device", "cuda", "gpu"],
+        &[
+            ("device", "write `--device cuda`, in a program that is built with the feature `cuda`"),
+            ("", "this runs on the CPU, on as many threads as `--threads` says"),
+        ],
+    ),
     (
         &["torch-deterministic"],
         &[("", "nothing is needed: the same seed gives the same bits, on any number of threads")],
@@ -130,7 +136,7 @@ mod tests {
             ("--entropy-coefficient", "--set algorithm.entropy_coefficient="),
             ("--max-grad-norm", "--set optimizer.max_grad_norm="),
             ("--total-timesteps", "--steps"),
-            ("--device", "CPU"),
+            ("--cuda", "--device cuda"),
         ] {
             let text = said(&format!("stpn train cartpole {flag} 4"));
             assert!(text.contains(here) && !text.contains("Usage"), "{flag}: {text}");
@@ -158,6 +164,7 @@ mod tests {
             ("stpn compare maze --total-timesteps 4", "--updates"),
             ("stpn eval RUN --n-eval-episodes 4", "--episodes"),
             ("stpn play RUN --seed 4", "--episode-seed"),
+            ("stpn eval RUN --device 4", "CPU"),
             ("stpn train cartpole --exp-name mine", "--run-dir DIR"),
             ("stpn train cartpole --anneal-lr", "learning_rate={ initial"),
         ] {

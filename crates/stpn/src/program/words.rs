@@ -50,6 +50,7 @@ pub fn train(request: &TrainingRequest) -> Vec<String> {
         updates,
         steps,
         threads,
+        device,
         kernel,
         overrides,
     } = request;
@@ -68,6 +69,7 @@ pub fn train(request: &TrainingRequest) -> Vec<String> {
         ("--env-kwargs", env_kwargs.as_ref().map(|kwargs| serde_json::Value::Object(kwargs.clone()).to_string())),
         ("--algo", algorithm.clone()),
         ("--cell", cell.map(|cell| cell.as_str().to_string())),
+        ("--device", device.map(|device| device.to_string())),
         ("--kernel", kernel.clone()),
     ];
     let numbers = numbers.into_iter().map(|(flag, number)| (flag, number.map(|number| number.to_string())));
@@ -87,6 +89,7 @@ pub fn changes(overrides: &[Override]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use stpn_agents::config::ComputeDevice;
     use stpn_core::cells::CellName;
 
     use super::*;
@@ -105,6 +108,7 @@ mod tests {
             seed: Some(3),
             updates: Some(9),
             threads: Some(2),
+            device: Some(ComputeDevice::Cuda(1)),
             kernel: Some("composed".into()),
             overrides: ["rollout.steps=4", "env.id=a b", "log.every=none"].map(|text| text.parse().unwrap()).to_vec(),
             ..TrainingRequest::default()

@@ -8,6 +8,7 @@
 mod binary;
 mod command_line;
 mod compare;
+mod cuda;
 mod exact_resume;
 mod figures;
 mod report;

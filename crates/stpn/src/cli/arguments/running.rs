@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
+use stpn_agents::config::ComputeDevice;
 
 use crate::cli::EnvCodeArguments;
 use crate::cli::count::{count, size};
@@ -63,6 +64,10 @@ pub struct TrainArguments {
     /// not depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Which device computes gradients: `cpu`, `cuda`, or `cuda:1` for the second one. CUDA needs a program that is built
+    /// with the feature `cuda`; it is untested on hardware.
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<ComputeDevice>,
     /// `auto` (fused kernels where there are any) or `composed` (candle operations, slow, for comparison).
     #[arg(long, value_name = "KERNEL")]
     pub kernel: Option<String>,
@@ -107,6 +112,7 @@ impl TrainArguments {
             updates: self.updates,
             steps: self.steps,
             threads: self.threads,
+            device: self.device,
             kernel: self.kernel.clone(),
             overrides: self.overrides.clone(),
         })
@@ -168,6 +174,10 @@ pub struct ResumeArguments {
     /// not depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Which device computes gradients: `cpu`, `cuda`, or `cuda:1` for the second one. CUDA needs a program that is built
+    /// with the feature `cuda`; it is untested on hardware.
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<ComputeDevice>,
     /// Changes one key from here on: rates, coefficients, lengths, evaluation, checkpoints, logging. What the
     /// checkpoint was made with (environment, network, seed, …) stays.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]

@@ -14,7 +14,7 @@ use crate::cli::foreign_flags::elsewhere;
 use crate::{key_reference, say, terminal};
 
 /// Options of `stpn train` that take the place of keys that other programs have.
-const TRAIN: [&str; 5] = ["set", "steps", "updates", "run-dir", "algo"];
+const TRAIN: [&str; 6] = ["set", "steps", "updates", "run-dir", "algo", "device"];
 
 /// Columns beyond which lines are hard to read.
 const WIDEST: usize = 110;
@@ -187,7 +187,9 @@ mod tests {
             assert!(explain(name).unwrap().contains("optimizer.learning_rate"), "{name}");
         }
         assert!(!explain("policy.cell.name").unwrap().contains("granularity:"), "names alone");
-        for (name, said) in [("total_timesteps", "--steps"), ("device", "CPU"), ("num_minibatches", "minibatch_size")] {
+        for (name, said) in
+            [("total_timesteps", "--steps"), ("gpu", "--device cuda"), ("num_minibatches", "minibatch_size")]
+        {
             let error = explain(name).unwrap_err().to_string();
             assert!(error.contains(said), "{name}: {error}");
         }

@@ -56,6 +56,9 @@ fn configure(arguments: &ResumeArguments, saved: &RunConfig) -> Result<RunConfig
     if let Some(threads) = arguments.threads {
         config.training_mut().threads = threads;
     }
+    if let Some(device) = arguments.device {
+        config.training_mut().device = device;
+    }
     if let Some(updates) = arguments.updates {
         config.training_mut().updates = updates;
     }

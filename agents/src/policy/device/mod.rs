@@ -1,0 +1,151 @@
+//! A policy's gradients on a CUDA device: trunks and heads there, the loss of every step on the CPU. **Untested on
+//! hardware.**
+//!
+//! Per gradient, parameters, observations, states and the gradients of the heads go to the device; outputs of the heads
+//! and gradients of the parameters come back. All sums have a fixed order, so the same input gives the same bits.
+
+mod cells;
+mod heads;
+mod trunk;
+
+use std::ops::Range;
+
+use stpn_cuda::Extent;
+use stpn_cuda::cuda::{Device, General};
+
+use super::accelerator::{Accelerator, Loss, Sequences};
+use super::config::PolicyConfig;
+use super::heads::Heads;
+use super::{ActorCritic, columns};
+use crate::Result;
+use heads::DeviceHeads;
+use trunk::{DeviceTrunk, TrunkInputs};
+
+/// A policy on a device.
+#[derive(Debug)]
+pub(super) struct DeviceNetwork {
+    device: Device,
+    actor: Branch,
+    critic: Option<Branch>,
+    /// Scalars of recurrent state of an environment.
+    state_len: usize,
+    /// Parameters of an action distribution, and how many of them the policy's head puts out.
+    distribution: [usize; 2],
+    /// Where those parameters lie that no head puts out.
+    free: Range<usize>,
+}
+
+/// A trunk with the heads that read it.
+#[derive(Debug)]
+struct Branch {
+    trunk: DeviceTrunk,
+    heads: DeviceHeads,
+    /// Where the trunk's parameters lie among all.
+    parameters: Range<usize>,
+    /// Its columns of the packed states.
+    state: Range<usize>,
+}
+
+impl DeviceNetwork {
+    /// `policy`, made from `config`, on the device of that number.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] if CUDA has no kernels for a part of it; fails if the device cannot be used.
+    pub fn new(policy: &ActorCritic, config: &PolicyConfig, index: usize) -> Result<Self> {
+        let device = Device::open(index)?;
+        let general = General::new(&device)?;
+        let sections = &policy.sections;
+        let of_policy = (sections.policy_head.clone(), policy.distribution.head_len());
+        let of_values = (sections.value_head.clone(), 1);
+        let (actor_state, critic_state) = policy.state_columns();
+        let trunk =
+            |trunk: &super::trunk::Trunk| DeviceTrunk::new(&general, trunk.encoder(), &config.cell, config.hidden);
+        let heads = |parts| DeviceHeads::new(&general, config.hidden, parts);
+        let shared = policy.critic.is_none();
+        let actor = Branch {
+            trunk: trunk(&policy.actor)?,
+            heads: heads(if shared { vec![of_policy, of_values.clone()] } else { vec![of_policy] })?,
+            parameters: sections.actor.clone(),
+            state: actor_state,
+        };
+        let critic = match &policy.critic {
+            None => None,
+            Some(critic) => Some(Branch {
+                trunk: trunk(critic)?,
+                heads: heads(vec![of_values])?,
+                parameters: sections.critic.clone(),
+                state: critic_state,
+            }),
+        };
+        Ok(Self {
+            device,
+            actor,
+            critic,
+            state_len: policy.state_len(),
+            distribution: [policy.distribution.len(), policy.distribution.head_len()],
+            free: sections.free.clone(),
+        })
+    }
+}
+
+impl Accelerator for DeviceNetwork {
+    fn differentiate(
+        &self,
+        sequences: &Sequences<'_>,
+        parameters: &[f32],
+        gradient: &mut [f32],
+        loss: &mut Loss<'_>,
+    ) -> Result<()> {
+        let (device, rows) = (&self.device, sequences.steps * sequences.batch);
+        let [len, head_len] = self.distribution;
+        let inputs = TrunkInputs {
+            extent: Extent { steps: sequences.steps, batch: sequences.batch },
+            x: &device.upload(sequences.numbers)?,
+            resets: &device.upload(sequences.episode_starts)?,
+        };
+        let run = |branch: &Branch| -> Result<_> {
+            let state = columns(sequences.state, self.state_len, &branch.state);
+            let pass = branch.trunk.forward(device, inputs, &parameters[branch.parameters.clone()], &state)?;
+            let (outputs, heads) = branch.heads.forward(device, rows, pass.hidden(inputs), parameters)?;
+            Ok((pass, outputs, heads))
+        };
+        let actor = run(&self.actor)?;
+        let critic = self.critic.as_ref().map(run).transpose()?;
+
+        // Outputs of the policy's head are the first of its row, the value is the last of its own.
+        let zeros = || Heads { distributions: vec![0.0; rows * len], values: vec![0.0; rows] };
+        let (mut outputs, mut grads) = (zeros(), zeros());
+        let free = &parameters[self.free.clone()];
+        let width = actor.1.len() / rows;
+        for (to, from) in outputs.distributions.chunks_exact_mut(len).zip(actor.1.chunks_exact(width)) {
+            to[..head_len].copy_from_slice(&from[..head_len]);
+            to[head_len..].copy_from_slice(free);
+        }
+        let of_values = critic.as_ref().map_or(&actor.1, |critic| &critic.1);
+        let value_width = of_values.len() / rows;
+        for (to, from) in outputs.values.iter_mut().zip(of_values.chunks_exact(value_width)) {
+            *to = from[value_width - 1];
+        }
+        loss(&outputs, &mut grads);
+
+        let mut grad_outputs = vec![0.0; rows * width];
+        for (n, to) in grad_outputs.chunks_exact_mut(width).enumerate() {
+            to[..head_len].copy_from_slice(&grads.distributions[n * len..][..head_len]);
+            if critic.is_none() {
+                to[width - 1] = grads.values[n];
+            }
+        }
+        let mut back = |branch: &Branch, (pass, _, heads): &(_, Vec<f32>, _), grad_outputs: &[f32]| -> Result<()> {
+            let pass: &trunk::TrunkPass = pass;
+            let hidden = pass.hidden(inputs);
+            let grad_hidden = branch.heads.backward(device, rows, hidden, heads, (grad_outputs, gradient))?;
+            let of_trunk = &mut gradient[branch.parameters.clone()];
+            branch.trunk.backward(device, inputs, pass, grad_hidden, of_trunk)
+        };
+        back(&self.actor, &actor, &grad_outputs)?;
+        if let (Some(branch), Some(critic)) = (&self.critic, &critic) {
+            back(branch, critic, &grads.values)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,165 @@
+//! A trunk on a device: dense layers of an encoder, then a recurrent layer.
+
+use std::ops::Range;
+
+use stpn_core::CellConfig;
+use stpn_cuda::cuda::{Buffer, DenseLayer, Device, Forward, General, Sequence, SequenceLayer};
+use stpn_cuda::{Dense, Extent};
+
+use super::cells::{DeviceCell, nonlinearity, unsupported};
+use crate::Result;
+use crate::policy::encoder::Encoder;
+
+/// What a trunk reads that is on the device already.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TrunkInputs<'a> {
+    pub extent: Extent,
+    /// Observations as numbers, `[L, B, O]`.
+    pub x: &'a Buffer<f32>,
+    /// Starts of episodes, `[L, B]`.
+    pub resets: &'a Buffer<u8>,
+}
+
+/// The layers of a trunk, and where their parameters lie among the trunk's.
+#[derive(Debug)]
+pub(super) struct DeviceTrunk {
+    /// Of the encoder, and a cell without memory behind them.
+    dense: Vec<(DenseLayer<f32>, Range<usize>)>,
+    cell: Option<(SequenceLayer<f32>, Range<usize>)>,
+}
+
+/// What a forward pass leaves for the backward pass.
+pub(super) struct TrunkPass {
+    /// Parameters and output of every dense layer.
+    dense: Vec<(Buffer<f32>, Buffer<f32>)>,
+    cell: Option<CellPass>,
+}
+
+struct CellPass {
+    parameters: Buffer<f32>,
+    /// The initial state `[B, S]`.
+    start: Buffer<f32>,
+    forward: Forward<f32>,
+}
+
+impl DeviceTrunk {
+    /// The trunk of an encoder and a cell of `hidden` units.
+    ///
+    /// # Errors
+    /// [`crate::Error::Config`] if CUDA has no kernels for one of them; fails if its kernels cannot be compiled.
+    pub fn new(general: &General<f32>, encoder: &Encoder, cell: &CellConfig, hidden: usize) -> Result<Self> {
+        let Some(layers) = encoder.dense_layers() else {
+            return Err(unsupported("CUDA has no kernels for encoders of images yet"));
+        };
+        let mut end = 0;
+        let mut place = |len: usize| {
+            let start = end;
+            end += len;
+            start..end
+        };
+        let mut dense = Vec::new();
+        let mut add = |layer: Dense, place: Range<usize>| -> Result<()> {
+            dense.push((DenseLayer::new(general, layer)?, place));
+            Ok(())
+        };
+        for ([input, output], activation) in layers {
+            let layer = Dense { input, output, nonlinearity: nonlinearity(activation) };
+            add(layer, place(layer.parameters()))?;
+        }
+        let cell = match DeviceCell::new(cell, encoder.output_len(), hidden)? {
+            DeviceCell::Dense(layer) => {
+                add(layer, place(layer.parameters()))?;
+                None
+            }
+            DeviceCell::Sequence(layer) => {
+                let place = place(layer.parameters());
+                Some((SequenceLayer::new(general, layer)?, place))
+            }
+        };
+        Ok(Self { dense, cell })
+    }
+
+    /// Activities of sequences from states `[B, S]`.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    pub fn forward(
+        &self,
+        device: &Device,
+        inputs: TrunkInputs<'_>,
+        parameters: &[f32],
+        state: &[f32],
+    ) -> Result<TrunkPass> {
+        let rows = inputs.extent.steps * inputs.extent.batch;
+        let mut pass = TrunkPass { dense: Vec::with_capacity(self.dense.len()), cell: None };
+        for (layer, place) in &self.dense {
+            let own = device.upload(&parameters[place.clone()])?;
+            let y = layer.forward(rows, &own, pass.encoded(inputs))?;
+            pass.dense.push((own, y));
+        }
+        if let Some((layer, place)) = &self.cell {
+            let (own, start) = (device.upload(&parameters[place.clone()])?, device.upload(state)?);
+            let forward = layer.forward(pass.sequence(inputs, &own, &start), true)?;
+            pass.cell = Some(CellPass { parameters: own, start, forward });
+        }
+        Ok(pass)
+    }
+
+    /// Writes the gradient of the packed parameters, from that of the activities.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    pub fn backward(
+        &self,
+        device: &Device,
+        inputs: TrunkInputs<'_>,
+        pass: &TrunkPass,
+        grad_hidden: Buffer<f32>,
+        gradient: &mut [f32],
+    ) -> Result<()> {
+        let rows = inputs.extent.steps * inputs.extent.batch;
+        let mut grad = grad_hidden;
+        if let (Some((layer, place)), Some(cell)) = (&self.cell, &pass.cell) {
+            // Nothing looks at the last state: the next sequences are others' business.
+            let grad_end = device.zeros(cell.start.len())?;
+            let sequence = pass.sequence(inputs, &cell.parameters, &cell.start);
+            let backward = layer.backward(sequence, &cell.forward, &grad, &grad_end)?;
+            gradient[place.clone()].copy_from_slice(&device.download(&backward.parameters)?);
+            grad = backward.x;
+        }
+        for (index, ((layer, place), (own, y))) in self.dense.iter().zip(&pass.dense).enumerate().rev() {
+            let x = match index {
+                0 => inputs.x,
+                _ => &pass.dense[index - 1].1,
+            };
+            let backward = layer.backward(rows, [own, x, y, &grad], index > 0)?;
+            gradient[place.clone()].copy_from_slice(&device.download(&backward.parameters)?);
+            if let Some(x) = backward.x {
+                grad = x;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl TrunkPass {
+    /// Activities `[N, H]`; the inputs themselves if there is no layer.
+    pub fn hidden<'a>(&'a self, inputs: TrunkInputs<'a>) -> &'a Buffer<f32> {
+        self.cell.as_ref().map_or_else(|| self.encoded(inputs), |cell| &cell.forward.hidden)
+    }
+
+    /// What the last dense layer so far put out.
+    fn encoded<'a>(&'a self, inputs: TrunkInputs<'a>) -> &'a Buffer<f32> {
+        self.dense.last().map_or(inputs.x, |(_, y)| y)
+    }
+
+    fn sequence<'a>(
+        &'a self,
+        inputs: TrunkInputs<'a>,
+        parameters: &'a Buffer<f32>,
+        start: &'a Buffer<f32>,
+    ) -> Sequence<'a, f32> {
+        let x = self.encoded(inputs);
+        Sequence { extent: inputs.extent, parameters, x, resets: Some(inputs.resets), start }
+    }
+}

@@ -1,0 +1,176 @@
+//! Gradients on a CUDA device that is emulated on the CPU. Its driver must be there when a process starts, so each test
+//! runs itself again with it.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::env;
+use std::process::Command;
+
+use candle_core::{DType, Device};
+use stpn_agents::config::ComputeDevice;
+use stpn_agents::policy::encoder::ObservationRef;
+use stpn_agents::policy::{Inputs, PolicyConfig};
+use stpn_agents::start::training;
+use stpn_agents::{ActorCritic, RunConfig};
+use stpn_core::cells::CellName;
+use stpn_envs::Space;
+use stpn_random::Stream;
+
+/// Set where the driver is the emulated one.
+const EMULATED: &str = "STPN_EMULATED";
+
+/// Runs the test of that name with the emulated driver; true in the process that has it.
+fn emulated(test: &str) -> bool {
+    if env::var_os(EMULATED).is_some() {
+        return true;
+    }
+    let cache = tempfile::tempdir().unwrap();
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args([test, "--exact", "--nocapture"]).env(EMULATED, "1").env("XDG_CACHE_HOME", cache.path());
+    let done = command.env("LD_LIBRARY_PATH", stpn_cuda::shim::EMULATED_DRIVER).output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&done.stdout), String::from_utf8_lossy(&done.stderr));
+    assert!(done.status.success() && text.contains("1 passed"), "{text}");
+    false
+}
+
+fn policy_config(text: &str) -> PolicyConfig {
+    let text = format!("env = {{ name = 'maze' }}\nalgorithm = {{ name = 'a2c' }}\npolicy = {{ {text} }}");
+    let RunConfig::Agent(config) = RunConfig::from_table(text.parse().unwrap()).unwrap() else { panic!("{text}") };
+    config.policy
+}
+
+/// Largest difference, relative to the largest value.
+fn distance(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    let largest = b.iter().fold(1e-6_f32, |most, value| most.max(value.abs()));
+    a.iter().zip(b).fold(0.0_f32, |most, (a, b)| most.max((a - b).abs())) / largest
+}
+
+/// Outputs of the heads and gradients of random weights on them, on the CPU and on the device.
+fn compare(config: &PolicyConfig, observations: &Space, actions: &Space) {
+    let (steps, batch) = (7, 5);
+    let n = steps * batch;
+    let mut stream = Stream::from_seed(5);
+    let x: Vec<f32> = match observations {
+        Space::Discrete { n: choices } => (0..n).map(|at| (at % choices) as f32).collect(),
+        _ => (0..n * observations.len()).map(|_| stream.normal() as f32).collect(),
+    };
+    let episode_starts: Vec<u8> = (0..n).map(|at| u8::from(at < 3 || at % 11 == 7)).collect();
+    let inputs = Inputs { steps, batch, observations: ObservationRef::F32(&x), episode_starts: &episode_starts };
+    let made = || ActorCritic::new(config, observations, actions, 3, DType::F32, &Device::Cpu).unwrap();
+    let state: Vec<f32> = (0..batch * made().state_len()).map(|_| 0.3 * stream.normal() as f32).collect();
+    let weights: Vec<f32> = (0..n * (made().distribution().len() + 1)).map(|_| stream.normal() as f32).collect();
+    let run = |device: ComputeDevice| {
+        let policy = made().on(device, config).unwrap();
+        assert_eq!(policy.is_accelerated(), device != ComputeDevice::Cpu);
+        let mut gradient = vec![7.0; policy.parameters().count()];
+        let prepared = policy.prepare::<f32>().unwrap();
+        let outputs = prepared.differentiate(&inputs, &state, &mut gradient, |outputs, grads| {
+            let (of_distributions, of_values) = weights.split_at(outputs.distributions.len());
+            grads.distributions.copy_from_slice(of_distributions);
+            grads.values.copy_from_slice(of_values);
+            outputs.clone()
+        });
+        (outputs.unwrap(), gradient)
+    };
+    let (here, gradient_here) = run(ComputeDevice::Cpu);
+    let (there, gradient_there) = run(ComputeDevice::Cuda(0));
+    for (what, a, b) in [
+        ("distributions", &there.distributions, &here.distributions),
+        ("values", &there.values, &here.values),
+        ("gradient", &gradient_there, &gradient_here),
+    ] {
+        assert!(distance(a, b) < 2e-5, "{config:?}: {what}: {:e}", distance(a, b));
+    }
+    assert_eq!(run(ComputeDevice::Cuda(0)), (there, gradient_there), "the same bits every time");
+}
+
+#[test]
+fn gradients_on_the_device_are_those_of_the_cpu() {
+    if !emulated("gradients_on_the_device_are_those_of_the_cpu") {
+        return;
+    }
+    let boxed = |len: usize| Space::boxed(-1.0, 1.0, [len]);
+    let encoders = ["", "encoder = 'mlp', ", "encoder = { name = 'mlp', sizes = [5, 4], activation = 'relu' }, "];
+    let critics = ["", "critic = 'separate', "];
+    let observations = [boxed(4), Space::Discrete { n: 6 }];
+    let actions = [Space::Discrete { n: 3 }, boxed(2), Space::MultiDiscrete { counts: vec![2, 3] }];
+    let mut compared = 0;
+    for cell in CellName::ALL {
+        let kernels = !matches!(
+            cell,
+            CellName::FastWeights
+                | CellName::LinearRecurrent
+                | CellName::LinearAttention
+                | CellName::DeltaRule
+                | CellName::FrameStack
+        );
+        let (encoder, critic) = (encoders[compared % 3], critics[compared / 2 % 2]);
+        // λ and γ far from zero, so that synapses are plastic.
+        let options = if cell.as_str().starts_with("stpn") { ", initial_rate = 0.5" } else { "" };
+        let recurrent = match cell.as_str() {
+            "stpnf" | "stpnf-scalar" => ", recurrent = false, normalize_state = 'none', bias = false",
+            _ => "",
+        };
+        let name = if cell.as_str().starts_with("stpn") { "stpn" } else { cell.as_str() };
+        let of_cell = match cell {
+            CellName::DifferentiablePlasticity => "{ name = 'backpropamine', modulation = 'constant' }".to_string(),
+            CellName::BackpropamineRetroactive => "{ name = 'backpropamine', modulation = 'retroactive' }".to_string(),
+            CellName::DeltaRule => "{ name = 'linear-attention', rule = 'delta' }".to_string(),
+            CellName::StpnScalar | CellName::StpnfScalar => {
+                format!("{{ name = '{name}', granularity = 'scalar'{options}{recurrent} }}")
+            }
+            _ => format!("{{ name = '{name}'{options}{recurrent} }}"),
+        };
+        let config = policy_config(&format!("hidden = 9, {critic}{encoder}cell = {of_cell}"));
+        if kernels {
+            compare(&config, &observations[compared % 2], &actions[compared % 3]);
+            compared += 1;
+        } else {
+            let policy = ActorCritic::new(&config, &observations[0], &actions[0], 3, DType::F32, &Device::Cpu).unwrap();
+            let refused = policy.on(ComputeDevice::Cuda(0), &config).unwrap_err().to_string();
+            assert!(refused.contains("training.device") && refused.contains(cell.as_str()), "{refused}");
+        }
+    }
+    assert_eq!(compared, CellName::ALL.len() - 5);
+
+    let image = Space::boxed(0.0, 1.0, [1, 84, 84]);
+    let config = policy_config("hidden = 9, encoder = 'nature-cnn', cell = 'lstm'");
+    let policy = ActorCritic::new(&config, &image, &actions[0], 3, DType::F32, &Device::Cpu).unwrap();
+    let refused = policy.on(ComputeDevice::Cuda(0), &config).unwrap_err().to_string();
+    assert!(refused.contains("training.device") && refused.contains("images"), "{refused}");
+}
+
+#[test]
+fn an_update_on_the_device_has_the_losses_of_the_cpu() {
+    if !emulated("an_update_on_the_device_has_the_losses_of_the_cpu") {
+        return;
+    }
+    let experiments = [
+        "env = { name = 'maze', size = 5, episode_length = 25 }
+         rollout = { environments = 6, steps = 30, sequence_length = 7 }
+         policy = { hidden = 5, cell = 'stpn' }
+         algorithm = { name = 'a2c', normalize_advantages = true }",
+        // Sequences of several lengths in one minibatch, which are padded.
+        "env = { name = 'pendulum' }
+         rollout = { environments = 5, steps = 12, sequence_length = 5 }
+         policy = { hidden = 5, critic = 'separate', encoder = { name = 'mlp', sizes = [4] }, cell = 'lstm' }
+         algorithm = { name = 'ppo', epochs = 2, minibatch_size = 20, recompute_states = true }",
+    ];
+    for text in experiments {
+        let updated = |device: &str| {
+            let config = format!("training = {{ device = '{device}' }}\n{text}");
+            let mut training = training(&RunConfig::from_table(config.parse().unwrap()).unwrap()).unwrap();
+            let metrics = training.update().unwrap();
+            training.update().unwrap();
+            (metrics, training.save().unwrap().parameters)
+        };
+        let ((here, moved_here), (there, moved_there)) = (updated("cpu"), updated("cuda"));
+        for name in ["losses/total_loss", "losses/value_loss", "losses/entropy", "losses/grad_norm"] {
+            let [here, there] = [&here, &there].map(|metrics| metrics.get(name).unwrap());
+            assert!((here - there).abs() < 1e-4 * here.abs().max(1.0), "{name}: {there} for {here}");
+        }
+        assert!(moved_here != moved_there, "other bits, since the sums have another order");
+        assert_eq!(updated("cuda").1, moved_there, "the same bits every time");
+    }
+}
