@@ -1,12 +1,12 @@
 #!/bin/sh
-# Checks the CUDA kernels on the machine's first NVIDIA device, within eight minutes. Untested on hardware so far.
+# Checks the CUDA kernels, and trainings with them, on the machine's first NVIDIA device. Untested on hardware so far.
 #
 #   scripts/gpu_check.sh            builds the programs with cargo (and a C++ compiler) first
 #   scripts/gpu_check.sh FOLDER     takes `device`, `maze_time` and `stpn` from FOLDER, e.g. built on another machine; the
 #                                   golden cases must lie where they were when `device` was built
 #
 # Variables, for smaller machines: EXPERIMENT and UPDATES of the trainings (maze, 1000), RESUMED updates of the run that is
-# killed (60).
+# killed (60), REPEATS of what is measured (9).
 #
 # Needs NVIDIA's driver, and NVRTC in LD_LIBRARY_PATH (CUDA toolkit 12, or pip install nvidia-cuda-nvrtc-cu12==12.9.86).
 set -eu
@@ -44,6 +44,12 @@ echo "$output" | grep -Eq '(^|\.\.\. )on ' || { echo "the tests did not run on a
 echo "== times of layers of the maze's size =="
 timeout 60 "$maze_time"
 
+echo "== learning of the maze's STPN, on the device and on the CPU =="
+for where in cuda cpu; do
+    echo "$where:"
+    timeout 60 "$stpn" bench updates --case maze --device $where --repeats "${REPEATS:-9}"
+done
+
 runs=$(mktemp -d)
 trap 'rm -rf "$runs"' EXIT
 experiment=${EXPERIMENT:-maze}
@@ -54,24 +60,36 @@ last() {
     tail -n 1 "$runs/$1/metrics.jsonl" | sed -n "s|.*\"$2\":\([^,}]*\).*|\1|p"
 }
 
+# Runs a command within so many seconds, its words in a file; shows the end of that if it fails. Code 124: out of time.
+within() {
+    seconds=$1
+    shift
+    timeout "$seconds" "$@" >"$runs/log" 2>&1 && return 0
+    code=$?
+    [ $code = 124 ] || tail -n 20 "$runs/log" >&2
+    return $code
+}
+
 echo "== $updates updates of $experiment, on the device and on the CPU =="
 for where in cuda cpu; do
-    timeout 100 "$stpn" train "$experiment" --device $where --updates "$updates" --set log.every=10 \
-        --run-dir "$runs/$where" --grace 5 >/dev/null 2>&1 || echo "$where: ended early"
+    within 60 "$stpn" train "$experiment" --device $where --updates "$updates" --set log.every=10 \
+        --run-dir "$runs/$where" || [ $? = 124 ] || exit 1
     echo "$where: update $(last $where update), return $(last $where charts/episodic_return)," \
         "$(last $where charts/SPS) steps per second"
 done
 
 echo "== $resumed updates, killed and resumed: the same bits =="
-"$stpn" train "$experiment" --device cuda --updates "$resumed" --run-dir "$runs/whole" >/dev/null 2>&1
-"$stpn" train "$experiment" --device cuda --updates "$resumed" --set checkpoint.every=5 --run-dir "$runs/killed" \
-    >/dev/null 2>&1 &
+within 60 "$stpn" train "$experiment" --device cuda --updates "$resumed" --run-dir "$runs/whole"
+timeout 60 "$stpn" train "$experiment" --device cuda --updates "$resumed" --set checkpoint.every=5 \
+    --run-dir "$runs/killed" >"$runs/log" 2>&1 &
 while [ ! -e "$runs/killed/checkpoints/update-00000005/manifest.json" ]; do
-    kill -0 $! || { echo "it ended before it could be killed" >&2; exit 1; }
+    kill -0 $! || { tail -n 20 "$runs/log" >&2; exit 1; }
     sleep 0.1
 done
-kill -9 $!
-"$stpn" resume "$runs/killed" >/dev/null 2>&1
+# Of `timeout` and of the program below it.
+pkill -9 -P $! || true
+kill -9 $! || true
+within 60 "$stpn" resume "$runs/killed"
 parameters=checkpoints/$(printf 'update-%08d' "$resumed")/parameters.safetensors
 cmp "$runs/whole/$parameters" "$runs/killed/$parameters"
 

@@ -2,7 +2,7 @@
 
     pip install popgym==1.0.7 mazelib==0.9.16
     cargo build --release
-    python3 scripts/popgym_speed.py [--environments 16] [--seconds 0.5] [--rounds 3] [--out docs/popgym-speed.md] \
+    python3 scripts/popgym_speed.py [--environments 16] [--seconds 0.25] [--rounds 6] [--out docs/popgym-speed.md] \
         [TASK-LEVEL …]
 
 The Python that runs this runs the package. Random actions, drawn beforehand. Ours is `stpn bench envs` on one thread;
@@ -80,8 +80,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("cases", nargs="*")
     parser.add_argument("--environments", type=int, default=16)
-    parser.add_argument("--seconds", type=float, default=0.5)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=0.25)
+    parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--program", default="target/release/stpn")
     parser.add_argument("--out", type=pathlib.Path)
     arguments = parser.parse_args()

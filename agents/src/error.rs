@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::config::ComputeDevice;
+
 /// What can go wrong in training, evaluating, saving or resuming an agent.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -15,6 +17,15 @@ pub enum Error {
     /// A cell refused its configuration or input.
     #[error(transparent)]
     Core(#[from] stpn_core::Error),
+
+    /// This program has no kernels for the device.
+    #[error("training.device: \"{device}\" is not in this program, which is built without the feature `{feature}`")]
+    NotBuilt {
+        /// The device.
+        device: ComputeDevice,
+        /// The feature with which programs have it.
+        feature: &'static str,
+    },
 
     /// A CUDA device failed, or cannot be used.
     #[cfg(feature = "cuda")]

@@ -101,11 +101,11 @@ impl Trainer {
         )?;
         let (observations, actions) = (envs.observation_space().clone(), envs.action_space().clone());
         let policy = ActorCritic::new(&config.policy, &observations, &actions, *seed, DType::F32, &Device::Cpu)?;
-        let policy = policy.on(config.training.device, &config.policy)?;
         config.algorithm.check_distribution(policy.distribution())?;
         process::warn_of_split_products(policy.is_fused());
         unused::check_spaces(config, &observations, &actions)?;
         let input_mask = energy_mask(&config.log.energy_skip_inputs, policy.cell().input_size())?;
+        let policy = policy.on(config.training.device, &config.policy)?;
         let failures = FailureWatch::new(rollout, envs.groups());
         let make: Maker = Arc::new(make);
         let workers = envs

@@ -13,7 +13,7 @@ use stpn_agents::policy::{Inputs, PolicyConfig};
 use stpn_agents::start::training;
 use stpn_agents::{ActorCritic, RunConfig};
 use stpn_core::cells::CellName;
-use stpn_envs::Space;
+use stpn_envs::{Dtype, Space};
 use stpn_random::Stream;
 
 /// Set where the driver is the emulated one.
@@ -51,12 +51,17 @@ fn compare(config: &PolicyConfig, observations: &Space, actions: &Space) {
     let (steps, batch) = (7, 5);
     let n = steps * batch;
     let mut stream = Stream::from_seed(5);
-    let x: Vec<f32> = match observations {
+    let numbers: Vec<f32> = match observations {
         Space::Discrete { n: choices } => (0..n).map(|at| (at % choices) as f32).collect(),
         _ => (0..n * observations.len()).map(|_| stream.normal() as f32).collect(),
     };
+    let bytes: Vec<u8> = numbers.iter().map(|number| (number * 40.0 + 100.0) as u8).collect();
+    let observed = match observations.dtype() {
+        Dtype::U8 => ObservationRef::U8(&bytes),
+        Dtype::F32 => ObservationRef::F32(&numbers),
+    };
     let episode_starts: Vec<u8> = (0..n).map(|at| u8::from(at < 3 || at % 11 == 7)).collect();
-    let inputs = Inputs { steps, batch, observations: ObservationRef::F32(&x), episode_starts: &episode_starts };
+    let inputs = Inputs { steps, batch, observations: observed, episode_starts: &episode_starts };
     let made = || ActorCritic::new(config, observations, actions, 3, DType::F32, &Device::Cpu).unwrap();
     let state: Vec<f32> = (0..batch * made().state_len()).map(|_| 0.3 * stream.normal() as f32).collect();
     let weights: Vec<f32> = (0..n * (made().distribution().len() + 1)).map(|_| stream.normal() as f32).collect();
@@ -93,7 +98,7 @@ fn gradients_on_the_device_are_those_of_the_cpu() {
     let boxed = |len: usize| Space::boxed(-1.0, 1.0, [len]);
     let encoders = ["", "encoder = 'mlp', ", "encoder = { name = 'mlp', sizes = [5, 4], activation = 'relu' }, "];
     let critics = ["", "critic = 'separate', "];
-    let observations = [boxed(4), Space::Discrete { n: 6 }];
+    let observations = [boxed(4), Space::Discrete { n: 6 }, Space::pixels([5])];
     let actions = [Space::Discrete { n: 3 }, boxed(2), Space::MultiDiscrete { counts: vec![2, 3] }];
     let mut compared = 0;
     for cell in CellName::ALL {
@@ -124,7 +129,7 @@ fn gradients_on_the_device_are_those_of_the_cpu() {
         };
         let config = policy_config(&format!("hidden = 9, {critic}{encoder}cell = {of_cell}"));
         if kernels {
-            compare(&config, &observations[compared % 2], &actions[compared % 3]);
+            compare(&config, &observations[compared / 3 % 3], &actions[compared % 3]);
             compared += 1;
         } else {
             let policy = ActorCritic::new(&config, &observations[0], &actions[0], 3, DType::F32, &Device::Cpu).unwrap();
@@ -133,6 +138,26 @@ fn gradients_on_the_device_are_those_of_the_cpu() {
         }
     }
     assert_eq!(compared, CellName::ALL.len() - 5);
+    for of_cell in [
+        "{ name = 'stpn', initial_rate = 0.5, clamp = 0.2, decay = 'all', normalize_state = 'after' }",
+        "{ name = 'stpn', initial_rate = 0.5, plastic = 'input', granularity = 'presynaptic', plastic_bias = true }",
+        "{ name = 'stpn', initial_rate = 0.5, plastic = 'recurrent', normalize_forward = false, layer_norm = true }",
+        "{ name = 'backpropamine', bound = 'hard-clamp' }",
+        "{ name = 'backpropamine', bound = 'additive' }",
+        "{ name = 'backpropamine', bound = 'decay' }",
+        "{ name = 'lstm', split = true }",
+        "{ name = 'lstm', layer_norm = true }",
+        "{ name = 'rnn', split = true }",
+        "{ name = 'mlp', activation = 'relu' }",
+    ] {
+        compare(&policy_config(&format!("hidden = 9, cell = {of_cell}")), &observations[0], &actions[0]);
+    }
+    for option in ["rule = 'oja'", "norm_of = 'F'"] {
+        let config = policy_config(&format!("hidden = 9, cell = {{ name = 'stpn', {option} }}"));
+        let policy = ActorCritic::new(&config, &observations[0], &actions[0], 3, DType::F32, &Device::Cpu).unwrap();
+        let refused = policy.on(ComputeDevice::Cuda(0), &config).unwrap_err().to_string();
+        assert!(refused.contains("training.device to \"cpu\""), "{refused}");
+    }
 
     let image = Space::boxed(0.0, 1.0, [1, 84, 84]);
     let config = policy_config("hidden = 9, encoder = 'nature-cnn', cell = 'lstm'");

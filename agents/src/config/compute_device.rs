@@ -8,7 +8,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use stpn_core::NUMERICS;
 
-/// What a number of the arithmetic of CUDA begins with: it is this thousand and that of the CPU, where rollouts run.
+use crate::{Error, Result};
+
+/// The number of the arithmetic of the kernels for CUDA: raised if a change alters any of their bits.
 const CUDA_NUMERICS: u32 = 1;
 
 /// The device that computes gradients.
@@ -23,7 +25,19 @@ pub enum ComputeDevice {
 }
 
 impl ComputeDevice {
-    /// The number of the arithmetic with which a run on it computes.
+    /// Refuses a device that this program cannot have.
+    ///
+    /// # Errors
+    /// [`Error::NotBuilt`] naming the feature.
+    pub fn check(self) -> Result<()> {
+        match self {
+            Self::Cuda(_) if cfg!(not(feature = "cuda")) => Err(Error::NotBuilt { device: self, feature: "cuda" }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The number of the arithmetic with which a run on it computes: the thousands count that of the device, the rest is
+    /// that of the CPU, on which rollouts run.
     pub fn numerics(self) -> u32 {
         match self {
             Self::Cpu => NUMERICS,
@@ -45,7 +59,7 @@ impl fmt::Display for ComputeDevice {
 impl FromStr for ComputeDevice {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
         let unknown = || format!("must be \"cpu\", \"cuda\", or \"cuda:1\" for the second device, not \"{text}\"");
         match text {
             "cpu" => Ok(Self::Cpu),
@@ -61,7 +75,7 @@ impl FromStr for ComputeDevice {
 impl TryFrom<String> for ComputeDevice {
     type Error = String;
 
-    fn try_from(text: String) -> Result<Self, String> {
+    fn try_from(text: String) -> std::result::Result<Self, String> {
         text.parse()
     }
 }

@@ -1,5 +1,7 @@
 //! Impossible values of whole configurations, which are above all that they are made of.
 
+use stpn_core::Kernel;
+
 use super::cell::check_cell;
 use super::sections::check_sections;
 use super::{AgentConfig, ComputeDevice, SupervisedConfig};
@@ -37,6 +39,11 @@ impl AgentConfig {
             let problem = "goes with the CPU alone: a device is given all sequences at once, which another number of \
                            processes divides differently. Leave it out, or set training.device to \"cpu\"";
             return Err(Error::config("rollout.canonical_sums", problem));
+        }
+        if self.training.device != ComputeDevice::Cpu && self.policy.kernel != Kernel::Auto {
+            let problem = "\"composed\" goes with the CPU alone: a device has kernels of its own. Set it to \"auto\", or \
+                           training.device to \"cpu\"";
+            return Err(Error::config("policy.kernel", problem));
         }
         unused::check_agent(self)
     }

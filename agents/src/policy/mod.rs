@@ -1,6 +1,6 @@
 //! Recurrent actor–critic policies: trunk (encoder → recurrent layer) → policy and value heads.
 
-pub mod accelerator;
+mod accelerator;
 mod composed;
 mod config;
 #[cfg(feature = "cuda")]

@@ -14,28 +14,18 @@ impl ActorCritic {
     /// The policy, made from `config`, with its gradients computed on `device`. Rollouts stay on the CPU.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] if this program has no CUDA, or CUDA has no kernels for a part of this network; fails if
-    /// the device cannot be used.
-    #[cfg(feature = "cuda")]
+    /// [`crate::Error::NotBuilt`]; [`crate::Error::Config`] if the device has no kernels for a part of this network; fails
+    /// if the device cannot be used.
+    #[cfg_attr(not(feature = "cuda"), allow(unused_variables, reason = "there is nothing to make from it"))]
     pub fn on(self, device: ComputeDevice, config: &PolicyConfig) -> Result<Self> {
-        let ComputeDevice::Cuda(index) = device else { return Ok(self) };
-        let network = DeviceNetwork::new(&self, config, index)?;
-        Ok(Self { accelerator: Some(Arc::new(network)), ..self })
-    }
-
-    /// The policy, made from `config`, with its gradients computed on `device`. Rollouts stay on the CPU.
-    ///
-    /// # Errors
-    /// [`crate::Error::Config`] for a device other than the CPU, since this program has no CUDA.
-    #[cfg(not(feature = "cuda"))]
-    pub fn on(self, device: ComputeDevice, _: &PolicyConfig) -> Result<Self> {
+        device.check()?;
         match device {
-            ComputeDevice::Cpu => Ok(self),
-            ComputeDevice::Cuda(_) => {
-                let problem = "\"cuda\" is not in this program: build it with cargo's `--features cuda`, or leave this at \
-                               \"cpu\"";
-                Err(crate::Error::config("training.device", problem))
+            #[cfg(feature = "cuda")]
+            ComputeDevice::Cuda(index) => {
+                let network = DeviceNetwork::new(&self, config, index)?;
+                Ok(Self { accelerator: Some(Arc::new(network)), ..self })
             }
+            _ => Ok(self),
         }
     }
 }

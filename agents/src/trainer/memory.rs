@@ -6,7 +6,7 @@ use stpn_envs::vector::MakeEnv;
 
 use crate::Result;
 use crate::algorithms::AlgorithmConfig;
-use crate::config::AgentConfig;
+use crate::config::{AgentConfig, ComputeDevice};
 use crate::memory::{MADE, NUMBER, Need};
 use crate::policy::ActorCritic;
 
@@ -30,8 +30,10 @@ pub(super) fn check(config: &AgentConfig, make: &MakeEnv<'_>) -> Result<()> {
     let (parameters, state) = (policy.parameters().count() as f64, policy.state_len() as f64);
     let element = if observations.dtype() == Dtype::U8 { 1.0 } else { NUMBER };
     let segments = (rollout.steps.div_ceil(rollout.sequence_length())) as f64;
+    let on_device = config.training.device != ComputeDevice::Cpu;
     let blocks = match config.algorithm {
         AlgorithmConfig::Ppo(_) => 1.0,
+        _ if on_device => 1.0,
         // A gradient each, until they are summed.
         _ => (environments / rollout.group_size() as f64) * segments,
     };
@@ -44,5 +46,13 @@ pub(super) fn check(config: &AgentConfig, make: &MakeEnv<'_>) -> Result<()> {
     let numbers = policy.distribution().len() + policy.distribution().action_len() + 5;
     let step = element * observations.len() as f64 + NUMBER * numbers as f64;
     need.bytes(most, environments * steps * step);
+    if on_device {
+        // All sequences of a gradient at once, and their observations as numbers.
+        let together = match &config.algorithm {
+            AlgorithmConfig::Ppo(config) => config.minibatch_size as f64,
+            AlgorithmConfig::A2c(_) => environments * steps,
+        };
+        need.bytes(most, together * (step + NUMBER * observations.features() as f64));
+    }
     need.check()
 }

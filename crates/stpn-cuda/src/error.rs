@@ -111,17 +111,17 @@ pub enum Error {
 
     /// The device's memory does not suffice.
     #[error(
-        "out of memory on the device: {needed} bytes are needed and {free} are free. {fits} environments would fit \
+        "out of memory on the device: {needed} bytes are needed and {free} are there. {fits} sequences would fit at a time \
          instead of {batch}"
     )]
     Memory {
         /// Bytes needed in all.
         needed: usize,
-        /// Bytes that are free.
+        /// Bytes that are free, or held by operands of the pass.
         free: usize,
-        /// Environments that would fit.
+        /// Sequences that would fit.
         fits: usize,
-        /// Environments asked for.
+        /// Sequences asked for.
         batch: usize,
     },
 

@@ -161,15 +161,15 @@ impl Plan {
         extent.steps * extent.batch * layer.fields() * layer.hidden()
     }
 
-    /// Bytes on the device of a pass with all its operands and results.
-    pub fn bytes(&self, layer: &Layer, extent: Extent, size: usize, backward: bool, tape: bool) -> usize {
+    /// Bytes on the device of both passes, or of a forward pass alone, with all operands and results.
+    pub fn bytes(&self, layer: &Layer, extent: Extent, size: usize, both: bool) -> usize {
         let units = extent.steps * extent.batch;
         let state = extent.batch * layer.state_len();
-        let blocks = self.blocks(extent.batch, backward);
-        let scratch = blocks * self.scratch_len(layer, backward);
-        let kept = if tape { self.records_len(layer, extent) + self.checkpoints_len(layer, extent) } else { 0 };
+        let blocks = self.blocks(extent.batch, both);
+        let scratch = blocks * self.scratch_len(layer, both);
+        let kept = if both { self.records_len(layer, extent) + self.checkpoints_len(layer, extent) } else { 0 };
         let forward = layer.parameters() + units * (layer.input() + layer.hidden()) + 2 * state + kept + scratch;
-        if !backward {
+        if !both {
             return forward * size + units;
         }
         let gradients = units * (layer.input() + layer.hidden()) + 2 * state;
@@ -182,7 +182,7 @@ impl Plan {
     pub fn fitting(layer: &Layer, extent: Extent, size: usize, shared: usize, free: usize) -> usize {
         let fits = |batch: usize| {
             let extent = Extent { batch, ..extent };
-            Self::new(layer, extent, size, shared).is_ok_and(|plan| plan.bytes(layer, extent, size, true, true) <= free)
+            Self::new(layer, extent, size, shared).is_ok_and(|plan| plan.bytes(layer, extent, size, true) <= free)
         };
         most(extent.batch, fits)
     }
@@ -258,7 +258,7 @@ mod tests {
         let fits = Plan::fitting(&layer, extent, 4, SHARED[1], free);
         let bytes = |batch: usize| {
             let extent = Extent { batch, ..extent };
-            Plan::new(&layer, extent, 4, SHARED[1]).unwrap().bytes(&layer, extent, 4, true, true)
+            Plan::new(&layer, extent, 4, SHARED[1]).unwrap().bytes(&layer, extent, 4, true)
         };
         assert!(fits > 512 && bytes(fits) <= free && bytes(fits + 1) > free, "{fits}");
         assert_eq!(Plan::fitting(&layer, extent, 4, SHARED[1], 1000), 0);

@@ -10,7 +10,7 @@ use std::{env, fs};
 use stpn_cuda::cuda::{Adam, Buffer, DenseLayer, Device, General, PlasticLayer, Sequence, SequenceLayer};
 use stpn_cuda::shim::{self, Inputs, Machine};
 use stpn_cuda::{
-    AdamSettings, AnyLayer, Dense, Error, Extent, Gated, GatedKind, Layer, Modulated, Modulation, Nonlinearity,
+    AdamSettings, AnyLayer, Dense, Error, Extent, Gated, GatedKind, Layer, Modulated, Modulation, Nonlinearity, Plan,
     Plastic, Rule,
 };
 use support::golden::{Case, Results, cases, gated_cases};
@@ -285,7 +285,28 @@ fn on_device_too_many_environments_say_how_many_fit() {
     let sequence = Sequence { extent, parameters: &parameters, x: &x, resets: None, start: &start };
     let error = layer.forward(sequence, true).unwrap_err();
     assert!(matches!(error, Error::Memory { fits, batch, .. } if fits > 0 && fits < batch), "{error}");
-    assert!(error.to_string().contains("environments would fit"), "{error}");
+    assert!(error.to_string().contains("sequences would fit"), "{error}");
+}
+
+#[test]
+fn on_device_passes_that_just_fit_were_refused() {
+    let Some(device) = device() else { return };
+    let layer = Layer::Plastic(Plastic::maze(2, 55));
+    let on_device = PlasticLayer::<f32>::new(&device, layer.clone()).unwrap();
+    let memory = device.free().unwrap().min(100_000_000) * 9 / 10;
+    let extent = |batch| Extent { steps: 2, batch };
+    let bytes =
+        |batch| Plan::new(&layer, extent(batch), 4, device.shared()).unwrap().bytes(&layer, extent(batch), 4, true);
+    let extent = (1..).map(extent).take_while(|extent| bytes(extent.batch) <= memory).last().unwrap();
+    let zeros = |len: usize| device.zeros::<f32>(len).unwrap();
+    let (parameters, x) = (zeros(layer.parameters()), zeros(2 * 2 * extent.batch));
+    let (start, grad_hidden) = (zeros(extent.batch * layer.state_len()), zeros(2 * 55 * extent.batch));
+    let sequence = Sequence { extent, parameters: &parameters, x: &x, resets: None, start: &start };
+    for _ in 0..2 {
+        let forward = on_device.forward(sequence, true).unwrap();
+        let grad_end = zeros(start.len());
+        on_device.backward(sequence, &forward, &grad_hidden, &grad_end).unwrap();
+    }
 }
 
 /// What a process of its own says of opening a device: for the emulated driver with faults.
@@ -323,7 +344,7 @@ fn an_emulated_driver_runs_all_of_this() {
         text
     };
     let text = good(run("on_device", &[("STPN_EMULATED_MEMORY", "100000000")]));
-    assert!(text.contains("on emulated device") && text.contains("6 passed"), "{text}");
+    assert!(text.contains("on emulated device") && text.contains("7 passed"), "{text}");
     // The kernels are in the cache now.
     assert!(fs::read_dir(folder.path().join("cache/stpn/cuda")).unwrap().count() > 10);
 
@@ -332,7 +353,7 @@ fn an_emulated_driver_runs_all_of_this() {
         ("STPN_EMULATED_DEVICES", "0", "no CUDA device 0: there are 0"),
         ("STPN_EMULATED_PTX", "222", "NVRTC 0.1 wrote"),
         ("STPN_EMULATED_FAILING_KERNEL", "plastic_forward", "unspecified launch failure"),
-        ("STPN_EMULATED_MEMORY", "60000", "environments would fit instead of 64"),
+        ("STPN_EMULATED_MEMORY", "60000", "sequences would fit at a time instead of 64"),
     ];
     for (name, value, message) in faults {
         let text = good(run("faulty_driver", &[(name, value), ("STPN_EXPECTED", message)]));

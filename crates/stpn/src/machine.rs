@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use serde::Serialize;
+use stpn_agents::config::ComputeDevice;
 
 /// The machine and the program.
 #[derive(Clone, Debug, Serialize)]
@@ -35,6 +36,11 @@ impl Provenance {
             numerics: stpn_core::NUMERICS,
             commit: git(&["describe", "--always", "--dirty", "--abbrev=12"]).unwrap_or_else(|| "unknown".into()),
         }
+    }
+
+    /// Of runs whose gradients that device computes.
+    pub fn on(self, device: ComputeDevice) -> Self {
+        Self { numerics: device.numerics(), ..self }
     }
 
     /// One line.

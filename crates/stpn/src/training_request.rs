@@ -140,6 +140,7 @@ impl TrainingRequest {
             config.training_mut().device = device;
         }
         config.check()?;
+        config.training().device.check()?;
         overrides::warn(&remarks);
         Ok(config)
     }

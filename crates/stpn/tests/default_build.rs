@@ -39,6 +39,24 @@ fn an_environment_left_out_is_named_with_its_feature() {
 
 #[test]
 #[cfg_attr(any(feature = "mpi", feature = "mujoco"), ignore = "needs a build without features")]
+fn a_device_left_out_is_named_with_its_feature() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out").display().to_string();
+    for line in [
+        format!("train maze-small --device cuda --run-dir {out}"),
+        format!("compare maze-small --set training.device=cuda --out {out}"),
+    ] {
+        let refused = finished(program().args(line.split(' ')));
+        assert_eq!(refused.status.code(), Some(2), "{line}: {}", refused.error);
+        for text in ["training.device", "the feature `cuda`", "--features cuda"] {
+            assert!(refused.error.contains(text), "{line}: {}", refused.error);
+        }
+        assert!(!Path::new(&out).exists(), "{line}");
+    }
+}
+
+#[test]
+#[cfg_attr(any(feature = "mpi", feature = "mujoco"), ignore = "needs a build without features")]
 fn two_processes_of_a_launcher_trained_the_same_twice() {
     let directory = tempfile::tempdir().unwrap();
     let arguments = small("train maze-small --updates 1", &directory.path().join("run"));

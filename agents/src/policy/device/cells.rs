@@ -52,7 +52,7 @@ impl DeviceCell {
 
 /// The error of a part that has no kernels.
 pub(super) fn unsupported(problem: &str) -> Error {
-    Error::config("training.device", format!("{problem}; leave it at \"cpu\""))
+    Error::config("training.device", format!("{problem}; set training.device to \"cpu\""))
 }
 
 /// What follows a dense layer.

@@ -63,11 +63,8 @@ impl DeviceHeads {
         let grad_y = device.upload(grad_outputs)?;
         let backward = self.layer.backward(rows, [&pass.parameters, hidden, &pass.y, &grad_y], true)?;
         self.split(&device.download(&backward.parameters)?, gradient);
-        match backward.x {
-            Some(grad_hidden) => Ok(grad_hidden),
-            // It was asked for.
-            None => Ok(device.zeros(hidden.len())?),
-        }
+        let missing = || stpn_cuda::Error::Length { what: "gradient of x", expected: hidden.len(), got: 0 };
+        Ok(backward.x.ok_or_else(missing)?)
     }
 
     /// The heads' parameters as those of one layer: all weights, then all biases.

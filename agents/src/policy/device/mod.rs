@@ -16,10 +16,11 @@ use stpn_cuda::cuda::{Device, General};
 use super::accelerator::{Accelerator, Loss, Sequences};
 use super::config::PolicyConfig;
 use super::heads::Heads;
+use super::trunk::Trunk;
 use super::{ActorCritic, columns};
 use crate::Result;
-use heads::DeviceHeads;
-use trunk::{DeviceTrunk, TrunkInputs};
+use heads::{DeviceHeads, HeadsPass};
+use trunk::{DeviceTrunk, TrunkInputs, TrunkPass};
 
 /// A policy on a device.
 #[derive(Debug)]
@@ -46,6 +47,15 @@ struct Branch {
     state: Range<usize>,
 }
 
+/// What a branch's forward pass gives and leaves.
+struct BranchPass {
+    trunk: TrunkPass,
+    heads: HeadsPass,
+    /// Of all its heads, `[N, width]`.
+    outputs: Vec<f32>,
+    width: usize,
+}
+
 impl DeviceNetwork {
     /// `policy`, made from `config`, on the device of that number.
     ///
@@ -58,8 +68,7 @@ impl DeviceNetwork {
         let of_policy = (sections.policy_head.clone(), policy.distribution.head_len());
         let of_values = (sections.value_head.clone(), 1);
         let (actor_state, critic_state) = policy.state_columns();
-        let trunk =
-            |trunk: &super::trunk::Trunk| DeviceTrunk::new(&general, trunk.encoder(), &config.cell, config.hidden);
+        let trunk = |trunk: &Trunk| DeviceTrunk::new(&general, trunk, &config.cell);
         let heads = |parts| DeviceHeads::new(&general, config.hidden, parts);
         let shared = policy.critic.is_none();
         let actor = Branch {
@@ -103,44 +112,42 @@ impl Accelerator for DeviceNetwork {
             x: &device.upload(sequences.numbers)?,
             resets: &device.upload(sequences.episode_starts)?,
         };
-        let run = |branch: &Branch| -> Result<_> {
+        let run = |branch: &Branch| -> Result<BranchPass> {
             let state = columns(sequences.state, self.state_len, &branch.state);
-            let pass = branch.trunk.forward(device, inputs, &parameters[branch.parameters.clone()], &state)?;
-            let (outputs, heads) = branch.heads.forward(device, rows, pass.hidden(inputs), parameters)?;
-            Ok((pass, outputs, heads))
+            let trunk = branch.trunk.forward(device, inputs, &parameters[branch.parameters.clone()], &state)?;
+            let (outputs, heads) = branch.heads.forward(device, rows, trunk.hidden(inputs), parameters)?;
+            Ok(BranchPass { trunk, heads, width: outputs.len() / rows, outputs })
         };
         let actor = run(&self.actor)?;
         let critic = self.critic.as_ref().map(run).transpose()?;
 
-        // Outputs of the policy's head are the first of its row, the value is the last of its own.
+        // Outputs of the policy's head are the first of a row, the value is the last of its own.
         let zeros = || Heads { distributions: vec![0.0; rows * len], values: vec![0.0; rows] };
         let (mut outputs, mut grads) = (zeros(), zeros());
         let free = &parameters[self.free.clone()];
-        let width = actor.1.len() / rows;
-        for (to, from) in outputs.distributions.chunks_exact_mut(len).zip(actor.1.chunks_exact(width)) {
+        let of_actor = actor.outputs.chunks_exact(actor.width);
+        for (to, from) in outputs.distributions.chunks_exact_mut(len).zip(of_actor) {
             to[..head_len].copy_from_slice(&from[..head_len]);
             to[head_len..].copy_from_slice(free);
         }
-        let of_values = critic.as_ref().map_or(&actor.1, |critic| &critic.1);
-        let value_width = of_values.len() / rows;
-        for (to, from) in outputs.values.iter_mut().zip(of_values.chunks_exact(value_width)) {
-            *to = from[value_width - 1];
+        let valuing = critic.as_ref().unwrap_or(&actor);
+        for (to, from) in outputs.values.iter_mut().zip(valuing.outputs.chunks_exact(valuing.width)) {
+            *to = from[valuing.width - 1];
         }
         loss(&outputs, &mut grads);
 
-        let mut grad_outputs = vec![0.0; rows * width];
-        for (n, to) in grad_outputs.chunks_exact_mut(width).enumerate() {
+        let mut grad_outputs = vec![0.0; rows * actor.width];
+        for (n, to) in grad_outputs.chunks_exact_mut(actor.width).enumerate() {
             to[..head_len].copy_from_slice(&grads.distributions[n * len..][..head_len]);
             if critic.is_none() {
-                to[width - 1] = grads.values[n];
+                to[head_len] = grads.values[n];
             }
         }
-        let mut back = |branch: &Branch, (pass, _, heads): &(_, Vec<f32>, _), grad_outputs: &[f32]| -> Result<()> {
-            let pass: &trunk::TrunkPass = pass;
-            let hidden = pass.hidden(inputs);
-            let grad_hidden = branch.heads.backward(device, rows, hidden, heads, (grad_outputs, gradient))?;
+        let mut back = |branch: &Branch, pass: &BranchPass, grad_outputs: &[f32]| -> Result<()> {
+            let hidden = pass.trunk.hidden(inputs);
+            let grad_hidden = branch.heads.backward(device, rows, hidden, &pass.heads, (grad_outputs, gradient))?;
             let of_trunk = &mut gradient[branch.parameters.clone()];
-            branch.trunk.backward(device, inputs, pass, grad_hidden, of_trunk)
+            branch.trunk.backward(device, inputs, &pass.trunk, grad_hidden, of_trunk)
         };
         back(&self.actor, &actor, &grad_outputs)?;
         if let (Some(branch), Some(critic)) = (&self.critic, &critic) {

@@ -8,7 +8,7 @@ use stpn_cuda::{Dense, Extent};
 
 use super::cells::{DeviceCell, nonlinearity, unsupported};
 use crate::Result;
-use crate::policy::encoder::Encoder;
+use crate::policy::trunk::Trunk;
 
 /// What a trunk reads that is on the device already.
 #[derive(Clone, Copy, Debug)]
@@ -43,11 +43,12 @@ struct CellPass {
 }
 
 impl DeviceTrunk {
-    /// The trunk of an encoder and a cell of `hidden` units.
+    /// The same as `trunk`, whose cell has these options.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] if CUDA has no kernels for one of them; fails if its kernels cannot be compiled.
-    pub fn new(general: &General<f32>, encoder: &Encoder, cell: &CellConfig, hidden: usize) -> Result<Self> {
+    /// [`crate::Error::Config`] if CUDA has no kernels for its encoder or its cell; fails if kernels cannot be compiled.
+    pub fn new(general: &General<f32>, trunk: &Trunk, cell: &CellConfig) -> Result<Self> {
+        let (encoder, hidden) = (trunk.encoder(), trunk.cell().hidden_size());
         let Some(layers) = encoder.dense_layers() else {
             return Err(unsupported("CUDA has no kernels for encoders of images yet"));
         };
@@ -66,16 +67,20 @@ impl DeviceTrunk {
             let layer = Dense { input, output, nonlinearity: nonlinearity(activation) };
             add(layer, place(layer.parameters()))?;
         }
-        let cell = match DeviceCell::new(cell, encoder.output_len(), hidden)? {
+        let (cell, state_len) = match DeviceCell::new(cell, encoder.output_len(), hidden)? {
             DeviceCell::Dense(layer) => {
                 add(layer, place(layer.parameters()))?;
-                None
+                (None, 0)
             }
             DeviceCell::Sequence(layer) => {
-                let place = place(layer.parameters());
-                Some((SequenceLayer::new(general, layer)?, place))
+                let (place, state_len) = (place(layer.parameters()), layer.state_len());
+                (Some((SequenceLayer::new(general, layer)?, place)), state_len)
             }
         };
+        // An option of a cell that the kernels do not know would otherwise go unnoticed.
+        if (end, state_len) != (trunk.parameters().count(), trunk.state_len()) {
+            return Err(unsupported("CUDA's kernels for this cell have other parameters or another state"));
+        }
         Ok(Self { dense, cell })
     }
 

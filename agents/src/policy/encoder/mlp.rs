@@ -14,8 +14,6 @@ use crate::Result;
 #[derive(Debug)]
 pub(super) struct Mlp {
     layers: Vec<Linear>,
-    #[cfg_attr(not(feature = "cuda"), allow(dead_code, reason = "what a device is told"))]
-    input: usize,
     sizes: Vec<usize>,
     activation: Activation,
     parameters: Parameters,
@@ -38,13 +36,14 @@ impl Mlp {
             parameters.extend(&format!("layer{}", index + 1), layer.parameters());
             layers.push(layer);
         }
-        Ok(Self { layers, input, sizes: sizes.to_vec(), activation, parameters })
+        Ok(Self { layers, sizes: sizes.to_vec(), activation, parameters })
     }
 
     /// Inputs and outputs of every layer.
     #[cfg(feature = "cuda")]
     pub(super) fn shapes(&self) -> impl Iterator<Item = [usize; 2]> + '_ {
-        std::iter::once(&self.input).chain(&self.sizes).zip(&self.sizes).map(|(&input, &output)| [input, output])
+        let shape = |(layer, &output): (&Linear, &usize)| [layer.parameters().count() / output - 1, output];
+        self.layers.iter().zip(&self.sizes).map(shape)
     }
 
     /// What follows every layer.

@@ -104,11 +104,13 @@ impl Device {
         self.arch
     }
 
-    /// Free memory, in bytes.
+    /// Free memory, in bytes, after all work before it.
     ///
     /// # Errors
     /// [`Error::Device`].
     pub fn free(&self) -> Result<usize> {
+        // What arrays of earlier work had goes back to the device only then.
+        self.synchronize()?;
         Ok(self.context.mem_get_info().map_err(|error| failed("asking for the free memory", error))?.0)
     }
 

@@ -47,11 +47,12 @@ impl<T: CudaReal> GatedLayer<T> {
         Sizes { parameters: layer.parameters(), input: layer.input, hidden: layer.hidden, state: layer.state_len() }
     }
 
-    fn check_memory(&self, extent: Extent, plan: &GatedPlan, backward: bool, tape: bool) -> Result<()> {
+    /// Refuses a forward pass, or one with the backward pass that follows, for which the memory does not suffice.
+    fn check_memory(&self, sequence: &Sequence<'_, T>, plan: &GatedPlan, both: bool) -> Result<()> {
         let (layer, device, size) = (&self.layer, self.general.device(), size_of::<T>());
-        let needed = plan.bytes(layer, extent, size, backward, tape);
-        let fitting = |free: usize| GatedPlan::fitting(layer, extent, size, device.shared(), free);
-        check_memory(device, needed, extent.batch, fitting)
+        let needed = plan.bytes(layer, sequence.extent, size, both);
+        let fitting = |free| GatedPlan::fitting(layer, sequence.extent, size, device.shared(), free);
+        check_memory(device, needed, sequence, fitting)
     }
 
     /// A sequence forward. With `tape`, [`GatedLayer::backward`] can follow. Returns before the work is done;
@@ -62,7 +63,7 @@ impl<T: CudaReal> GatedLayer<T> {
     pub fn forward(&self, sequence: Sequence<'_, T>, tape: bool) -> Result<Forward<T>> {
         sequence.check(self.sizes())?;
         let plan = self.plan(sequence.extent)?;
-        self.check_memory(sequence.extent, &plan, false, tape)?;
+        self.check_memory(&sequence, &plan, tape)?;
         let runner = self.general.runner(Some(&self.kernels));
         let results = passes::forward(&runner, &self.layer, &plan, &sequence.inputs(&runner), tape)?;
         let SequenceResults { hidden, end, tape } = results;
@@ -73,8 +74,7 @@ impl<T: CudaReal> GatedLayer<T> {
     /// state `[B, S]`. Returns before the work is done.
     ///
     /// # Errors
-    /// [`Error::Length`] for arrays that do not fit or a forward pass without tape, [`Error::Memory`],
-    /// [`Error::Device`].
+    /// [`Error::Length`] for arrays that do not fit or a forward pass without tape, [`Error::Device`].
     pub fn backward(
         &self,
         sequence: Sequence<'_, T>,
@@ -88,7 +88,6 @@ impl<T: CudaReal> GatedLayer<T> {
             return Err(Error::Length { what: "tape", expected: forward.hidden.len(), got: 0 });
         };
         let plan = self.plan(sequence.extent)?;
-        self.check_memory(sequence.extent, &plan, true, true)?;
         let runner = self.general.runner(Some(&self.kernels));
         let inputs = sequence.inputs(&runner);
         Ok(passes::backward(&runner, &self.layer, &plan, &inputs, (&forward.hidden, tape), gradients)?.into())

@@ -1,5 +1,5 @@
-//! The kernels on a device. **Untested on hardware**: what can be checked without a device is (the kernels behind the
-//! shim, their compilation, the errors if something is missing); launches and copies have never run.
+//! The kernels on a device. **Untested on hardware**: launches, copies and errors are tested on a driver that is emulated
+//! on the CPU.
 
 mod adam;
 mod cache;

@@ -56,10 +56,12 @@ impl<T: CudaReal> PlasticLayer<T> {
         DeviceRunner { device: &self.device, layer: Some(&self.kernels), general: None }
     }
 
-    fn check_memory(&self, extent: Extent, plan: &Plan, backward: bool, tape: bool) -> Result<()> {
+    /// Refuses a forward pass, or one with the backward pass that follows, for which the memory does not suffice.
+    fn check_memory(&self, sequence: &Sequence<'_, T>, plan: &Plan, both: bool) -> Result<()> {
         let (layer, size, shared) = (&self.layer, size_of::<T>(), self.device.shared());
-        let needed = plan.bytes(layer, extent, size, backward, tape);
-        check_memory(&self.device, needed, extent.batch, |free| Plan::fitting(layer, extent, size, shared, free))
+        let needed = plan.bytes(layer, sequence.extent, size, both);
+        let fitting = |free| Plan::fitting(layer, sequence.extent, size, shared, free);
+        check_memory(&self.device, needed, sequence, fitting)
     }
 
     /// A sequence forward. With `tape`, [`PlasticLayer::backward`] can follow. Returns before the work is done;
@@ -70,7 +72,7 @@ impl<T: CudaReal> PlasticLayer<T> {
     pub fn forward(&self, sequence: Sequence<'_, T>, tape: bool) -> Result<Forward<T>> {
         sequence.check(self.sizes())?;
         let plan = self.plan(sequence.extent)?;
-        self.check_memory(sequence.extent, &plan, false, tape)?;
+        self.check_memory(&sequence, &plan, tape)?;
         let runner = self.runner();
         let results = plastic::forward(&runner, &self.layer, &plan, &sequence.inputs(&runner), tape)?;
         let SequenceResults { hidden, end, tape } = results;
@@ -81,8 +83,7 @@ impl<T: CudaReal> PlasticLayer<T> {
     /// state `[B, S]`. Returns before the work is done.
     ///
     /// # Errors
-    /// [`Error::Length`] for arrays that do not fit or a forward pass without tape, [`Error::Memory`],
-    /// [`Error::Device`].
+    /// [`Error::Length`] for arrays that do not fit or a forward pass without tape, [`Error::Device`].
     pub fn backward(
         &self,
         sequence: Sequence<'_, T>,
@@ -99,7 +100,6 @@ impl<T: CudaReal> PlasticLayer<T> {
             return Err(Error::Length { what: "tape", expected: checkpoints, got: 0 });
         };
         expect("tape", tape.checkpoints.len(), checkpoints)?;
-        self.check_memory(extent, &plan, true, true)?;
         let runner = self.runner();
         let inputs = sequence.inputs(&runner);
         Ok(plastic::backward(&runner, &self.layer, &plan, &inputs, (&forward.hidden, tape), gradients)?.into())

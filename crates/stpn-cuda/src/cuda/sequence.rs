@@ -105,13 +105,16 @@ impl<T> From<SequenceGradients<Buffer<T>>> for Backward<T> {
     }
 }
 
-/// Refuses a pass for which the memory does not suffice, and says how many environments would fit.
-pub(super) fn check_memory(
+/// Refuses passes that need more bytes in all than are free or held by the operands already, and says how many sequences
+/// would fit.
+pub(super) fn check_memory<T>(
     device: &Device,
     needed: usize,
-    batch: usize,
+    sequence: &Sequence<'_, T>,
     fitting: impl FnOnce(usize) -> usize,
 ) -> Result<()> {
-    let free = device.free()?;
+    let held = [sequence.parameters, sequence.x, sequence.start].map(Buffer::len).iter().sum::<usize>();
+    let free = device.free()? + held * size_of::<T>() + sequence.resets.map_or(0, Buffer::len);
+    let batch = sequence.extent.batch;
     if needed <= free { Ok(()) } else { Err(Error::Memory { needed, free, fits: fitting(free), batch }) }
 }

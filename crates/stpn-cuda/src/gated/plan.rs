@@ -86,15 +86,15 @@ impl GatedPlan {
         extent.steps * extent.batch * (layer.hidden + memory + norm)
     }
 
-    /// Bytes on the device of a pass with all its operands and results.
-    pub fn bytes(&self, layer: &Gated, extent: Extent, size: usize, backward: bool, tape: bool) -> usize {
+    /// Bytes on the device of both passes, or of a forward pass alone, with all operands and results.
+    pub fn bytes(&self, layer: &Gated, extent: Extent, size: usize, both: bool) -> usize {
         let units = extent.steps * extent.batch;
         let state = extent.batch * layer.state_len();
         let weights = layer.rows() * layer.hidden;
-        let kept = if tape { Self::tape_len(layer, extent) } else { 0 };
+        let kept = if both { Self::tape_len(layer, extent) } else { 0 };
         let forward =
             layer.parameters() + units * (layer.input + layer.rows() + layer.hidden) + 2 * state + weights + kept;
-        if !backward {
+        if !both {
             return forward * size + units;
         }
         let new = if layer.kind == GatedKind::Gru { layer.hidden } else { 0 };
@@ -109,7 +109,7 @@ impl GatedPlan {
     pub fn fitting(layer: &Gated, extent: Extent, size: usize, shared: usize, free: usize) -> usize {
         crate::plan::most(extent.batch, |batch| {
             let extent = Extent { batch, ..extent };
-            Self::new(layer, extent, size, shared).is_ok_and(|plan| plan.bytes(layer, extent, size, true, true) <= free)
+            Self::new(layer, extent, size, shared).is_ok_and(|plan| plan.bytes(layer, extent, size, true) <= free)
         })
     }
 }
@@ -173,7 +173,7 @@ mod tests {
         let fits = GatedPlan::fitting(&layer, extent, 4, SHARED[1], free);
         let bytes = |batch: usize| {
             let extent = Extent { batch, ..extent };
-            GatedPlan::new(&layer, extent, 4, SHARED[1]).unwrap().bytes(&layer, extent, 4, true, true)
+            GatedPlan::new(&layer, extent, 4, SHARED[1]).unwrap().bytes(&layer, extent, 4, true)
         };
         assert!(fits > 512 && bytes(fits) <= free && bytes(fits + 1) > free, "{fits}");
     }

@@ -9,7 +9,7 @@ use crate::{Error, say};
 /// Text of the codes for `--help`.
 pub const HELP: &str = "Exit codes:
   0    done
-  1    an environment, a file or the system failed
+  1    an environment, a file, a device or the system failed
   2    the command line or the configuration is wrong
   3    a run directory or checkpoint cannot be used
   4    a loss, gradient or parameter stopped being finite
@@ -124,6 +124,9 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         _ => {}
     }
     Some(match of_agents(error)? {
+        Agents::NotBuilt { feature, .. } => format!("`cargo build --release --features {feature}`, or `--device cpu`"),
+        #[cfg(feature = "cuda")]
+        Agents::Cuda(_) => "`--device cpu` computes on the processor".into(),
         Agents::Unused { key, .. } => format!("`--set {key}=none` leaves it out"),
         Agents::Config { key, .. } if key == "training.updates" => "`--updates N` gives them".into(),
         Agents::NotFinite { .. } => "`stpn resume RUN --set optimizer.learning_rate=…`".into(),
@@ -177,6 +180,7 @@ pub fn code(error: &anyhow::Error) -> u8 {
         Some(
             Agents::Config { .. }
             | Agents::Unused { .. }
+            | Agents::NotBuilt { .. }
             | Agents::Core(stpn_core::Error::Config { .. } | stpn_core::Error::Unregistered { .. }),
         ) => 2,
         Some(
@@ -211,12 +215,14 @@ mod tests {
     #[test]
     fn libraries_named_flags_of_this_command_line() {
         use stpn_agents::Error;
+        use stpn_agents::config::ComputeDevice;
         let path = std::path::PathBuf::from("runs/x");
         let errors = [
             (Error::NoRun { path: path.clone() }, "--run-dir runs/x"),
             (Error::RunExists { path: path.clone(), found: "config.toml".into() }, "stpn resume runs/x"),
             (Error::Unused { key: "evaluation.episodes".into(), problem: "does nothing".into() }, "episodes=none"),
             (Error::config("training.updates", "are epochs here"), "--updates N"),
+            (Error::NotBuilt { device: ComputeDevice::Cuda(0), feature: "cuda" }, "--features cuda"),
             (
                 Error::NotFinite { what: "a loss".into(), update: 3, remedy: "a lower rate".into() },
                 "--set optimizer.learning_rate=…",

@@ -48,6 +48,7 @@ const FLAGS: [Flag; 17] = [
         &["device", "cuda", "gpu"],
         &[
             ("device", "write `--device cuda`, in a program that is built with the feature `cuda`"),
+            ("set", "write `--set training.device=cuda`, in a program that is built with the feature `cuda`"),
             ("", "this runs on the CPU, on as many threads as `--threads` says"),
         ],
     ),
@@ -165,6 +166,7 @@ mod tests {
             ("stpn eval RUN --n-eval-episodes 4", "--episodes"),
             ("stpn play RUN --seed 4", "--episode-seed"),
             ("stpn eval RUN --device 4", "CPU"),
+            ("stpn compare maze --device 4", "--set training.device=cuda"),
             ("stpn train cartpole --exp-name mine", "--run-dir DIR"),
             ("stpn train cartpole --anneal-lr", "learning_rate={ initial"),
         ] {

@@ -15,6 +15,7 @@ use crate::presets::Size;
 use crate::progress::thousands;
 use crate::task_label::task_label;
 use crate::{Result, table};
+use stpn_agents::config::ComputeDevice;
 
 /// The measure of supervised tasks.
 const ACCURACY: &str = "test accuracy";
@@ -104,6 +105,7 @@ impl Comparison {
             Some(CellResult { state: Some(state), multiply_adds: Some(multiply_adds), ..result })
         });
         let task = plan.runs.first().map_or(String::new(), |run| task_label(&run.config));
+        let device = plan.runs.first().map_or(ComputeDevice::Cpu, |run| run.config.training().device);
         Ok(Self {
             task,
             measure: measure.into(),
@@ -113,7 +115,7 @@ impl Comparison {
             oracle,
             statistics: statistics(),
             note: String::new(),
-            provenance: Provenance::here().line(),
+            provenance: Provenance::here().on(device).line(),
             cells: cells.collect(),
             runs,
         })

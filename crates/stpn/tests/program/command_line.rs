@@ -317,6 +317,7 @@ fn options_that_a_benchmark_does_not_have_were_ignored() {
         ("bench exchange --case maze", "--case"),
         ("bench --instructions portable", "--instructions"),
         ("bench envs --warmup 3", "--warmup"),
+        ("bench kernels --device cuda", "--device"),
         ("bench exchange --threads 2", "--threads"),
         ("bench envs --soak 10 --json", "--json"),
         ("bench kernels --instructions mmx", "this processor has portable"),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::Override;
-use crate::cli::count::{count, seeds};
+use crate::cli::count::{count, seeds, size};
 use crate::comparison::suite::{SUITES, Suite};
 use crate::reproduction::Paper;
 
@@ -41,9 +41,9 @@ pub struct RunsArguments {
     /// Worker threads of all jobs together; 0 = one per core.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
-    /// Episodes on which a trained agent is measured.
-    #[arg(long, value_name = "N", default_value_t = 200)]
-    pub episodes: usize,
+    /// Episodes on which a trained agent is measured [default: 200, with `reproduce` 512].
+    #[arg(long, value_name = "N", value_parser = size, allow_negative_numbers = true)]
+    pub episodes: Option<usize>,
 }
 
 /// Arguments of `stpn compare`.

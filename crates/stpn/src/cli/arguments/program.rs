@@ -1,6 +1,7 @@
 //! The program itself, this machine, and environments.
 
 use clap::{Args, ValueEnum};
+use stpn_agents::config::ComputeDevice;
 use stpn_core::kernels::Instructions;
 
 use crate::cli::EnvCodeArguments;
@@ -102,6 +103,9 @@ pub struct BenchArguments {
     /// Worker threads; 0 = one per core [default: 0].
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Which device computes gradients: `cpu`, `cuda`, or `cuda:1` for the second one [default: cpu]. Only for `updates`.
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<ComputeDevice>,
     /// Updates or calls before those that count [default: 4].
     #[arg(long, value_name = "N")]
     pub warmup: Option<usize>,

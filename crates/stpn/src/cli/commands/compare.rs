@@ -18,6 +18,9 @@ use crate::presets::{Preset, Size};
 use crate::progress::thousands;
 use crate::{cell, presets, ranks, say, table};
 
+/// Episodes on which a trained agent is measured unless a number is given.
+const EPISODES: usize = 200;
+
 /// Runs the command.
 pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
     ranks::refuse_several()?;
@@ -52,7 +55,7 @@ fn compare(arguments: &CompareArguments, experiment: &str, directory: &Path, job
     })?;
     describe(&plan, presets::load(experiment)?.1);
     jobs::train(&plan.runs, jobs, &Watching::default())?;
-    let comparison = Comparison::of(&plan, arguments.how.episodes)?;
+    let comparison = Comparison::of(&plan, arguments.how.episodes.unwrap_or(EPISODES))?;
     comparison.write(&plan.directory)?;
     if let Some(curves) = GeneralizationCurves::of(&plan)? {
         curves.write(&plan.directory)?;
@@ -107,7 +110,7 @@ fn compare_suite(arguments: &CompareArguments, suite: &'static Suite, jobs: Jobs
         directory: &directory,
     })?;
     say::note(format!("{} tasks. {}", plan.tasks.len(), plan.statement));
-    let results = suite::run(&plan, jobs, arguments.how.episodes, &Watching::default())?;
+    let results = suite::run(&plan, jobs, arguments.how.episodes.unwrap_or(EPISODES), &Watching::default())?;
     say::result(results.text());
     say::result(format!("written to {}: suite.md, suite.json, scores.csv, a folder a task", directory.display()));
     Ok(ExitCode::SUCCESS)

@@ -11,6 +11,9 @@ use crate::comparison::jobs::Jobs;
 use crate::reproduction::{self, Experiment, Reproduction, Wanted};
 use crate::{cell, ranks, say};
 
+/// Episodes on which a trained agent is measured unless a number is given.
+const EPISODES: usize = 512;
+
 /// Runs the command.
 pub fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
     ranks::refuse_several()?;
@@ -33,7 +36,7 @@ pub fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
         overrides: arguments.overrides.clone(),
         seeds: arguments.how.seeds,
         length,
-        episodes: arguments.how.episodes,
+        episodes: arguments.how.episodes.unwrap_or(EPISODES),
         jobs: Jobs::new(arguments.how.jobs, arguments.how.threads)?,
         runs: arguments.runs.clone(),
         out: arguments.out.clone(),

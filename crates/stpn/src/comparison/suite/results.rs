@@ -13,6 +13,7 @@ use crate::comparison::statistics::Mean;
 use crate::machine::Provenance;
 use crate::report::plasticity::Rates;
 use crate::report::runs::RunData;
+use stpn_agents::config::ComputeDevice;
 
 /// The cell that the others are compared with, if it is among them.
 const REFERENCE: &str = "stpn";
@@ -166,12 +167,13 @@ impl SuiteResults {
         let names = plan.cells.iter().map(ToString::to_string);
         let cells: Vec<String> =
             names.filter(|name| tasks.iter().any(|task: &TaskResults| task.cell(name).is_some())).collect();
+        let device = plan.runs().first().map_or(ComputeDevice::Cpu, |run| run.config.training().device);
         let named = cells.iter().find(|cell| *cell == REFERENCE).or(cells.first());
         let mut results = Self {
             suite: plan.suite.name.into(),
             title: plan.suite.title.into(),
             statement: plan.statement.clone(),
-            provenance: Provenance::here().line(),
+            provenance: Provenance::here().on(device).line(),
             reference: named.cloned().unwrap_or_default(),
             over_tasks: Vec::new(),
             tasks,

@@ -20,12 +20,13 @@ use case::{CASES, Case};
 
 /// Runs the command.
 pub fn run(arguments: &BenchArguments) -> Result<ExitCode> {
-    let [envs, kernels, exchange] =
-        [Suite::Envs, Suite::Kernels, Suite::Exchange].map(|suite| arguments.suite == suite);
+    let [envs, kernels, exchange, updates] =
+        [Suite::Envs, Suite::Kernels, Suite::Exchange, Suite::Updates].map(|suite| arguments.suite == suite);
     for (option, given, has_it, whose) in [
         ("--environments", arguments.environments.is_some(), envs, "only `stpn bench envs` has it"),
         ("--soak", arguments.soak.is_some(), envs, "only `stpn bench envs` has it"),
         ("--instructions", arguments.instructions.is_some(), kernels, "only `stpn bench kernels` has it"),
+        ("--device", arguments.device.is_some(), updates, "only `stpn bench updates` has it"),
         ("--warmup", arguments.warmup.is_some(), !envs, "`stpn bench envs` has none"),
         ("--threads", arguments.threads.is_some(), !exchange, "`stpn bench exchange` has one thread per rank"),
         ("--case", !arguments.cases.is_empty(), !exchange, "`stpn bench exchange` has no cases"),

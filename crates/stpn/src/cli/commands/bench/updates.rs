@@ -5,6 +5,7 @@ use std::process::Stdio;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use stpn_agents::Trainer;
+use stpn_agents::config::ComputeDevice;
 use stpn_envs::{Action, Env, ObservationMut, Space, Step};
 use stpn_random::{Purpose, Stream};
 
@@ -22,6 +23,8 @@ pub struct Report {
     pub case: String,
     /// `learning`, or `update` where environments and the rollout are included.
     pub measure: String,
+    /// What computed gradients.
+    pub device: ComputeDevice,
     pub threads: usize,
     pub steps: usize,
     pub environments: usize,
@@ -63,7 +66,9 @@ pub fn measure_all(
     let mut reports = Vec::with_capacity(cases.len());
     for case in cases {
         let mut report = in_child(case, threads, arguments)?;
-        report.shares = (case.measure == Measure::Learning).then(|| shares(case, report.seconds, limits));
+        // The limits are those of this machine's processor.
+        let has_shares = case.measure == Measure::Learning && report.device == ComputeDevice::Cpu;
+        report.shares = has_shares.then(|| shares(case, report.seconds, limits));
         if !arguments.json {
             eprintln!("{}: {:.4} s", case.name, report.seconds);
         }
@@ -94,6 +99,9 @@ fn in_child(case: &Case, threads: usize, arguments: &BenchArguments) -> Result<R
     {
         child.args([option, &value.to_string()]);
     }
+    if let Some(device) = arguments.device {
+        child.args(["--device", &device.to_string()]);
+    }
     let output = child.stderr(Stdio::inherit()).output().context("cannot start a process for the case")?;
     if !output.status.success() {
         bail!("case {}: its process ended with {}", case.name, output.status);
@@ -103,7 +111,9 @@ fn in_child(case: &Case, threads: usize, arguments: &BenchArguments) -> Result<R
 
 /// Measures a case in this process.
 pub fn measure(case: &'static Case, threads: usize, arguments: &BenchArguments) -> Result<Report> {
-    let config = case.config()?;
+    let device = arguments.device.unwrap_or_default();
+    let mut config = case.config()?;
+    config.training.device = device;
     let pool = crate::threads::pool(threads)?;
     let (mut seconds, mut rollouts) = (Vec::new(), Vec::new());
     pool.install(|| -> Result<()> {
@@ -134,6 +144,7 @@ pub fn measure(case: &'static Case, threads: usize, arguments: &BenchArguments) 
     Ok(Report {
         case: case.name.to_string(),
         measure: if case.measure == Measure::Learning { "learning" } else { "update" }.to_string(),
+        device,
         threads,
         steps: case.steps,
         environments: case.batch,
