@@ -22,10 +22,11 @@ impl<'a> Action<'a> {
     ///
     /// # Errors
     /// [`Error::Action`] for a continuous action or one outside 0..n.
+    #[inline]
     pub fn discrete(self, n: usize) -> Result<usize> {
         match self {
             Action::Discrete(choice) if choice < n => Ok(choice),
-            other => Err(Error::Action { action: format!("{other:?}"), space: format!("Discrete({n})") }),
+            other => Err(other.refused(|| format!("Discrete({n})"))),
         }
     }
 
@@ -33,14 +34,21 @@ impl<'a> Action<'a> {
     ///
     /// # Errors
     /// [`Error::Action`] for another kind of action, another number of choices or one that does not exist.
+    #[inline]
     pub fn choices(self, counts: &[usize]) -> Result<&'a [u32]> {
         let exists = |(&choice, &count): (&u32, &usize)| (choice as usize) < count;
         match self {
             Action::Choices(choices) if choices.len() == counts.len() && choices.iter().zip(counts).all(exists) => {
                 Ok(choices)
             }
-            other => Err(Error::Action { action: format!("{other:?}"), space: format!("MultiDiscrete({counts:?})") }),
+            other => Err(other.refused(|| format!("MultiDiscrete({counts:?})"))),
         }
+    }
+
+    /// The error of an action outside of a space. Apart from the checks, which then are short enough to be inlined.
+    #[cold]
+    fn refused(self, space: impl FnOnce() -> String) -> Error {
+        Error::Action { action: format!("{self:?}"), space: space() }
     }
 
     /// `n` switches, each 0 or 1.
@@ -52,7 +60,7 @@ impl<'a> Action<'a> {
             Action::Choices(switches) if switches.len() == n && switches.iter().all(|&switch| switch < 2) => {
                 Ok(switches)
             }
-            other => Err(Error::Action { action: format!("{other:?}"), space: format!("MultiBinary({n})") }),
+            other => Err(other.refused(|| format!("MultiBinary({n})"))),
         }
     }
 
@@ -65,7 +73,7 @@ impl<'a> Action<'a> {
             Action::Continuous(values) if values.len() == len && values.iter().all(|value| value.is_finite()) => {
                 Ok(values)
             }
-            other => Err(Error::Action { action: format!("{other:?}"), space: format!("{len} finite numbers") }),
+            other => Err(other.refused(|| format!("{len} finite numbers"))),
         }
     }
 }
@@ -84,10 +92,11 @@ impl<'a> ObservationMut<'a> {
     ///
     /// # Errors
     /// [`Error::Buffer`] if it is of bytes or another length.
+    #[inline]
     pub fn f32(self, len: usize) -> Result<&'a mut [f32]> {
         match self {
             Self::F32(buffer) if buffer.len() == len => Ok(buffer),
-            other => Err(other.refused(format!("{len} × f32"))),
+            other => Err(other.refused(|| format!("{len} × f32"))),
         }
     }
 
@@ -98,7 +107,7 @@ impl<'a> ObservationMut<'a> {
     pub fn u8(self, len: usize) -> Result<&'a mut [u8]> {
         match self {
             Self::U8(buffer) if buffer.len() == len => Ok(buffer),
-            other => Err(other.refused(format!("{len} × u8"))),
+            other => Err(other.refused(|| format!("{len} × u8"))),
         }
     }
 
@@ -159,12 +168,13 @@ impl<'a> ObservationMut<'a> {
         }
     }
 
-    fn refused(&self, expected: String) -> Error {
+    #[cold]
+    fn refused(&self, expected: impl FnOnce() -> String) -> Error {
         let got = match self {
             Self::F32(buffer) => format!("{} × f32", buffer.len()),
             Self::U8(buffer) => format!("{} × u8", buffer.len()),
         };
-        Error::Buffer { what: "observation", expected, got }
+        Error::Buffer { what: "observation", expected: expected(), got }
     }
 }
 

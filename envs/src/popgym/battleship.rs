@@ -21,6 +21,8 @@ const TARGETS: u32 = 12;
 #[derive(Clone, Debug)]
 pub struct Battleship {
     side: usize,
+    /// The reward for a miss.
+    miss: f64,
 }
 
 /// How far an episode has come.
@@ -35,7 +37,8 @@ pub struct State {
 impl Battleship {
     /// The task of that level.
     pub fn new(level: Level) -> Self {
-        Self { side: level.of([8, 10, 12]) }
+        let side = level.of([8, 10, 12]);
+        Self { side, miss: -1.0 / f64::from((side * side) as u32 - TARGETS) }
     }
 
     fn squares(&self) -> u32 {
@@ -106,7 +109,7 @@ impl Game for Battleship {
         state.tried[square] = true;
         state.shots += 1;
         state.hits += u32::from(state.hit);
-        let reward = if state.hit { 1.0 / f64::from(TARGETS) } else { -1.0 / f64::from(self.squares() - TARGETS) };
+        let reward = if state.hit { 1.0 / f64::from(TARGETS) } else { self.miss };
         let (terminated, truncated) = (state.hits == TARGETS, state.shots >= self.squares());
         Ok(Step { reward, terminated, truncated, ..Step::default() })
     }
