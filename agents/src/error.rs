@@ -4,8 +4,6 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::config::ComputeDevice;
-
 /// What can go wrong in training, evaluating, saving or resuming an agent.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -21,8 +19,8 @@ pub enum Error {
     /// This program has no kernels for the device.
     #[error("training.device: \"{device}\" is not in this program, which is built without the feature `{feature}`")]
     NotBuilt {
-        /// The device.
-        device: ComputeDevice,
+        /// The device, as configurations name it.
+        device: String,
         /// The feature with which programs have it.
         feature: &'static str,
     },

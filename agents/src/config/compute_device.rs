@@ -31,7 +31,9 @@ impl ComputeDevice {
     /// [`Error::NotBuilt`] naming the feature.
     pub fn check(self) -> Result<()> {
         match self {
-            Self::Cuda(_) if cfg!(not(feature = "cuda")) => Err(Error::NotBuilt { device: self, feature: "cuda" }),
+            Self::Cuda(_) if cfg!(not(feature = "cuda")) => {
+                Err(Error::NotBuilt { device: self.to_string(), feature: "cuda" })
+            }
             _ => Ok(()),
         }
     }

@@ -215,14 +215,13 @@ mod tests {
     #[test]
     fn libraries_named_flags_of_this_command_line() {
         use stpn_agents::Error;
-        use stpn_agents::config::ComputeDevice;
         let path = std::path::PathBuf::from("runs/x");
         let errors = [
             (Error::NoRun { path: path.clone() }, "--run-dir runs/x"),
             (Error::RunExists { path: path.clone(), found: "config.toml".into() }, "stpn resume runs/x"),
             (Error::Unused { key: "evaluation.episodes".into(), problem: "does nothing".into() }, "episodes=none"),
             (Error::config("training.updates", "are epochs here"), "--updates N"),
-            (Error::NotBuilt { device: ComputeDevice::Cuda(0), feature: "cuda" }, "--features cuda"),
+            (Error::NotBuilt { device: "cuda".into(), feature: "cuda" }, "--features cuda"),
             (
                 Error::NotFinite { what: "a loss".into(), update: 3, remedy: "a lower rate".into() },
                 "--set optimizer.learning_rate=…",
