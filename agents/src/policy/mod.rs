@@ -1,6 +1,6 @@
 //! Recurrent actor–critic policies: trunk (encoder → recurrent layer) → policy and value heads.
 
-mod accelerator;
+pub mod accelerator;
 mod composed;
 mod config;
 #[cfg(feature = "cuda")]
@@ -137,6 +137,12 @@ impl ActorCritic {
     pub fn is_fused(&self) -> bool {
         // The critic's trunk is of the same kind.
         self.actor.fused().is_some()
+    }
+
+    /// The policy with its gradients computed by `accelerator`, which must be made for this very network.
+    #[must_use]
+    pub fn accelerated(self, accelerator: Arc<dyn Accelerator>) -> Self {
+        Self { accelerator: Some(accelerator), ..self }
     }
 
     /// Whether a device other than the CPU computes gradients. It is best given all sequences at once.

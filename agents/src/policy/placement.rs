@@ -23,7 +23,7 @@ impl ActorCritic {
             #[cfg(feature = "cuda")]
             ComputeDevice::Cuda(index) => {
                 let network = DeviceNetwork::new(&self, config, index)?;
-                Ok(Self { accelerator: Some(Arc::new(network)), ..self })
+                Ok(self.accelerated(Arc::new(network)))
             }
             _ => Ok(self),
         }
