@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod accelerator;
 mod agent;
 mod corpus;
 mod custom;
