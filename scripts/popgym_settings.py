@@ -133,6 +133,7 @@ def train(program, runs, run):
     of_task, level = task.split()
     update = keys["rollout.environments"] * 128
     updates = STEPS // update
+    command = None
     if not folder.exists():
         command = [program, "train", "popgym", of_task, "--level", level, "--cell", cell, "--seed", str(SEED)]
         command += ["--updates", str(updates), "--threads", "1", "--run-dir", folder]
@@ -140,13 +141,12 @@ def train(program, runs, run):
             command += ["--set", f"{key}={value}"]
     elif (entries(folder) or [{"env_steps": 0}])[-1]["env_steps"] < updates * update:
         command = [program, "resume", folder, "--threads", "1"]
-    else:
-        command = ["true"]
-    ended = subprocess.run(command, capture_output=True, text=True)
-    if ended.returncode == DIVERGED:
-        return None
-    if ended.returncode:
-        sys.exit(f"{folder}: {ended.stderr}")
+    if command:
+        ended = subprocess.run(command, capture_output=True, text=True)
+        if ended.returncode == DIVERGED:
+            return None
+        if ended.returncode:
+            sys.exit(f"{folder}: {ended.stderr}")
     returns = [entry.get("charts/episodic_return") for entry in entries(folder)]
     return sum([value for value in returns if value is not None][-3:]) / 3
 

@@ -125,7 +125,8 @@ def main():
     lines += [
         "",
         f"Steps per second, with random actions; vectors of {arguments.environments} environments, "
-        f"{arguments.seconds:g} s each, the best of {arguments.rounds} rounds. The smallest ratio to the better vector is {least:,.0f}.",
+        f"{arguments.seconds:g} s each, the best of {arguments.rounds} rounds. The smallest ratio to the better vector is "
+        f"{least:,.0f}.",
         "",
         f"{processor()}, {os.cpu_count()} cores; commit {commit()}; {packages}, Python {platform.python_version()}. "
         "Made by `scripts/popgym_speed.py`.",

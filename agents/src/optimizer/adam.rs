@@ -20,7 +20,7 @@ pub struct AdamConfig {
     /// Factor on the learning rate of the decays λ and rates γ of plastic synapses. Published: 1.
     pub plasticity_rate: f64,
     /// Largest decay λ of plastic synapses: after every step, each λ is put back between 0 and this; `"none"` = no
-    /// limit, as published. With 1, fast weights that are not normalised cannot grow without end.
+    /// limit, as published. With 1, fast weights that are not normalised cannot grow exponentially.
     #[serde(with = "or_none")]
     #[schemars(schema_with = "or_none::schema")]
     pub max_decay: Option<f64>,
