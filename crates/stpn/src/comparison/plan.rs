@@ -16,7 +16,9 @@ use crate::{Error, Override, Result};
 pub struct Plan {
     /// Where the runs and their table are written.
     pub directory: PathBuf,
-    /// Cell by cell, seed by seed.
+    /// The cells, in the order asked for: pictures give each the colour of its place.
+    pub cells: Vec<CellName>,
+    /// Cell by cell, seed by seed; none of a cell that diverged.
     pub runs: Vec<PlannedRun>,
 }
 
@@ -107,7 +109,7 @@ impl Plan {
                 runs.push(PlannedRun { cell, seed, size: own, config, directory, request: training });
             }
         }
-        Ok(Self { directory: request.directory.to_path_buf(), runs })
+        Ok(Self { directory: request.directory.to_path_buf(), cells: request.cells.to_vec(), runs })
     }
 }
 

@@ -21,25 +21,32 @@ const STEPS: u32 = 50;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profiles(Vec<Profile>);
 
-/// A method with the share of its runs above each score.
-type Profile = (String, Vec<(f64, Estimate)>);
+/// A method.
+#[derive(Clone, Debug, PartialEq)]
+struct Profile {
+    name: String,
+    /// Its place among all methods, those without a score included: its colour does not depend on the others' success.
+    place: usize,
+    /// The share of its runs above each score.
+    shares: Vec<(f64, Estimate)>,
+}
 
 impl Profiles {
     /// Of methods with their scores, of which 0 and 1 are the ends; methods without a score are left out.
     pub fn of<'a>(methods: impl IntoIterator<Item = (&'a str, Scores)>) -> Self {
         let thresholds: Vec<f64> = (0..=STEPS).map(|step| f64::from(step) / f64::from(STEPS)).collect();
-        let profile = |(name, scores): (&str, Scores)| {
-            let shares = scores.profile(&thresholds)?;
-            Some((name.to_string(), thresholds.iter().copied().zip(shares).collect()))
+        let profile = |(place, (name, scores)): (usize, (&str, Scores))| {
+            let shares = thresholds.iter().copied().zip(scores.profile(&thresholds)?).collect();
+            Some(Profile { name: name.to_string(), place, shares })
         };
-        Self(methods.into_iter().filter_map(profile).collect())
+        Self(methods.into_iter().enumerate().filter_map(profile).collect())
     }
 
     /// A line a method, with the interval of each share by itself; none without a method.
     pub fn picture(&self, score: &str) -> Option<String> {
-        let line = |(i, (name, shares)): (usize, &Profile)| Line {
+        let line = |Profile { name, place, shares }: &Profile| Line {
             name: name.clone(),
-            style: i,
+            style: *place,
             points: shares.iter().map(|(at, share)| (*at, share.value)).collect(),
             band: shares.iter().map(|(at, Estimate { interval: [low, high], .. })| (*at, *low, *high)).collect(),
             ..Line::default()
@@ -49,7 +56,7 @@ impl Profiles {
             y_label: "runs above it (share)".into(),
             possible_x: SHARE,
             possible_y: SHARE,
-            lines: self.0.iter().enumerate().map(line).collect(),
+            lines: self.0.iter().map(line).collect(),
             ..Chart::default()
         };
         (!self.0.is_empty()).then(|| chart.svg())
@@ -69,7 +76,7 @@ impl Profiles {
     /// The numbers.
     pub fn csv(&self) -> String {
         let mut text = "cell,threshold,share,low,high\n".to_string();
-        for (name, shares) in &self.0 {
+        for Profile { name, shares, .. } in &self.0 {
             for (at, Estimate { value, interval: [low, high] }) in shares {
                 // Writing to a string cannot fail.
                 let _ = writeln!(text, "{name},{at},{value},{low},{high}");
@@ -81,7 +88,7 @@ impl Profiles {
     /// Share of the runs of a method above the threshold of a step.
     #[cfg(test)]
     pub fn at(&self, method: usize, step: usize) -> f64 {
-        self.0[method].1[step].1.value
+        self.0[method].shares[step].1.value
     }
 }
 
@@ -101,5 +108,16 @@ mod tests {
         assert!(profiles.csv().starts_with("cell,threshold,share,low,high\nstpn,0,1,1,1\n"), "{}", profiles.csv());
         assert_eq!(profiles.csv().lines().count(), 1 + 2 * 51);
         assert_eq!(Profiles::default().picture("score"), None);
+    }
+
+    #[test]
+    fn a_method_had_another_colour_if_one_before_it_had_no_score() {
+        let scores = || Scores(vec![vec![0.5, 0.75]]);
+        let of = |middle: Scores| Profiles::of([("stpn", scores()), ("stpnf", middle), ("lstm", scores())]);
+        let colours = |profiles: Profiles| -> Vec<usize> { profiles.0.iter().map(|profile| profile.place).collect() };
+        assert_eq!(colours(of(scores())), [0, 1, 2]);
+        assert_eq!(colours(of(Scores::default())), [0, 2]);
+        let svg = of(Scores::default()).picture("score").unwrap();
+        assert!(svg.contains("<g class=\"s2\">") && !svg.contains("<g class=\"s1\">"), "{svg}");
     }
 }

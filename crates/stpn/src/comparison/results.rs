@@ -48,7 +48,10 @@ pub struct Comparison {
     pub note: String,
     /// Where and by what it was made.
     pub provenance: String,
-    /// One entry per cell, in the order asked for.
+    /// Every cell that was compared, in the order asked for, those without a result too; empty in older files.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub compared: Vec<String>,
+    /// One entry per cell that has a result, in the order asked for.
     pub cells: Vec<CellResult>,
     /// One entry per run.
     pub runs: Vec<RunResult>,
@@ -116,6 +119,7 @@ impl Comparison {
             statistics: statistics(),
             note: String::new(),
             provenance: Provenance::here().on(device).line(),
+            compared: plan.cells.iter().map(ToString::to_string).collect(),
             cells: cells.collect(),
             runs,
         })
@@ -136,6 +140,12 @@ impl Comparison {
     pub fn possible(&self) -> RangeInclusive<f64> {
         let [low, high] = self.possible;
         low.unwrap_or(*ANY.start())..=high.unwrap_or(*ANY.end())
+    }
+
+    /// The place of a cell among all that were compared, by which pictures colour it: the same on every task of a suite.
+    pub fn place(&self, cell: &CellResult) -> usize {
+        let known = self.compared.iter().position(|compared| *compared == cell.cell);
+        known.or_else(|| self.cells.iter().position(|other| other.cell == cell.cell)).unwrap_or_default()
     }
 
     /// True for a supervised task.

@@ -228,6 +228,7 @@ mod tests {
             statistics: String::new(),
             note: String::new(),
             provenance: String::new(),
+            compared: Vec::new(),
             cells: cells.iter().map(of).collect(),
             runs: runs.collect(),
         }
