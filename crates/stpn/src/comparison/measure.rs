@@ -44,11 +44,37 @@ pub struct CurvePoint {
     pub value: f64,
 }
 
+/// How a trained agent is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protocol {
+    /// On so many fresh episodes.
+    pub episodes: usize,
+    /// Whether it takes its most probable action at every step, or samples.
+    pub deterministic: bool,
+}
+
+impl Protocol {
+    /// Sampled actions.
+    pub fn sampled(episodes: usize) -> Self {
+        Self { episodes, deterministic: false }
+    }
+
+    /// What the result is called.
+    pub fn measure(self) -> &'static str {
+        if self.deterministic { "mean return, deterministic" } else { "mean return" }
+    }
+
+    /// Whether a measurement in a file was made like this; older files do not say how actions were chosen: sampled.
+    fn made(self, kept: &serde_json::Value) -> bool {
+        kept["episodes"] == self.episodes && kept["deterministic"].as_bool().unwrap_or(false) == self.deterministic
+    }
+}
+
 /// What a finished run came to.
 ///
 /// # Errors
 /// Fails, naming the file, if one of the run is missing or damaged, or if its evaluation fails.
-pub fn result(run: &PlannedRun, episodes: usize) -> Result<RunResult> {
+pub fn result(run: &PlannedRun, protocol: Protocol) -> Result<RunResult> {
     let (measured, keys, curve_name): (serde_json::Value, _, _) = match &run.config {
         RunConfig::Supervised(_) => {
             let path = run.directory.join("test.json");
@@ -56,7 +82,7 @@ pub fn result(run: &PlannedRun, episodes: usize) -> Result<RunResult> {
         }
         RunConfig::Agent(_) => {
             let keys = ("mean_return", "energy_per_unit_step");
-            (evaluation(run, episodes)?, keys, "charts/episodic_return_recent")
+            (evaluation(run, protocol)?, keys, "charts/episodic_return_recent")
         }
     };
     let problem = || format!("its result has no `{}`", keys.0);
@@ -92,8 +118,8 @@ pub fn result(run: &PlannedRun, episodes: usize) -> Result<RunResult> {
 }
 
 /// What `stpn eval --json` says of a run, kept in its `evaluation.json`.
-fn evaluation(run: &PlannedRun, episodes: usize) -> Result<serde_json::Value> {
-    kept_evaluation(run, episodes, "evaluation.json", &[])
+fn evaluation(run: &PlannedRun, protocol: Protocol) -> Result<serde_json::Value> {
+    kept_evaluation(run, protocol, "evaluation.json", &[])
 }
 
 /// Mean return of a run's agent in its environment with a key changed; what was measured is kept in the file of that name.
@@ -101,22 +127,26 @@ fn evaluation(run: &PlannedRun, episodes: usize) -> Result<serde_json::Value> {
 /// # Errors
 /// Fails if the evaluation does.
 pub fn mean_return_with(run: &PlannedRun, episodes: usize, change: &Override, name: &str) -> Result<f64> {
-    let measured = kept_evaluation(run, episodes, name, std::slice::from_ref(change))?;
+    let measured = kept_evaluation(run, Protocol::sampled(episodes), name, std::slice::from_ref(change))?;
     let problem = || Error::Process { run: run.title(), problem: "its result has no `mean_return`".into() };
     measured["mean_return"].as_f64().ok_or_else(problem)
 }
 
-fn kept_evaluation(run: &PlannedRun, episodes: usize, name: &str, changes: &[Override]) -> Result<serde_json::Value> {
+fn kept_evaluation(run: &PlannedRun, protocol: Protocol, name: &str, changes: &[Override]) -> Result<serde_json::Value> {
     let path = run.directory.join(name);
     let updates = run.config.training().updates;
     if let Ok(text) = fs::read_to_string(&path) {
         let kept: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-        if kept["episodes"] == episodes && kept["update"] == updates {
+        if protocol.made(&kept) && kept["update"] == updates {
             return Ok(kept);
         }
     }
-    let mut measured = eval(run, &["--episodes", &episodes.to_string()], changes)?;
+    let episodes = protocol.episodes.to_string();
+    let deterministic = protocol.deterministic.then_some("--deterministic");
+    let arguments: Vec<&str> = ["--episodes", &episodes].into_iter().chain(deterministic).collect();
+    let mut measured = eval(run, &arguments, changes)?;
     measured["update"] = updates.into();
+    measured["deterministic"] = protocol.deterministic.into();
     files::write(&path, files::json(&measured)?)?;
     Ok(measured)
 }

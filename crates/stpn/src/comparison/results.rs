@@ -8,7 +8,7 @@ use stpn_core::cells::CellName;
 
 use super::Plan;
 use super::aggregate::{self, Estimate, Scores};
-use super::measure::{self, RunResult};
+use super::measure::{self, Protocol, RunResult};
 use super::statistics::{ANY, METHOD, Mean, NOT_NEGATIVE, SHARE};
 use crate::machine::Provenance;
 use crate::presets::Size;
@@ -83,12 +83,12 @@ pub struct CellResult {
 }
 
 impl Comparison {
-    /// Reads what the finished runs left; an agent's is measured on `episodes` fresh episodes by `stpn eval`.
+    /// Reads what the finished runs left; an agent's is measured by `stpn eval`.
     ///
     /// # Errors
     /// Fails, naming the file, if one of a run is missing or damaged, or if an evaluation fails.
-    pub fn of(plan: &Plan, episodes: usize) -> Result<Self> {
-        let runs = plan.runs.iter().map(|run| measure::result(run, episodes)).collect::<Result<Vec<_>>>()?;
+    pub fn of(plan: &Plan, protocol: Protocol) -> Result<Self> {
+        let runs = plan.runs.iter().map(|run| measure::result(run, protocol)).collect::<Result<Vec<_>>>()?;
         let mut sizes: Vec<(CellName, usize, Size)> = Vec::new();
         for run in &plan.runs {
             if sizes.iter().all(|(cell, ..)| *cell != run.cell) {
@@ -96,10 +96,10 @@ impl Comparison {
             }
         }
         let agent = plan.runs.iter().find_map(|run| Some((run, run.config.agent().ok()?)));
-        let [random, oracle] = agent.map_or(Ok([None, None]), |(run, _)| measure::bounds(run, episodes))?;
+        let [random, oracle] = agent.map_or(Ok([None, None]), |(run, _)| measure::bounds(run, protocol.episodes))?;
         let possible = agent.map_or(SHARE, |(_, config)| config.env.return_bounds());
         let (measure, energy_measure) = match agent {
-            Some(_) => ("mean return", "per unit and step"),
+            Some(_) => (protocol.measure(), "per unit and step"),
             None => (ACCURACY, "per step, summed over units"),
         };
         let cells = sizes.iter().filter_map(|&(cell, units, size)| {

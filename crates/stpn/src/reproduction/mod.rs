@@ -22,6 +22,7 @@ pub use verdict::{Finding, Verdict};
 
 use crate::comparison::generalization::{self, GENERALIZATION_TABLE};
 use crate::comparison::jobs::{self, Jobs};
+use crate::comparison::measure::Protocol;
 use crate::comparison::plan::Request;
 use crate::comparison::{Comparison, GeneralizationCurves, Observer, Plan};
 use crate::machine::Provenance;
@@ -118,7 +119,7 @@ impl Reproduction {
         if !absent.is_empty() {
             let _ = write!(note, " **Not run**: {}.", absent.join(", "));
         }
-        let comparison = Comparison { note, ..Comparison::of(&plan, self.episodes)? };
+        let comparison = Comparison { note, ..Comparison::of(&plan, Protocol::sampled(self.episodes))? };
         comparison.write(&results)?;
         if let Some(curves) = GeneralizationCurves::of(&plan)? {
             curves.write(&results)?;

@@ -11,6 +11,7 @@ use super::request::{Request, length_of};
 use super::results::{Found, TrialResult};
 use super::space::Space;
 use crate::comparison::jobs::{self, Jobs};
+use crate::comparison::measure::Protocol;
 use crate::comparison::{Observer, PlannedRun, RunState, measure, trial};
 use crate::presets::Sizes;
 use crate::{Error, Result, cell, files};
@@ -157,7 +158,7 @@ impl Search {
 
     /// What a finished run is measured by: the return on fresh episodes, or the accuracy on validation data.
     fn score(&self, run: &PlannedRun) -> Result<f64> {
-        let result = measure::result(run, self.found.request.episodes)?;
+        let result = measure::result(run, Protocol::sampled(self.found.request.episodes))?;
         Ok(match (&self.config, result.curve.last()) {
             (RunConfig::Supervised(_), Some(last)) => last.value,
             _ => result.result,

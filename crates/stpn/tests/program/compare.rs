@@ -164,6 +164,33 @@ fn agents_are_compared_by_their_evaluation_beside_the_random_policy_and_the_orac
 }
 
 #[test]
+fn a_comparison_measures_the_most_probable_actions_if_asked() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = "--cells rnn --updates 4 --seeds 1 --episodes 10";
+    let measured = |more: &str| {
+        let done = run(&format!("compare cartpole {settings}{more} --out {}", directory.path().display()));
+        assert!(done.status.success(), "{}", done.error);
+        let results = json(&directory.path().join("comparison.json"));
+        (results["measure"].as_str().unwrap().to_string(), results["cells"][0]["result"]["mean"].as_f64().unwrap())
+    };
+    // What the folder holds of the other way of measuring is not taken for this one.
+    let sampled = measured("");
+    let (measure, mean) = measured(" --deterministic");
+    assert_eq!((&*sampled.0, &*measure), ("mean return", "mean return, deterministic"));
+    assert_ne!(sampled.1, mean);
+    assert_eq!(measured(""), sampled);
+    let evaluated = run(&format!("eval {}/rnn-seed1 --episodes 10 --deterministic --json", directory.path().display()));
+    let evaluated: Value = serde_json::from_str(&evaluated.output).unwrap();
+    assert_eq!(evaluated["mean_return"], mean);
+
+    let refused = compare("--cells rnn --deterministic", &directory.path().join("supervised"));
+    assert_eq!(refused.status.code(), Some(2), "{}", refused.error);
+    assert!(refused.error.contains("--deterministic is for agents; art is a supervised task"), "{}", refused.error);
+    let refused = run("compare popgym --suite core --deterministic");
+    assert_eq!(refused.status.code(), Some(2), "{}", refused.error);
+}
+
+#[test]
 fn cells_are_compared_on_several_tasks_and_over_all_of_them() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().display();

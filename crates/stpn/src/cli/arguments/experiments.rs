@@ -78,6 +78,9 @@ pub struct CompareArguments {
     /// Updates of every run; on a supervised task epochs [default: the experiment's].
     #[arg(long, value_name = "N", value_parser = count)]
     pub updates: Option<u64>,
+    /// Measure agents by their most probable actions in place of samples.
+    #[arg(long, conflicts_with = "suite")]
+    pub deterministic: bool,
     /// Overrides one key of every run's configuration.
     #[arg(long = "set", value_name = "SECTION.KEY=VALUE")]
     pub overrides: Vec<Override>,

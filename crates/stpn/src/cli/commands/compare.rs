@@ -11,6 +11,7 @@ use crate::cli::CompareArguments;
 use crate::cli::exit::UsageError;
 use crate::comparison::children::children;
 use crate::comparison::jobs::Jobs;
+use crate::comparison::measure::Protocol;
 use crate::comparison::plan::Request;
 use crate::comparison::suite::{self, Suite, SuitePlan, SuiteRequest};
 use crate::comparison::{Comparison, GeneralizationCurves, Plan, across, jobs};
@@ -53,9 +54,14 @@ fn compare(arguments: &CompareArguments, experiment: &str, directory: &Path, job
         of_cells: &[],
         directory,
     })?;
+    if arguments.deterministic && plan.runs.iter().any(|run| run.config.agent().is_err()) {
+        let problem = format!("--deterministic is for agents; {experiment} is a supervised task");
+        return Err(UsageError(problem).into());
+    }
     describe(&plan, presets::load(experiment)?.1);
     jobs::train(&plan.runs, jobs, &Watching::default())?;
-    let comparison = Comparison::of(&plan, arguments.how.episodes.unwrap_or(EPISODES))?;
+    let episodes = arguments.how.episodes.unwrap_or(EPISODES);
+    let comparison = Comparison::of(&plan, Protocol { episodes, deterministic: arguments.deterministic })?;
     comparison.write(&plan.directory)?;
     if let Some(curves) = GeneralizationCurves::of(&plan)? {
         curves.write(&plan.directory)?;

@@ -22,6 +22,7 @@ pub use results::{CellOnTask, OverTasks, RunScore, SuiteResults, TaskResults};
 pub use tasks::{SUITES, Suite, SuiteTask};
 
 use super::jobs::{self, Jobs};
+use super::measure::Protocol;
 use super::{Comparison, Observer};
 use crate::Result;
 
@@ -40,7 +41,7 @@ pub fn run(plan: &SuitePlan, jobs: Jobs, episodes: usize, observer: &dyn Observe
     let mut tasks = Vec::new();
     for task in &plan.tasks {
         observer.note(&format!("measuring {}", task.task.title()));
-        let comparison = Comparison::of(&task.plan, episodes)?;
+        let comparison = Comparison::of(&task.plan, Protocol::sampled(episodes))?;
         comparison.write(&task.plan.directory)?;
         tasks.push(TaskResults::of(task, &comparison, episodes)?);
     }
