@@ -22,14 +22,18 @@ ENVIRONMENTS = {
     "cartpole": ("CartPole-v1", slice(None)),
     "cartpole-masked": ("CartPole-v1", [0, 2]),
     "pendulum": ("Pendulum-v1", slice(None)),
+    "pendulum-masked": ("Pendulum-v1", [0, 1]),
     "mountain-car": ("MountainCar-v0", slice(None)),
     "mountain-car-continuous": ("MountainCarContinuous-v0", slice(None)),
+    "mountain-car-continuous-masked": ("MountainCarContinuous-v0", [0]),
     "acrobot": ("Acrobot-v1", slice(None)),
     "inverted-pendulum": ("InvertedPendulum-v5", slice(None)),
     "inverted-double-pendulum": ("InvertedDoublePendulum-v5", slice(None)),
     "hopper": ("Hopper-v5", slice(None)),
+    "hopper-masked": ("Hopper-v5", slice(5)),
     "half-cheetah": ("HalfCheetah-v5", slice(None)),
     "walker2d": ("Walker2d-v5", slice(None)),
+    "walker2d-masked": ("Walker2d-v5", slice(8)),
     "reacher": ("Reacher-v5", slice(None)),
     "swimmer": ("Swimmer-v5", slice(None)),
 }
@@ -288,7 +292,7 @@ class Agent:
             for layer in range(1, len(encoder["sizes"]) + 1):
                 p = below(f"encoder.layer{layer}.", self.parameters)
                 x = ACTIVATIONS[encoder["activation"]](p["weight"] @ x + p["bias"])
-        return x
+        return x * np.float32(self.config["policy"].get("input_scale", 1.0))
 
     def act(self, observation, space, rng, deterministic):
         """The action after one more observation."""

@@ -29,6 +29,11 @@ pub struct PolicyConfig {
     #[serde(default)]
     #[schemars(extend("x-sb3" = "ortho_init"))]
     pub initialization: Initialization,
+    /// Factor on what the encoder gives to the recurrent layer, above 0. A plastic cell that divides by the norms of its
+    /// weights sees little of few inputs beside many units, and of many inputs that hardly differ: a larger factor lets
+    /// it see more. Published: 1.
+    #[serde(default = "one")]
+    pub input_scale: f64,
     /// Factor on the policy head's initial weights; small values start near the uniform policy.
     #[serde(default = "one")]
     pub policy_gain: f64,
@@ -61,6 +66,7 @@ impl PolicyConfig {
             kernel: Kernel::Auto,
             critic: Critic::Shared,
             initialization: Initialization::Uniform,
+            input_scale: 1.0,
             policy_gain: 1.0,
             encoder: EncoderConfig::default(),
             gaussian: GaussianConfig::default(),
@@ -74,6 +80,7 @@ impl PolicyConfig {
             hidden: self.hidden,
             kernel: self.kernel,
             initialization: self.initialization,
+            input_scale: self.input_scale,
             encoder: &self.encoder,
             cell: &self.cell,
         }
@@ -90,6 +97,10 @@ impl PolicyConfig {
         if !(self.policy_gain.is_finite() && self.policy_gain >= 0.0) {
             let problem = format!("must be finite and not negative, got {}", self.policy_gain);
             return Err(Error::config("policy.policy_gain", problem));
+        }
+        if !(self.input_scale.is_finite() && self.input_scale > 0.0) {
+            let problem = format!("must be finite and above 0, got {}", self.input_scale);
+            return Err(Error::config("policy.input_scale", problem));
         }
         self.encoder.check()?;
         check_cell(&self.cell)?;

@@ -182,9 +182,9 @@ impl Session<'_> {
     /// What every layer put out at the last step, from the observations on, `[B, units]` each: without an encoder, its
     /// layer is the observations themselves.
     pub fn layers(&self) -> Vec<(&'static str, &[f32])> {
-        let mut layers = vec![("encoder", &self.actor.features[..]), (CELL, &self.actor.hidden)];
+        let mut layers = vec![("encoder", &self.actor.input[..]), (CELL, &self.actor.hidden)];
         if let Some(critic) = &self.critic {
-            layers.extend([("critic's encoder", &critic.features[..]), ("critic's cell", &critic.hidden)]);
+            layers.extend([("critic's encoder", &critic.input[..]), ("critic's cell", &critic.hidden)]);
         }
         layers.extend([(HEADS[0], &self.distributions[..]), (HEADS[1], &self.values)]);
         layers

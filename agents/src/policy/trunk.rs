@@ -28,8 +28,10 @@ pub struct TrunkConfig<'c> {
     pub kernel: Kernel,
     /// How the encoder's weights begin.
     pub initialization: Initialization,
-    /// From observations to the recurrent layer's input.
+    /// From observations to features.
     pub encoder: &'c EncoderConfig,
+    /// Factor on features, which are then the recurrent layer's input.
+    pub input_scale: f64,
     /// The recurrent layer.
     pub cell: &'c CellConfig,
 }
@@ -38,6 +40,7 @@ pub struct TrunkConfig<'c> {
 #[derive(Debug)]
 pub struct Trunk {
     encoder: Encoder,
+    input_scale: f64,
     cell: Box<dyn Cell>,
     parameters: Parameters,
 }
@@ -53,13 +56,19 @@ impl Trunk {
         let mut parameters = Parameters::default();
         parameters.extend("encoder", encoder.parameters());
         parameters.extend("cell", cell.parameters());
-        Ok(Self { encoder, cell, parameters })
+        Ok(Self { encoder, input_scale: config.input_scale, cell, parameters })
     }
 
-    /// From observations to the recurrent layer's input.
+    /// From observations to features.
     #[cfg(feature = "cuda")]
     pub(super) fn encoder(&self) -> &Encoder {
         &self.encoder
+    }
+
+    /// Factor on features, which are then the recurrent layer's input.
+    #[cfg(feature = "cuda")]
+    pub(super) fn input_scale(&self) -> f64 {
+        self.input_scale
     }
 
     /// Trainable parameters: `encoder.…`, `cell.…`.
@@ -86,14 +95,15 @@ impl Trunk {
         self.parameters.iter().next().map_or(Device::Cpu, |(_, var)| var.device().clone())
     }
 
-    /// Features `[N, E]` of a batch of sequences, in candle operations.
-    fn features(&self, inputs: &Inputs<'_>) -> Result<Tensor> {
+    /// The recurrent layer's input `[N, E]` of a batch of sequences, in candle operations.
+    fn inputs(&self, inputs: &Inputs<'_>) -> Result<Tensor> {
         let (n, device) = (inputs.steps * inputs.batch, self.device());
         let observations = match inputs.observations {
             ObservationRef::F32(values) => Tensor::from_slice(values, (n, values.len() / n), &device)?,
             ObservationRef::U8(bytes) => Tensor::from_slice(bytes, (n, bytes.len() / n), &device)?,
         };
-        self.encoder.forward(&observations)
+        let features = self.encoder.forward(&observations)?;
+        Ok(if self.input_scale == 1.0 { features } else { (features * self.input_scale)? })
     }
 
     /// Activities `[N, H]` of sequences from packed states `[B, S]`, in candle operations.
@@ -103,7 +113,7 @@ impl Trunk {
     pub fn forward(&self, inputs: &Inputs<'_>, state: &[f32]) -> Result<Tensor> {
         let Inputs { steps, batch, .. } = *inputs;
         let device = self.device();
-        let x = self.features(inputs)?.reshape((steps, batch, self.cell.input_size()))?;
+        let x = self.inputs(inputs)?.reshape((steps, batch, self.cell.input_size()))?;
         let resets = Tensor::from_slice(inputs.episode_starts, (steps, batch), &device)?;
         let layout = self.cell.state_layout();
         let state = match layout.is_empty() {
@@ -147,11 +157,12 @@ impl PreparedTrunk<f32> {
         let (trunk, cell) = (&self.trunk, self.trunk.cell());
         Ok(TrunkStepper {
             encoder: &self.encoder,
+            input_scale: trunk.input_scale as f32,
             cell: match &self.cell {
                 Some(cell) => CellStepper::Fused(Arc::clone(cell).stepper(batch)),
                 None => CellStepper::Composed(ComposedStepper::new(cell, batch)?),
             },
-            features: vec![0.0; batch * cell.input_size()],
+            input: vec![0.0; batch * cell.input_size()],
             state: vec![0.0; batch * trunk.state_len()],
             hidden: vec![0.0; batch * cell.hidden_size()],
         })
@@ -186,12 +197,15 @@ impl<T: Element> PreparedTrunk<T> {
             let hidden = self.trunk.forward(inputs, state)?;
             return Ok(Pass { hidden: hidden.flatten_all()?.to_vec1()?, graph: Graph::Whole(hidden) });
         };
-        let mut x = vec![T::ZERO; steps * batch * self.encoder.output_len()];
-        let encoder = self.encoder.forward_taped(observations, &mut x);
+        let mut features = vec![T::ZERO; steps * batch * self.encoder.output_len()];
+        let encoder = self.encoder.forward_taped(observations, &mut features);
+        let scale = T::of(self.trunk.input_scale);
+        let scaled = (self.trunk.input_scale != 1.0).then(|| features.iter().map(|&x| x * scale).collect::<Vec<T>>());
+        let x = scaled.as_ref().unwrap_or(&features);
         let mut hidden = vec![T::ZERO; steps * batch * self.trunk.cell().hidden_size()];
         let extent = Extent { steps, batch };
-        let tape = cell.forward(extent, &x, Some(episode_starts), &T::of_f32(state), None, &mut hidden, tape);
-        Ok(Pass { hidden, graph: Graph::Slices { x, encoder, tape } })
+        let tape = cell.forward(extent, x, Some(episode_starts), &T::of_f32(state), None, &mut hidden, tape);
+        Ok(Pass { hidden, graph: Graph::Slices { features, scaled, encoder, tape } })
     }
 
     /// Writes the gradient of the packed parameters, from that of the activities.
@@ -200,8 +214,9 @@ impl<T: Element> PreparedTrunk<T> {
     /// Fails if candle's backward does.
     pub fn backward(&self, inputs: &Inputs<'_>, pass: &Pass<T>, grad_hidden: &[T], gradient: &mut [T]) -> Result<()> {
         match (&self.cell, &pass.graph) {
-            (Some(cell), Graph::Slices { x, encoder, tape: Some(tape) }) => {
+            (Some(cell), Graph::Slices { features, scaled, encoder, tape: Some(tape) }) => {
                 let (of_encoder, of_cell) = gradient.split_at_mut(self.trunk.encoder.parameters().count());
+                let x = scaled.as_ref().unwrap_or(features);
                 let mut grad_x = (!self.trunk.encoder.is_identity()).then(|| vec![T::ZERO; x.len()]);
                 cell.backward(
                     Extent { steps: inputs.steps, batch: inputs.batch },
@@ -214,8 +229,12 @@ impl<T: Element> PreparedTrunk<T> {
                     grad_x.as_deref_mut(),
                     of_cell,
                 );
-                if let Some(grad_x) = grad_x {
-                    self.encoder.backward(inputs.observations, x, encoder, &grad_x, of_encoder);
+                if let Some(mut grad_x) = grad_x {
+                    if scaled.is_some() {
+                        let scale = T::of(self.trunk.input_scale);
+                        grad_x.iter_mut().for_each(|grad| *grad = *grad * scale);
+                    }
+                    self.encoder.backward(inputs.observations, features, encoder, &grad_x, of_encoder);
                 }
                 Ok(())
             }
@@ -250,8 +269,8 @@ pub struct Pass<T: Element> {
 
 /// What the way back needs.
 enum Graph<T: Element> {
-    /// The encoder's features `[N, E]` and its tape, and the tape of the cell's kernel.
-    Slices { x: Vec<T>, encoder: EncoderTape<T>, tape: Option<Tape> },
+    /// The encoder's features `[N, E]`, those times the factor if there is one, and the tapes of encoder and cell.
+    Slices { features: Vec<T>, scaled: Option<Vec<T>>, encoder: EncoderTape<T>, tape: Option<Tape> },
     /// One graph in candle.
     Whole(Tensor),
 }
@@ -259,9 +278,10 @@ enum Graph<T: Element> {
 /// Steps a trunk in rollouts, in place, without a graph.
 pub struct TrunkStepper<'p> {
     encoder: &'p PreparedEncoder,
+    input_scale: f32,
     cell: CellStepper<'p>,
-    /// `[B, E]`
-    pub features: Vec<f32>,
+    /// The recurrent layer's input, `[B, E]`.
+    pub input: Vec<f32>,
     /// `[B, S]` scratch for states on their way in and out.
     state: Vec<f32>,
     /// `[B, H]`
@@ -314,7 +334,10 @@ impl TrunkStepper<'_> {
         episode_starts: &[u8],
         energy: Option<(&mut Vec<f32>, Option<&[f32]>)>,
     ) -> Result<()> {
-        self.encoder.forward(observations, &mut self.features);
+        self.encoder.forward(observations, &mut self.input);
+        if self.input_scale != 1.0 {
+            self.input.iter_mut().for_each(|x| *x *= self.input_scale);
+        }
         match &mut self.cell {
             CellStepper::Fused(stepper) => {
                 let energy = energy.map(|(energy, mask)| {
@@ -322,11 +345,11 @@ impl TrunkStepper<'_> {
                     energy.resize(self.hidden.len(), 0.0);
                     &mut energy[..]
                 });
-                stepper.step(&self.features, Some(episode_starts), &mut self.hidden, energy);
+                stepper.step(&self.input, Some(episode_starts), &mut self.hidden, energy);
             }
             CellStepper::Composed(stepper) => {
                 let (energy, mask) = energy.map_or((None, None), |(energy, mask)| (Some(energy), mask));
-                stepper.step(&self.features, episode_starts, &mut self.hidden, energy, mask)?;
+                stepper.step(&self.input, episode_starts, &mut self.hidden, energy, mask)?;
             }
         }
         Ok(())

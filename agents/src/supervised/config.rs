@@ -69,6 +69,7 @@ impl NetworkConfig {
             hidden: self.hidden,
             kernel: self.kernel,
             initialization: Initialization::Uniform,
+            input_scale: 1.0,
             encoder: &self.encoder,
             cell: &self.cell,
         }

@@ -11,7 +11,7 @@ use super::locomotion::{Health, control_cost};
 use super::writer::Writer;
 use super::{Bounds, MujocoEnv, Simulation, Task, checks, locomotion, model, noise};
 use crate::Result;
-use crate::wrappers::TimeLimit;
+use crate::wrappers::{Mask, TimeLimit};
 
 /// The rules: reward = forward speed + staying healthy − cost of the controls. Healthy is a height, a torso angle and
 /// all other positions and velocities within their ranges. Observation, 11 numbers: positions but the first,
@@ -65,7 +65,7 @@ impl Task for Hopper {
     }
 }
 
-/// Settings of `hopper`.
+/// Settings of `hopper` and `hopper-masked`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct HopperConfig {
@@ -142,5 +142,13 @@ impl HopperConfig {
             simulation.require(Hopper::NAME, 3, 0, 0)?;
             Ok(Hopper { config: self.clone() })
         })
+    }
+
+    /// `hopper-masked`: the same with positions alone observed, the velocities hidden.
+    ///
+    /// # Errors
+    /// As [`HopperConfig::make`].
+    pub fn make_masked(&self) -> Result<Mask<TimeLimit<MujocoEnv<Hopper>>>> {
+        locomotion::without_velocities(self.make()?, "hopper-masked")
     }
 }

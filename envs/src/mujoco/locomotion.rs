@@ -1,7 +1,9 @@
 //! What the tasks of moving forward have in common.
 
-use super::Simulation;
 use super::arithmetic::squares;
+use super::{MujocoEnv, Simulation, Task};
+use crate::wrappers::{Mask, TimeLimit};
+use crate::{Env, Result};
 
 /// Positions but the first `places`, which say where the body is, and velocities.
 pub(super) fn pose(simulation: &Simulation, places: usize, leave_out: bool) -> [&[f64]; 2] {
@@ -12,6 +14,15 @@ pub(super) fn pose(simulation: &Simulation, places: usize, leave_out: bool) -> [
 /// Elements of all parts of an observation.
 pub(super) fn len(parts: &[&[f64]]) -> usize {
     parts.iter().map(|part| part.len()).sum()
+}
+
+/// A task whose observations are [`pose`]s, with the velocities hidden, as an environment of this name.
+pub(super) fn without_velocities<T: Task>(
+    env: TimeLimit<MujocoEnv<T>>,
+    name: &str,
+) -> Result<Mask<TimeLimit<MujocoEnv<T>>>> {
+    let positions = env.observation_space().len() - env.inner().simulation().velocities().len();
+    Mask::new(env, name, (0..positions).collect::<Vec<_>>())
 }
 
 /// Cost of the action given, computed in 32 bits as Gymnasium does.

@@ -11,7 +11,7 @@ use super::locomotion::{Health, control_cost};
 use super::writer::Writer;
 use super::{Bounds, MujocoEnv, Simulation, Task, checks, locomotion, model, noise};
 use crate::Result;
-use crate::wrappers::TimeLimit;
+use crate::wrappers::{Mask, TimeLimit};
 
 /// The rules: reward = forward speed + staying healthy − cost of the controls. Healthy is a height and a torso angle
 /// within their ranges. Observation, 17 numbers: positions but the first, velocities clipped to ±10. Action: torques
@@ -56,7 +56,7 @@ impl Task for Walker2d {
     }
 }
 
-/// Settings of `walker2d`.
+/// Settings of `walker2d` and `walker2d-masked`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Walker2dConfig {
@@ -129,5 +129,13 @@ impl Walker2dConfig {
             simulation.require(Walker2d::NAME, 3, 0, 0)?;
             Ok(Walker2d { config: self.clone() })
         })
+    }
+
+    /// `walker2d-masked`: the same with positions alone observed, the velocities hidden.
+    ///
+    /// # Errors
+    /// As [`Walker2dConfig::make`].
+    pub fn make_masked(&self) -> Result<Mask<TimeLimit<MujocoEnv<Walker2d>>>> {
+        locomotion::without_velocities(self.make()?, "walker2d-masked")
     }
 }

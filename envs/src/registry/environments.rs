@@ -44,9 +44,13 @@ environments! {
         "balance two poles, one on the other, on a cart (MuJoCo)"
     ): mujoco::InvertedDoublePendulumConfig, make;
     ["mujoco"] Hopper("hopper", "hop forward on one leg (MuJoCo)"): mujoco::HopperConfig, make;
+    ["mujoco"] HopperMasked("hopper-masked", "hop forward on one leg, velocities hidden (MuJoCo)"):
+        mujoco::HopperConfig, make_masked;
     ["mujoco"] HalfCheetah("half-cheetah", "run forward on two legs in a plane (MuJoCo)"):
         mujoco::HalfCheetahConfig, make;
     ["mujoco"] Walker2d("walker2d", "walk forward on two legs in a plane (MuJoCo)"): mujoco::Walker2dConfig, make;
+    ["mujoco"] Walker2dMasked("walker2d-masked", "walk forward on two legs in a plane, velocities hidden (MuJoCo)"):
+        mujoco::Walker2dConfig, make_masked;
     ["mujoco"] Ant("ant", "walk forward on four legs (MuJoCo)"): mujoco::AntConfig, make;
     ["mujoco"] Humanoid("humanoid", "walk forward as a body with legs and arms (MuJoCo)"): mujoco::HumanoidConfig, make;
     ["mujoco"] Reacher("reacher", "reach a target with an arm of two links (MuJoCo)"): mujoco::ReacherConfig, make;

@@ -357,3 +357,27 @@ fn an_actuator_without_a_control_range_was_clamped_to_0() {
     assert_eq!(*env.action_space(), Space::boxed(f32::NEG_INFINITY, f32::INFINITY, [6]));
     assert_eq!(*HalfCheetahConfig::default().make().unwrap().action_space(), Space::boxed(-1.0, 1.0, [6]));
 }
+
+#[test]
+fn hidden_velocities_leave_the_positions_of_the_same_episode() {
+    fn same(whole: &mut dyn Env, masked: &mut dyn Env, positions: usize) {
+        let (mut seen, mut shown) = (vec![0.0; whole.observation_space().len()], vec![0.0; positions]);
+        assert_eq!(masked.observation_space().len(), positions);
+        let mut actions = Stream::from_seed(5);
+        whole.reset(Some(7), ObservationMut::F32(&mut seen)).unwrap();
+        masked.reset(Some(7), ObservationMut::F32(&mut shown)).unwrap();
+        for _ in 0..10 {
+            assert_eq!(seen[..positions], shown);
+            let action = whole.action_space().sample(&mut actions);
+            let step = whole.step(action.get(), ObservationMut::F32(&mut seen)).unwrap();
+            let other = masked.step(action.get(), ObservationMut::F32(&mut shown)).unwrap();
+            assert_eq!(step.reward, other.reward);
+        }
+    }
+    let (hopper, walker) = (HopperConfig::default(), Walker2dConfig::default());
+    same(&mut hopper.make().unwrap(), &mut hopper.make_masked().unwrap(), 5);
+    same(&mut walker.make().unwrap(), &mut walker.make_masked().unwrap(), 8);
+    // With the distance covered among the observations, it stays among the positions.
+    let whole = HopperConfig { exclude_current_positions_from_observation: false, ..hopper };
+    same(&mut whole.make().unwrap(), &mut whole.make_masked().unwrap(), 6);
+}

@@ -14,6 +14,7 @@ use super::objective::{Losses, Objective, block_gradient};
 use super::ppo::{KlPenalty, NormalizeAdvantages, PpoConfig, PpoObjective};
 use crate::optimizer::{Clock, Schedule};
 use crate::policy::distribution::ActionBuffer;
+use crate::policy::encoder::{EncoderConfig, MlpConfig};
 use crate::policy::{ActorCritic, Critic, PolicyConfig};
 use crate::rollout::Observations;
 
@@ -29,9 +30,12 @@ struct Case {
 
 impl Case {
     fn new(cell: CellName, actions: &Space, critic: Critic) -> Self {
-        let config = PolicyConfig { critic, ..PolicyConfig::new(cell.config(), 5) };
+        Self::of(&PolicyConfig { critic, ..PolicyConfig::new(cell.config(), 5) }, actions)
+    }
+
+    fn of(config: &PolicyConfig, actions: &Space) -> Self {
         let observations = Space::boxed(-1.0, 1.0, [INPUTS]);
-        let policy = ActorCritic::new(&config, &observations, actions, 3, DType::F64, &Device::Cpu).unwrap();
+        let policy = ActorCritic::new(config, &observations, actions, 3, DType::F64, &Device::Cpu).unwrap();
         let mut stream = Stream::new(1, Purpose::Test, 0);
         let mut normals = |n: usize| (0..n).map(|_| stream.normal() as f32).collect::<Vec<f32>>();
         let n = STEPS * BATCH;
@@ -70,6 +74,15 @@ impl Case {
     fn choices(cell: CellName) -> [Self; 2] {
         [Space::MultiDiscrete { counts: vec![3, 1, 4] }, Space::MultiBinary { n: 3 }]
             .map(|space| Self::new(cell, &space, Critic::Shared))
+    }
+
+    /// With a factor on the recurrent layer's input, without and with an encoder.
+    fn scaled(cell: CellName) -> [Self; 2] {
+        let dense = EncoderConfig::Mlp(MlpConfig { sizes: vec![6], ..MlpConfig::default() });
+        [EncoderConfig::default(), dense].map(|encoder| {
+            let config = PolicyConfig { encoder, input_scale: 3.0, ..PolicyConfig::new(cell.config(), 5) };
+            Self::of(&config, &Space::discrete(3))
+        })
     }
 
     fn continuous(cell: CellName, critic: Critic) -> Self {
@@ -122,7 +135,8 @@ fn gradients_of_every_parameter_agree_with_finite_differences() {
     let continuous = [Critic::Shared, Critic::Separate]
         .map(|critic| (CellName::Stpnf, Case::continuous(CellName::Stpnf, critic), false));
     let choices = Case::choices(CellName::Stpn).map(|case| (CellName::Stpn, case, true));
-    for (cell, case, discrete) in discrete.into_iter().chain(continuous).chain(choices) {
+    let scaled = Case::scaled(CellName::Stpn).map(|case| (CellName::Stpn, case, true));
+    for (cell, case, discrete) in discrete.into_iter().chain(continuous).chain(choices).chain(scaled) {
         for (name, objective) in objectives(discrete) {
             let (_, gradient) = case.gradient(objective.as_ref());
             let value = || 0.1 * case.gradient(objective.as_ref()).0.total;
@@ -162,7 +176,8 @@ fn losses_and_gradients_agree_with_the_candle_graph() {
         Case::continuous(CellName::Stpnf, Critic::Shared),
         Case::continuous(CellName::Rnn, Critic::Separate),
     ];
-    for case in cases.into_iter().chain(Case::choices(CellName::Stpn)).chain(Case::choices(CellName::Lstm)) {
+    let others = [Case::choices(CellName::Stpn), Case::choices(CellName::Lstm), Case::scaled(CellName::Stpn)];
+    for case in cases.into_iter().chain(others.into_iter().flatten()) {
         let discrete = !matches!(case.batch.actions, ActionBuffer::Continuous(_));
         for (name, objective) in objectives(discrete) {
             let (losses, gradient) = case.gradient(objective.as_ref());
@@ -249,7 +264,7 @@ fn what_lies_in_the_padding_reaches_nothing() {
 
 #[test]
 fn a_discrete_observation_entered_as_one_raw_number() {
-    use crate::policy::encoder::{EncoderConfig, MlpConfig, ObservationRef};
+    use crate::policy::encoder::ObservationRef;
     let actions = Space::discrete(2);
     let spaces = [
         (Space::discrete(4), vec![2.0f32], vec![0.0f32, 0.0, 1.0, 0.0]),
@@ -279,6 +294,31 @@ fn a_discrete_observation_entered_as_one_raw_number() {
             let composed: Vec<f32> = of_choices.forward(&inputs, &state).unwrap().values.to_vec1().unwrap();
             assert!((composed[0] - value(&of_choices, raw)).abs() < 1e-6, "{space}");
         }
+    }
+}
+
+/// Scaled observations are what a cell without an encoder sees, in rollouts and in training.
+#[test]
+fn a_factor_on_the_input_is_one_on_the_observations() {
+    use crate::policy::encoder::ObservationRef;
+    let (observations, actions) = (Space::boxed(-1.0, 1.0, [2]), Space::discrete(2));
+    let new = |input_scale| {
+        let config = PolicyConfig { input_scale, ..PolicyConfig::new(CellName::Stpn.config(), 4) };
+        ActorCritic::new(&config, &observations, &actions, 1, DType::F32, &Device::Cpu).unwrap()
+    };
+    let [scaled, plain] = [4.0, 1.0].map(new);
+    let value = |policy: &ActorCritic, observation: [f32; 2]| {
+        let prepared = policy.prepare::<f32>().unwrap();
+        let mut session = prepared.session(1).unwrap();
+        session.step(ObservationRef::F32(&observation), &[1]).unwrap();
+        session.values()[0]
+    };
+    assert_eq!(value(&scaled, [0.25, -0.5]), value(&plain, [1.0, -2.0]));
+    assert_ne!(value(&scaled, [0.25, -0.5]), value(&plain, [0.25, -0.5]));
+    for input_scale in [0.0, -1.0, f64::NAN] {
+        let config = PolicyConfig { input_scale, ..PolicyConfig::new(CellName::Stpn.config(), 4) };
+        let error = config.check().unwrap_err().to_string();
+        assert!(error.contains("policy.input_scale") && error.contains("above 0"), "{error}");
     }
 }
 

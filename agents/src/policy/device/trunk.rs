@@ -49,6 +49,9 @@ impl DeviceTrunk {
     /// [`crate::Error::Config`] if CUDA has no kernels for its encoder or its cell; fails if kernels cannot be compiled.
     pub fn new(general: &General<f32>, trunk: &Trunk, cell: &CellConfig) -> Result<Self> {
         let (encoder, hidden) = (trunk.encoder(), trunk.cell().hidden_size());
+        if trunk.input_scale() != 1.0 {
+            return Err(unsupported("CUDA's kernels know no policy.input_scale yet; take 1.0, or the CPU"));
+        }
         let Some(layers) = encoder.dense_layers() else {
             return Err(unsupported("CUDA has no kernels for encoders of images yet"));
         };

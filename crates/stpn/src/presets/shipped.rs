@@ -33,6 +33,14 @@ pub static PRESETS: &[Preset] = &[
     ),
     preset!("cartpole", None, CONTROL, "balance a pole on a cart: a small test of PPO"),
     preset!("cartpole-masked", None, CONTROL, "the same with velocities hidden: needs memory"),
+    preset!("cartpole-masked-fast", None, CONTROL, "the same within 100,000 steps"),
+    preset!("pendulum-masked", None, CONTROL, "swing a pendulum up, its velocity hidden: needs memory"),
+    preset!(
+        "mountain-car-continuous-masked",
+        None,
+        CONTROL,
+        "get a weak car up a hill by a run-up, its velocity hidden: needs memory"
+    ),
     preset!("memory", None, CONTROL, "name a symbol shown eleven steps ago: needs memory"),
     preset!(
         "popgym",
@@ -57,6 +65,8 @@ pub static PRESETS: &[Preset] = &[
     preset!("walker2d", Some("mujoco"), WALKING, "walk forward on two legs"),
     preset!("ant", Some("mujoco"), WALKING, "walk forward on four legs"),
     preset!("humanoid", Some("mujoco"), WALKING, "walk forward upright"),
+    preset!("hopper-masked", Some("mujoco"), CONTROL, "hop forward, velocities hidden: needs memory"),
+    preset!("walker2d-masked", Some("mujoco"), CONTROL, "walk forward on two legs, velocities hidden: needs memory"),
     preset!("reacher", Some("mujoco"), WALKING, "reach a target with an arm"),
     preset!("swimmer", Some("mujoco"), WALKING, "swim forward"),
     preset!("pusher", Some("mujoco"), WALKING, "push a cylinder to a target"),

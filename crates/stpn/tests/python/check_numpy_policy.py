@@ -31,6 +31,7 @@ SHIPPED = {"cartpole-masked-stpn": 30, "half-cheetah-stpnf": 4, "hopper-stpnf": 
 # What no shipped agent has: an encoder, and a deviation that depends on the observation.
 TRAINED = {
     "mlp behind an encoder": ["cartpole", "--cell", "mlp", "--set", "policy.encoder.name=mlp"],
+    "scaled input": ["cartpole", "--cell", "stpn", "--set", "policy.encoder.name=mlp", "--set", "policy.input_scale=3.0"],
     "softplus deviation": ["cartpole", "--cell", "stpnf", "--set", "env.name=pendulum",
                            "--set", "env.max_episode_steps=200"],
 }
