@@ -10,6 +10,9 @@ use crate::optimizer::Adam;
 use crate::rollout::Normalization;
 use crate::rollout::worker::SavedWorker;
 
+/// Updates whose episodes make up `charts/episodic_return_recent`.
+pub(crate) const RECENT_UPDATES: usize = 50;
+
 /// How far a run has come. Saved in every checkpoint.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
@@ -54,6 +57,11 @@ pub struct Validation {
 }
 
 impl Progress {
+    /// Whether [`Progress::recent_return`] is of as many updates as it can be, and at least this.
+    pub fn has_reached(&self, target: f64) -> bool {
+        self.recent.len() == RECENT_UPDATES && self.recent_return().is_some_and(|mean| mean >= target)
+    }
+
     /// Mean return of the episodes that ended in the last 50 updates, each with the same weight.
     pub fn recent_return(&self) -> Option<f64> {
         let episodes: u64 = self.recent.iter().map(|ended| ended.episodes).sum();

@@ -24,14 +24,11 @@ use crate::optimizer::Clock;
 use crate::policy::ActorCritic;
 use crate::rollout::worker::{EnergySampling, SavedWorker};
 use crate::rollout::{FailureWatch, Fragment, GrowthWatch, Normalization, Worker};
-use crate::saved::{Ended, Progress, SavedTrainer};
+use crate::saved::{Ended, Progress, RECENT_UPDATES, SavedTrainer};
 use crate::statistics::Moments;
 use crate::stop::Stop;
 use crate::training::{Best, OnHang};
 use crate::{Error, Result, process, unused};
-
-/// Updates whose episodes make up `charts/episodic_return_recent`.
-const RECENT_UPDATES: usize = 50;
 
 /// Steps whose advantages one thread computes at least.
 const ADVANTAGE_STEPS: usize = 1 << 13;

@@ -10,6 +10,7 @@ use crate::algorithms::AlgorithmConfig;
 use crate::optimizer::AdamConfig;
 use crate::policy::PolicyConfig;
 use crate::rollout::NormalizationConfig;
+use crate::saved::Progress;
 
 /// An agent in an environment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -46,6 +47,14 @@ pub struct AgentConfig {
     /// What is logged how often.
     #[serde(default)]
     pub log: LogConfig,
+}
+
+impl AgentConfig {
+    /// True after the last update, or if the return that is aimed at is reached.
+    pub fn finished(&self, progress: &Progress) -> bool {
+        let reached = self.training.target_return.is_some_and(|target| progress.has_reached(target));
+        progress.update >= self.training.updates || reached
+    }
 }
 
 /// Evaluation during training: between updates, on episodes and random streams of its own.

@@ -136,7 +136,7 @@ impl RunConfig {
     /// True if nothing is left to do.
     pub fn finished(&self, progress: &Progress) -> bool {
         match self {
-            Self::Agent(config) => progress.update >= config.training.updates,
+            Self::Agent(config) => config.finished(progress),
             Self::Supervised(config) => config.finished(progress),
         }
     }

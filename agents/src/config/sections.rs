@@ -16,6 +16,11 @@ pub struct TrainingConfig {
     pub updates: u64,
     /// First updates that collect experience but do not learn; agents only.
     pub warmup_updates: u64,
+    /// End the run once the mean return of the episodes of the last 50 updates is at least this; not set = after all
+    /// updates. Agents only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("x-sb3" = "reward_threshold"))]
+    pub target_return: Option<f64>,
     /// Worker threads; 0 = one per core. The result does not depend on it.
     pub threads: usize,
     /// Which device computes gradients: `"cpu"`, `"cuda"`, or `"cuda:1"` for the second one; agents only. Rollouts and
@@ -26,7 +31,7 @@ pub struct TrainingConfig {
 
 impl Default for TrainingConfig {
     fn default() -> Self {
-        Self { updates: 1000, warmup_updates: 0, threads: 0, device: ComputeDevice::Cpu }
+        Self { updates: 1000, warmup_updates: 0, target_return: None, threads: 0, device: ComputeDevice::Cpu }
     }
 }
 

@@ -32,6 +32,9 @@ impl AgentConfig {
         if !(0.0..=1e6).contains(&self.rollout.step_timeout) {
             return Err(Error::config("rollout.step_timeout", "must be seconds from 0 (no limit) to 1000000"));
         }
+        if self.training.target_return.is_some_and(|target| !target.is_finite()) {
+            return Err(Error::config("training.target_return", "must be finite; leave it out for none"));
+        }
         self.env.validate()?;
         self.algorithm.check(self.rollout.environments * self.rollout.steps)?;
         self.optimizer.check()?;
@@ -58,6 +61,10 @@ impl SupervisedConfig {
         check_sections(&self.training, self.policy.hidden, &self.checkpoint, &self.log)?;
         if self.training.warmup_updates > 0 {
             return Err(Error::config("training.warmup_updates", "is for agents; a supervised task has no warm-up"));
+        }
+        if self.training.target_return.is_some() {
+            let problem = "is for agents; a supervised task ends early with task.patience";
+            return Err(Error::config("training.target_return", problem));
         }
         if self.training.device != ComputeDevice::Cpu {
             let problem = "is for agents; a supervised task is trained on the CPU: leave it at \"cpu\"";

@@ -232,7 +232,7 @@ impl<T: Element> PreparedTrunk<T> {
                 if let Some(mut grad_x) = grad_x {
                     if scaled.is_some() {
                         let scale = T::of(self.trunk.input_scale);
-                        grad_x.iter_mut().for_each(|grad| *grad = *grad * scale);
+                        grad_x.iter_mut().for_each(|grad| *grad *= scale);
                     }
                     self.encoder.backward(inputs.observations, features, encoder, &grad_x, of_encoder);
                 }

@@ -15,7 +15,7 @@ impl Training for Trainer {
     }
 
     fn finished(&self) -> bool {
-        Self::progress(self).update >= self.config().training.updates
+        self.config().finished(Self::progress(self))
     }
 
     fn counters(&self) -> [(&'static str, u64); 2] {

@@ -62,6 +62,27 @@ fn assert_resumes(config: &AgentConfig, make: impl Fn() -> Trainer) {
     }
 }
 
+/// A random cartpole stands for some 20 steps. The mean is that of 50 updates: until there are as many, it is of too few.
+#[test]
+fn a_training_ends_when_it_reaches_the_return_it_aims_at() {
+    for (target, updates) in [("10.0", 50), ("450.0", 55), ("none", 55)] {
+        let target = if target == "none" { String::new() } else { format!("target_return = {target}\n") };
+        let config = config("cartpole", "rnn", &format!("{A2C}[training]\nupdates = 55\n{target}"));
+        let mut trainer = Trainer::new(&config).unwrap();
+        while !trainer.finished() {
+            trainer.update().unwrap();
+        }
+        assert_eq!(trainer.progress().update, updates, "{target}");
+        // What is saved says the same, to whoever resumes or compares.
+        assert!(config.finished(&trainer.save().unwrap().progress));
+    }
+    let refused = |text: &str| RunConfig::from_table(text.parse().unwrap()).unwrap_err().to_string();
+    let endless = refused("env = 'cartpole'\nalgorithm = 'a2c'\npolicy.cell = 'rnn'\ntraining.target_return = inf");
+    assert!(endless.contains("training.target_return") && endless.contains("finite"), "{endless}");
+    let supervised = refused("task = 'art'\npolicy.cell = 'rnn'\ntraining.target_return = 0.9");
+    assert!(supervised.contains("task.patience"), "{supervised}");
+}
+
 #[test]
 fn ppo_and_a2c_continue_bit_for_bit_on_any_number_of_threads() {
     for cell in ["stpn", "lstm", "mlp", "backpropamine"] {

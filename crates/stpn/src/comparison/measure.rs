@@ -132,7 +132,12 @@ pub fn mean_return_with(run: &PlannedRun, episodes: usize, change: &Override, na
     measured["mean_return"].as_f64().ok_or_else(problem)
 }
 
-fn kept_evaluation(run: &PlannedRun, protocol: Protocol, name: &str, changes: &[Override]) -> Result<serde_json::Value> {
+fn kept_evaluation(
+    run: &PlannedRun,
+    protocol: Protocol,
+    name: &str,
+    changes: &[Override],
+) -> Result<serde_json::Value> {
     let path = run.directory.join(name);
     let updates = run.config.training().updates;
     if let Ok(text) = fs::read_to_string(&path) {

@@ -10,7 +10,7 @@ use stpn_agents::run::{Run, changes, saved};
 use stpn_agents::{RunConfig, Stop};
 use toml::Table;
 
-use super::training::{end_on_ranks, train};
+use super::training::{end_on_ranks, reached_target, train};
 use crate::cli::ResumeArguments;
 use crate::cli::exit::UsageError;
 use crate::{overrides, presets, ranks, say, shutdown, threads};
@@ -96,7 +96,13 @@ pub fn resume(
         say::note(format!("recomputed for the new end of the run: {}", schedules.join(", ")));
     }
     if run.training().finished() {
-        say::note("nothing left to do: give more with --updates N");
+        say::note(match reached_target(run.config(), run.training().progress()) {
+            Some(target) => format!(
+                "nothing left to do: training.target_return = {target} is reached; set a higher one with --set \
+                 training.target_return=…, or `none` to go on to the end"
+            ),
+            None => "nothing left to do: give more with --updates N".to_string(),
+        });
     }
     if run.reseeded() {
         let ranks = ranks.size();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use stpn_agents::collective::Collective;
 use stpn_agents::run::{Outcome, Run};
+use stpn_agents::saved::Progress;
 use stpn_agents::{RunConfig, Stop};
 
 use crate::cli::exit;
@@ -82,6 +83,10 @@ pub fn train(mut run: Run, ranks: &dyn Collective, stop: &Stop) -> Result<ExitCo
         say::note(format!("interrupted; continue with: stpn resume {directory}{code}"));
         return Ok(ExitCode::from(exit::INTERRUPTED));
     }
+    if let Some(target) = reached_target(run.config(), progress) {
+        let planned = thousands(run.config().training().updates);
+        say::note(format!("ended before its {planned} updates: it has reached training.target_return = {target}"));
+    }
     if program::arguments().iter().any(|word| word == "--with-parent") {
         // The program that compares this run with others says what comes of it.
         return Ok(ExitCode::SUCCESS);
@@ -94,6 +99,12 @@ pub fn train(mut run: Run, ranks: &dyn Collective, stop: &Stop) -> Result<ExitCo
          tensorboard --logdir {directory}"
     ));
     Ok(ExitCode::SUCCESS)
+}
+
+/// The return that was aimed at, if a run ended early since it was reached.
+pub(super) fn reached_target(config: &RunConfig, progress: &Progress) -> Option<f64> {
+    let early = progress.update < config.training().updates && config.finished(progress);
+    config.training().target_return.filter(|_| early)
 }
 
 /// The words that commands on this run need beside its folder: the Python that was named, and the user's own code.
