@@ -170,3 +170,28 @@ fn a_longer_run_says_which_schedules_end_later() {
         resumed.error
     );
 }
+
+#[test]
+fn a_run_that_has_reached_its_return_says_so_and_can_aim_higher() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("run");
+    let mut line: Vec<String> =
+        ["train", "cartpole", "--cell", "rnn", "--updates", "60", "--run-dir"].into_iter().map(String::from).collect();
+    line.push(run.display().to_string());
+    line.extend(
+        ["rollout.environments=4", "rollout.steps=32", "training.target_return=5.0"]
+            .iter()
+            .flat_map(|change| ["--set".to_string(), (*change).to_string()]),
+    );
+    let trained = stpn(&line);
+    assert!(trained.status.success(), "{}", trained.error);
+    assert!(trained.error.contains("ended before its 60 updates"), "{}", trained.error);
+    assert_eq!(metrics(&run).len(), 50, "as many updates as the mean is of");
+
+    let again = resume(&run, "");
+    assert!(again.status.success() && again.error.contains("training.target_return = 5 is reached"), "{}", again.error);
+    let higher = resume(&run, "--set training.target_return=400.0");
+    assert!(higher.status.success(), "{}", higher.error);
+    assert_eq!(metrics(&run).len(), 60);
+    assert!(!higher.error.contains("ended before"), "{}", higher.error);
+}
