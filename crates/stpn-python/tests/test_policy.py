@@ -32,6 +32,11 @@ NETWORKS = {
         {"policy": {"critic": "separate", "encoder": {"name": "mlp", "sizes": [6, 5]}}},
     ),
     "numbers": ("cartpole", {"env": {"name": "pendulum"}}),
+    "a factor on the input": ("cartpole", {"policy": {"input_scale": 3.0}}),
+    "a factor on an encoder's output": (
+        "cartpole",
+        {"policy": {"input_scale": 3.0, "critic": "separate", "encoder": {"name": "mlp", "sizes": [5]}}},
+    ),
     "numbers, squashed, one deviation": (
         "cartpole",
         {"env": {"name": "pendulum"}, "policy": {"gaussian": {"squash": True, "std": "state-independent"}}},

@@ -59,11 +59,11 @@ class Output(NamedTuple):
 
 
 class _Encoder(nn.Module):
-    """From observations `[N, …]` to features `[N, E]`."""
+    """From observations `[N, …]` to features `[N, E]`, and by a factor to what the recurrent layer is given."""
 
-    def __init__(self, config: Dict[str, Any], space: Space) -> None:
+    def __init__(self, config: Dict[str, Any], space: Space, scale: float) -> None:
         super().__init__()
-        self.name, self.counts = config["name"], space.counts
+        self.name, self.counts, self.scale = config["name"], space.counts, scale
         self.bytes = BYTES[config["bytes"]] if space.dtype == np.uint8 else None
         self.activation = ACTIVATIONS[config.get("activation", "relu")]
         self.layers: List[str] = []
@@ -115,7 +115,7 @@ class _Trunk(nn.Module):
     def __init__(self, config: Dict[str, Any], space: Space) -> None:
         super().__init__()
         options = dict(config["cell"])
-        self.encoder = _Encoder(config["encoder"], space)
+        self.encoder = _Encoder(config["encoder"], space, config.get("input_scale", 1.0))
         self.cell = CELLS[options.pop("name")](self.encoder.output, config["hidden"], dtype=torch.float32, **options)
 
 
@@ -130,6 +130,8 @@ def _through(
     """Activities `[T, B, H]` and the states after them, packed, from x `[T, B, …]` and packed states `[B, S]`."""
     steps, batch = x.shape[:2]
     features = encoder(x.flatten(0, 1), state.dtype).reshape(steps, batch, encoder.output)
+    if encoder.scale != 1.0:
+        features = features * encoder.scale
     shapes = _shapes(cell)
     parts = torch.split(state, [int(np.prod(shape)) for shape in shapes], 1) if shapes else []
     hidden, fields = cell(features, [part.reshape(batch, *shape) for part, shape in zip(parts, shapes)], resets)
