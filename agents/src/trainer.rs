@@ -23,7 +23,7 @@ use crate::metrics::{Metrics, Over};
 use crate::optimizer::Clock;
 use crate::policy::ActorCritic;
 use crate::rollout::worker::{EnergySampling, SavedWorker};
-use crate::rollout::{FailureWatch, Fragment, GrowthWatch, Normalization, Worker};
+use crate::rollout::{Estimates, FailureWatch, Fragment, GrowthWatch, Normalization, Worker};
 use crate::saved::{Ended, Progress, RECENT_UPDATES, SavedTrainer};
 use crate::statistics::Moments;
 use crate::stop::Stop;
@@ -236,18 +236,20 @@ impl Trainer {
     /// Learns from the rollout.
     fn learn(&mut self, learning_rate: f64, at: Moment) -> Result<Metrics> {
         let (algorithm, normalization) = (&self.config.algorithm, &self.progress.normalization);
+        // Fewer steps are not worth waking another thread for.
+        let groups = ADVANTAGE_STEPS.div_ceil(self.config.rollout.steps * self.config.rollout.group_size());
+        let estimator = |fragment: &Fragment, estimates: &Estimates| {
+            let mut rewards = normalization.rewards(&fragment.rewards);
+            if algorithm.clip_rewards() {
+                rewards.iter_mut().for_each(|r| *r = if *r == 0.0 { 0.0 } else { r.signum() });
+            }
+            generalized_advantages(fragment, estimates, &rewards, (algorithm.gamma(), algorithm.gae_lambda()))
+        };
         let fragments: Vec<&Fragment> = self.workers.iter().map(Worker::fragment).collect();
         let advantages: Vec<Advantages> = fragments
             .par_iter()
-            // Fewer steps are not worth waking another thread for.
-            .with_min_len(ADVANTAGE_STEPS.div_ceil(self.config.rollout.steps * self.config.rollout.group_size()))
-            .map(|fragment| {
-                let mut rewards = normalization.rewards(&fragment.rewards);
-                if algorithm.clip_rewards() {
-                    rewards.iter_mut().for_each(|r| *r = if *r == 0.0 { 0.0 } else { r.signum() });
-                }
-                generalized_advantages(fragment, &rewards, algorithm.gamma(), algorithm.gae_lambda())
-            })
+            .with_min_len(groups)
+            .map(|fragment| estimator(fragment, &fragment.estimates))
             .collect();
         match algorithm {
             AlgorithmConfig::A2c(config) => {
@@ -257,7 +259,8 @@ impl Trainer {
             AlgorithmConfig::Ppo(config) => {
                 let state = self.progress.ppo.get_or_insert_with(|| PpoState::new(config, self.config.seed));
                 let (learner, workers) = (&mut self.learner, &mut self.workers[..]);
-                ppo::update(config, state, learner, workers, &advantages, &self.exchange, (learning_rate, at))
+                let seen = (normalization, &advantages[..], &estimator as &ppo::Estimator<'_>);
+                ppo::update(config, state, learner, workers, seen, &self.exchange, (learning_rate, at))
             }
         }
     }
@@ -289,7 +292,7 @@ impl Trainer {
     fn check_finite(&self) -> Result<()> {
         for worker in &self.workers {
             let fragment = worker.fragment();
-            if let Some(n) = fragment.values.iter().position(|v| !v.is_finite()) {
+            if let Some(n) = fragment.estimates.values.iter().position(|v| !v.is_finite()) {
                 return Err(Error::NotFinite {
                     what: format!("the value estimate at rollout step {}", n / fragment.shape.batch),
                     update: self.progress.update + 1,

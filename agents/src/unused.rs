@@ -91,13 +91,16 @@ fn agent(config: &AgentConfig) -> Vec<Unused> {
         ];
         unused.extend(set.into_iter().filter(|(_, set)| *set).map(|(key, _)| (key, problem)));
     }
-    if let AlgorithmConfig::Ppo(config) = algorithm
-        && config.recompute_states
-        && (config.epochs == 1 || rollout.sequence_length() == rollout.steps)
-    {
-        let problem = "does nothing with one epoch, or if sequences are as long as rollouts: set it to false, or \
-                       rollout.sequence_length below rollout.steps";
-        unused.push(("algorithm.recompute_states", problem));
+    if let AlgorithmConfig::Ppo(config) = algorithm {
+        if config.recompute_states && (config.epochs == 1 || rollout.sequence_length() == rollout.steps) {
+            let problem = "does nothing with one epoch, or if sequences are as long as rollouts: set it to false, or \
+                           rollout.sequence_length below rollout.steps";
+            unused.push(("algorithm.recompute_states", problem));
+        }
+        if config.recompute_advantages && config.epochs == 1 {
+            let problem = "does nothing with one epoch: set it to false, or algorithm.epochs to more";
+            unused.push(("algorithm.recompute_advantages", problem));
+        }
     }
     unused
 }

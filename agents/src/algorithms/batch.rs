@@ -111,7 +111,7 @@ impl SequenceBatch {
         self.actions.push(&fragment.actions, n, shape.action);
         self.log_probs.push(fragment.log_probs[n]);
         self.distributions.extend_from_slice(&fragment.distributions[row(shape.distribution)]);
-        self.values.push(fragment.values[n]);
+        self.values.push(fragment.estimates.values[n]);
         self.advantages.push(advantages.advantages[n]);
         self.returns.push(advantages.returns[n]);
     }

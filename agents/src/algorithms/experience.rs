@@ -46,7 +46,7 @@ pub(super) fn explained_variance(experience: &Experience<'_>, exchange: &Exchang
     let returns: Vec<Moments> = workers().map(|(a, _)| a.returns.iter().map(|&r| f64::from(r)).collect()).collect();
     let errors: Vec<Moments> = workers()
         .map(|(a, fragment)| {
-            a.returns.iter().zip(&fragment.values).map(|(&r, &v)| f64::from(r) - f64::from(v)).collect()
+            a.returns.iter().zip(&fragment.estimates.values).map(|(&r, &v)| f64::from(r) - f64::from(v)).collect()
         })
         .collect();
     let (total, left) = (exchange.total(&returns).variance(), exchange.total(&errors).variance());

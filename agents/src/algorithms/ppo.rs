@@ -16,11 +16,12 @@ use super::batch::{SequenceBatch, SequenceId, sequences};
 use super::experience::{Experience, Moment, advantage_moments, explained_variance};
 use super::objective::{Losses, gradient};
 use crate::Result;
+use crate::actor::Subject;
 use crate::advantage::Advantages;
 use crate::collective::{Exchange, agree};
 use crate::learner::Learner;
 use crate::metrics::{Metrics, Over};
-use crate::rollout::{Fragment, Worker};
+use crate::rollout::{Estimates, Fragment, Normalization, Recompute, Worker};
 use crate::statistics::Moments;
 
 /// What PPO carries from update to update. Saved in every checkpoint.
@@ -42,7 +43,10 @@ impl PpoState {
     }
 }
 
-/// All epochs over a rollout. Returns the losses of the last one, as means over its steps.
+/// How advantages come from a fragment and estimates of its values.
+pub type Estimator<'a> = dyn Fn(&Fragment, &Estimates) -> Advantages + Sync + 'a;
+
+/// All epochs over a rollout seen with `normalization`, with the advantages `acted` of the policy that acted. Returns the losses of the last one, as means over its steps.
 ///
 /// # Errors
 /// Fails if the network does, or numbers stop being finite.
@@ -51,18 +55,26 @@ pub fn update(
     state: &mut PpoState,
     learner: &mut Learner,
     workers: &mut [Worker],
-    advantages: &[Advantages],
+    (normalization, acted, estimator): (&Normalization, &[Advantages], &Estimator<'_>),
     exchange: &Exchange,
     (learning_rate, at): (f64, Moment),
 ) -> Result<Metrics> {
-    let whole = exchange.total(&advantage_moments(advantages));
+    let mut recomputed: Option<Vec<Advantages>> = None;
+    let again = Recompute { states: config.recompute_states, values: config.recompute_advantages };
     let (mut losses, mut norm, mut steps, mut epochs) = (Losses::default(), 0.0, 0.0, 0.0);
     for epoch in 0..config.epochs {
-        if epoch > 0 && config.recompute_states {
-            let policy = learner.prepare()?;
-            let recomputed = workers.par_iter_mut().try_for_each(|worker| worker.recompute_states(&policy));
-            agree(exchange.collective(), recomputed)?;
+        if epoch > 0 && (again.states || again.values) {
+            let subject = Subject { policy: &learner.prepare()?, normalization };
+            let estimate = |worker: &mut Worker| -> Result<Option<Advantages>> {
+                let estimates = worker.recompute(subject, again)?;
+                Ok(estimates.map(|estimates| estimator(worker.fragment(), &estimates)))
+            };
+            // Every worker's first: rayon stops at the first `None` that is collected into an `Option`.
+            let advantages: Result<Vec<Option<Advantages>>> = workers.par_iter_mut().map(estimate).collect();
+            recomputed = agree(exchange.collective(), advantages)?.into_iter().collect();
         }
+        let advantages = recomputed.as_deref().unwrap_or(acted);
+        let whole = exchange.total(&advantage_moments(advantages));
         let fragments: Vec<&Fragment> = workers.iter().map(Worker::fragment).collect();
         let mut order = all_sequences(&fragments, exchange);
         state.stream.shuffle(&mut order);
@@ -98,7 +110,7 @@ pub fn update(
             break;
         }
     }
-    let experience = Experience { fragments: workers.iter().map(Worker::fragment).collect(), advantages };
+    let experience = Experience { fragments: workers.iter().map(Worker::fragment).collect(), advantages: acted };
     let n = losses.steps;
     let mut metrics = losses.metrics();
     metrics.set("losses/total_loss", losses.total / n);

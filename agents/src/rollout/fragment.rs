@@ -23,8 +23,8 @@ pub struct Fragment {
     pub log_probs: Vec<f32>,
     /// `[T, B, P]` parameters of the distributions that the actions were drawn from.
     pub distributions: Vec<f32>,
-    /// `[T, B]` value estimates of the policy that acted.
-    pub values: Vec<f32>,
+    /// Values, as the policy that acted estimated them.
+    pub estimates: Estimates,
     /// `[T, B]` raw rewards.
     pub rewards: Vec<f32>,
     /// `[T, B]` the task ended with this step.
@@ -33,16 +33,31 @@ pub struct Fragment {
     pub truncated: Vec<bool>,
     /// `[T, B]` 1 if this step is the first of an episode.
     pub episode_starts: Vec<u8>,
-    /// `[T, B]` value of the final observation with the recurrent state of that moment, where truncated; 0 elsewhere.
-    pub final_values: Vec<f32>,
-    /// `[B]` value of the observation after the fragment.
-    pub last_values: Vec<f32>,
     /// `[⌈T / L⌉, B, S]` packed recurrent states before the first step of each training sequence.
     pub sequence_states: Vec<f32>,
     /// Episodes that ended in this fragment, in order.
     pub episodes: Vec<Episode>,
     /// Sum over sampled steps and environments of the mean energy per unit, and the number of samples.
     pub energy: (f64, u64),
+}
+
+/// A policy's estimates of the values of a fragment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Estimates {
+    /// `[T, B]` of the observations acted on.
+    pub values: Vec<f32>,
+    /// `[T, B]` of the final observation with the recurrent state of that moment, where truncated; 0 elsewhere.
+    pub final_values: Vec<f32>,
+    /// `[B]` of the observation after the fragment.
+    pub last_values: Vec<f32>,
+}
+
+impl Estimates {
+    /// Zeros for T = `steps` of B = `batch` environments.
+    pub fn zeros(steps: usize, batch: usize) -> Self {
+        let n = steps * batch;
+        Self { values: vec![0.0; n], final_values: vec![0.0; n], last_values: vec![0.0; batch] }
+    }
 }
 
 /// Extents of a fragment.
@@ -97,13 +112,11 @@ impl Fragment {
             actions: distribution.buffer(n),
             log_probs: vec![0.0; n],
             distributions: vec![0.0; n * shape.distribution],
-            values: vec![0.0; n],
+            estimates: Estimates::zeros(steps, batch),
             rewards: vec![0.0; n],
             terminated: vec![false; n],
             truncated: vec![false; n],
             episode_starts: vec![0; n],
-            final_values: vec![0.0; n],
-            last_values: vec![0.0; batch],
             sequence_states: vec![0.0; shape.segments() * batch * shape.state],
             episodes: Vec::new(),
             energy: (0.0, 0),

@@ -9,9 +9,9 @@ pub mod watchdog;
 pub mod worker;
 
 pub use failures::FailureWatch;
-pub use fragment::{Fragment, FragmentShape};
+pub use fragment::{Estimates, Fragment, FragmentShape};
 pub use growth::GrowthWatch;
 pub use normalization::{Normalization, NormalizationConfig};
 pub use observations::Observations;
 pub use watchdog::Watchdog;
-pub use worker::Worker;
+pub use worker::{Recompute, Worker};

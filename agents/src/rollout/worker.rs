@@ -1,5 +1,7 @@
 //! A worker: one group of environments with its action streams and recurrent state, run by one thread at a time.
 
+mod recompute;
+
 use stpn_envs::vector::Transition;
 use stpn_envs::{EnvGroup, ObservationMut};
 use stpn_random::{Purpose, Stream};
@@ -12,6 +14,7 @@ use crate::policy::inference::PreparedPolicy;
 use crate::statistics::Moments;
 use crate::stop::Stop;
 use crate::{Error, Result};
+pub use recompute::Recompute;
 
 /// How often energy is measured in a rollout: sampling keeps it far below 5 % of an update.
 const ENERGY_EVERY: usize = 16;
@@ -34,6 +37,10 @@ pub struct Worker {
     observation_moments: Vec<Moments>,
     final_observations: Observations,
     final_state: Vec<f32>,
+    /// The truncated steps of the last fragment, in order.
+    finals: Vec<usize>,
+    /// `[·, O]` their raw final observations.
+    final_rows: Observations,
     energy: Option<EnergySampling>,
     stop: Stop,
 }
@@ -65,6 +72,8 @@ impl Worker {
             observation_moments: Vec::new(),
             final_observations: Observations::zeros(fragment.observations.dtype(), row),
             final_state: vec![0.0; batch * shape.state],
+            finals: Vec::new(),
+            final_rows: fragment.observations.empty_like(0),
             fragment,
             energy: None,
             stop: Stop::default(),
@@ -119,6 +128,8 @@ impl Worker {
         let fragment = &mut self.fragment;
         fragment.episodes.clear();
         fragment.energy = (0.0, 0);
+        self.finals.clear();
+        self.final_rows = fragment.observations.empty_like(0);
         fragment.observations.copy_within(shape.steps * row..(shape.steps + 1) * row, 0);
         self.observation_moments.clear();
         self.observation_moments.resize(normalization.observations.len(), Moments::default());
@@ -151,7 +162,7 @@ impl Worker {
                 }
                 _ => actor.observe(observations.reborrow(), &self.episode_starts)?,
             }
-            fragment.values[now.clone()].copy_from_slice(actor.session().values());
+            fragment.estimates.values[now.clone()].copy_from_slice(actor.session().values());
             fragment.distributions[t * distribution_row..(t + 1) * distribution_row]
                 .copy_from_slice(actor.session().distributions());
             for (i, stream) in self.streams.iter_mut().enumerate() {
@@ -169,13 +180,16 @@ impl Worker {
             let actions = actor.for_environment(&fragment.actions, now.start, batch);
             self.group.step(actions, &mut transition)?;
 
-            fragment.final_values[now.clone()].fill(0.0);
+            fragment.estimates.final_values[now.clone()].fill(0.0);
             let truncated = |i: usize| fragment.truncated[now.start + i] && !fragment.terminated[now.start + i];
             if (0..batch).any(truncated) {
                 actor.session_mut().store(&mut self.final_state)?;
                 let values = peek(subject, &self.final_state, self.final_observations.all(), &vec![0; batch])?;
                 for i in (0..batch).filter(|&i| truncated(i)).collect::<Vec<_>>() {
-                    fragment.final_values[now.start + i] = values[i];
+                    fragment.estimates.final_values[now.start + i] = values[i];
+                    self.finals.push(now.start + i);
+                    let own = i * shape.observation..(i + 1) * shape.observation;
+                    self.final_rows.extend(self.final_observations.range(own));
                 }
             }
             for (i, start) in self.episode_starts.iter_mut().enumerate() {
@@ -185,7 +199,7 @@ impl Worker {
         actor.session_mut().store(&mut self.state)?;
         let next = fragment.observations.range(shape.steps * row..(shape.steps + 1) * row);
         let values = peek(subject, &self.state, next, &self.episode_starts)?;
-        fragment.last_values.copy_from_slice(&values);
+        fragment.estimates.last_values.copy_from_slice(&values);
         fragment.episodes.extend(self.group.drain_episodes());
         Ok(())
     }
@@ -193,29 +207,6 @@ impl Worker {
     /// Moves the discounted returns along the last fragment's rewards and gives their moments.
     pub fn discounted_returns(&mut self, gamma: f64) -> Moments {
         discounted_returns(&self.fragment, gamma, &mut self.discounted_returns)
-    }
-
-    /// Makes the states at the starts of the fragment's training sequences those that `policy` comes to from the
-    /// first of them on.
-    ///
-    /// # Errors
-    /// Fails if a step of the network does, and with [`Error::Stopped`] if the update is to be given up.
-    pub fn recompute_states(&mut self, policy: &PreparedPolicy) -> Result<()> {
-        let shape = self.fragment.shape;
-        let (batch, row, state_row) = (shape.batch, shape.batch * shape.observation, self.state.len());
-        let fragment = &mut self.fragment;
-        let mut session = policy.session(batch)?;
-        session.load(&fragment.sequence_states[..state_row])?;
-        for t in 0..(shape.segments() - 1) * shape.sequence_length {
-            self.stop.go_on()?;
-            let starts = &fragment.episode_starts[t * batch..(t + 1) * batch];
-            session.step(fragment.observations.range(t * row..(t + 1) * row), starts)?;
-            if (t + 1) % shape.sequence_length == 0 {
-                let start = (t + 1) / shape.sequence_length * state_row;
-                session.store(&mut fragment.sequence_states[start..start + state_row])?;
-            }
-        }
-        Ok(())
     }
 
     /// Writes down everything needed to continue.

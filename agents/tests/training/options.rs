@@ -32,7 +32,7 @@ const EXPERIMENTS: [(&str, &str); 5] = [
         "env = { name = 'pendulum' }
          rollout = { environments = 3, steps = 12, sequence_length = 4 }
          policy = { hidden = 5, critic = 'separate', encoder = { name = 'mlp', sizes = [4] }, cell = { name = 'lstm' } }
-         algorithm = { name = 'ppo', epochs = 2, minibatch_size = 12 }
+         algorithm = { name = 'ppo', epochs = 2, minibatch_size = 12, recompute_advantages = true }
          optimizer = { learning_rate = 1e-2 }",
     ),
     (
@@ -247,6 +247,7 @@ fn combinations_that_do_nothing_are_refused_with_the_remedy() {
         ("PPO with choices", "policy.encoder", "{ name = 'mlp', bytes = 'raw' }", "policy.encoder.bytes"),
         ("PPO with choices", "algorithm.epochs", "1", "algorithm.recompute_states"),
         ("PPO with choices", "rollout.sequence_length", "12", "algorithm.recompute_states"),
+        ("PPO with numbers", "algorithm.epochs", "1", "algorithm.recompute_advantages"),
         ("PPO with choices", "evaluation.every", "0", "evaluation.episodes"),
         ("PPO with numbers", "normalization.clip", "5.0", "normalization.clip"),
         ("A2C", "evaluation.deterministic", "true", "evaluation.deterministic"),

@@ -34,7 +34,8 @@ fn config(env: &str, cell: &str, more: &str) -> AgentConfig {
 }
 
 const PPO: &str = "[algorithm]\nname = 'ppo'\nepochs = 3\nminibatch_size = 32\nkl_penalty = {}\nvalue_clip = 0.2\n\
-                   recompute_states = true\n[normalization]\nobservations = true\nrewards = true\n\
+                   recompute_states = true\nrecompute_advantages = true\n\
+                   [normalization]\nobservations = true\nrewards = true\n\
                    [evaluation]\nevery = 2\nepisodes = 3\n";
 const A2C: &str = "[algorithm]\nname = 'a2c'\nconcentration_coefficient = 0.0\nentropy_coefficient = 0.01\n";
 

@@ -53,6 +53,9 @@ pub struct PpoConfig {
     /// Recompute the recurrent states at the starts of sequences with the present parameters before every epoch but
     /// the first; otherwise they stay those of the policy that acted.
     pub recompute_states: bool,
+    /// Estimate values with the present parameters, and advantages and returns from them, before every epoch but the
+    /// first; otherwise they stay those of the policy that acted. Tianshou has `recompute_advantage`.
+    pub recompute_advantages: bool,
     /// Clip rewards to their sign before learning; reported returns stay raw.
     pub clip_rewards: bool,
 }
@@ -74,6 +77,7 @@ impl Default for PpoConfig {
             target_kl: None,
             normalize_advantages: NormalizeAdvantages::Minibatch,
             recompute_states: false,
+            recompute_advantages: false,
             clip_rewards: false,
         }
     }

@@ -5,12 +5,14 @@ use stpn_core::cells::CellName;
 use stpn_envs::classic::{CartPoleConfig, MemoryConfig};
 use stpn_envs::{Env, EnvConfig, EnvGroup, Space};
 
+use crate::actor::Subject;
 use crate::advantage::{Advantages, generalized_advantages};
 use crate::algorithms::batch::{SequenceBatch, sequences};
 use crate::algorithms::objective::{Derivatives, Losses, Objective, Sample, block_gradient};
+use crate::optimizer::FlatLayout;
 use crate::policy::distribution::Terms;
 use crate::policy::{ActorCritic, PolicyConfig};
-use crate::rollout::{Fragment, Normalization, Worker};
+use crate::rollout::{Fragment, Normalization, Recompute, Worker};
 
 /// Largest |r − 1| and |V − V_old| in place of a loss.
 struct Deviation;
@@ -37,7 +39,7 @@ fn worker(env: &EnvConfig, cell: CellName, steps: usize, batch: usize, length: u
 }
 
 fn advantages(fragment: &Fragment) -> Vec<Advantages> {
-    vec![generalized_advantages(fragment, &fragment.rewards, 0.99, 0.95)]
+    vec![generalized_advantages(fragment, &fragment.estimates, &fragment.rewards, (0.99, 0.95))]
 }
 
 #[test]
@@ -93,7 +95,7 @@ fn the_value_calls_at_the_end_of_a_rollout_do_not_advance_the_state() {
         let mut values = Vec::new();
         for _ in 0..fragments {
             worker.collect(&prepared, &Normalization::default()).unwrap();
-            values.extend_from_slice(&worker.fragment().values);
+            values.extend_from_slice(&worker.fragment().estimates.values);
         }
         (values, worker.state().to_vec())
     };
@@ -115,10 +117,46 @@ fn truncation_bootstraps_with_the_final_observation_and_the_state_of_that_moment
     let (_, mut longer) = self::worker(&unlimited, CellName::Lstm, 7, 1, 7);
     longer.collect(&prepared, &Normalization::default()).unwrap();
     assert_eq!(longer.fragment().actions.get(3, 1), fragment.actions.get(3, 1));
-    assert_eq!(fragment.final_values[5], longer.fragment().values[6], "the next step's value, the state carried on");
-    assert_ne!(fragment.final_values[5], fragment.last_values[0], "not that of the next episode's first observation");
+    let (own, next) = (&fragment.estimates, &longer.fragment().estimates);
+    assert_eq!(own.final_values[5], next.values[6], "the next step's value, the state carried on");
+    assert_ne!(own.final_values[5], own.last_values[0], "not that of the next episode's first observation");
 
-    let advantages = generalized_advantages(fragment, &fragment.rewards, 0.9, 0.0);
-    let expected = fragment.rewards[5] + 0.9 * fragment.final_values[5];
+    let advantages = generalized_advantages(fragment, &fragment.estimates, &fragment.rewards, (0.9, 0.0));
+    let expected = fragment.rewards[5] + 0.9 * own.final_values[5];
     assert!((advantages.returns[5] - expected).abs() < 1e-6);
+}
+
+#[test]
+fn the_policy_that_acted_comes_to_the_same_values_and_states_again() {
+    let envs = [
+        EnvConfig::Cartpole(CartPoleConfig { max_episode_steps: 5 }),
+        EnvConfig::Memory(MemoryConfig { delay: 3, ..MemoryConfig::default() }),
+    ];
+    for (env, cell) in envs.iter().flat_map(|env| [CellName::Stpn, CellName::Lstm].map(|cell| (env, cell))) {
+        let (policy, mut worker) = worker(env, cell, 24, 3, 7);
+        let (prepared, normalization) = (policy.prepare::<f32>().unwrap(), Normalization::default());
+        let subject = Subject { policy: &prepared, normalization: &normalization };
+        for _ in 0..2 {
+            worker.collect(&prepared, &normalization).unwrap();
+            let before = worker.fragment().clone();
+            let truncated = before.estimates.final_values.iter().filter(|v| **v != 0.0).count();
+            assert!(env.name() == "memory" || truncated > 3, "episodes end by the time limit");
+            let both = Recompute { states: true, values: true };
+            let estimates = worker.recompute(subject, both).unwrap().unwrap();
+            assert_eq!(estimates, before.estimates, "{cell} {}", env.name());
+            assert_eq!(worker.fragment().sequence_states, before.sequence_states);
+        }
+        // Another policy comes to others.
+        let values: Vec<f32> = FlatLayout::new(policy.parameters()).values().unwrap();
+        let values: Vec<f32> = values.iter().map(|value| value * 1.1).collect();
+        let other = policy.prepare_from(&values).unwrap();
+        let subject = Subject { policy: &other, normalization: &normalization };
+        let before = worker.fragment().clone();
+        let estimates = worker.recompute(subject, Recompute { states: false, values: true }).unwrap().unwrap();
+        assert_ne!(estimates.values, before.estimates.values);
+        assert_ne!(estimates.last_values, before.estimates.last_values);
+        assert_eq!(worker.fragment().sequence_states, before.sequence_states, "not asked for");
+        assert_eq!(worker.recompute(subject, Recompute { states: true, values: false }).unwrap(), None);
+        assert_ne!(worker.fragment().sequence_states, before.sequence_states);
+    }
 }
