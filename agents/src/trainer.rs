@@ -113,7 +113,9 @@ impl Trainer {
                 group.set_call_limit(rollout.step_timeout());
                 let (steps, length) = (rollout.steps, rollout.sequence_length());
                 let fragment = Fragment::new(steps, group.len(), length, &observations, &policy);
-                Worker::new(group, fragment, *seed)
+                let mut worker = Worker::new(group, fragment, *seed)?;
+                worker.set_noise_correlation(rollout.noise_correlation);
+                Ok(worker)
             })
             .collect::<Result<Vec<_>>>()?;
         let progress = Progress {

@@ -50,7 +50,11 @@ pub fn check_supervised(config: &SupervisedConfig) -> Result<()> {
 pub fn check_spaces(config: &AgentConfig, observations: &Space, actions: &Space) -> Result<()> {
     let mut unused = Vec::new();
     if !matches!(actions, Space::Box { .. }) {
-        unused.extend(gaussian(&config.policy.gaussian, "does nothing if actions are discrete: leave it out"));
+        let problem = "does nothing if actions are discrete: leave it out";
+        unused.extend(gaussian(&config.policy.gaussian, problem));
+        if config.rollout.noise_correlation != 0.0 {
+            unused.push(("rollout.noise_correlation", problem));
+        }
     }
     if observations.dtype() != Dtype::U8 {
         unused.extend(bytes_of_numbers(&config.policy.encoder));

@@ -267,7 +267,11 @@ pub fn workers(path: &Path, contents: &[u8]) -> Result<Vec<SavedWorker>> {
     let worker = |i: u64| -> Result<SavedWorker> {
         let streams = postcard::from_bytes(&tensors.u8(&format!("{i}.action_streams"))?)
             .map_err(|error| tensors.refuse(format!("`{i}.action_streams`: {error}")))?;
+        let noise = format!("{i}.noise");
+        // Only where noise is correlated.
+        let noise = if tensors.names().contains(&&*noise) { tensors.any_f32(&noise)? } else { Vec::new() };
         Ok(SavedWorker {
+            noise,
             environments: tensors.u8(&format!("{i}.environments"))?,
             streams,
             episode_starts: tensors.u8(&format!("{i}.episode_starts"))?,

@@ -155,6 +155,9 @@ fn workers(path: &Path, saved: &SavedTrainer) -> Result<Vec<u8>> {
             .map_err(|error| Error::Checkpoint { path: path.to_path_buf(), problem: error.to_string() })?;
         tensors.u8(&format!("{i}.environments"), worker.environments.clone());
         tensors.u8(&format!("{i}.action_streams"), streams);
+        if !worker.noise.is_empty() {
+            tensors.f32(&format!("{i}.noise"), &[batch, worker.noise.len() / batch], &worker.noise);
+        }
         tensors.u8(&format!("{i}.episode_starts"), worker.episode_starts.clone());
         let remembering = worker.episode_starts.iter().filter(|&&start| start == 0).count();
         let width = worker.state.len().checked_div(remembering).unwrap_or(0);

@@ -17,6 +17,9 @@ pub struct RolloutConfig {
     pub steps: usize,
     /// Longest sequence, in steps, for back-propagation through time; not set = the whole rollout.
     pub sequence_length: Option<usize>,
+    /// Correlation of the noise of successive continuous actions in rollouts, from 0 to below 1: with more of it, agents
+    /// explore in longer moves. Policies learn as if draws were independent. Evaluations draw independently.
+    pub noise_correlation: f64,
     /// What to do if an environment fails, panics or returns a number that is not finite.
     pub env_failure: EnvFailure,
     /// With `env_failure = "replace"`: how many environments may be replaced in the whole run; one more stops
@@ -37,6 +40,7 @@ impl Default for RolloutConfig {
             environments: 32,
             steps: 32,
             sequence_length: None,
+            noise_correlation: 0.0,
             env_failure: EnvFailure::Stop,
             max_replacements: Self::MAX_REPLACEMENTS,
             step_timeout: 300.0,

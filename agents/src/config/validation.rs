@@ -32,6 +32,9 @@ impl AgentConfig {
         if !(0.0..=1e6).contains(&self.rollout.step_timeout) {
             return Err(Error::config("rollout.step_timeout", "must be seconds from 0 (no limit) to 1000000"));
         }
+        if !(0.0..1.0).contains(&self.rollout.noise_correlation) {
+            return Err(Error::config("rollout.noise_correlation", "must be from 0 (independent draws) to below 1"));
+        }
         if self.training.target_return.is_some_and(|target| !target.is_finite()) {
             return Err(Error::config("training.target_return", "must be finite; leave it out for none"));
         }

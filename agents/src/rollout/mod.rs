@@ -3,6 +3,7 @@
 pub mod failures;
 pub mod fragment;
 pub mod growth;
+pub mod noise;
 pub mod normalization;
 pub mod observations;
 pub mod watchdog;
@@ -11,6 +12,7 @@ pub mod worker;
 pub use failures::FailureWatch;
 pub use fragment::{Estimates, Fragment, FragmentShape};
 pub use growth::GrowthWatch;
+pub use noise::CorrelatedNoise;
 pub use normalization::{Normalization, NormalizationConfig};
 pub use observations::Observations;
 pub use watchdog::Watchdog;

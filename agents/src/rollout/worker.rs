@@ -7,7 +7,7 @@ use stpn_envs::{EnvGroup, ObservationMut};
 use stpn_random::{Purpose, Stream};
 
 use super::normalization::{Normalization, discounted_returns};
-use super::{Fragment, Observations};
+use super::{CorrelatedNoise, Fragment, Observations};
 use crate::actor::{Actor, Subject};
 use crate::policy::encoder::ObservationRef;
 use crate::policy::inference::PreparedPolicy;
@@ -26,6 +26,8 @@ const ENERGY_EVERY: usize = 16;
 pub struct Worker {
     group: EnvGroup,
     streams: Vec<Stream>,
+    /// Of continuous actions, where it is correlated.
+    noise: Option<CorrelatedNoise>,
     /// `[B]` 1 if the next step is the first of an episode.
     episode_starts: Vec<u8>,
     /// `[B, S]` packed recurrent state before the next step.
@@ -66,6 +68,7 @@ impl Worker {
         Ok(Self {
             group,
             streams,
+            noise: None,
             episode_starts: vec![1; batch],
             state: vec![0.0; batch * shape.state],
             discounted_returns: vec![0.0; batch],
@@ -83,6 +86,12 @@ impl Worker {
     /// Turns energy measurement on or off.
     pub fn set_energy(&mut self, energy: Option<EnergySampling>) {
         self.energy = energy;
+    }
+
+    /// Correlates the noise of continuous actions; 0 = independent draws.
+    pub fn set_noise_correlation(&mut self, correlation: f64) {
+        let dims = self.fragment.shape.action;
+        self.noise = (correlation > 0.0).then(|| CorrelatedNoise::new(correlation, dims));
     }
 
     /// From now on every step asks `stop` whether to go on.
@@ -165,9 +174,15 @@ impl Worker {
             fragment.estimates.values[now.clone()].copy_from_slice(actor.session().values());
             fragment.distributions[t * distribution_row..(t + 1) * distribution_row]
                 .copy_from_slice(actor.session().distributions());
-            for (i, stream) in self.streams.iter_mut().enumerate() {
-                let at = now.start + i;
-                fragment.log_probs[at] = actor.choose(i, Some(stream), &mut fragment.actions, at);
+            let noise = self.noise.as_mut().map(|noise| noise.advance(&mut self.streams, &self.episode_starts));
+            for (i, at) in now.clone().enumerate() {
+                fragment.log_probs[at] = match noise {
+                    Some(noise) => {
+                        let own = &noise[i * shape.action..(i + 1) * shape.action];
+                        actor.choose_with_noise(i, own, &mut fragment.actions, at)
+                    }
+                    None => actor.choose(i, Some(&mut self.streams[i]), &mut fragment.actions, at),
+                };
             }
 
             let mut transition = Transition {
@@ -217,6 +232,8 @@ impl Worker {
         saved.environments.clear();
         self.group.save_state(&mut saved.environments)?;
         saved.streams.clone_from(&self.streams);
+        saved.noise.clear();
+        saved.noise.extend_from_slice(self.noise.as_ref().map_or(&[], CorrelatedNoise::last));
         saved.episode_starts.clone_from(&self.episode_starts);
         // If the next step begins an episode, the memory is cleared before it is read.
         saved.state.clear();
@@ -241,8 +258,10 @@ impl Worker {
         let every = saved.state.len() == self.state.len();
         let remembers = |row: &usize| every || saved.episode_starts.get(*row) == Some(&0);
         let rows: Vec<usize> = (0..self.streams.len()).filter(remembers).collect();
+        let noise = self.streams.len() * self.fragment.shape.action;
         let fits = [
             ("action streams", saved.streams.len(), self.streams.len()),
+            ("noise", saved.noise.len(), if saved.noise.is_empty() { 0 } else { noise }),
             ("episode starts", saved.episode_starts.len(), self.episode_starts.len()),
             ("recurrent state", saved.state.len(), rows.len() * width),
             ("discounted returns", saved.discounted_returns.len(), self.discounted_returns.len()),
@@ -260,6 +279,7 @@ impl Worker {
         }
         self.group.restore_state(&saved.environments)?;
         self.streams.clone_from(&saved.streams);
+        self.noise.iter_mut().for_each(|noise| noise.restore(&saved.noise));
         self.episode_starts.clone_from(&saved.episode_starts);
         self.state.fill(0.0);
         for (place, row) in rows.into_iter().enumerate() {
@@ -300,6 +320,8 @@ pub struct SavedWorker {
     pub environments: Vec<u8>,
     /// `[B]` action streams.
     pub streams: Vec<Stream>,
+    /// `[B, A]` noise of the last actions, where it is correlated; else empty.
+    pub noise: Vec<f32>,
     /// `[B]`
     pub episode_starts: Vec<u8>,
     /// `[E, S]` of the E environments whose next step continues an episode; the others have nothing to remember.
@@ -315,6 +337,7 @@ impl Default for SavedWorker {
         Self {
             environments: Vec::new(),
             streams: Vec::new(),
+            noise: Vec::new(),
             episode_starts: Vec::new(),
             state: Vec::new(),
             discounted_returns: Vec::new(),

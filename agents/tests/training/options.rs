@@ -30,7 +30,7 @@ const EXPERIMENTS: [(&str, &str); 5] = [
     (
         "PPO with numbers",
         "env = { name = 'pendulum' }
-         rollout = { environments = 3, steps = 12, sequence_length = 4 }
+         rollout = { environments = 3, steps = 12, sequence_length = 4, noise_correlation = 0.5 }
          policy = { hidden = 5, critic = 'separate', encoder = { name = 'mlp', sizes = [4] }, cell = { name = 'lstm' } }
          algorithm = { name = 'ppo', epochs = 2, minibatch_size = 12, recompute_advantages = true }
          optimizer = { learning_rate = 1e-2 }",
@@ -244,6 +244,7 @@ fn combinations_that_do_nothing_are_refused_with_the_remedy() {
         ("familiarity", "policy.encoder", "{ name = 'mlp', bytes = 'raw' }", "policy.encoder.bytes"),
         ("PPO with choices", "algorithm.clip_rewards", "true", "normalization.rewards"),
         ("PPO with choices", "policy.gaussian.initial_std", "0.5", "policy.gaussian.initial_std"),
+        ("PPO with choices", "rollout.noise_correlation", "0.5", "rollout.noise_correlation"),
         ("PPO with choices", "policy.encoder", "{ name = 'mlp', bytes = 'raw' }", "policy.encoder.bytes"),
         ("PPO with choices", "algorithm.epochs", "1", "algorithm.recompute_states"),
         ("PPO with choices", "rollout.sequence_length", "12", "algorithm.recompute_states"),

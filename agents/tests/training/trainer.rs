@@ -132,6 +132,27 @@ fn a_critic_of_its_own_and_an_encoder_continue_bit_for_bit() {
 }
 
 #[test]
+fn correlated_noise_continues_bit_for_bit() {
+    let mut config = config("pendulum", "lstm", PPO);
+    let mut plain = Trainer::new(&config).unwrap();
+    let independent = train(&mut plain, 2, 1);
+    config.rollout.noise_correlation = 0.7;
+    assert_resumes(&config, || Trainer::new(&config).unwrap());
+    let mut correlated = Trainer::new(&config).unwrap();
+    assert_ne!(train(&mut correlated, 2, 2), independent);
+    let mut saved = correlated.save().unwrap();
+    // A run that goes on with another correlation has no noise to go on from, or none to use.
+    Trainer::new(&config).unwrap().restore(plain.save().unwrap()).unwrap();
+    plain.restore(saved.clone()).unwrap();
+    saved.workers[0].noise.push(0.0);
+    let error = correlated.restore(saved).unwrap_err().to_string();
+    assert!(error.contains("noise"), "{error}");
+    config.rollout.noise_correlation = 1.0;
+    let error = config.check().unwrap_err().to_string();
+    assert!(error.contains("rollout.noise_correlation") && error.contains("below 1"), "{error}");
+}
+
+#[test]
 fn evaluation_does_not_disturb_training() {
     let quiet = config("cartpole", "stpn", &PPO.replace("every = 2\nepisodes = 3", "every = 0"));
     let evaluated = config("cartpole", "stpn", &PPO.replace("every = 2", "every = 1"));

@@ -134,12 +134,20 @@ impl Gaussian {
     }
 
     pub(super) fn act(&self, parameters: &[f32], mut stream: Option<&mut Stream>, action: &mut [f32]) -> f64 {
+        let noise = |_| stream.as_mut().map_or(0.0, |stream| stream.normal());
+        self.act_with_noise(parameters, noise, action)
+    }
+
+    /// Draws with the standard normal noise that is given for each dimension.
+    pub(super) fn act_with_noise(
+        &self,
+        parameters: &[f32],
+        mut noise: impl FnMut(usize) -> f64,
+        action: &mut [f32],
+    ) -> f64 {
         for (d, action) in action.iter_mut().enumerate() {
             let Normal { mean, std, .. } = self.normal(parameters, d);
-            *action = match &mut stream {
-                Some(stream) => (mean + std * stream.normal()) as f32,
-                None => mean as f32,
-            };
+            *action = (mean + std * noise(d)) as f32;
         }
         // Of the action as it is stored, after rounding.
         (0..self.dims()).map(|d| self.log_prob(&self.normal(parameters, d), f64::from(action[d]), d)).sum()

@@ -142,6 +142,18 @@ impl Distribution {
         }
     }
 
+    /// Draws a continuous action with standard normal `noise` `[A]`, writes it at `index` and returns its log-probability.
+    ///
+    /// # Panics
+    /// If actions are discrete.
+    pub fn act_with_noise(&self, parameters: &[f32], noise: &[f32], actions: &mut ActionBuffer, index: usize) -> f32 {
+        let (Self::Gaussian(inner), ActionBuffer::Continuous(values)) = (self, actions) else {
+            unreachable!("noise is for continuous actions");
+        };
+        let row = index * inner.dims()..(index + 1) * inner.dims();
+        inner.act_with_noise(parameters, |d| f64::from(noise[d]), &mut values[row]) as f32
+    }
+
     /// Draws an action uniformly from the space and writes it at `index`: the random policy.
     pub fn act_uniformly(&self, stream: &mut Stream, actions: &mut ActionBuffer, index: usize) {
         let width = self.action_len();
