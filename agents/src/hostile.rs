@@ -60,9 +60,9 @@ pub fn logs(bytes: &[u8]) {
     for steps in STEPS {
         let kept = events::kept_bytes(bytes, steps);
         assert_eq!(events::kept_bytes(&bytes[..kept], steps), kept);
-        let kept = jsonl::kept_bytes(&mut &bytes[..], steps).expect("memory can be read");
+        let kept = jsonl::sound_lines(&mut &bytes[..], steps).expect("memory can be read").prefix;
         let kept = usize::try_from(kept).expect("no more than there was");
-        assert_eq!(jsonl::kept_bytes(&mut &bytes[..kept], steps).ok(), Some(kept as u64));
+        assert_eq!(jsonl::sound_lines(&mut &bytes[..kept], steps).ok().map(|sound| sound.prefix), Some(kept as u64));
     }
     let framed: usize = record::records(bytes).map(record::framed_len).sum();
     assert!(framed <= bytes.len());

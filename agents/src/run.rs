@@ -28,7 +28,9 @@ use crate::supervised::test::Generalization;
 use crate::supervised::{self, TestReport};
 use crate::training::{Best, Training};
 use crate::{Error, Result};
-use directory::{lock_run, newest, not_saved, other_numerics, read_config, refuse_used, same_checkpoint};
+use directory::{
+    lock_run, newest, not_saved, other_numerics, read_config, refuse_lost_checkpoints, refuse_used, same_checkpoint,
+};
 use logs::Logs;
 
 /// A run in progress.
@@ -165,6 +167,7 @@ impl Run {
         let saved = agree(ranks.as_ref(), same_checkpoint(saved, &checkpoints, ranks.as_ref()))?;
         let Some(saved) = saved else {
             let mut config = read_config(&directory.join(CONFIG))?;
+            agree(ranks.as_ref(), refuse_lost_checkpoints(directory, &config))?;
             change(&mut config);
             config.check()?;
             let training = agree(ranks.as_ref(), make(&config))?;

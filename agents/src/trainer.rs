@@ -28,7 +28,7 @@ use crate::saved::{Ended, Progress, RECENT_UPDATES, SavedTrainer};
 use crate::statistics::Moments;
 use crate::stop::Stop;
 use crate::training::{Best, OnHang};
-use crate::{Error, Result, process, unused};
+use crate::{Error, Result, process};
 
 /// Steps whose advantages one thread computes at least.
 const ADVANTAGE_STEPS: usize = 1 << 13;
@@ -100,7 +100,7 @@ impl Trainer {
         let policy = ActorCritic::new(&config.policy, &observations, &actions, *seed, DType::F32, &Device::Cpu)?;
         config.algorithm.check_distribution(policy.distribution())?;
         process::warn_of_split_products(policy.is_fused());
-        unused::check_spaces(config, &observations, &actions)?;
+        config.check_spaces(&observations, &actions)?;
         let input_mask = energy_mask(&config.log.energy_skip_inputs, policy.cell().input_size())?;
         let policy = policy.on(config.training.device, &config.policy)?;
         let failures = FailureWatch::new(rollout, envs.groups());

@@ -167,6 +167,13 @@ pub fn find(path: &Path) -> Result<Checkpoint> {
                 path: path.to_path_buf(),
                 problem: "there is no such run or checkpoint".into(),
             }),
+            _ if !path.join(MANIFEST).exists() => {
+                let problem = match path.join("config.toml").is_file() {
+                    true => "has no checkpoint yet",
+                    false => "holds neither a run nor a checkpoint",
+                };
+                Err(Error::Checkpoint { path: path.to_path_buf(), problem: problem.into() })
+            }
             _ => read(path),
         };
     }

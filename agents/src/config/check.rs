@@ -54,7 +54,17 @@ fn value(path: &str, shape: &Shape, value: &mut Value) -> Result<()> {
             Value::Table(_) => "a table".to_string(),
             value => value.to_string(),
         };
-        Err(Error::config(path, format!("must be {}, not {given}", shape.words())))
+        // A number of a hundred digits says no more.
+        let given = if given.len() > 60 { format!("{}…", given.chars().take(30).collect::<String>()) } else { given };
+        let wanted = match (shape, value) {
+            (Shape::Whole { least, most }, Value::Integer(_) | Value::Float(_) | Value::String(_))
+                if is_whole(value) =>
+            {
+                format!("a whole number from {least} to {most}")
+            }
+            _ => shape.words(),
+        };
+        Err(Error::config(path, format!("must be {wanted}, not {given}")))
     };
     match (shape, &mut *value) {
         (Shape::Any, _)
@@ -116,6 +126,19 @@ fn value(path: &str, shape: &Shape, value: &mut Value) -> Result<()> {
             }
         }
         (_, other) => wrong(other),
+    }
+}
+
+/// Whether a value is a whole number, if perhaps too large a one: TOML has none beyond 2⁶³, so that such a word is text.
+fn is_whole(value: &Value) -> bool {
+    match value {
+        Value::Integer(_) => true,
+        Value::Float(number) => number.fract() == 0.0,
+        Value::String(text) => {
+            let digits = text.strip_prefix('-').unwrap_or(text);
+            !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_')
+        }
+        _ => false,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Impossible values of whole configurations, which are above all that they are made of.
 
 use stpn_core::Kernel;
+use stpn_envs::Space;
 
 use super::cell::check_cell;
 use super::sections::check_sections;
@@ -52,6 +53,14 @@ impl AgentConfig {
             return Err(Error::config("policy.kernel", problem));
         }
         unused::check_agent(self)
+    }
+
+    /// Refuses options that do nothing with these observations and actions.
+    ///
+    /// # Errors
+    /// [`Error::Unused`] naming the key, with the reason.
+    pub fn check_spaces(&self, observations: &Space, actions: &Space) -> Result<()> {
+        unused::check_spaces(self, observations, actions)
     }
 }
 

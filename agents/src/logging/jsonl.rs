@@ -1,12 +1,13 @@
 //! `metrics.jsonl`: one JSON object per logged update.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use serde::Deserialize;
 
 use super::append::AppendFile;
+use crate::checkpoint::staging;
 use crate::metrics::Metrics;
 use crate::{Error, Result};
 
@@ -35,14 +36,24 @@ pub enum Entry {
 }
 
 impl MetricsLog {
-    /// Opens `path` to continue after `update`: complete lines up to it stay, all others and a tail go.
+    /// Opens `path` to continue after `update`: complete lines up to it stay, all others and a tail go. If lines that
+    /// stay follow a damaged one, the file as it was is kept beside it.
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be opened or cut.
     pub fn open(path: &Path, update: u64) -> Result<Self> {
-        let kept = match File::open(path) {
-            Ok(file) => kept_bytes(&mut BufReader::new(file), update).map_err(Error::io("cannot read", path))?,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
+        let read = |file| sound_lines(&mut BufReader::new(file), update).map_err(Error::io("cannot read", path));
+        let kept = match File::open(path).map(read) {
+            Ok(found) => {
+                let Sound { prefix, behind_damage } = found?;
+                if behind_damage.is_empty() { prefix } else { mend(path, prefix, &behind_damage)? }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                if update > 0 {
+                    tracing::warn!("{}: is missing; the log goes on after update {update}", path.display());
+                }
+                0
+            }
             Err(error) => return Err(Error::io("cannot open", path)(error)),
         };
         Ok(Self { file: AppendFile::open(path, kept).map_err(Error::io("cannot write", path))? })
@@ -71,18 +82,68 @@ impl MetricsLog {
     }
 }
 
-/// Bytes of the complete lines whose update is at most `update`, without a tail.
-pub fn kept_bytes(reader: &mut impl BufRead, update: u64) -> std::io::Result<u64> {
-    let (mut kept, mut line) = (0u64, Vec::new());
+/// The lines that stay when a log goes on.
+#[derive(Debug, PartialEq)]
+pub struct Sound {
+    /// Bytes of those up to the first that does not stay.
+    pub prefix: u64,
+    /// The lines that stay behind a damaged one.
+    pub behind_damage: Vec<u8>,
+}
+
+/// The complete lines whose update is at most `update`, without a tail.
+///
+/// # Errors
+/// Fails if `reader` does.
+pub fn sound_lines(reader: &mut impl BufRead, update: u64) -> std::io::Result<Sound> {
+    let mut sound = Sound { prefix: 0, behind_damage: Vec::new() };
+    let (mut whole, mut line) = (true, Vec::new());
     loop {
         line.clear();
-        let read = reader.read_until(b'\n', &mut line)?;
+        if reader.read_until(b'\n', &mut line)? == 0 {
+            return Ok(sound);
+        }
         let complete = line.last() == Some(&b'\n');
         match serde_json::from_slice::<Line>(&line) {
-            Ok(parsed) if complete && parsed.update <= update && !parsed.tail => kept += read as u64,
-            _ => return Ok(kept),
+            Ok(parsed) if complete && parsed.update <= update && !parsed.tail => match whole {
+                true => sound.prefix += line.len() as u64,
+                false => sound.behind_damage.extend_from_slice(&line),
+            },
+            // What a later process logged goes with all that follows it.
+            Ok(_) if complete => return Ok(sound),
+            _ => whole = false,
         }
     }
+}
+
+/// Leaves a damaged log with its sound lines alone, and the file as it was beside it; returns its new length.
+fn mend(path: &Path, prefix: u64, behind_damage: &[u8]) -> Result<u64> {
+    let contents = fs::read(path).map_err(Error::io("cannot read", path))?;
+    let beside = path.with_extension("jsonl.damaged");
+    staging::replace(&beside, &contents)?;
+    let whole = usize::try_from(prefix).unwrap_or(contents.len()).min(contents.len());
+    let sound = [&contents[..whole], behind_damage].concat();
+    staging::replace(path, &sound)?;
+    tracing::warn!(
+        "{}: has damaged lines, which are left out; the file as it was is {}",
+        path.display(),
+        beside.display()
+    );
+    Ok(sound.len() as u64)
+}
+
+/// The update of the last sound line of the log at `path`; none if there is no such file or line.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read.
+pub fn last_update(path: &Path) -> Result<Option<u64>> {
+    let contents = match fs::read(path) {
+        Ok(contents) => contents,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("cannot read", path)(error)),
+    };
+    let parsed = |line: &[u8]| serde_json::from_slice::<Line>(line).ok().map(|line| line.update);
+    Ok(contents.split(|&byte| byte == b'\n').rev().find_map(parsed))
 }
 
 #[cfg(test)]
@@ -104,10 +165,29 @@ mod tests {
         log.file.append(b"{\"update\":6,\"env_st");
         let mut log = MetricsLog::open(&path, 3).unwrap();
         (4..=6).for_each(|update| write(&mut log, update));
-        let text = std::fs::read_to_string(&path).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
         let updates: Vec<u64> = text.lines().map(|line| serde_json::from_str::<Line>(line).unwrap().update).collect();
         assert_eq!(updates, [1, 2, 3, 4, 5, 6]);
         assert!(text.contains("\"charts/episodic_return\":3.1"));
+    }
+
+    #[test]
+    fn a_damaged_line_took_all_later_ones_with_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("metrics.jsonl");
+        let mut log = MetricsLog::open(&path, 0).unwrap();
+        (1..=6).for_each(|update| write(&mut log, update));
+        let text = fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let damaged = text.replace(lines[1], &lines[1][..9]);
+        fs::write(&path, &damaged).unwrap();
+        let mut log = MetricsLog::open(&path, 5).unwrap();
+        write(&mut log, 6);
+        let mended = fs::read_to_string(&path).unwrap();
+        assert_eq!(mended.lines().collect::<Vec<_>>(), [lines[0], lines[2], lines[3], lines[4], lines[5]]);
+        assert_eq!(fs::read_to_string(path.with_extension("jsonl.damaged")).unwrap(), damaged);
+        assert_eq!(last_update(&path).unwrap(), Some(6));
+        assert_eq!(last_update(&directory.path().join("absent")).unwrap(), None);
     }
 
     #[test]
@@ -117,8 +197,8 @@ mod tests {
         let mut log = MetricsLog::open(&path, 0).unwrap();
         write(&mut log, 5);
         log.write(&[("update", 7)], Entry::Tail(2), &Metrics::default());
-        let kept = std::fs::read_to_string(&path).unwrap().lines().next().unwrap().to_string() + "\n";
+        let kept = fs::read_to_string(&path).unwrap().lines().next().unwrap().to_string() + "\n";
         MetricsLog::open(&path, 7).unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), kept);
+        assert_eq!(fs::read_to_string(&path).unwrap(), kept);
     }
 }

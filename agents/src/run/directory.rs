@@ -4,10 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use super::changes::{self, CONFIG};
+use crate::checkpoint::manifest::MANIFEST;
 use crate::checkpoint::{self, Checkpoint, staging};
 use crate::collective::Collective;
 use crate::config::RunConfig;
 use crate::lock::RunLock;
+use crate::logging::jsonl::last_update;
 use crate::{Error, Result};
 
 /// The error of a checkpoint that could not be written, with what the run still has.
@@ -23,6 +25,7 @@ pub(super) fn not_saved(directory: &Path, update: u64, reason: Error) -> Error {
 /// Refuses a directory with anything in it that a run would write. The lock of a run that ended before it began is no
 /// such thing, and files of others, a log that the shell redirects there for one, are not touched.
 pub(super) fn refuse_used(directory: &Path) -> Result<()> {
+    refuse_checkpoint(directory)?;
     for entry in fs::read_dir(directory).map_err(Error::io("cannot list", directory))? {
         let name = entry.map_err(Error::io("cannot list", directory))?.file_name();
         let name = name.to_string_lossy();
@@ -42,10 +45,45 @@ pub fn holds_run(directory: &Path) -> bool {
 }
 
 fn refuse_no_run(directory: &Path) -> Result<()> {
+    refuse_checkpoint(directory)?;
     if holds_run(directory) {
         return Ok(());
     }
-    Err(Error::NoRun { path: directory.to_path_buf() })
+    match fs::read_dir(directory) {
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            Err(Error::io("cannot list", directory)(error))
+        }
+        _ => Err(Error::NoRun { path: directory.to_path_buf() }),
+    }
+}
+
+/// Refuses a checkpoint's directory: a run in it would take the checkpoint's place.
+fn refuse_checkpoint(directory: &Path) -> Result<()> {
+    if !directory.join(MANIFEST).is_file() {
+        return Ok(());
+    }
+    let whole = fs::canonicalize(directory).unwrap_or_else(|_| directory.to_path_buf());
+    let run = whole.parent().filter(|parent| parent.file_name().is_some_and(|name| name == "checkpoints"));
+    let problem = match run.and_then(Path::parent) {
+        Some(run) => format!("is a checkpoint, and no run: name the run that it belongs to, {}", run.display()),
+        None => "is a checkpoint, and no run: there is nothing to go on with".to_string(),
+    };
+    Err(Error::RunDirectory { path: directory.to_path_buf(), problem })
+}
+
+/// Refuses to begin a run again whose checkpoints have gone: its log tells of more updates than there are between two
+/// checkpoints.
+pub(super) fn refuse_lost_checkpoints(directory: &Path, config: &RunConfig) -> Result<()> {
+    let logged = last_update(&directory.join("metrics.jsonl"))?;
+    if logged.is_none_or(|update| update <= config.checkpoint().every) {
+        return Ok(());
+    }
+    let problem = format!(
+        "its metrics.jsonl goes to update {}, but its checkpoints have gone: put the folder `checkpoints` back, or start \
+         another run",
+        logged.unwrap_or(0)
+    );
+    Err(Error::RunDirectory { path: directory.to_path_buf(), problem })
 }
 
 /// Takes hold of a run that is there, and removes what a process that was killed left unfinished.

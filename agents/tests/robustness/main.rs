@@ -4,6 +4,7 @@
 
 mod damage;
 mod migration;
+mod misplaced;
 mod random_damage;
 mod sick;
 mod small;

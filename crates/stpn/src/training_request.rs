@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use stpn_agents::RunConfig;
 use stpn_agents::config::ComputeDevice;
+use stpn_agents::{RunConfig, keys};
 use stpn_core::cells::CellName;
 use toml::{Table, Value};
 
@@ -105,6 +105,7 @@ impl TrainingRequest {
             presets::discount(&mut table);
         }
         paths::make_absolute(&mut table, Path::new(""))?;
+        self.refuse_twice(&table)?;
         if let Some(seed) = self.seed {
             let seed = i64::try_from(seed)
                 .map_err(|_| stpn_agents::Error::config("seed", format!("must be at most {}", i64::MAX)))?;
@@ -143,6 +144,42 @@ impl TrainingRequest {
         config.training().device.check()?;
         overrides::warn(&remarks);
         Ok(config)
+    }
+
+    /// Refuses what is asked for by itself and, otherwise, by a key that is changed: `table` is as the keys leave it.
+    fn refuse_twice(&self, table: &Table) -> Result<()> {
+        let given = [
+            ("seed", self.seed.is_some()),
+            ("policy.hidden", self.hidden.is_some()),
+            ("policy.kernel", self.kernel.is_some()),
+            ("training.updates", self.updates.is_some() || self.steps.is_some()),
+            ("training.threads", self.threads.is_some()),
+            ("training.device", self.device.is_some()),
+        ];
+        let set = |key: &str| overrides::sets(&self.overrides, key);
+        if let Some((key, _)) = given.iter().find(|(key, given)| *given && set(key)) {
+            let problem = "is given by itself, and once more among the keys to change: give it once";
+            return Err(Error::Unfit(format!("{key}: {problem}")));
+        }
+        // A section may be named again as what it is.
+        let is = |key: &str| keys::get(table, key).and_then(Value::as_str).map(str::to_string);
+        let mut asked = Table::new();
+        if let Some(name) = self.cell {
+            let cell = Value::try_from(name.config()).map_err(Error::text)?;
+            keys::set(&mut asked, "policy.cell", cell);
+        }
+        if let Some(name) = &self.algorithm {
+            keys::set(&mut asked, "algorithm.name", Value::String(name.clone()));
+        }
+        for key in ["policy.cell.name", "algorithm.name"] {
+            let (asked, there) = (keys::get(&asked, key).and_then(Value::as_str), is(key));
+            if asked.is_some() && asked != there.as_deref() {
+                let (asked, there) = (asked.unwrap_or_default(), there.unwrap_or_default());
+                let problem = format!("{asked} is asked for, and the keys to change make it {there}: give one of them");
+                return Err(Error::Unfit(format!("{key}: {problem}")));
+            }
+        }
+        Ok(())
     }
 
     /// An error in the configuration, with the place where what it refuses was asked for.
@@ -233,6 +270,36 @@ mod tests {
         let request = TrainingRequest { experiment: "cartpole".into(), overrides, ..TrainingRequest::default() };
         let error = request.configure(1).unwrap_err().to_string();
         assert!(error.contains("mlp") && !error.contains("is missing"), "{error}");
+    }
+
+    #[test]
+    fn rows_of_a_comparison_were_of_another_cell_than_they_said() {
+        let asked = |request: TrainingRequest, change: &str| {
+            let overrides = vec![change.parse().unwrap()];
+            TrainingRequest { experiment: "cartpole".into(), overrides, ..request }.configure(1)
+        };
+        let cell = |name| TrainingRequest { cell: Some(name), ..TrainingRequest::default() };
+        let others: [(TrainingRequest, &str, &str); 8] = [
+            (cell(CellName::Lstm), "policy.cell=gru", "policy.cell.name"),
+            (cell(CellName::Lstm), "policy.cell.name=gru", "policy.cell.name"),
+            (cell(CellName::Stpnf), "policy={ cell = 'rnn' }", "policy.cell.name"),
+            (
+                TrainingRequest { algorithm: Some("a2c".into()), ..Default::default() },
+                "algorithm=ppo",
+                "algorithm.name",
+            ),
+            (TrainingRequest { seed: Some(1), ..Default::default() }, "seed=2", "seed"),
+            (TrainingRequest { hidden: Some(8), ..Default::default() }, "policy.hidden=9", "policy.hidden"),
+            (TrainingRequest { updates: Some(1), ..Default::default() }, "training.updates=3", "training.updates"),
+            (TrainingRequest { steps: Some(1), ..Default::default() }, "training.updates=3", "training.updates"),
+        ];
+        for (request, change, key) in others {
+            let error = asked(request, change).unwrap_err().to_string();
+            assert!(error.contains(key) && error.contains("give"), "{change}: {error}");
+        }
+        for change in ["policy.cell=lstm", "policy.cell.layer_norm=true"] {
+            assert_eq!(asked(cell(CellName::Lstm), change).unwrap().cell().label(), "lstm", "{change}");
+        }
     }
 
     fn configured(experiment: &str, steps: u64, ranks: usize) -> RunConfig {

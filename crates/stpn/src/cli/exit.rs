@@ -15,6 +15,9 @@ pub const HELP: &str = "Exit codes:
   4    a loss, gradient or parameter stopped being finite
   130  interrupted (Ctrl-C, a signal): the update was finished or given up, and a checkpoint written";
 
+/// The command line or the configuration is wrong.
+pub const REFUSED: u8 = 2;
+
 /// A loss, a gradient or a parameter stopped being finite.
 pub const NOT_FINITE: u8 = 4;
 
@@ -170,19 +173,19 @@ pub fn code(error: &anyhow::Error) -> u8 {
             | Error::NotBuilt { .. }
             | Error::Assignment { .. }
             | Error::Placed { .. },
-        ) => return 2,
+        ) => return REFUSED,
         Some(Error::UnlikeRun { .. }) => return 3,
         Some(Error::Interrupted) => return INTERRUPTED,
         _ => {}
     }
     match of_agents(error) {
-        _ if misnamed => 2,
+        _ if misnamed => REFUSED,
         Some(
             Agents::Config { .. }
             | Agents::Unused { .. }
             | Agents::NotBuilt { .. }
             | Agents::Core(stpn_core::Error::Config { .. } | stpn_core::Error::Unregistered { .. }),
-        ) => 2,
+        ) => REFUSED,
         Some(
             Agents::Checkpoint { .. }
             | Agents::Format { .. }
@@ -191,7 +194,7 @@ pub fn code(error: &anyhow::Error) -> u8 {
             | Agents::NoRun { .. },
         ) => 3,
         Some(Agents::NotFinite { .. }) => NOT_FINITE,
-        _ if error.is::<UsageError>() => 2,
+        _ if error.is::<UsageError>() => REFUSED,
         _ => 1,
     }
 }

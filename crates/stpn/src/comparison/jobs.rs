@@ -17,6 +17,7 @@ const INTERRUPTED: i32 = exit::INTERRUPTED as i32;
 
 /// Exit code of a child that diverged.
 const NOT_FINITE: i32 = exit::NOT_FINITE as i32;
+const REFUSED: i32 = exit::REFUSED as i32;
 
 /// Lines of a failed child that are repeated.
 const LAST_LINES: usize = 5;
@@ -54,6 +55,8 @@ pub struct Failure {
     /// A loss, a gradient or a parameter stopped being finite. It would happen again, so this is a result and no fault of the
     /// machine.
     pub diverged: bool,
+    /// The configuration was refused, which would happen again too.
+    pub refused: bool,
 }
 
 /// Trains what is not finished, in processes of this program, and tells `observer` how it goes. From the first call on,
@@ -79,8 +82,20 @@ pub fn train_or_diverge(runs: &[PlannedRun], jobs: Jobs, observer: &dyn Observer
     }
 }
 
+/// [`train`] where runs may fail in a way that is their settings' own: they diverge, or are refused. Returns which did.
+///
+/// # Errors
+/// As [`train`], but for those runs.
+pub fn train_or_fail_for_good(runs: &[PlannedRun], jobs: Jobs, observer: &dyn Observer) -> Result<Vec<Failure>> {
+    let failures = train_all(runs, jobs, observer)?;
+    match failures.iter().find(|failure| !(failure.diverged || failure.refused)) {
+        Some(other) => Err(several(failures.len(), runs.len(), other)),
+        None => Ok(failures),
+    }
+}
+
 /// The error of some runs.
-fn several(failed: usize, of: usize, one: &Failure) -> Error {
+pub fn several(failed: usize, of: usize, one: &Failure) -> Error {
     let run = format!("{failed} of {of} runs failed; one of them");
     Error::Process { run, problem: one.error.to_string() }
 }
@@ -112,9 +127,10 @@ fn train_all(runs: &[PlannedRun], jobs: Jobs, observer: &dyn Observer) -> Result
                 while !children.asked() {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                     let Some((run, state)) = next else { break };
-                    let mut diverged = false;
-                    if let Err(error) = train_one(&run, state, threads, children, observer, &mut diverged) {
-                        let failure = Failure { run, error, diverged };
+                    let mut code = None;
+                    if let Err(error) = train_one(&run, state, threads, children, observer, &mut code) {
+                        let (diverged, refused) = (code == Some(NOT_FINITE), code == Some(REFUSED));
+                        let failure = Failure { run, error, diverged, refused };
                         failures.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
                     }
                 }
@@ -129,14 +145,14 @@ fn train_all(runs: &[PlannedRun], jobs: Jobs, observer: &dyn Observer) -> Result
     Ok(failures)
 }
 
-/// Trains one run; sets `diverged` if that is why it fails.
+/// Trains one run; sets `code` to that with which its process ended.
 fn train_one(
     run: &PlannedRun,
     state: RunState,
     threads: usize,
     children: &'static Children,
     observer: &dyn Observer,
-    diverged: &mut bool,
+    code: &mut Option<i32>,
 ) -> Result<()> {
     let name = run.title();
     let mut command = program::again()?;
@@ -165,7 +181,7 @@ fn train_one(
     }
     let status = child.wait().map_err(Error::system("cannot wait for a run"))?;
     observer.run_ends(&name, status.success());
-    *diverged = status.code() == Some(NOT_FINITE);
+    *code = status.code();
     // One that was asked before it listened is ended by the signal itself, and has done nothing yet.
     let as_asked = matches!(status.code(), None | Some(INTERRUPTED)) && children.asked();
     if !(status.success() || as_asked) {

@@ -30,16 +30,22 @@ impl<'c> Sizes<'c> {
     /// Makes an agent's environment once, for its spaces.
     ///
     /// # Errors
-    /// Fails if the environment does.
+    /// Fails if the environment does; if an option does nothing with these observations and actions.
     pub fn new(config: &'c RunConfig) -> Result<Self> {
         let spaces = match config {
             RunConfig::Agent(config) => {
                 let env = config.env.make()?;
+                config.check_spaces(env.observation_space(), env.action_space())?;
                 Some((env.observation_space().clone(), env.action_space().clone()))
             }
             RunConfig::Supervised(_) => None,
         };
         Ok(Self { config, spaces })
+    }
+
+    /// Observations and actions, where the experiment is an agent's.
+    pub fn spaces(&self) -> Option<&(Space, Space)> {
+        self.spaces.as_ref()
     }
 
     /// The size with `hidden` units of `cell`.

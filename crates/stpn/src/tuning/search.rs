@@ -14,7 +14,7 @@ use crate::comparison::jobs::{self, Jobs};
 use crate::comparison::measure::Protocol;
 use crate::comparison::{Observer, PlannedRun, RunState, measure, trial};
 use crate::presets::Sizes;
-use crate::{Error, Result, cell, files};
+use crate::{Error, Result, TrainingRequest, cell, files};
 
 /// The first seed of a search: those of comparisons and published tables count from 1, and are not tuned on.
 const FIRST_SEED: u64 = 1001;
@@ -56,7 +56,7 @@ impl Search {
                 None => Space::of(&config)?,
             };
             let plan = plan(&request, &config, jobs, observer)?;
-            let trials = draw(&request, &space, plan.rungs[0].trials)?;
+            let trials = draw(&request, &space, plan.rungs[0].trials, Sizes::new(&config)?.spaces())?;
             std::fs::create_dir_all(directory).map_err(Error::io("cannot create", directory))?;
             Found::new(request, space, plan, trials)
         };
@@ -91,10 +91,9 @@ impl Search {
                 }
             }
             let planned: Vec<PlannedRun> = runs.iter().map(|(_, run)| run.clone()).collect();
-            let failed = match jobs::train(&planned, self.jobs, observer) {
-                Err(error @ Error::Process { .. }) => Some(error),
-                other => other.map(|()| None)?,
-            };
+            // What else goes wrong, a process that is killed for one, says nothing of the settings: nothing is recorded,
+            // and the same search goes on from there.
+            let failures = jobs::train_or_fail_for_good(&planned, self.jobs, observer)?;
             for &at in &open {
                 let mut scores = Vec::new();
                 for (_, run) in runs.iter().filter(|(trial, _)| *trial == at) {
@@ -107,8 +106,10 @@ impl Search {
                 let score = whole.then(|| scores.iter().sum::<f64>() / scores.len() as f64);
                 self.found.trials[at].scores.push(score);
             }
-            if let (Some(error), true) = (failed, open.iter().all(|&at| self.found.trials[at].last().is_none())) {
-                return Err(error);
+            if let (Some(first), true) =
+                (failures.first(), open.iter().all(|&at| self.found.trials[at].last().is_none()))
+            {
+                return Err(jobs::several(failures.len(), planned.len(), first));
             }
             self.write()?;
         }
@@ -186,13 +187,27 @@ fn plan(request: &Request, config: &RunConfig, jobs: Jobs, observer: &dyn Observ
 }
 
 /// The settings of so many trials; those of the first are the experiment's own. More trials begin with the same.
-fn draw(request: &Request, space: &Space, trials: usize) -> Result<Vec<TrialResult>> {
+fn draw(
+    request: &Request,
+    space: &Space,
+    trials: usize,
+    spaces: Option<&(stpn_envs::Space, stpn_envs::Space)>,
+) -> Result<Vec<TrialResult>> {
+    let whole = |settings: &BTreeMap<String, String>| -> Result<()> {
+        // Which keys a run gives itself is known only of a run.
+        let request = TrainingRequest { seed: Some(FIRST_SEED), updates: Some(1), ..request.training(settings)? };
+        let config = request.configure(1)?;
+        if let (RunConfig::Agent(config), Some((observations, actions))) = (&config, spaces) {
+            config.check_spaces(observations, actions)?;
+        }
+        Ok(())
+    };
     let mut stream = Stream::from_seed(request.seed);
     let mut drawn = vec![TrialResult::new(0, BTreeMap::new())];
     while drawn.len() < trials {
         let mut refused = None;
         let possible = (0..ATTEMPTS).map(|_| space.draw(&mut stream)).find(|settings| {
-            refused = request.whole(settings).err();
+            refused = whole(settings).err();
             refused.is_none()
         });
         match (possible, refused) {
@@ -230,10 +245,10 @@ mod tests {
     fn more_trials_begin_with_the_same_ones() {
         let request = request();
         let space = Space::of(&request.whole(&BTreeMap::new()).unwrap()).unwrap();
-        let (few, many) = (draw(&request, &space, 4).unwrap(), draw(&request, &space, 12).unwrap());
+        let (few, many) = (draw(&request, &space, 4, None).unwrap(), draw(&request, &space, 12, None).unwrap());
         assert_eq!(few[..], many[..4]);
         assert!(few[0].settings.is_empty(), "the experiment's own");
-        let other = draw(&Request { seed: 2, ..request }, &space, 4).unwrap();
+        let other = draw(&Request { seed: 2, ..request }, &space, 4, None).unwrap();
         assert_ne!(few, other);
     }
 
@@ -254,7 +269,24 @@ mod tests {
     fn values_that_are_never_possible_are_refused() {
         let space = Space::of(&crate::preset("cartpole").unwrap()).unwrap();
         let impossible = Request { overrides: vec!["policy.hidden=0".parse().unwrap()], ..request() };
-        let error = draw(&impossible, &space, 2).unwrap_err().to_string();
+        let error = draw(&impossible, &space, 2, None).unwrap_err().to_string();
         assert!(error.contains("were all refused") && error.contains("hidden"), "{error}");
+    }
+
+    #[test]
+    fn keys_that_a_search_gives_itself_or_that_do_nothing_were_searched() {
+        let folder = tempfile::tempdir().unwrap();
+        for key in ["seed", "training.updates", "rollout.noise_correlation"] {
+            let path = folder.path().join("space.toml");
+            std::fs::write(
+                &path,
+                format!("[{key}]\nchoices = [{}]\n", if key.contains("noise") { "0.5" } else { "7" }),
+            )
+            .unwrap();
+            let space = Some(Space::read(&path).unwrap());
+            let search = Search::new(Request { space, ..request() }, folder.path(), Jobs::new(1, 1).unwrap(), &());
+            let error = search.map(drop).unwrap_err().to_string();
+            assert!(error.contains("were all refused") && error.contains(key), "{key}: {error}");
+        }
     }
 }

@@ -342,3 +342,26 @@ fn a_reader_that_goes_away_is_no_panic() {
     assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
     assert_eq!(ended.status.code(), Some(141));
 }
+
+#[test]
+fn games_that_were_missing_took_all_environments_and_cells_with_them() {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_stpn"));
+    let listed = crate::binary::finished(command.arg("list").env("ALE_ROMS_DIR", "/nonexistent"));
+    assert!(listed.status.success(), "{}", listed.error);
+    for name in ["atari", "cartpole", "mountain-car", "Cells (", "hebbff"] {
+        assert!(listed.output.contains(name), "{name}: {}", listed.output);
+    }
+}
+
+#[test]
+fn a_folder_of_a_run_that_could_not_begin_stayed() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("run");
+    let refused = stpn(&small("train cartpole --updates 1 --set rollout.noise_correlation=0.5", &run));
+    assert_eq!(refused.status.code(), Some(2), "{}", refused.error);
+    assert!(!run.exists());
+    // One that was there stays.
+    std::fs::create_dir(&run).unwrap();
+    stpn(&small("train cartpole --updates 1 --set rollout.noise_correlation=0.5", &run));
+    assert!(run.exists());
+}

@@ -10,6 +10,7 @@ use stpn::cells::CellName;
 use stpn::comparison::jobs::{self, Jobs};
 use stpn::comparison::plan::Request;
 use stpn::comparison::{Observer, Plan};
+use stpn_agents::lock::RunLock;
 
 fn run(line: &str) -> Finished {
     stpn(&line.split(' ').map(String::from).collect::<Vec<_>>())
@@ -125,6 +126,42 @@ fn a_comparison_refuses_runs_of_other_settings_and_unknown_cells() {
     let failing = compare("--cells rnn --seeds 2 --updates 9 --set optimizer.learning_rate=1e38", directory.path());
     assert_eq!(failing.status.code(), Some(1));
     assert!(failing.error.contains("2 of 2 runs failed") && failing.error.contains("not finite"), "{}", failing.error);
+}
+
+#[test]
+fn two_comparisons_in_one_folder_broke_the_runs_of_each_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path();
+    let _first = RunLock::take(out).unwrap();
+    for line in [
+        "compare memory --cells lstm --seeds 1 --updates 1 --out",
+        "tune memory --trials 3 --updates 9 --out",
+        "reproduce art --cells lstm --seeds 1 --updates 1 --out reproduction --runs",
+    ] {
+        let second = run(&format!("{line} {}", out.display()));
+        assert_eq!(second.status.code(), Some(3), "{line}: {}", second.error);
+        assert!(second.error.contains(&format!("in use by process {} on", std::process::id())), "{}", second.error);
+    }
+    assert_eq!(fs::read_dir(out).unwrap().count(), 1, "the lock alone");
+}
+
+#[test]
+fn what_could_be_refused_at_once_was_refused_after_training() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    for (line, named) in [
+        ("compare memory nope --cells lstm --seeds 1 --updates 1", "nope"),
+        ("compare memory --cells lstm --seeds 1 --updates 1 --episodes 0", "--episodes"),
+        ("tune memory --updates 9 --episodes 0", "--episodes"),
+        ("compare memory --cells lstm,mlp --seeds 1 --updates 1 --set policy.cell=gru", "policy.cell.name"),
+        ("compare memory --cells lstm --seeds 1 --updates 1 --set seed=5", "seed"),
+        ("compare memory --cells lstm --seeds 1 --updates 1 --set rollout.noise_correlation=0.5", "noise_correlation"),
+    ] {
+        let refused = run(&format!("{line} --out {}", out.display()));
+        assert_eq!(refused.status.code(), Some(2), "{line}: {}", refused.error);
+        assert!(refused.error.contains(named), "{line}: {}", refused.error);
+        assert!(!out.exists(), "{line}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::Override;
-use crate::cli::count::{count, seeds, size};
+use crate::cli::count::{count, seeds, some};
 use crate::comparison::suite::{SUITES, Suite};
 use crate::reproduction::Paper;
 
@@ -42,7 +42,7 @@ pub struct RunsArguments {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
     /// Episodes on which a trained agent is measured [default: 200, with `reproduce` 512].
-    #[arg(long, value_name = "N", value_parser = size, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", value_parser = some, allow_negative_numbers = true)]
     pub episodes: Option<usize>,
 }
 
@@ -149,7 +149,7 @@ pub struct TuneArguments {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
     /// Episodes on which an agent is measured.
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = some, allow_negative_numbers = true)]
     pub episodes: usize,
     /// Where runs and results are written [default: runs/tune-PRESET].
     #[arg(long, value_name = "DIR")]

@@ -7,7 +7,7 @@ use clap::Args;
 use stpn_agents::config::ComputeDevice;
 
 use crate::cli::EnvCodeArguments;
-use crate::cli::count::{count, size};
+use crate::cli::count::{count, size, some};
 use crate::cli::exit::UsageError;
 use crate::training_request::TrainingRequest;
 use crate::{Override, cell};
@@ -220,7 +220,7 @@ pub struct EvalArguments {
     #[arg(long)]
     pub best: bool,
     /// Episodes to measure.
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = size, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = some, allow_negative_numbers = true)]
     pub episodes: usize,
     /// Seed of the episodes, which are other ones than training's whatever the seed [default: 0]; of the test data of
     /// a supervised task [default: the run's].
@@ -273,7 +273,7 @@ pub struct PlayArguments {
     #[arg(long, value_name = "FILE.gif")]
     pub gif: Option<PathBuf>,
     /// Maximum number of frames of the GIF.
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = some)]
     pub frames: usize,
 }
 

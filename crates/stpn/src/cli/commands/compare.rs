@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use stpn_core::cells::CellName;
 
-use super::watching::Watching;
+use super::{lock, watching::Watching};
 use crate::cli::CompareArguments;
 use crate::cli::exit::UsageError;
 use crate::comparison::children::children;
@@ -17,7 +17,7 @@ use crate::comparison::suite::{self, Suite, SuitePlan, SuiteRequest};
 use crate::comparison::{Comparison, GeneralizationCurves, Plan, across, jobs};
 use crate::presets::{Preset, Size};
 use crate::progress::thousands;
-use crate::{cell, presets, ranks, say, table};
+use crate::{cell, overrides, presets, ranks, say, table};
 
 /// Episodes on which a trained agent is measured unless a number is given.
 const EPISODES: usize = 200;
@@ -44,6 +44,22 @@ pub fn run(arguments: &CompareArguments) -> Result<ExitCode> {
 
 /// Compares on one task.
 fn compare(arguments: &CompareArguments, experiment: &str, directory: &Path, jobs: Jobs) -> Result<()> {
+    let plan = plan(arguments, experiment, directory)?;
+    let _lock = lock(directory)?;
+    describe(&plan, presets::load(experiment)?.1, overrides::sets(&arguments.overrides, "policy.hidden"));
+    jobs::train(&plan.runs, jobs, &Watching::default())?;
+    let episodes = arguments.how.episodes.unwrap_or(EPISODES);
+    let comparison = Comparison::of(&plan, Protocol { episodes, deterministic: arguments.deterministic })?;
+    comparison.write(&plan.directory)?;
+    if let Some(curves) = GeneralizationCurves::of(&plan)? {
+        curves.write(&plan.directory)?;
+    }
+    say::result(comparison.text());
+    Ok(())
+}
+
+/// The runs on one task.
+fn plan(arguments: &CompareArguments, experiment: &str, directory: &Path) -> Result<Plan> {
     let plan = Plan::new(&Request {
         experiment,
         environment: None,
@@ -58,16 +74,7 @@ fn compare(arguments: &CompareArguments, experiment: &str, directory: &Path, job
         let problem = format!("--deterministic is for agents; {experiment} is a supervised task");
         return Err(UsageError(problem).into());
     }
-    describe(&plan, presets::load(experiment)?.1);
-    jobs::train(&plan.runs, jobs, &Watching::default())?;
-    let episodes = arguments.how.episodes.unwrap_or(EPISODES);
-    let comparison = Comparison::of(&plan, Protocol { episodes, deterministic: arguments.deterministic })?;
-    comparison.write(&plan.directory)?;
-    if let Some(curves) = GeneralizationCurves::of(&plan)? {
-        curves.write(&plan.directory)?;
-    }
-    say::result(comparison.text());
-    Ok(())
+    Ok(plan)
 }
 
 /// Compares on one task after the other, and then over all of them.
@@ -79,8 +86,10 @@ fn compare_several(arguments: &CompareArguments, experiments: &[String], jobs: J
         }
     }
     // What is refused is refused before anything is trained.
-    experiments.iter().try_for_each(|experiment| cells(arguments, experiment).map(drop))?;
     let directory = directory(arguments, &folders.join("-"));
+    for (experiment, folder) in experiments.iter().zip(&folders) {
+        plan(arguments, experiment, &directory.join(folder))?;
+    }
     for (experiment, folder) in experiments.iter().zip(&folders) {
         say::result(format!("\n== {experiment} =="));
         compare(arguments, experiment, &directory.join(folder), jobs)?;
@@ -115,6 +124,7 @@ fn compare_suite(arguments: &CompareArguments, suite: &'static Suite, jobs: Jobs
         overrides: &arguments.overrides,
         directory: &directory,
     })?;
+    let _lock = lock(&directory)?;
     say::note(format!("{} tasks. {}", plan.tasks.len(), plan.statement));
     let results = suite::run(&plan, jobs, arguments.how.episodes.unwrap_or(EPISODES), &Watching::default())?;
     say::result(results.text());
@@ -136,7 +146,7 @@ fn cells(arguments: &CompareArguments, experiment: &str) -> Result<Vec<CellName>
 }
 
 /// Says the sizes side by side, and where they come from.
-fn describe(plan: &Plan, preset: Option<&Preset>) {
+fn describe(plan: &Plan, preset: Option<&Preset>, set: bool) {
     let rows: Vec<Vec<String>> = (plan.runs.iter().filter(|run| run.seed == 1))
         .map(|run| {
             let units = run.config.hidden().to_string();
@@ -147,7 +157,10 @@ fn describe(plan: &Plan, preset: Option<&Preset>) {
         .collect();
     say::result(table::text(&["cell", "units", "parameters", "state", "multiply-adds a step"], &rows, &[1, 2, 3, 4]));
     let cells = plan.runs.iter().filter(|run| run.seed == 1).map(|run| run.cell);
-    say::result(sizes(cells.map(|cell| (cell, preset.and_then(|preset| preset.published_size(cell)).is_some()))));
+    say::result(match set {
+        true => "sizes: the units that are set".to_string(),
+        false => sizes(cells.map(|cell| (cell, preset.and_then(|preset| preset.published_size(cell)).is_some()))),
+    });
 }
 
 /// How the sizes were chosen: of every cell, whether the preset's comparison has one.

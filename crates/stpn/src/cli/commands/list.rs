@@ -48,11 +48,14 @@ pub fn run() -> Result<ExitCode> {
     let rows: Vec<Vec<String>> = ENVIRONMENTS
         .iter()
         .map(|entry| {
-            let env = (entry.default)().make().map_err(stpn_agents::Error::from)?;
-            let spaces = format!("{:#} → {:#}", env.observation_space(), env.action_space());
-            Ok(vec![entry.name.into(), spaces, entry.summary.into()])
+            // One whose files are missing takes no other with it.
+            let (spaces, remark) = match (entry.default)().make() {
+                Ok(env) => (format!("{:#} → {:#}", env.observation_space(), env.action_space()), String::new()),
+                Err(error) => ("not available".to_string(), format!(" ({error})")),
+            };
+            vec![entry.name.into(), spaces, format!("{}{remark}", entry.summary)]
         })
-        .collect::<Result<_>>()?;
+        .collect();
     table::print(&["name", "observation → action", ""], &rows, &[]);
     println!("and whatever Python's Gymnasium can make: stpn train gym ID");
 

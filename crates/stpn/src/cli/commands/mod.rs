@@ -22,9 +22,23 @@ mod watching;
 
 use std::path::{Path, PathBuf};
 
+use stpn_agents::lock::RunLock;
+
+use crate::{Error, Result};
+
 /// Where a command writes what it makes of an experiment, if nobody says where: `runs/COMMAND-EXPERIMENT`.
 fn default_directory(command: &str, experiment: &str) -> PathBuf {
     Path::new("runs").join(format!("{command}-{}", stem(experiment)))
+}
+
+/// Takes a directory into which a command puts several runs, made if there is none, from other processes that would do
+/// the same.
+///
+/// # Errors
+/// Fails, naming the process, if another one has it.
+fn lock(directory: &Path) -> Result<RunLock> {
+    std::fs::create_dir_all(directory).map_err(Error::io("cannot create", directory))?;
+    Ok(RunLock::take(directory)?)
 }
 
 /// The name of an experiment without the path and the ending that a file has.

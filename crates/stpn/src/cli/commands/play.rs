@@ -99,7 +99,7 @@ fn show(text: &str, terminal: bool, delay: u64) -> Result<()> {
     let mut out = std::io::stdout().lock();
     // From the upper left corner, so that each frame covers the one before.
     let prefix = if terminal { "\x1b[H\x1b[J" } else { "" };
-    write!(out, "{prefix}{text}").and_then(|()| out.flush()).context("cannot write to the terminal")?;
+    write!(out, "{prefix}{text}").and_then(|()| out.flush()).map_err(crate::Error::Output)?;
     if terminal {
         std::thread::sleep(Duration::from_millis(delay));
     }

@@ -41,6 +41,7 @@ pub fn run(arguments: &ReproduceArguments) -> Result<ExitCode> {
         runs: arguments.runs.clone(),
         out: arguments.out.clone(),
     };
+    let _lock = super::lock(&arguments.runs)?;
     reproduction.run(&chosen, &Watching::default())?;
     say::result(format!("\nwritten to {}", arguments.out.display()));
     Ok(ExitCode::SUCCESS)

@@ -34,6 +34,7 @@ fn run_on(arguments: &TrainArguments, ranks: &Arc<dyn Collective>) -> Result<Exi
         Some(directory) => directory.clone(),
         None => default_directory(&named(arguments, &config), &config, ranks.as_ref())?,
     };
+    let new = arguments.run_dir.is_none() || !directory.exists();
     let result = pool.install(|| {
         // As the first rank sees it: it may begin a run while another looks.
         if arguments.or_resume && ranks.gather_bytes(&[u8::from(holds_run(&directory))])[0] == [1] {
@@ -42,7 +43,7 @@ fn run_on(arguments: &TrainArguments, ranks: &Arc<dyn Collective>) -> Result<Exi
         }
         start(&config, &directory, ranks, &stop)
     });
-    let unused = arguments.run_dir.is_none() && ranks.is_root() && !holds_run(&directory);
+    let unused = new && ranks.is_root() && !holds_run(&directory);
     if result.is_err() && unused {
         // Best effort: a new folder in which nothing was begun is of no use.
         let _ = std::fs::remove_file(directory.join(LOCK));

@@ -45,6 +45,7 @@ pub fn run(arguments: &TuneArguments) -> Result<ExitCode> {
         None => super::default_directory("tune", &arguments.experiment),
     };
     let observer = Watching::default();
+    let _lock = super::lock(&directory)?;
     let mut search = Search::new(request, &directory, jobs, &observer)?;
     search.run(&observer)?;
     say::result(search.found().text(SHOWN));
