@@ -147,7 +147,9 @@ impl Gaussian {
     ) -> f64 {
         for (d, action) in action.iter_mut().enumerate() {
             let Normal { mean, std, .. } = self.normal(parameters, d);
-            *action = (mean + std * noise(d)) as f32;
+            let noise = noise(d);
+            // The mode is the mean however wide the distribution.
+            *action = if noise == 0.0 { mean as f32 } else { (mean + std * noise) as f32 };
         }
         // Of the action as it is stored, after rounding.
         (0..self.dims()).map(|d| self.log_prob(&self.normal(parameters, d), f64::from(action[d]), d)).sum()
@@ -341,5 +343,14 @@ mod tests {
         let config = GaussianConfig { squash: true, ..GaussianConfig::default() };
         let error = Gaussian::new(&[f32::NEG_INFINITY], &[f32::INFINITY], &config).unwrap_err().to_string();
         assert!(error.contains("policy.gaussian.squash"), "{error}");
+    }
+
+    #[test]
+    fn the_mode_is_the_mean_however_wide_the_distribution() {
+        let config = GaussianConfig { std: Std::StateIndependent, ..GaussianConfig::default() };
+        let gaussian = Gaussian::new(&[-1.0], &[1.0], &config).unwrap();
+        let mut action = [0.0];
+        gaussian.act(&[0.25, 2000.0], None, &mut action);
+        assert_eq!(action, [0.25]);
     }
 }
