@@ -14,5 +14,6 @@ mod gradients;
 mod numerics;
 mod overflow;
 mod resets;
+mod subnormal;
 #[path = "../support/mod.rs"]
 mod support;

@@ -26,6 +26,9 @@ pub trait Real: candle_core::WithDType + Debug + Default {
     /// Norms from here on are taken, and their derivatives made, of values scaled down: well before the square of one
     /// overflows, and the square of its inverse loses bits.
     const LARGE_NORM: Self;
+    /// Magnitudes below this one are taken as 0 where values decay, so that they do not stay among the subnormal numbers,
+    /// on which many processors take a hundred times as long. Beside it, gradients of fast weights of 10³⁰ still count.
+    const NEGLIGIBLE: Self;
 
     /// The nearest value.
     fn of(value: f64) -> Self;
@@ -108,6 +111,12 @@ pub trait Lanes: Copy + Debug + Send + Sync + 'static {
     fn clamp(self, a: Self::Vector, bound: Self::Vector) -> Self::Vector {
         let low = self.sub(self.splat(Self::Real::ZERO), bound);
         self.min(bound, self.max(low, a))
+    }
+
+    /// a, or 0 where |a| is below `negligible`; NaN stays NaN.
+    #[inline(always)]
+    fn settle(self, a: Self::Vector, negligible: Self::Vector) -> Self::Vector {
+        self.select(self.less(self.abs(a), negligible), self.splat(Self::Real::ZERO), a)
     }
 }
 
