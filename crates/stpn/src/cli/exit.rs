@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use crate::error::{Kind, Place};
+use crate::program::words::shown;
 use crate::{Error, say};
 
 /// Text of the codes for `--help`.
@@ -133,11 +134,11 @@ fn hint(error: &anyhow::Error) -> Option<String> {
         Agents::Unused { key, .. } => format!("`--set {key}=none` leaves it out"),
         Agents::Config { key, .. } if key == "training.updates" => "`--updates N` gives them".into(),
         Agents::NotFinite { .. } => "`stpn resume RUN --set optimizer.learning_rate=…`".into(),
-        Agents::NotSaved { run, .. } => format!("`stpn resume {}`", run.display()),
+        Agents::NotSaved { run, .. } => format!("`stpn resume {}`", shown(run)),
         Agents::RunExists { path, .. } => {
-            format!("--run-dir gives another, `stpn resume {}` continues this one", path.display())
+            format!("--run-dir gives another, `stpn resume {}` continues this one", shown(path))
         }
-        Agents::NoRun { path } => format!("`stpn train … --run-dir {}` starts one there", path.display()),
+        Agents::NoRun { path } => format!("`stpn train … --run-dir {}` starts one there", shown(path)),
         _ => return None,
     })
 }

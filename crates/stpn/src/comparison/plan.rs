@@ -6,6 +6,7 @@ use stpn_agents::run::saved_config;
 use stpn_agents::{RunConfig, checkpoint};
 use stpn_core::cells::CellName;
 
+use super::jobs;
 use crate::presets::{Size, Sizes};
 use crate::settings::Settings;
 use crate::training_request::TrainingRequest;
@@ -83,6 +84,7 @@ impl Plan {
             }
             let own = request.of_cells.iter().filter(|(of, _)| *of == cell).map(|(_, change)| change);
             let overrides: Vec<Override> = own.chain(request.overrides).cloned().collect();
+            jobs::refuse_threads(&overrides)?;
             let mut size = None;
             for seed in 1..=request.seeds {
                 let [environment, level] = match request.environment {

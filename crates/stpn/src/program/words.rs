@@ -1,4 +1,7 @@
-//! The words of the command line by which this program starts itself again for a run in a process of its own.
+//! The words of command lines: those by which this program starts itself again for a run in a process of its own, and
+//! those that it shows to be copied.
+
+use std::path::Path;
 
 use stpn_agents::{AgentConfig, RunConfig};
 use stpn_envs::EnvConfig;
@@ -31,6 +34,13 @@ pub fn named_code(config: &RunConfig) -> Vec<String> {
     #[cfg(not(unix))]
     let _ = config;
     Vec::new()
+}
+
+/// A path as a word of a command that is shown, in quotation marks where a shell needs them.
+pub fn shown(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    // Only a zero byte cannot be quoted, and no path has one.
+    shlex::try_quote(&text).map_or_else(|_| text.to_string(), Into::into)
 }
 
 /// The words by which `stpn` trains what is asked for.

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use stpn_agents::RunConfig;
 
 use super::space::Space;
-use crate::{Override, Result, TrainingRequest, cell};
+use crate::comparison::jobs;
+use crate::{Error, Override, Result, TrainingRequest, cell, overrides};
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -45,6 +46,25 @@ impl Request {
             overrides: [&self.overrides[..], &settings].concat(),
             ..TrainingRequest::default()
         })
+    }
+
+    /// Refuses keys that the search sets itself.
+    pub(super) fn refuse_lengths(&self) -> Result<()> {
+        jobs::refuse_threads(&self.overrides)?;
+        if overrides::sets(&self.overrides, "training.updates") {
+            let problem = "training.updates: a search gives every trial a length of its own; the greatest is --updates";
+            return Err(Error::Unfit(problem.into()));
+        }
+        Ok(())
+    }
+
+    /// How this search differs from another one, in words: the first field that does.
+    pub(super) fn difference(&self, other: &Self) -> Result<Option<String>> {
+        let fields = |request: &Self| serde_json::to_value(request).map_err(Error::text);
+        let (own, other) = (fields(self)?, fields(other)?);
+        let mut names = own.as_object().into_iter().flat_map(serde_json::Map::keys);
+        let differing = names.find(|name| own[*name] != other[*name]);
+        Ok(differing.map(|name| format!("{name} {}, not {}", own[name], other[name])))
     }
 
     /// The configuration of the whole training with these settings.

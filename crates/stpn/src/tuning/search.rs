@@ -41,12 +41,14 @@ impl Search {
     /// Fails as [`Request::whole`] does; [`Error::Unfit`] if the directory holds another search, if the time
     /// is too short for three trials, or if no values of the space are possible.
     pub fn new(request: Request, directory: &Path, jobs: Jobs, observer: &dyn Observer) -> Result<Self> {
+        request.refuse_lengths()?;
         let config = request.whole(&BTreeMap::new())?;
         let path = directory.join(FILE);
         let found = if path.exists() {
             let found: Found = files::read_json(&path)?;
-            if found.request != request {
-                let problem = "holds a search for something else: name another directory, or remove this one";
+            if let Some(difference) = found.request.difference(&request)? {
+                let problem =
+                    format!("holds another search, with {difference}: name another directory, or remove this one");
                 return Err(Error::Unfit(format!("{}: {problem}", directory.display())));
             }
             found

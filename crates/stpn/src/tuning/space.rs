@@ -137,7 +137,7 @@ impl Space {
     /// # Errors
     /// [`Error::Damaged`], naming the file and the key.
     pub fn read(path: &Path) -> Result<Self> {
-        let damaged = |problem: String| Error::damaged(path, problem);
+        let damaged = |problem: String| Error::Unfit(format!("{}: {problem}", path.display()));
         let table: Table = files::read(path)?.parse().map_err(|error: toml::de::Error| damaged(error.to_string()))?;
         let mut entries = BTreeMap::new();
         collect("", table, &mut entries).map_err(damaged)?;

@@ -365,3 +365,26 @@ fn a_folder_of_a_run_that_could_not_begin_stayed() {
     stpn(&small("train cartpole --updates 1 --set rollout.noise_correlation=0.5", &run));
     assert!(run.exists());
 }
+
+#[test]
+fn commands_that_are_shown_to_be_copied_broke_at_spaces() {
+    let directory = tempfile::tempdir().unwrap();
+    let run = directory.path().join("my run");
+    let done = stpn(&small("train maze-small --updates 1", &run));
+    assert!(done.status.success(), "{}", done.error);
+    assert!(done.error.contains(&format!("stpn play '{}'", run.display())), "{}", done.error);
+    let again = stpn(&small("train maze-small --updates 1", &run));
+    assert!(again.error.contains(&format!("`stpn resume '{}'`", run.display())), "{}", again.error);
+}
+
+#[test]
+fn a_run_that_was_over_before_it_learned_said_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let train = |warmup: u64| {
+        let line = format!("train cartpole --updates 3 --set training.warmup_updates={warmup}");
+        stpn(&small(&line, &directory.path().join(warmup.to_string()))).error
+    };
+    let said = "training.warmup_updates is 3 of 3 updates";
+    assert!(train(3).contains(said));
+    assert!(!train(2).contains("training.warmup_updates"));
+}

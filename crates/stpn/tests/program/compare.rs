@@ -334,7 +334,27 @@ fn a_search_continues_where_it_was_interrupted_and_names_the_best() {
     assert_eq!(fs::read_to_string(out.join("best.toml")).unwrap(), best);
 
     let other = search(" --seed 2");
-    assert!(!other.status.success() && other.error.contains("a search for something else"), "{}", other.error);
+    assert!(!other.status.success() && other.error.contains("another search, with seed 1, not 2"), "{}", other.error);
     let short = search("2 --minutes 0.0001");
     assert!(!short.status.success() && short.error.contains("too short for a search"), "{}", short.error);
+}
+
+#[test]
+fn keys_that_a_search_or_comparison_gives_itself_were_refused_only_by_its_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
+    for (line, remedy) in [
+        ("compare cartpole --cells rnn --set training.threads=1", "--threads"),
+        ("tune cartpole --trials 4 --set training.threads=1", "--threads"),
+        ("tune cartpole --trials 4 --set training.updates=9", "--updates"),
+    ] {
+        let refused = run(&format!("{line} --out {}", out.display()));
+        assert_eq!(refused.status.code(), Some(2), "{line}: {}", refused.error);
+        assert!(refused.error.contains("error: training.") && refused.error.contains(remedy), "{}", refused.error);
+    }
+    let space = directory.path().join("space.toml");
+    fs::write(&space, "[optimizer.learning_rate]\nlow = 1e-4\n").unwrap();
+    let refused = run(&format!("tune cartpole --trials 4 --space {} --out {}", space.display(), out.display()));
+    assert_eq!(refused.status.code(), Some(2), "{}", refused.error);
+    assert!(refused.error.contains("space.toml"), "{}", refused.error);
 }

@@ -84,6 +84,11 @@ fn an_exported_agent_is_evaluated_like_its_run_and_refuses_to_be_resumed() {
     assert!(!again.status.success() && again.error.contains("holds update-00000002 already"), "{}", again.error);
     let resumed = run(&format!("resume {} --updates 3", out.display()));
     assert!(!resumed.status.success() && resumed.error.contains("exported agent"), "{}", resumed.error);
+    let checkpoint = source.join("checkpoints/update-00000002");
+    let part = directory.path().join("part");
+    let refused = run(&format!("export {} {}", checkpoint.display(), part.display()));
+    assert_eq!(refused.status.code(), Some(2), "{}", refused.error);
+    assert!(refused.error.contains("name the folder of the run") && !part.exists(), "{}", refused.error);
     let best = run(&format!("export --best {} {}-best", source.display(), out.display()));
     let has_best = source.join("checkpoints/best").exists();
     assert_eq!(best.status.success(), has_best, "{}", best.error);

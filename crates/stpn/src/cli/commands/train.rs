@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use stpn_agents::collective::{Collective, agree};
-use stpn_agents::config::RolloutConfig;
+use stpn_agents::config::{RolloutConfig, TrainingConfig};
 use stpn_agents::lock::LOCK;
 use stpn_agents::run::{Run, changes, holds_run, saved};
 use stpn_agents::{Error, RunConfig, Stop};
@@ -74,6 +74,11 @@ fn start(config: &RunConfig, directory: &Path, ranks: &Arc<dyn Collective>, stop
             config.seed(),
             directory.display(),
         ));
+        let TrainingConfig { updates, warmup_updates, .. } = *config.training();
+        if warmup_updates >= updates {
+            let remark = "the run is over before it learns";
+            say::note(format!("training.warmup_updates is {warmup_updates} of {updates} updates: {remark}"));
+        }
     }
     train(run, ranks.as_ref(), stop)
 }

@@ -38,7 +38,7 @@ pub fn end_on_ranks<T>(ranks: &dyn Collective, result: Result<T>) -> Result<T> {
 pub fn train(mut run: Run, ranks: &dyn Collective, stop: &Stop) -> Result<ExitCode> {
     run.stop_by(stop);
     let code = words_for(run.config());
-    let hint = format!("continue with: stpn resume {}{code}", run.directory().display());
+    let hint = format!("continue with: stpn resume {}{code}", words::shown(run.directory()));
     run.on_hang(move |error| {
         let error = error.into();
         let code = exit::code(&error);
@@ -60,8 +60,8 @@ pub fn train(mut run: Run, ranks: &dyn Collective, stop: &Stop) -> Result<ExitCo
     };
     display.finish();
     let outcome = outcome?;
-    let (progress, directory) = (run.training().progress(), run.directory().display());
-    say::result(format!("run           {directory}\nupdates       {}", thousands(progress.update)));
+    let (progress, directory) = (run.training().progress(), words::shown(run.directory()));
+    say::result(format!("run           {}\nupdates       {}", run.directory().display(), thousands(progress.update)));
     if progress.env_steps > 0 {
         say::result(format!("env steps     {}", thousands(progress.env_steps)));
     }

@@ -9,6 +9,7 @@ use super::watching::Watching;
 use crate::cli::TuneArguments;
 use crate::comparison::children::children;
 use crate::comparison::jobs::Jobs;
+use crate::program::words::shown;
 use crate::tuning::{Request, Search, Space};
 use crate::{ranks, say};
 
@@ -49,7 +50,7 @@ pub fn run(arguments: &TuneArguments) -> Result<ExitCode> {
     let mut search = Search::new(request, &directory, jobs, &observer)?;
     search.run(&observer)?;
     say::result(search.found().text(SHOWN));
-    let directory = directory.display();
+    let directory = shown(&directory);
     say::result(format!("all trials: {directory}/search.md; the best one's configuration: {directory}/best.toml"));
     say::result(format!("train it with a seed that it was not chosen by: stpn train {directory}/best.toml --seed 1"));
     Ok(ExitCode::SUCCESS)
