@@ -10,8 +10,10 @@ use stpn_core::NUMERICS;
 
 use crate::{Error, Result};
 
-/// The number of the arithmetic of the kernels for CUDA: raised if a change alters any of their bits.
+/// `stpn_cuda::NUMERICS`, which a program without those kernels has to know too: it opens runs that they trained.
 const CUDA_NUMERICS: u32 = 1;
+#[cfg(feature = "cuda")]
+const _: () = assert!(CUDA_NUMERICS == stpn_cuda::NUMERICS, "the number of CUDA's arithmetic stands here too");
 
 /// The device that computes gradients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

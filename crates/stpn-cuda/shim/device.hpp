@@ -86,8 +86,9 @@ STPN_DEVICE Real shuffle_xor(Real value, int offset) {
 STPN_DEVICE Real fused(Real a, Real b, Real c) { return std::fma(a, b, c); }
 STPN_DEVICE Real root(Real value) { return std::sqrt(value); }
 STPN_DEVICE double double_root(double value) { return std::sqrt(value); }
-STPN_DEVICE Real tangent(Real value) { return std::tanh(value); }
-STPN_DEVICE Real exponential(Real value) { return std::exp(value); }
+// In double precision and then rounded: what single precision gives is then the same with every C library.
+STPN_DEVICE Real tangent(Real value) { return Real(std::tanh(double(value))); }
+STPN_DEVICE Real exponential(Real value) { return Real(std::exp(double(value))); }
 STPN_DEVICE Real magnitude(Real value) { return std::fabs(value); }
 
 // Values of a thread, as many as the layer of the launch asks for.

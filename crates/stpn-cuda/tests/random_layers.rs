@@ -2,6 +2,7 @@
 //! numbers with a derivative.
 #![allow(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
 
+mod numerics;
 mod support;
 
 use stpn_cuda::shim::Machine;

@@ -1,0 +1,120 @@
+//! Checksums of what the kernels compute in single precision, on the machine behind the shim.
+//!
+//! `sums.txt` holds them, with the number of the arithmetic they belong to. A change that alters bits raises
+//! `stpn_cuda::NUMERICS` and writes the file anew: `STPN_WRITE_NUMERICS=1 cargo test -p stpn-cuda --features shim numerics`.
+
+use std::fmt::Write as _;
+use std::{fs, path::PathBuf};
+
+use stpn_cuda::shim::{self, Inputs, Machine};
+use stpn_cuda::{
+    AdamSettings, Dense, Extent, Gated, GatedKind, Layer, Modulated, Modulation, NUMERICS, Nonlinearity,
+    NormalizeState, Plastic, Rule,
+};
+
+use crate::support::case::{Sizes, Values};
+use crate::support::{Numbers, gated_plan, gated_there_and_back, plan, there_and_back};
+
+const EXTENT: Extent = Extent { steps: 9, batch: 3 };
+const INPUT: usize = 4;
+const HIDDEN: usize = 7;
+
+fn layers() -> Vec<(&'static str, Layer)> {
+    let modulated = |modulation, rule| Layer::Modulated(Modulated { input: INPUT, hidden: HIDDEN, modulation, rule });
+    let stpn = Plastic::stpn(INPUT, HIDDEN);
+    vec![
+        ("stpn", Layer::Plastic(stpn.clone())),
+        ("stpn-forward-only", Layer::Plastic(Plastic { normalize_state: NormalizeState::None, ..stpn.clone() })),
+        ("stpn-after", Layer::Plastic(Plastic::maze(INPUT, HIDDEN))),
+        ("stpn-layer-norm", Layer::Plastic(Plastic { layer_norm: true, ..stpn.clone() })),
+        ("stpnf", Layer::Plastic(Plastic { recurrent: false, bias: true, ..stpn })),
+        ("hebbff", Layer::Plastic(Plastic::hebbff(INPUT, HIDDEN))),
+        ("differentiable-plasticity", modulated(Modulation::Constant, Rule::Decay)),
+        ("backpropamine", modulated(Modulation::Retroactive, Rule::HardClamp)),
+    ]
+}
+
+/// FNV-1a of the values' bits.
+fn sum(results: &[&[f32]]) -> u64 {
+    let bytes = results.iter().copied().flatten().flat_map(|value| {
+        assert!(value.is_finite());
+        // That of a zero does not depend on its sign.
+        (if *value == 0.0 { 0 } else { value.to_bits() }).to_le_bytes()
+    });
+    bytes.fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// A layer's operands in single precision: parameters, x, start, gradients of activity and end.
+struct Single {
+    values: Values,
+    operands: [Vec<f32>; 5],
+}
+
+impl Single {
+    fn new(parameters: usize, state: usize) -> Self {
+        let values = Values::new(Sizes { parameters, input: INPUT, hidden: HIDDEN, state }, EXTENT, 41);
+        let Values { parameters, x, start, grad_hidden, grad_end, .. } = &values;
+        let operands = [parameters, x, start, grad_hidden, grad_end];
+        let operands = operands.map(|values| values.iter().map(|value| *value as f32).collect());
+        Self { values, operands }
+    }
+
+    fn inputs(&self) -> Inputs<'_, f32> {
+        let [parameters, x, start, ..] = &self.operands;
+        Inputs { extent: EXTENT, parameters, x, resets: Some(&self.values.resets), start }
+    }
+}
+
+fn sums() -> Vec<(String, u64)> {
+    let mut sums = Vec::new();
+    for (name, layer) in layers() {
+        layer.check().unwrap();
+        let single = Single::new(layer.parameters(), layer.state_len());
+        let [.., grad_hidden, grad_end] = &single.operands;
+        let plan = plan::<f32>(&layer, EXTENT);
+        let (there, back) = there_and_back(&layer, &plan, Machine::default(), single.inputs(), grad_hidden, grad_end);
+        sums.push((name.to_string(), sum(&[&there.hidden, &there.end, &back.x, &back.state, &back.parameters])));
+    }
+    for (name, kind) in [("lstm", GatedKind::Lstm), ("gru", GatedKind::Gru), ("rnn", GatedKind::Rnn)] {
+        let layer = Gated::new(kind, INPUT, HIDDEN);
+        let single = Single::new(layer.parameters(), layer.state_len());
+        let [.., grad_hidden, grad_end] = &single.operands;
+        let plan = gated_plan::<f32>(&layer, EXTENT);
+        let (there, back) =
+            gated_there_and_back(&layer, &plan, Machine::default(), single.inputs(), grad_hidden, grad_end);
+        sums.push((name.to_string(), sum(&[&there.hidden, &there.end, &back.x, &back.state, &back.parameters])));
+    }
+    let mut numbers = Numbers::new(43);
+    let mut draw = |len: usize| -> Vec<f32> { numbers.vec(len, 0.6).iter().map(|value| *value as f32).collect() };
+    for (name, nonlinearity) in [("dense-tanh", Nonlinearity::Tanh), ("dense-relu", Nonlinearity::Relu)] {
+        let layer = Dense { input: 9, output: 17, nonlinearity };
+        let (parameters, x, grad_y) = (draw(layer.parameters()), draw(30 * 9), draw(30 * 17));
+        let got = shim::dense(&layer, Machine::default(), &parameters, &x, &grad_y);
+        sums.push((name.to_string(), sum(&[&got.y, &got.parameters, &got.x])));
+    }
+    let settings = AdamSettings { learning_rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-5, max_norm: Some(0.5) };
+    let (parameters, gradients) = (draw(90), vec![draw(90), draw(90)]);
+    let got = shim::adam(&settings, Machine::default(), &[50, 40], &parameters, &gradients);
+    sums.push(("adam".to_string(), sum(&[&got.parameters.concat()])));
+    sums
+}
+
+#[test]
+fn bits_change_only_with_their_number() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/numerics/sums.txt");
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    let mut text = format!("numerics {NUMERICS}\n");
+    for (name, sum) in sums() {
+        writeln!(text, "{name} {sum:016x}").unwrap();
+    }
+    let number: u32 = committed.lines().next().and_then(|line| line.rsplit(' ').next()?.parse().ok()).unwrap_or(0);
+    if std::env::var_os("STPN_WRITE_NUMERICS").is_some() {
+        assert!(committed == text || NUMERICS > number, "bits have changed: raise NUMERICS above {number} first");
+        fs::write(path, text).unwrap();
+        return;
+    }
+    assert_eq!(
+        committed, text,
+        "bits have changed: raise NUMERICS and write the sums anew, as the head of this test says"
+    );
+}
