@@ -87,6 +87,7 @@ impl Spread {
         let count = config.rollout.environments.min(ENVIRONMENTS);
         let group = EnvGroup::new(make, 0, count, config.seed)?;
         let (observations, actions) = (group.observation_space().clone(), group.action_space().clone());
+        config.check_spaces(&observations, &actions)?;
         let policy = ActorCritic::new(&config.policy, &observations, &actions, config.seed, DType::F32, &Device::Cpu)?;
         let mut normalization = Normalization::new(&config.normalization, &observations)?;
         let mut play = Play::new(group, &policy, config.seed)?;

@@ -388,3 +388,13 @@ fn a_run_that_was_over_before_it_learned_said_nothing() {
     assert!(train(3).contains(said));
     assert!(!train(2).contains("training.warmup_updates"));
 }
+
+#[test]
+fn a_configuration_that_training_refuses_was_printed_and_examined() {
+    for command in ["config", "doctor --policy"] {
+        let line = format!("{command} cartpole --set rollout.noise_correlation=0.5");
+        let refused = stpn(&line.split(' ').map(String::from).collect::<Vec<_>>());
+        assert_eq!(refused.status.code(), Some(2), "{line}: {}", refused.error);
+        assert!(refused.error.contains("rollout.noise_correlation"), "{line}: {}", refused.error);
+    }
+}

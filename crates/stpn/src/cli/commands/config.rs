@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use stpn_agents::RunConfig;
+#[cfg(unix)]
+use stpn_envs::EnvConfig;
 use toml::Table;
 
 use crate::cli::ConfigArguments;
@@ -26,10 +28,25 @@ fn document(arguments: &ConfigArguments) -> Result<String> {
     };
     let remarks = overrides::apply_all(&mut table, &arguments.overrides)?;
     let name = arguments.experiment.as_deref().unwrap_or("the smallest configuration");
-    let config = RunConfig::from_table(table);
-    let config = config.map_err(|error| presets::placed(error, name, &arguments.overrides))?;
+    let placed = |error| presets::placed(error, name, &arguments.overrides);
+    let config = RunConfig::from_table(table).map_err(placed)?;
+    if let Some(error) = useless(&config) {
+        return Err(placed(error).into());
+    }
     overrides::warn(&remarks);
     Ok(config.described()?)
+}
+
+/// Why training would refuse an option that does nothing with this environment. One that cannot be made here, or runs
+/// somebody's Python, is not looked at.
+fn useless(config: &RunConfig) -> Option<stpn_agents::Error> {
+    let agent = config.agent().ok()?;
+    #[cfg(unix)]
+    if matches!(agent.env, EnvConfig::Gymnasium(_)) {
+        return None;
+    }
+    let env = agent.env.make().ok()?;
+    agent.check_spaces(env.observation_space(), env.action_space()).err()
 }
 
 #[cfg(test)]
