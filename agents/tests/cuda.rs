@@ -159,10 +159,12 @@ fn gradients_on_the_device_are_those_of_the_cpu() {
         assert!(refused.contains("training.device to \"cpu\""), "{refused}");
     }
 
-    let config = policy_config("hidden = 9, input_scale = 2.0, cell = 'stpn'");
-    let policy = ActorCritic::new(&config, &observations[0], &actions[0], 3, DType::F32, &Device::Cpu).unwrap();
-    let refused = policy.on(ComputeDevice::Cuda(0), &config).unwrap_err().to_string();
-    assert!(refused.contains("policy.input_scale"), "{refused}");
+    for encoder in encoders {
+        for of_cell in ["'stpn'", "{ name = 'mlp' }"] {
+            let config = policy_config(&format!("hidden = 9, {encoder}input_scale = 2.5, cell = {of_cell}"));
+            compare(&config, &observations[0], &actions[0]);
+        }
+    }
 
     let image = Space::boxed(0.0, 1.0, [1, 84, 84]);
     let config = policy_config("hidden = 9, encoder = 'nature-cnn', cell = 'lstm'");

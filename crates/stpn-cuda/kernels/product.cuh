@@ -25,7 +25,7 @@ STPN_DEVICE void bring_left(const ProductOperands& p, int row, long long from, l
         if (row + side < p.rows && from + d < last) {
             const long long place = p.left.first + (row + side) * p.left.by_row + (from + d) * p.left.by_column;
             value = p.left.values[place];
-            if (p.activity) value *= nonlinearity_slope(p.nonlinearity, p.activity[place]);
+            if (p.activity) value *= nonlinearity_slope(p.nonlinearity, p.activity[place] / Real(p.scale)) * Real(p.scale);
         }
         tile[d * TILE_PITCH + side] = value;
     }
@@ -92,7 +92,7 @@ STPN_GENERAL_KERNEL product(ProductOperands p) {
         if (to_row >= p.rows || to_column >= p.columns) continue;
         Real value = sums.get(m);
         if (p.bias) value += p.bias[p.bias_first + to_column];
-        if (!p.activity) value = applied_nonlinearity(p.nonlinearity, value);
+        if (!p.activity) value = applied_nonlinearity(p.nonlinearity, value) * Real(p.scale);
         const bool of_ones = p.ones && to_column == p.columns - 1;
         const long long place = of_ones ? p.ones_first + to_row
                                         : p.out_first + to_row * p.out_by_row + to_column * p.out_by_column;

@@ -6,7 +6,7 @@ struct Operand {
     long long first, by_row, by_column;
 };
 
-// The result is nonlinearity(left right + bias), or parts of the sums without either.
+// The result is scale * nonlinearity(left right + bias), or parts of the sums without any of them.
 struct ProductOperands {
     int rows, columns;             // of the result
     long long depth;               // terms of each sum
@@ -22,4 +22,5 @@ struct ProductOperands {
     long long out_first, out_by_row, out_by_column;
     long long out_part;            // from part to part
     long long ones_first;          // the results of the column of ones lie here, one after another
+    double scale;                  // of the result, or of `activity`
 };

@@ -155,6 +155,7 @@ public:
         p.out_by_column = raw.out_by_column;
         p.out_part = raw.out_part;
         p.ones_first = raw.ones_first;
+        p.scale = raw.scale;
         return p;
     }
 

@@ -1,4 +1,4 @@
-//! Dense layers: y = nonlinearity(W x + b) over many rows, and its gradients. Parameters are packed: W `[O, I]`, then b
+//! Dense layers: y = scale · nonlinearity(W x + b) over many rows, and its gradients. Parameters are packed: W `[O, I]`, then b
 //! `[O]`.
 
 use crate::nonlinearity::Nonlinearity;
@@ -7,7 +7,7 @@ use crate::runner::{Runner, Unit, reduce};
 use crate::{Real, Result};
 
 /// A dense layer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dense {
     /// Input size I.
     pub input: usize,
@@ -15,9 +15,16 @@ pub struct Dense {
     pub output: usize,
     /// What follows.
     pub nonlinearity: Nonlinearity,
+    /// What the activity is multiplied by, above 0.
+    pub scale: f64,
 }
 
 impl Dense {
+    /// Without a scale.
+    pub fn new(input: usize, output: usize, nonlinearity: Nonlinearity) -> Self {
+        Self { input, output, nonlinearity, scale: 1.0 }
+    }
+
     /// Number of packed parameters.
     pub fn parameters(&self) -> usize {
         self.output * (self.input + 1)
@@ -39,12 +46,13 @@ pub(crate) fn forward<T: Real, R: Runner<T>>(
     parameters: &R::Array,
     x: &R::Array,
 ) -> Result<R::Array> {
-    let Dense { input, output, nonlinearity } = *layer;
+    let Dense { input, output, nonlinearity, scale } = *layer;
     let y = runner.reserve(rows * output)?;
     let packed = runner.address(parameters);
     Product {
         bias: Some((packed, output * input)),
         nonlinearity,
+        scale,
         ..Product::new(
             [rows, output, input],
             Operand { values: runner.address(x), place: plain_rows(input) },
@@ -64,9 +72,9 @@ pub(crate) fn backward<T: Real, R: Runner<T>>(
     [parameters, x, y, grad_y]: [&R::Array; 4],
     to_inputs: bool,
 ) -> Result<DenseBackward<R::Array>> {
-    let Dense { input, output, nonlinearity } = *layer;
+    let Dense { input, output, nonlinearity, scale } = *layer;
     let grad_y = Operand { values: runner.address(grad_y), place: plain_rows(output) };
-    let activity = Some(runner.address(y)).filter(|_| nonlinearity != Nonlinearity::Linear);
+    let activity = Some(runner.address(y)).filter(|_| nonlinearity != Nonlinearity::Linear || scale != 1.0);
 
     let part = part_len(rows);
     let parts = rows.div_ceil(part);
@@ -76,6 +84,7 @@ pub(crate) fn backward<T: Real, R: Runner<T>>(
         out_part: layer.parameters(),
         nonlinearity,
         activity,
+        scale,
         ..Product::new(
             [output, input, rows],
             Operand { place: grad_y.place.transposed(), ..grad_y },
@@ -92,6 +101,7 @@ pub(crate) fn backward<T: Real, R: Runner<T>>(
         Product {
             nonlinearity,
             activity,
+            scale,
             ..Product::new(
                 [rows, input, output],
                 grad_y,

@@ -43,7 +43,7 @@ pub(crate) struct Operand {
     pub place: Place,
 }
 
-/// nonlinearity(left right + bias), or parts of the sums.
+/// scale · nonlinearity(left right + bias), or parts of the sums.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Product {
     pub rows: usize,
@@ -59,6 +59,8 @@ pub(crate) struct Product {
     /// Address and first element of what is added to the columns.
     pub bias: Option<(u64, usize)>,
     pub nonlinearity: Nonlinearity,
+    /// Of the result, or of the activities.
+    pub scale: f64,
     /// Address of activities, at whose elements left is multiplied by the slope of the nonlinearity.
     pub activity: Option<u64>,
     /// Right has a last column of ones, which is not in memory; the place of its results.
@@ -79,6 +81,7 @@ impl Product {
             out_part: 0,
             bias: None,
             nonlinearity: Nonlinearity::Linear,
+            scale: 1.0,
             activity: None,
             ones: None,
         }
@@ -105,6 +108,7 @@ impl Product {
             out: RawOperand::new(self.out),
             out_part: long(self.out_part),
             ones_first: self.ones.map_or(0, long),
+            scale: self.scale,
         };
         runner.launch(launch, &operands)
     }
@@ -156,8 +160,9 @@ struct ProductOperands {
     out: RawOperand,
     out_part: i64,
     ones_first: i64,
+    scale: f64,
 }
 
-// SAFETY: plain integers in the layout of the C++ struct.
+// SAFETY: plain numbers in the layout of the C++ struct.
 #[allow(unsafe_code, reason = "what kernels are given")]
 unsafe impl Plain for ProductOperands {}

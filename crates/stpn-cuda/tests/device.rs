@@ -159,7 +159,7 @@ fn on_device_sequences_with_resets_in_single_precision() {
 fn on_device_a_dense_layer_and_the_optimiser() {
     let Some(device) = device() else { return };
     let general = General::<f32>::new(&device).unwrap();
-    let layer = Dense { input: 17, output: 70, nonlinearity: Nonlinearity::Tanh };
+    let layer = Dense::new(17, 70, Nonlinearity::Tanh);
     let rows = 600;
     let mut numbers = Numbers::new(37);
     let mut draw = |len: usize| -> Vec<f32> { numbers.vec(len, 0.5).into_iter().map(|v| v as f32).collect() };
@@ -213,10 +213,10 @@ fn on_device_an_encoder_a_cell_and_a_head_learn() {
     let general = General::<f32>::new(&device).unwrap();
     let extent = Extent { steps: 6, batch: 5 };
     let units = extent.steps * extent.batch;
-    let encoder = DenseLayer::new(&general, Dense { input: 1, output: 4, nonlinearity: Nonlinearity::Tanh }).unwrap();
+    let encoder = DenseLayer::new(&general, Dense::new(1, 4, Nonlinearity::Tanh)).unwrap();
     let cell = AnyLayer::from(Gated::new(GatedKind::Lstm, 4, 8));
     let on_device = SequenceLayer::new(&general, cell.clone()).unwrap();
-    let head = DenseLayer::new(&general, Dense { input: 8, output: 1, nonlinearity: Nonlinearity::Linear }).unwrap();
+    let head = DenseLayer::new(&general, Dense::new(8, 1, Nonlinearity::Linear)).unwrap();
 
     let mut numbers = Numbers::new(41);
     let mut draw = |len: usize, scale: f64| -> Vec<f32> {

@@ -35,9 +35,7 @@ impl DeviceCell {
             CellConfig::Lstm(config) => gated(GatedKind::Lstm, config.split, config.layer_norm),
             CellConfig::Gru(_) => gated(GatedKind::Gru, true, false),
             CellConfig::Rnn(config) => gated(GatedKind::Rnn, config.split, false),
-            CellConfig::Mlp(config) => {
-                Self::Dense(Dense { input, output: hidden, nonlinearity: nonlinearity(config.activation) })
-            }
+            CellConfig::Mlp(config) => Self::Dense(Dense::new(input, hidden, nonlinearity(config.activation))),
             CellConfig::FastWeights(_)
             | CellConfig::LinearRecurrent(_)
             | CellConfig::LinearAttention(_)

@@ -28,7 +28,7 @@ impl DeviceHeads {
     /// Fails without units or outputs.
     pub fn new(general: &General<f32>, hidden: usize, parts: Vec<(Range<usize>, usize)>) -> Result<Self> {
         let output = parts.iter().map(|(_, outputs)| outputs).sum();
-        let layer = DenseLayer::new(general, Dense { input: hidden, output, nonlinearity: Nonlinearity::Linear })?;
+        let layer = DenseLayer::new(general, Dense::new(hidden, output, Nonlinearity::Linear))?;
         Ok(Self { layer, parts })
     }
 

@@ -34,6 +34,8 @@ pub(super) struct DeviceNetwork {
     distribution: [usize; 2],
     /// Where those parameters lie that no head puts out.
     free: Range<usize>,
+    /// Factor on observations that go to the cells as they are.
+    input_scale: f32,
 }
 
 /// A trunk with the heads that read it.
@@ -93,6 +95,7 @@ impl DeviceNetwork {
             state_len: policy.state_len(),
             distribution: [policy.distribution.len(), policy.distribution.head_len()],
             free: sections.free.clone(),
+            input_scale: if policy.actor.encoder().is_identity() { policy.actor.input_scale() as f32 } else { 1.0 },
         })
     }
 }
@@ -107,9 +110,11 @@ impl Accelerator for DeviceNetwork {
     ) -> Result<()> {
         let (device, rows) = (&self.device, sequences.steps * sequences.batch);
         let [len, head_len] = self.distribution;
+        let scaled = (self.input_scale != 1.0)
+            .then(|| sequences.numbers.iter().map(|number| number * self.input_scale).collect::<Vec<f32>>());
         let inputs = TrunkInputs {
             extent: Extent { steps: sequences.steps, batch: sequences.batch },
-            x: &device.upload(sequences.numbers)?,
+            x: &device.upload(scaled.as_deref().unwrap_or(sequences.numbers))?,
             resets: &device.upload(sequences.episode_starts)?,
         };
         let run = |branch: &Branch| -> Result<BranchPass> {

@@ -49,9 +49,6 @@ impl DeviceTrunk {
     /// [`crate::Error::Config`] if CUDA has no kernels for its encoder or its cell; fails if kernels cannot be compiled.
     pub fn new(general: &General<f32>, trunk: &Trunk, cell: &CellConfig) -> Result<Self> {
         let (encoder, hidden) = (trunk.encoder(), trunk.cell().hidden_size());
-        if trunk.input_scale() != 1.0 {
-            return Err(unsupported("CUDA's kernels know no policy.input_scale yet; take 1.0, or the CPU"));
-        }
         let Some(layers) = encoder.dense_layers() else {
             return Err(unsupported("CUDA has no kernels for encoders of images yet"));
         };
@@ -66,8 +63,11 @@ impl DeviceTrunk {
             dense.push((DenseLayer::new(general, layer)?, place));
             Ok(())
         };
-        for ([input, output], activation) in layers {
-            let layer = Dense { input, output, nonlinearity: nonlinearity(activation) };
+        let last = layers.len().saturating_sub(1);
+        for (index, ([input, output], activation)) in layers.into_iter().enumerate() {
+            // What goes on to the cell is scaled; that of an encoder without layers is when it is brought here.
+            let scale = if index == last { trunk.input_scale() } else { 1.0 };
+            let layer = Dense { scale, ..Dense::new(input, output, nonlinearity(activation)) };
             add(layer, place(layer.parameters()))?;
         }
         let (cell, state_len) = match DeviceCell::new(cell, encoder.output_len(), hidden)? {

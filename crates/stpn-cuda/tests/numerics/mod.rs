@@ -87,7 +87,7 @@ fn sums() -> Vec<(String, u64)> {
     let mut numbers = Numbers::new(43);
     let mut draw = |len: usize| -> Vec<f32> { numbers.vec(len, 0.6).iter().map(|value| *value as f32).collect() };
     for (name, nonlinearity) in [("dense-tanh", Nonlinearity::Tanh), ("dense-relu", Nonlinearity::Relu)] {
-        let layer = Dense { input: 9, output: 17, nonlinearity };
+        let layer = Dense::new(9, 17, nonlinearity);
         let (parameters, x, grad_y) = (draw(layer.parameters()), draw(30 * 9), draw(30 * 17));
         let got = shim::dense(&layer, Machine::default(), &parameters, &x, &grad_y);
         sums.push((name.to_string(), sum(&[&got.y, &got.parameters, &got.x])));
