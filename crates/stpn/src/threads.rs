@@ -3,7 +3,7 @@
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use stpn_agents::collective::{Collective, Local, sharers};
 
-use crate::{Error, Result};
+use crate::{Error, Override, Result, overrides};
 
 /// Threads that any machine may be asked for, and per core of this one.
 const ALWAYS: usize = 256;
@@ -46,6 +46,18 @@ pub fn check(what: &str, threads: usize) -> Result<()> {
     let problem =
         format!("{threads} {what}: this process may use {cores} cores, and at most {most} threads are started on them");
     Err(Error::Excess(problem))
+}
+
+/// Refuses the number of threads as a key of the runs: it is given for all of them together.
+///
+/// # Errors
+/// [`Error::Unfit`].
+pub fn refuse_as_key(changes: &[Override]) -> Result<()> {
+    if overrides::sets(changes, "training.threads") {
+        let problem = "training.threads: the runs share threads; --threads gives those of all of them together";
+        return Err(Error::Unfit(problem.into()));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

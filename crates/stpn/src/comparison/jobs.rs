@@ -10,7 +10,7 @@ use super::children::{Children, children};
 use super::{Observer, PlannedRun, RunState};
 use crate::cli::exit;
 use crate::program::words;
-use crate::{Error, Override, Result, overrides, program, threads};
+use crate::{Error, Result, program, threads};
 
 /// Exit code of a child that ended as asked.
 const INTERRUPTED: i32 = exit::INTERRUPTED as i32;
@@ -43,18 +43,6 @@ impl Jobs {
         let threads = if threads == 0 { threads::cores() } else { threads };
         Ok(Self { jobs, threads: (threads / jobs).max(1) })
     }
-}
-
-/// Refuses the number of threads as a key of the runs: it is given for all of them together.
-///
-/// # Errors
-/// [`Error::Unfit`].
-pub fn refuse_threads(changes: &[Override]) -> Result<()> {
-    if overrides::sets(changes, "training.threads") {
-        let problem = "training.threads: the runs share threads; --threads gives those of all of them together";
-        return Err(Error::Unfit(problem.into()));
-    }
-    Ok(())
 }
 
 /// A run that failed.

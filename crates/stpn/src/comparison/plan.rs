@@ -6,11 +6,10 @@ use stpn_agents::run::saved_config;
 use stpn_agents::{RunConfig, checkpoint};
 use stpn_core::cells::CellName;
 
-use super::jobs;
 use crate::presets::{Size, Sizes};
 use crate::settings::Settings;
 use crate::training_request::TrainingRequest;
-use crate::{Error, Override, Result};
+use crate::{Error, Override, Result, threads};
 
 /// The runs of a comparison.
 #[derive(Clone)]
@@ -84,7 +83,7 @@ impl Plan {
             }
             let own = request.of_cells.iter().filter(|(of, _)| *of == cell).map(|(_, change)| change);
             let overrides: Vec<Override> = own.chain(request.overrides).cloned().collect();
-            jobs::refuse_threads(&overrides)?;
+            threads::refuse_as_key(&overrides)?;
             let mut size = None;
             for seed in 1..=request.seeds {
                 let [environment, level] = match request.environment {

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 use stpn_agents::RunConfig;
 
 use super::space::Space;
-use crate::comparison::jobs;
-use crate::{Error, Override, Result, TrainingRequest, cell, overrides};
+use crate::{Error, Override, Result, TrainingRequest, cell, overrides, threads};
 
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,7 +49,7 @@ impl Request {
 
     /// Refuses keys that the search sets itself.
     pub(super) fn refuse_lengths(&self) -> Result<()> {
-        jobs::refuse_threads(&self.overrides)?;
+        threads::refuse_as_key(&self.overrides)?;
         if overrides::sets(&self.overrides, "training.updates") {
             let problem = "training.updates: a search gives every trial a length of its own; the greatest is --updates";
             return Err(Error::Unfit(problem.into()));
