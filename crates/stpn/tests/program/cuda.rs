@@ -5,6 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use stpn_core::NUMERICS;
+
 use crate::binary::{Finished, finished, metrics, small};
 
 /// Runs `stpn` with the emulated driver.
@@ -40,7 +42,8 @@ fn a_run_on_the_device_goes_on_bit_for_bit_and_also_on_the_cpu() {
     go(&train(4, &whole));
     go(&train(2, &parts));
     let config = fs::read_to_string(parts.join("config.toml")).unwrap();
-    assert!(config.starts_with("# numerics 1001\n") && config.contains("device = \"cuda\""), "{config}");
+    let there = 1000 * stpn_cuda::NUMERICS + NUMERICS;
+    assert!(config.starts_with(&format!("# numerics {there}\n")) && config.contains("device = \"cuda\""), "{config}");
     let copied = directory.path().join("copied");
     copy(&parts, &copied);
     let resumed = go(&words(&format!("resume {} --updates 4", parts.display())));
@@ -51,8 +54,9 @@ fn a_run_on_the_device_goes_on_bit_for_bit_and_also_on_the_cpu() {
 
     // On the CPU it goes on too, which is said.
     let here = go(&words(&format!("resume {} --updates 4 --device cpu", copied.display())));
-    assert!(here.error.contains("number 1001") && here.error.contains("bit for bit"), "{}", here.error);
-    assert!(fs::read_to_string(copied.join("config.toml")).unwrap().starts_with("# numerics 1\n"));
+    assert!(here.error.contains(&format!("number {there}")) && here.error.contains("bit for bit"), "{}", here.error);
+    let config = fs::read_to_string(copied.join("config.toml")).unwrap();
+    assert!(config.starts_with(&format!("# numerics {NUMERICS}\n")), "{config}");
     let evaluated = go(&words(&format!("eval {} --episodes 3", whole.display())));
     assert!(evaluated.output.contains("mean return"), "{}", evaluated.output);
 }
