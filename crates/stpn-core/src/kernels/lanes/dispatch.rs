@@ -6,15 +6,19 @@ use super::map::tanh_all;
 use super::{Double, Operation, Portable, Real, Single};
 
 macro_rules! real {
-    ($type:ty, $large_norm:expr, $negligible:expr, $simd:ident, $from_single:expr, $tanh_all:expr) => {
+    ($type:ty, $large_norm:expr, $simd:ident, $from_single:expr, $tanh_all:expr) => {
         impl Real for $type {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const LARGE_NORM: Self = $large_norm;
-            const NEGLIGIBLE: Self = $negligible;
+            const MIN_POSITIVE: Self = <$type>::MIN_POSITIVE;
 
             fn of(value: f64) -> Self {
                 value as Self
+            }
+
+            fn is_subnormal(self) -> bool {
+                <$type>::is_subnormal(self)
             }
 
             fn wide(self) -> f64 {
@@ -53,11 +57,10 @@ macro_rules! real {
     };
 }
 
-real!(f32, 1e17, 1e-36, Single, Cow::Borrowed, tanh_all);
+real!(f32, 1e17, Single, Cow::Borrowed, tanh_all);
 real!(
     f64,
     1e145,
-    1e-306,
     Double,
     |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect(),
     |values: &mut [f64]| {

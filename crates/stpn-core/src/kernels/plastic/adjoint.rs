@@ -222,7 +222,7 @@ fn run_of_columns<L: Lanes, const E: usize>(
     let (gradients, gradient, columns) = (&mut gradients[..n], &mut gradient[..n], &mut columns[..n]);
     let (phi_after, phi) = (&phi_after[..n], &phi[..n]);
     let (z, z_before) = (&z[..n], &z_before[..n]);
-    let (zero, negligible) = (lanes.splat(L::Real::ZERO), lanes.splat(L::Real::NEGLIGIBLE));
+    let zero = lanes.splat(L::Real::ZERO);
     let (after_update, before_update) = (form.state == NormalizeState::After, form.state == NormalizeState::Before);
     let mut sums = RowSums::splat(zero);
     for j in 0..n {
@@ -266,7 +266,7 @@ fn run_of_columns<L: Lanes, const E: usize>(
                     let column = lanes.mul_add(c.product[e], effective, columns[j][e]);
                     columns[j][e] = lanes.mul_add(gamma, m_h, column);
                 }
-                x = lanes.settle(lanes.mul_add(lambda, m_ratio, grad_effective), negligible);
+                x = lanes.normal(lanes.mul_add(lambda, m_ratio, grad_effective));
             }
             // The sums of the step before.
             let presynaptic = lanes.splat(z_before[j][e]);

@@ -35,13 +35,6 @@ pub const ROWS: usize = ROW_SUM + SUMS;
 
 /// Added to every norm, so that an all-zero row divides to zero.
 pub const NORM_EPSILON: f64 = 1e-16;
-/// Weights below this one are taken as 0. Where an input never counts, only the norm's gradient moves its weights, in
-/// proportion to themselves: they decay without end, and would stay among the subnormal numbers. They are far below
-/// [`NORM_EPSILON`], beside which nothing in a row counts.
-pub const NEGLIGIBLE_WEIGHT: f64 = 1e-20;
-/// Gradients of a pre-activation below this one are taken as 0: what is left of a loss after hundreds of steps back. Its
-/// products with weights would be subnormal, step after step.
-pub const NEGLIGIBLE_GRADIENT: f64 = 1e-24;
 
 /// Added to the variance in layer normalisation.
 pub const VARIANCE_EPSILON: f64 = 1e-5;

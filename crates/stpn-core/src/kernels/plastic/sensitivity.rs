@@ -2,7 +2,7 @@
 
 use super::activity::neuron_sum;
 use super::coefficients::{Coefficients, RowSums};
-use super::form::{NEGLIGIBLE_GRADIENT, NORM_EPSILON};
+use super::form::NORM_EPSILON;
 use super::gradients::Gradients;
 use super::record::Record;
 use super::weights::{Neuron, Weights};
@@ -91,7 +91,6 @@ pub fn sensitivity<L: Lanes, const E: usize>(
     let (lanes, spec) = (weights.lanes, &weights.spec);
     let StepValues { record, hidden, grad_hidden, grad_bias } = values;
     let (zero, one) = (lanes.splat(L::Real::ZERO), lanes.splat(L::Real::ONE));
-    let negligible = lanes.splat(L::Real::of(NEGLIGIBLE_GRADIENT));
     let kept = |place: Option<usize>, block: usize, e: usize, otherwise: L::Vector| {
         place.map_or(otherwise, |place| record[block * layout.len + place][e])
     };
@@ -117,7 +116,7 @@ pub fn sensitivity<L: Lanes, const E: usize>(
             }
             let derivative =
                 if spec.hebbff { lanes.mul(h, lanes.sub(one, h)) } else { lanes.sub(one, lanes.mul(h, h)) };
-            grad_hidden[block][e] = lanes.settle(lanes.mul(grad, derivative), negligible);
+            grad_hidden[block][e] = lanes.mul(grad, derivative);
             c.hidden[e] = h;
             c.scale[e] = kept(layout.scale, block, e, one);
             c.ratio[e] = kept(layout.ratio.or(layout.inverse), block, e, one);

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::form::NEGLIGIBLE_WEIGHT;
 use super::spec::PlasticSpec;
 use crate::kernels::Real;
 use crate::kernels::aligned::{Aligned, Pool};
@@ -108,7 +107,7 @@ impl<L: Lanes> Weights<L> {
                 for (column, entry) in entries.chunks_exact_mut(ENTRY * L::WIDTH).enumerate() {
                     let column = part * PART + column;
                     let weight = weight[neuron * width + column];
-                    entry[lane] = if weight.wide().abs() < NEGLIGIBLE_WEIGHT { L::Real::ZERO } else { weight };
+                    entry[lane] = if weight.is_subnormal() { L::Real::ZERO } else { weight };
                     if plastic.contains(&column) {
                         let [lambda, gamma] = self.effective_rates(neuron, column);
                         entry[L::WIDTH + lane] = lambda;
