@@ -18,6 +18,7 @@ struct Share {
 
 STPN_DEVICE void bring_left(const ProductOperands& p, int row, long long from, long long last, Shared tile) {
     const Share share(p.left.by_column < p.left.by_row);
+    const Real scale = Real(p.scale), unscale = 1 / scale;
     STPN_UNROLL_ALWAYS
     for (int at = thread_index(); at < TILE_DEPTH * TILE_SIDE; at += PRODUCT_THREADS) {
         const int d = share.depth(at), side = share.side(at);
@@ -25,7 +26,7 @@ STPN_DEVICE void bring_left(const ProductOperands& p, int row, long long from, l
         if (row + side < p.rows && from + d < last) {
             const long long place = p.left.first + (row + side) * p.left.by_row + (from + d) * p.left.by_column;
             value = p.left.values[place];
-            if (p.activity) value *= nonlinearity_slope(p.nonlinearity, p.activity[place] / Real(p.scale)) * Real(p.scale);
+            if (p.activity) value *= nonlinearity_slope(p.nonlinearity, p.activity[place] * unscale) * scale;
         }
         tile[d * TILE_PITCH + side] = value;
     }

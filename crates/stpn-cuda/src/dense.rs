@@ -1,5 +1,5 @@
-//! Dense layers: y = scale · nonlinearity(W x + b) over many rows, and its gradients. Parameters are packed: W `[O, I]`, then b
-//! `[O]`.
+//! Dense layers: y = scale · nonlinearity(W x + b) over many rows, and its gradients. Parameters are packed: W
+//! `[O, I]`, then b `[O]`.
 
 use crate::nonlinearity::Nonlinearity;
 use crate::product::{Operand, Product, ones_column, part_len, plain_rows};
@@ -20,7 +20,7 @@ pub struct Dense {
 }
 
 impl Dense {
-    /// Without a scale.
+    /// With these sizes and a scale of 1.
     pub fn new(input: usize, output: usize, nonlinearity: Nonlinearity) -> Self {
         Self { input, output, nonlinearity, scale: 1.0 }
     }

@@ -14,6 +14,5 @@ mod gradients;
 mod numerics;
 mod overflow;
 mod resets;
-mod subnormal;
 #[path = "../support/mod.rs"]
 mod support;

@@ -26,10 +26,13 @@ impl<T: CudaReal> DenseLayer<T> {
     /// That layer.
     ///
     /// # Errors
-    /// [`Error::Layer`] without inputs or outputs.
+    /// [`Error::Layer`] without inputs or outputs, or for a scale that is not finite and above 0.
     pub fn new(general: &General<T>, layer: Dense) -> Result<Self> {
         if layer.input == 0 || layer.output == 0 {
             return Err(Error::Layer { problem: "input and output must be at least 1".to_string() });
+        }
+        if !(layer.scale.is_finite() && layer.scale > 0.0) {
+            return Err(Error::Layer { problem: format!("the scale must be finite and above 0, got {}", layer.scale) });
         }
         Ok(Self { general: general.clone(), layer })
     }

@@ -1,7 +1,8 @@
 //! Checksums of what the kernels compute in single precision, on the machine behind the shim.
 //!
 //! `sums.txt` holds them, with the number of the arithmetic they belong to. A change that alters bits raises
-//! `stpn_cuda::NUMERICS` and writes the file anew: `STPN_WRITE_NUMERICS=1 cargo test -p stpn-cuda --features shim numerics`.
+//! `stpn_cuda::NUMERICS` and writes the file anew:
+//! `STPN_WRITE_NUMERICS=1 cargo test -p stpn-cuda --features shim numerics`.
 
 use std::fmt::Write as _;
 use std::{fs, path::PathBuf};

@@ -36,11 +36,15 @@ pub fn named_code(config: &RunConfig) -> Vec<String> {
     Vec::new()
 }
 
-/// A path as a word of a command that is shown, in quotation marks where a shell needs them.
+/// A path as a word of a command that is shown; see [`quoted`].
 pub fn shown(path: &Path) -> String {
-    let text = path.to_string_lossy();
-    // Only a zero byte cannot be quoted, and no path has one.
-    shlex::try_quote(&text).map_or_else(|_| text.to_string(), Into::into)
+    quoted(&path.to_string_lossy())
+}
+
+/// A word of a command that is shown, in quotation marks if a shell needs them.
+pub fn quoted(word: &str) -> String {
+    // Only a zero byte cannot be quoted, and no argument has one.
+    shlex::try_quote(word).map_or_else(|_| word.to_string(), Into::into)
 }
 
 /// The words by which `stpn` trains what is asked for.
@@ -104,6 +108,12 @@ mod tests {
 
     use super::*;
     use crate::cli::{Cli, Command};
+
+    #[test]
+    fn words_that_are_shown_broke_at_spaces() {
+        assert_eq!(super::quoted("/usr/bin/python3"), "/usr/bin/python3");
+        assert_eq!(super::quoted("/my env/bin/python3"), "'/my env/bin/python3'");
+    }
 
     #[test]
     fn words_are_read_as_what_they_were_made_of() {

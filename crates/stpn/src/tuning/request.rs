@@ -48,7 +48,10 @@ impl Request {
     }
 
     /// Refuses keys that the search sets itself.
-    pub(super) fn refuse_lengths(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Unfit`] naming the option that is meant.
+    pub(super) fn refuse_own_keys(&self) -> Result<()> {
         threads::refuse_as_key(&self.overrides)?;
         if overrides::sets(&self.overrides, "training.updates") {
             let problem = "training.updates: a search gives every trial a length of its own; the greatest is --updates";

@@ -41,7 +41,7 @@ impl Search {
     /// Fails as [`Request::whole`] does; [`Error::Unfit`] if the directory holds another search, if the time
     /// is too short for three trials, or if no values of the space are possible.
     pub fn new(request: Request, directory: &Path, jobs: Jobs, observer: &dyn Observer) -> Result<Self> {
-        request.refuse_lengths()?;
+        request.refuse_own_keys()?;
         let config = request.whole(&BTreeMap::new())?;
         let path = directory.join(FILE);
         let found = if path.exists() {

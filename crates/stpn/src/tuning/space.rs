@@ -135,14 +135,14 @@ impl Space {
     /// Reads one from TOML: below the name of each key, `low` and `high`, or `choices`.
     ///
     /// # Errors
-    /// [`Error::Damaged`], naming the file and the key.
+    /// [`Error::Unfit`], naming the file and the key; fails if the file cannot be read.
     pub fn read(path: &Path) -> Result<Self> {
-        let damaged = |problem: String| Error::Unfit(format!("{}: {problem}", path.display()));
-        let table: Table = files::read(path)?.parse().map_err(|error: toml::de::Error| damaged(error.to_string()))?;
+        let refused = |problem: String| Error::Unfit(format!("{}: {problem}", path.display()));
+        let table: Table = files::read(path)?.parse().map_err(|error: toml::de::Error| refused(error.to_string()))?;
         let mut entries = BTreeMap::new();
-        collect("", table, &mut entries).map_err(damaged)?;
+        collect("", table, &mut entries).map_err(refused)?;
         if entries.is_empty() {
-            return Err(damaged("names no key to search".into()));
+            return Err(refused("names no key to search".into()));
         }
         Ok(Self(entries))
     }

@@ -11,14 +11,9 @@ macro_rules! real {
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
             const LARGE_NORM: Self = $large_norm;
-            const MIN_POSITIVE: Self = <$type>::MIN_POSITIVE;
 
             fn of(value: f64) -> Self {
                 value as Self
-            }
-
-            fn is_subnormal(self) -> bool {
-                <$type>::is_subnormal(self)
             }
 
             fn wide(self) -> f64 {

@@ -26,14 +26,9 @@ pub trait Real: candle_core::WithDType + Debug + Default {
     /// Norms from here on are taken, and their derivatives made, of values scaled down: well before the square of one
     /// overflows, and the square of its inverse loses bits.
     const LARGE_NORM: Self;
-    /// The smallest positive number that is not subnormal.
-    const MIN_POSITIVE: Self;
 
     /// The nearest value.
     fn of(value: f64) -> Self;
-
-    /// Whether it is neither 0 nor a normal number.
-    fn is_subnormal(self) -> bool;
 
     /// The same value in double precision.
     fn wide(self) -> f64;
@@ -113,13 +108,6 @@ pub trait Lanes: Copy + Debug + Send + Sync + 'static {
     fn clamp(self, a: Self::Vector, bound: Self::Vector) -> Self::Vector {
         let low = self.sub(self.splat(Self::Real::ZERO), bound);
         self.min(bound, self.max(low, a))
-    }
-
-    /// a, or 0 where it is subnormal; NaN stays NaN. Many processors take a hundred times as long with those.
-    #[inline(always)]
-    fn normal(self, a: Self::Vector) -> Self::Vector {
-        let subnormal = self.less(self.abs(a), self.splat(Self::Real::MIN_POSITIVE));
-        self.select(subnormal, self.splat(Self::Real::ZERO), a)
     }
 }
 

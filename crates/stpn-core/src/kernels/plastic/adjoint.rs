@@ -266,7 +266,7 @@ fn run_of_columns<L: Lanes, const E: usize>(
                     let column = lanes.mul_add(c.product[e], effective, columns[j][e]);
                     columns[j][e] = lanes.mul_add(gamma, m_h, column);
                 }
-                x = lanes.normal(lanes.mul_add(lambda, m_ratio, grad_effective));
+                x = lanes.mul_add(lambda, m_ratio, grad_effective);
             }
             // The sums of the step before.
             let presynaptic = lanes.splat(z_before[j][e]);

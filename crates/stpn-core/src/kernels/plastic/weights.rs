@@ -106,8 +106,7 @@ impl<L: Lanes> Weights<L> {
             for (lane, neuron) in neurons.clone().enumerate() {
                 for (column, entry) in entries.chunks_exact_mut(ENTRY * L::WIDTH).enumerate() {
                     let column = part * PART + column;
-                    let weight = weight[neuron * width + column];
-                    entry[lane] = if weight.is_subnormal() { L::Real::ZERO } else { weight };
+                    entry[lane] = weight[neuron * width + column];
                     if plastic.contains(&column) {
                         let [lambda, gamma] = self.effective_rates(neuron, column);
                         entry[L::WIDTH + lane] = lambda;

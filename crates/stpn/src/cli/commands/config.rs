@@ -9,7 +9,8 @@ use stpn_envs::EnvConfig;
 use toml::Table;
 
 use crate::cli::ConfigArguments;
-use crate::{key_reference, overrides, presets, say};
+use crate::presets::Sizes;
+use crate::{Error, key_reference, overrides, presets, say};
 
 /// What is written if nothing is named: every default.
 const SMALLEST: &str = "env = \"cartpole\"\nalgorithm = \"ppo\"\n[policy]\ncell = \"stpn\"\nhidden = 64\n";
@@ -40,13 +41,14 @@ fn document(arguments: &ConfigArguments) -> Result<String> {
 /// Why training would refuse an option that does nothing with this environment. One that cannot be made here, or runs
 /// somebody's Python, is not looked at.
 fn useless(config: &RunConfig) -> Option<stpn_agents::Error> {
-    let agent = config.agent().ok()?;
     #[cfg(unix)]
-    if matches!(agent.env, EnvConfig::Gymnasium(_)) {
+    if config.agent().is_ok_and(|agent| matches!(agent.env, EnvConfig::Gymnasium(_))) {
         return None;
     }
-    let env = agent.env.make().ok()?;
-    agent.check_spaces(env.observation_space(), env.action_space()).err()
+    match Sizes::new(config).err()? {
+        Error::Agents(error @ stpn_agents::Error::Unused { .. }) => Some(error),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -15,13 +15,13 @@ const FILES: [&str; 2] = ["config.toml", "metrics.jsonl"];
 
 /// Runs the command.
 pub fn run(arguments: &ExportArguments) -> Result<ExitCode> {
+    let found =
+        if arguments.best { checkpoint::best_of_run(&arguments.run)? } else { checkpoint::find(&arguments.run)? };
     // Before anything is written: half an agent is none.
     if let Some(name) = FILES.iter().find(|name| !arguments.run.join(name).exists()) {
         let problem = "is missing: name the folder of the run, not that of one of its checkpoints";
         return Err(Error::Unfit(format!("{}: {problem}", arguments.run.join(name).display())).into());
     }
-    let found =
-        if arguments.best { checkpoint::best_of_run(&arguments.run)? } else { checkpoint::find(&arguments.run)? };
     let path = checkpoint::export(&found, &arguments.out.join("checkpoints"))?;
     for name in FILES {
         let (from, to) = (arguments.run.join(name), arguments.out.join(name));

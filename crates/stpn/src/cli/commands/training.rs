@@ -117,5 +117,5 @@ fn words_for(config: &RunConfig) -> String {
             .or_else(|| arguments.get(at + 1).filter(|_| word == "--python").map(String::as_str));
         words.extend(python.into_iter().flat_map(|python| ["--python".to_string(), python.to_string()]));
     }
-    words.iter().map(|word| format!(" {word}")).collect()
+    words.iter().map(|word| format!(" {}", words::quoted(word))).collect()
 }

@@ -50,8 +50,8 @@ pub fn run(arguments: &TuneArguments) -> Result<ExitCode> {
     let mut search = Search::new(request, &directory, jobs, &observer)?;
     search.run(&observer)?;
     say::result(search.found().text(SHOWN));
-    let directory = shown(&directory);
-    say::result(format!("all trials: {directory}/search.md; the best one's configuration: {directory}/best.toml"));
-    say::result(format!("train it with a seed that it was not chosen by: stpn train {directory}/best.toml --seed 1"));
+    let [trials, best] = ["search.md", "best.toml"].map(|name| directory.join(name));
+    say::result(format!("all trials: {}; the best one's configuration: {}", trials.display(), best.display()));
+    say::result(format!("train it with a seed that it was not chosen by: stpn train {} --seed 1", shown(&best)));
     Ok(ExitCode::SUCCESS)
 }
