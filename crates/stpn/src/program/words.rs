@@ -111,8 +111,8 @@ mod tests {
 
     #[test]
     fn words_that_are_shown_broke_at_spaces() {
-        assert_eq!(super::quoted("/usr/bin/python3"), "/usr/bin/python3");
-        assert_eq!(super::quoted("/my env/bin/python3"), "'/my env/bin/python3'");
+        assert_eq!(quoted("/usr/bin/python3"), "/usr/bin/python3");
+        assert_eq!(quoted("/my env/bin/python3"), "'/my env/bin/python3'");
     }
 
     #[test]
