@@ -30,6 +30,18 @@ pub enum Error {
     #[error("training.device: {0}")]
     Cuda(#[from] stpn_cuda::Error),
 
+    /// An environment went another way on a device than here.
+    #[error(
+        "environment {environment} went another way on the device than on the CPU, at step {step} of the rollout: this is \
+         a fault of stpn. Set training.device to \"cpu\", and please report it"
+    )]
+    OtherWay {
+        /// Its number among those of the rollout.
+        environment: usize,
+        /// The step.
+        step: usize,
+    },
+
     /// An environment failed.
     #[error(transparent)]
     Environment(#[from] stpn_envs::Error),

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use stpn_envs::vector::Maker;
 use stpn_envs::{Env, VectorEnv};
 
+use crate::actor::Subject;
 use crate::advantage::{Advantages, generalized_advantages};
 use crate::algorithms::{AlgorithmConfig, Experience, Moment, PpoState, a2c, ppo};
 use crate::collective::{Collective, Exchange, Local, agree};
@@ -23,7 +24,7 @@ use crate::metrics::{Metrics, Over};
 use crate::optimizer::Clock;
 use crate::policy::ActorCritic;
 use crate::rollout::worker::{EnergySampling, SavedWorker};
-use crate::rollout::{Estimates, FailureWatch, Fragment, GrowthWatch, Normalization, Worker};
+use crate::rollout::{Estimates, FailureWatch, Fragment, GrowthWatch, Normalization, Worker, on_device};
 use crate::saved::{Ended, Progress, RECENT_UPDATES, SavedTrainer};
 use crate::statistics::Moments;
 use crate::stop::Stop;
@@ -49,6 +50,8 @@ pub struct Trainer {
     exchange: Exchange,
     /// Everything as it was before the update that runs or ran last.
     before: SavedTrainer,
+    /// Why no device lives the rollouts; nothing if it does.
+    rollouts_here: Option<String>,
 }
 
 impl Trainer {
@@ -127,6 +130,7 @@ impl Trainer {
             ..Progress::default()
         };
         let mut trainer = Self {
+            rollouts_here: on_device::obstacle(&workers, &policy, &progress.normalization),
             before: SavedTrainer { workers: vec![SavedWorker::default(); workers.len()], ..SavedTrainer::default() },
             learner: Learner::new(policy, &config.optimizer)?,
             workers,
@@ -153,6 +157,11 @@ impl Trainer {
     /// How far the run has come.
     pub fn progress(&self) -> &Progress {
         &self.progress
+    }
+
+    /// Why rollouts run on the CPU, in words; nothing if a device lives them.
+    pub fn rollouts_here(&self) -> Option<&str> {
+        self.rollouts_here.as_deref()
     }
 
     /// The learner.
@@ -192,7 +201,13 @@ impl Trainer {
         let (start, exchanged) = (Instant::now(), self.exchange.collective().seconds());
         let (policy, normalization) = (self.learner.prepare()?, &self.progress.normalization);
         let workers = &mut self.workers;
-        let collect = || workers.par_iter_mut().try_for_each(|worker| worker.collect(&policy, normalization));
+        let subject = Subject { policy: &policy, normalization };
+        let device = self.learner.policy().rollouts().ok().filter(|_| self.rollouts_here.is_none());
+        let parameters = self.learner.values();
+        let collect = || match device {
+            Some(device) => on_device::collect(workers, device, parameters, subject),
+            None => workers.par_iter_mut().try_for_each(|worker| worker.collect(&policy, normalization)),
+        };
         let lived = self.failures.guard(collect, &self.before);
         drop(policy);
         agree(self.exchange.collective(), lived.and_then(|()| self.check_finite()))?;

@@ -29,6 +29,11 @@ pub trait Training: Send {
     /// True if nothing is left to do.
     fn finished(&self) -> bool;
 
+    /// What runs where, in words; nothing if all of it runs on the CPU.
+    fn placement(&self) -> Option<String> {
+        None
+    }
+
     /// What numbers an entry of the logs: `update`, and the x-axis of TensorBoard.
     fn counters(&self) -> [(&'static str, u64); 2];
 

@@ -1,4 +1,4 @@
-//! Gradients on a CUDA device that is emulated on the CPU. Its driver must be there when a process starts, so each test
+//! Gradients and rollouts on a CUDA device that is emulated on the CPU. Its driver must be there when a process starts, so each test
 //! runs itself again with it.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -10,8 +10,9 @@ use candle_core::{DType, Device};
 use stpn_agents::config::ComputeDevice;
 use stpn_agents::policy::encoder::ObservationRef;
 use stpn_agents::policy::{Inputs, PolicyConfig};
+use stpn_agents::rollout::Fragment;
 use stpn_agents::start::training;
-use stpn_agents::{ActorCritic, RunConfig};
+use stpn_agents::{ActorCritic, AgentConfig, RunConfig, Trainer};
 use stpn_core::cells::CellName;
 use stpn_envs::{Dtype, Space};
 use stpn_random::Stream;
@@ -204,5 +205,100 @@ fn an_update_on_the_device_has_the_losses_of_the_cpu() {
         }
         assert!(moved_here != moved_there, "other bits, since the sums have another order");
         assert_eq!(updated("cuda").1, moved_there, "the same bits every time");
+    }
+}
+
+fn agent_config(text: &str) -> AgentConfig {
+    let RunConfig::Agent(config) = RunConfig::from_table(text.parse().unwrap()).unwrap() else { panic!("{text}") };
+    config
+}
+
+#[test]
+fn a_rollout_on_the_device_is_that_of_the_cpu() {
+    if !emulated("a_rollout_on_the_device_is_that_of_the_cpu") {
+        return;
+    }
+    // Episodes end within fragments and within sequences, and the last sequence is shorter.
+    let experiment = "env = { name = 'maze', size = 7, episode_length = 25, wall_penalty = 0.25, view_radius = 2 }
+         rollout = { environments = 12, steps = 30, sequence_length = 13 }
+         log = { energy_skip_inputs = [28] }";
+    for (policy, algorithm) in [
+        ("{ hidden = 5, cell = 'stpn' }", "{ name = 'a2c', gae_lambda = 0.9 }"),
+        (
+            "{ hidden = 6, cell = { name = 'stpn', recurrent = false, initial_rate = 0.5 } }",
+            "{ name = 'ppo', epochs = 2 }",
+        ),
+    ] {
+        let lived = |device: &str| {
+            let text =
+                format!("training.device = '{device}'\n{experiment}\npolicy = {policy}\nalgorithm = {algorithm}");
+            let mut trainer = Trainer::new(&agent_config(&text)).unwrap();
+            assert_eq!(trainer.rollouts_here().is_none(), device == "cuda");
+            let first = trainer.update().unwrap();
+            let fragments: Vec<Fragment> = trainer.workers().iter().map(|worker| worker.fragment().clone()).collect();
+            let saved = trainer.save().unwrap();
+            trainer.update().unwrap();
+            (first, fragments, saved, trainer)
+        };
+        let (here, there) = (lived("cpu"), lived("cuda"));
+        let mut rewarded = 0;
+        for (here, there) in here.1.iter().zip(&there.1) {
+            assert_eq!(there.actions, here.actions);
+            assert_eq!((&there.rewards, &there.terminated), (&here.rewards, &here.terminated));
+            assert_eq!((&there.episode_starts, &there.episodes), (&here.episode_starts, &here.episodes));
+            assert_eq!(there.observations, here.observations);
+            rewarded += here.rewards.iter().filter(|reward| **reward > 0.0).count();
+            for (what, there, here) in [
+                ("log-probabilities", &there.log_probs, &here.log_probs),
+                ("distributions", &there.distributions, &here.distributions),
+                ("values", &there.estimates.values, &here.estimates.values),
+                ("last values", &there.estimates.last_values, &here.estimates.last_values),
+                ("states", &there.sequence_states, &here.sequence_states),
+            ] {
+                assert!(distance(there, here) < 2e-5, "{what}: {:e}", distance(there, here));
+            }
+        }
+        assert!(rewarded > 0, "no goal was reached");
+        for name in ["charts/energy", "charts/episodic_return", "losses/total_loss"] {
+            let [here, there] = [&here.0, &there.0].map(|metrics| metrics.get(name).unwrap());
+            assert!((here - there).abs() < 1e-4 * here.abs().max(1.0), "{name}: {there} for {here}");
+        }
+        // Environments, streams and memories are those of the CPU's workers, so that either goes on.
+        for (here, there) in here.2.workers.iter().zip(&there.2.workers) {
+            assert_eq!((&there.environments, &there.streams), (&here.environments, &here.streams));
+            assert!(distance(&there.state, &here.state) < 2e-5);
+        }
+        let (_, _, saved, mut trainer) = there;
+        let wanted = trainer.save().unwrap().parameters;
+        trainer.restore(saved).unwrap();
+        trainer.update().unwrap();
+        assert_eq!(trainer.save().unwrap().parameters, wanted, "a restored run goes on with the same bits");
+    }
+}
+
+#[test]
+fn what_has_no_kernel_for_rollouts_lives_them_on_the_cpu_and_says_why() {
+    if !emulated("what_has_no_kernel_for_rollouts_lives_them_on_the_cpu_and_says_why") {
+        return;
+    }
+    let maze = "{ name = 'maze', size = 5, episode_length = 8 }";
+    for (env, policy, rest, why) in [
+        (maze, "hidden = 4, cell = 'lstm'", "", "STPN family"),
+        (maze, "hidden = 4, cell = 'backpropamine'", "", "STPN family"),
+        (maze, "hidden = 4, encoder = 'mlp', cell = 'stpn'", "", "encoder"),
+        (maze, "hidden = 4, critic = 'separate', cell = 'stpn'", "", "policy.critic"),
+        (maze, "hidden = 4, input_scale = 2.0, cell = 'stpn'", "", "policy.input_scale"),
+        (maze, "hidden = 4, cell = 'stpn'", "normalization.observations = true", "normalization.observations"),
+        ("{ name = 'memory' }", "hidden = 4, cell = 'stpn'", "", "this environment"),
+        ("{ name = 'cartpole' }", "hidden = 4, cell = 'stpn'", "", "four choices"),
+    ] {
+        let text = format!(
+            "training.device = 'cuda'\nenv = {env}\npolicy = {{ {policy} }}\nalgorithm = {{ name = 'a2c' }}\n{rest}
+             rollout = {{ environments = 2, steps = 8 }}"
+        );
+        let mut trainer = Trainer::new(&agent_config(&text)).unwrap();
+        let reason = trainer.rollouts_here().unwrap_or_else(|| panic!("{text}"));
+        assert!(reason.contains(why), "{reason}");
+        trainer.update().unwrap();
     }
 }

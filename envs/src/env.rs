@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Dtype, Error, Result, Screen, Space};
+use crate::{Dtype, Error, OnDevice, Result, Screen, Space};
 
 /// An action, borrowed from the caller.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -281,6 +281,12 @@ pub trait Env: Send {
         None
     }
 
+    /// What a device needs to play on from here, where there is a kernel of the environment's rules and an episode is
+    /// under way.
+    fn on_device(&self) -> Option<OnDevice> {
+        None
+    }
+
     /// The present state as lines of text for a terminal, where there is such a view.
     fn render(&self) -> Option<String> {
         None
@@ -328,6 +334,10 @@ impl<E: Env + ?Sized> Env for Box<E> {
 
     fn oracle_return(&self) -> Option<f64> {
         (**self).oracle_return()
+    }
+
+    fn on_device(&self) -> Option<OnDevice> {
+        (**self).on_device()
     }
 
     fn render(&self) -> Option<String> {

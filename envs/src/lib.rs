@@ -71,6 +71,7 @@ pub mod maze;
 #[cfg(feature = "mujoco")]
 pub mod mujoco;
 pub mod native;
+mod on_device;
 mod panic;
 pub mod pixels;
 #[cfg_attr(not(unix), allow(dead_code, reason = "only environments in processes ask"))]
@@ -90,6 +91,7 @@ pub mod wrappers;
 
 pub use env::{Action, Env, Episode, ObservationMut, Step};
 pub use error::{Error, Result};
+pub use on_device::OnDevice;
 pub use registry::EnvConfig;
 pub use rules::{Rules, RulesEnv};
 pub use sample::Sample;

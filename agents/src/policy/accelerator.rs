@@ -2,6 +2,8 @@
 
 use std::fmt::Debug;
 
+use stpn_envs::OnDevice;
+
 use super::heads::Heads;
 use crate::Result;
 
@@ -36,4 +38,74 @@ pub trait Accelerator: Debug + Send + Sync {
         gradient: &mut [f32],
         loss: &mut Loss<'_>,
     ) -> Result<()>;
+
+    /// What lives rollouts of this policy on the device.
+    ///
+    /// # Errors
+    /// In words, why nothing does.
+    fn rollouts(&self) -> std::result::Result<&dyn Rollouts, String> {
+        Err("this device computes gradients alone".to_string())
+    }
+}
+
+/// A device that lives rollouts by itself: environments, policy and choice of actions, step by step.
+pub trait Rollouts: Debug + Send + Sync {
+    /// Lives the steps of `rollout` under packed `parameters`.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn live(&self, rollout: &Rollout, parameters: &[f32]) -> Result<Lived>;
+}
+
+/// T steps of B environments, which all have the same rules. An environment's steps lie one after another.
+#[derive(Clone, Debug, Default)]
+pub struct Rollout {
+    /// T
+    pub steps: usize,
+    /// `[B]` before the first step.
+    pub environments: Vec<OnDevice>,
+    /// `[B, T]` uniform in [0, 1): what actions are drawn with.
+    pub uniform: Vec<f64>,
+    /// `[B, O]` to act on first.
+    pub observations: Vec<f32>,
+    /// `[B]` 1 where the first step is that of an episode.
+    pub episode_starts: Vec<u8>,
+    /// `[B, S]` recurrent states before the first step.
+    pub state: Vec<f32>,
+    /// What is measured beside.
+    pub energy: Option<EnergySteps>,
+}
+
+/// At which steps energy is measured, in which environments.
+#[derive(Clone, Debug)]
+pub struct EnergySteps {
+    /// The first step.
+    pub first: usize,
+    /// From step to step.
+    pub every: usize,
+    /// The first so many environments.
+    pub environments: usize,
+    /// `[E]`, 0 for inputs of the recurrent layer that are left out.
+    pub input_mask: Option<Vec<f32>>,
+}
+
+/// What was lived. An environment's steps lie one after another.
+#[derive(Clone, Debug, Default)]
+pub struct Lived {
+    /// `[B, T]` choices.
+    pub actions: Vec<u32>,
+    /// `[B, T]` log-probabilities of the choices.
+    pub log_probs: Vec<f32>,
+    /// `[B, T]` raw rewards.
+    pub rewards: Vec<f32>,
+    /// `[B, T, P]` parameters of the distributions that they were drawn from.
+    pub distributions: Vec<f32>,
+    /// `[B, T]` values of the observations acted on.
+    pub values: Vec<f32>,
+    /// `[B, O]` after the last step.
+    pub observations: Vec<f32>,
+    /// `[B, S]` after the last step.
+    pub state: Vec<f32>,
+    /// Sum over measured steps and environments of the mean energy per unit, and their number.
+    pub energy: (f64, u64),
 }

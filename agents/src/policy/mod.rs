@@ -30,7 +30,7 @@ pub use config::{Critic, PolicyConfig};
 pub use inputs::Inputs;
 
 use crate::{Result, memory};
-use accelerator::Accelerator;
+use accelerator::{Accelerator, Rollouts};
 use distribution::Distribution;
 use initialization::{Initialization, Role};
 use linear::Linear;
@@ -148,6 +148,17 @@ impl ActorCritic {
     /// Whether a device other than the CPU computes gradients. It is best given all sequences at once.
     pub fn is_accelerated(&self) -> bool {
         self.accelerator.is_some()
+    }
+
+    /// What lives rollouts in place of the CPU.
+    ///
+    /// # Errors
+    /// In words, why nothing does.
+    pub fn rollouts(&self) -> std::result::Result<&dyn Rollouts, String> {
+        match &self.accelerator {
+            Some(accelerator) => accelerator.rollouts(),
+            None => Err("everything runs on the CPU".to_string()),
+        }
     }
 
     /// The family of action distributions.

@@ -6,6 +6,7 @@ pub mod growth;
 pub mod noise;
 pub mod normalization;
 pub mod observations;
+pub mod on_device;
 pub mod watchdog;
 pub mod worker;
 

@@ -1,5 +1,6 @@
 //! A worker: one group of environments with its action streams and recurrent state, run by one thread at a time.
 
+mod follow;
 mod recompute;
 
 use stpn_envs::vector::Transition;
@@ -130,18 +131,12 @@ impl Worker {
     /// Fails if an environment does, and with [`Error::Stopped`] if the update is to be given up.
     pub fn collect(&mut self, policy: &PreparedPolicy, normalization: &Normalization) -> Result<()> {
         let subject = Subject { policy, normalization };
+        self.begin(normalization);
         let shape = self.fragment.shape;
         let batch = shape.batch;
         let (row, state_row, distribution_row) =
             (batch * shape.observation, self.state.len(), batch * shape.distribution);
         let fragment = &mut self.fragment;
-        fragment.episodes.clear();
-        fragment.energy = (0.0, 0);
-        self.finals.clear();
-        self.final_rows = fragment.observations.empty_like(0);
-        fragment.observations.copy_within(shape.steps * row..(shape.steps + 1) * row, 0);
-        self.observation_moments.clear();
-        self.observation_moments.resize(normalization.observations.len(), Moments::default());
 
         let mut actor = Actor::new(subject, batch)?;
         actor.session_mut().load(&self.state)?;
@@ -212,7 +207,27 @@ impl Worker {
             }
         }
         actor.session_mut().store(&mut self.state)?;
-        let next = fragment.observations.range(shape.steps * row..(shape.steps + 1) * row);
+        self.end(subject)
+    }
+
+    /// Begins a fragment with the observations that the last one left.
+    fn begin(&mut self, normalization: &Normalization) {
+        let fragment = &mut self.fragment;
+        let (steps, row) = (fragment.shape.steps, fragment.shape.batch * fragment.shape.observation);
+        fragment.episodes.clear();
+        fragment.energy = (0.0, 0);
+        self.finals.clear();
+        self.final_rows = fragment.observations.empty_like(0);
+        fragment.observations.copy_within(steps * row..(steps + 1) * row, 0);
+        self.observation_moments.clear();
+        self.observation_moments.resize(normalization.observations.len(), Moments::default());
+    }
+
+    /// Ends a fragment whose steps are done: the values of what follows, and the episodes that ended.
+    fn end(&mut self, subject: Subject<'_>) -> Result<()> {
+        let fragment = &mut self.fragment;
+        let (steps, row) = (fragment.shape.steps, fragment.shape.batch * fragment.shape.observation);
+        let next = fragment.observations.range(steps * row..(steps + 1) * row);
         let values = peek(subject, &self.state, next, &self.episode_starts)?;
         fragment.estimates.last_values.copy_from_slice(&values);
         fragment.episodes.extend(self.group.drain_episodes());

@@ -18,6 +18,15 @@ impl Training for Trainer {
         self.config().finished(Self::progress(self))
     }
 
+    fn placement(&self) -> Option<String> {
+        let device = self.config().training.device;
+        let rollouts = match self.rollouts_here() {
+            None => format!("rollouts on {device}"),
+            Some(reason) => format!("rollouts on the CPU: {reason}"),
+        };
+        self.learner().policy().is_accelerated().then(|| format!("gradients on {device}, {rollouts}"))
+    }
+
     fn counters(&self) -> [(&'static str, u64); 2] {
         let progress = Self::progress(self);
         [("update", progress.update), ("env_steps", progress.env_steps)]

@@ -14,6 +14,8 @@
 #include "presynaptic.cuh"
 #include "plastic_table.cuh"
 #include "plastic_forward.cuh"
+#include "play_operands.cuh"
+#include "maze.cuh"
 #include "plastic_backward.cuh"
 #include "modulated_rule.cuh"
 #include "modulated_forward.cuh"

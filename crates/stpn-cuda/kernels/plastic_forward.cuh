@@ -1,4 +1,19 @@
-// A sequence of the STPN family forward: one block for each environment.
+// A sequence of the STPN family forward: one block for each environment. Where a step's inputs come from, and what
+// happens after it, is the affair of `Source`: `Given` here, `Maze` in a rollout.
+
+// Inputs and starts of episodes lie in memory, and activities go there.
+struct Given {
+    static constexpr bool plays = false;
+    const Operands& a;
+    const int env;
+
+    STPN_DEVICE explicit Given(const Operands& a_) : a(a_), env(block_index()) {}
+    STPN_DEVICE bool starts_at(int t) const { return starts(a, t, env); }
+    STPN_DEVICE void keep(int t, int row, Real activity) const { a.hidden[unit_at(a, t, env, row)] = activity; }
+};
+
+// Elements of shared memory that a sequence forward needs; those of `Source` lie behind them.
+STPN_FIXED forward_shared() { return 2 * width() + 2 * warps() + (spec.place == 1 ? padded() : 0); }
 
 // Mean and 1/deviation over the units, of `values` that threads have for their rows.
 STPN_DEVICE void moments(const Place& place, const RowValues& values, Shared parts, Real& mean, Real& deviation) {
@@ -16,7 +31,7 @@ STPN_DEVICE void moments(const Place& place, const RowValues& values, Shared par
     deviation = Real(1) / root(variance + Real(STPN_VARIANCE_EPSILON));
 }
 
-STPN_FORWARD_KERNEL plastic_forward(Operands a) {
+template <class Source> STPN_DEVICE void plastic_sequence(const Operands& a, Source& source) {
     const int env = block_index(), size = width();
     const Place place;
     Shared z_buffers = shared_memory();               // [2, D]
@@ -26,7 +41,7 @@ STPN_FORWARD_KERNEL plastic_forward(Operands a) {
     RowValues scale, bias_state, ratio, h;
 
     Global<const Real> start = a.start + (long long)env * state_len();
-    const bool fresh = starts(a, 0, env);
+    const bool fresh = source.starts_at(0);
     STPN_UNROLL
     for (int i = 0; i < own_rows(); ++i) {
         const int row = place.row(i);
@@ -48,8 +63,8 @@ STPN_FORWARD_KERNEL plastic_forward(Operands a) {
         Shared z = z_buffers + (t & 1) * size;
         Shared next = z_buffers + (~t & 1) * size;
         const bool last = t + 1 == a.steps;
-        const bool next_starts = !last && starts(a, t + 1, env);
-        if (t && starts(a, t, env)) {
+        const bool next_starts = !Source::plays && !last && source.starts_at(t + 1);
+        if (t && source.starts_at(t)) {
             STPN_UNROLL_COLUMNS
             for (int m = 0; m < own(); ++m) fast.set(m, 0);
             STPN_UNROLL
@@ -62,7 +77,7 @@ STPN_FORWARD_KERNEL plastic_forward(Operands a) {
             STPN_UNROLL_COLUMNS
             for (int m = 0; m < own(); ++m) a.checkpoints[checkpoint_at(a, t, env, 0, 1, m)] = fast.get(m);
         }
-        if (!last)
+        if (!Source::plays && !last)
             for (int column = place.thread; column < spec.input; column += spec.threads)
                 next[column] = input_at(a, t + 1, env, column);
 
@@ -71,7 +86,7 @@ STPN_FORWARD_KERNEL plastic_forward(Operands a) {
         for (int i = 0; i < own_rows(); ++i) {
             const int row = place.row(i);
             const Real s = scale.get(i);
-            Real product = 0, square = 0;
+            Real product = 0, square = 0, power = 0;
             STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k) {
                 if (!place.computes(i, k)) continue;
@@ -79,11 +94,16 @@ STPN_FORWARD_KERNEL plastic_forward(Operands a) {
                 const Real effective = fused(s, fast.get(m), table.weight(m, row, column));
                 product = fused(effective, z[column], product);
                 square = fused(effective, effective, square);
+                if constexpr (Source::plays) power += source.power(t, column, effective, z[column]);
             }
             product = row_sum(product);
             const bool normed = spec.normalize_forward || spec.normalize_state == 1;
             const Real inverse = normed ? inverse_norm(row_sum(square)) : Real(1);
             if (spec.normalize_forward) product *= inverse;
+            if constexpr (Source::plays) {
+                power = row_sum(power);
+                if (place.speaks(i)) source.keep_energy(t, row, spec.normalize_forward ? power * inverse : power);
+            }
             ratio.set(i, spec.normalize_state == 1 ? inverse : Real(1));
             Real pre = product;
             if (place.has_row(i) && spec.bias) pre += table.of_row(bias_at(), row);
@@ -122,7 +142,7 @@ STPN_FORWARD_KERNEL plastic_forward(Operands a) {
             const Real activity = activation(h.get(i));
             h.set(i, activity);
             if (place.speaks(i)) {
-                a.hidden[unit_at(a, t, env, row)] = activity;
+                source.keep(t, row, activity);
                 if (spec.recurrent && !last) next[spec.input + row] = next_starts ? Real(0) : activity;
             }
             if (spec.plastic_bias && place.has_row(i)) {
@@ -147,6 +167,7 @@ STPN_FORWARD_KERNEL plastic_forward(Operands a) {
             }
         }
         barrier(4);
+        if constexpr (Source::plays) source.turn(t, last, next);
     }
 
     if (!a.end) return;
@@ -165,4 +186,9 @@ STPN_FORWARD_KERNEL plastic_forward(Operands a) {
                 end[fast_at() + fast_index(row, column)] = scale.get(i) * fast.get(i * own_columns() + k);
         }
     }
+}
+
+STPN_FORWARD_KERNEL plastic_forward(Operands a) {
+    Given source(a);
+    plastic_sequence(a, source);
 }

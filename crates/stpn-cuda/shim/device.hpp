@@ -85,6 +85,11 @@ STPN_DEVICE Real shuffle_xor(Real value, int offset) {
 
 STPN_DEVICE Real fused(Real a, Real b, Real c) { return std::fma(a, b, c); }
 STPN_DEVICE Real root(Real value) { return std::sqrt(value); }
+STPN_DEVICE double double_exponential(double value) { return std::exp(value); }
+STPN_DEVICE double double_logarithm(double value) { return std::log(value); }
+STPN_DEVICE unsigned long long multiply_high(unsigned long long a, unsigned long long b) {
+    return static_cast<unsigned long long>(static_cast<unsigned __int128>(a) * b >> 64);
+}
 STPN_DEVICE double double_root(double value) { return std::sqrt(value); }
 // In double precision and then rounded: what single precision gives is then the same with every C library.
 STPN_DEVICE Real tangent(Real value) { return Real(std::tanh(double(value))); }

@@ -15,6 +15,7 @@ namespace {
 namespace plain {
 template <class T> using Global = T*;
 #include "../kernels/operands.cuh"
+#include "../kernels/play_operands.cuh"
 #include "../kernels/gated_operands.cuh"
 #include "../kernels/product_operands.cuh"
 #include "../kernels/adam_operands.cuh"
@@ -97,6 +98,35 @@ public:
         a.partials = array("partials", raw.partials);
         a.scratch = array("scratch", raw.scratch);
         return a;
+    }
+
+    PlayOperands of(const plain::PlayOperands& raw) {
+        PlayOperands p;
+        p.sequence = of(raw.sequence);
+        p.size = raw.size;
+        p.view_radius = raw.view_radius;
+        p.episode_length = raw.episode_length;
+        p.free_len = raw.free_len;
+        p.draws_len = raw.draws_len;
+        p.energy_first = raw.energy_first;
+        p.energy_every = raw.energy_every;
+        p.energy_batch = raw.energy_batch;
+        p.reward = raw.reward;
+        p.wall_penalty = raw.wall_penalty;
+        p.heads = array("heads", raw.heads);
+        p.uniform = array("uniform", raw.uniform);
+        p.draws = array("draws", raw.draws);
+        p.walls = array("walls", raw.walls);
+        p.free_cells = array("free_cells", raw.free_cells);
+        p.mazes = array("mazes", raw.mazes);
+        p.energy_mask = array("energy_mask", raw.energy_mask);
+        p.actions = array("actions", raw.actions);
+        p.log_probs = array("log_probs", raw.log_probs);
+        p.rewards = array("rewards", raw.rewards);
+        p.outputs = array("outputs", raw.outputs);
+        p.next = array("next", raw.next);
+        p.energy = array("energy", raw.energy);
+        return p;
     }
 
     GatedOperands of(const plain::GatedOperands& raw) {
@@ -216,6 +246,7 @@ std::function<void()> bound(void (*kernel)(Checks), Arguments& arguments, const 
 std::function<void()> bound(const std::string& name, Arguments& arguments, const void* operands) {
     if (name == "plastic_forward") return bound<plain::Operands>(plastic_forward, arguments, operands);
     if (name == "plastic_backward") return bound<plain::Operands>(plastic_backward, arguments, operands);
+    if (name == "maze_rollout") return bound<plain::PlayOperands>(maze_rollout, arguments, operands);
     if (name == "modulated_forward") return bound<plain::Operands>(modulated_forward, arguments, operands);
     if (name == "modulated_backward") return bound<plain::Operands>(modulated_backward, arguments, operands);
     if (name == "gated_layout_forward") return bound<plain::GatedOperands>(gated_layout_forward, arguments, operands);

@@ -17,26 +17,26 @@ pub(crate) struct PlasticTape<A> {
 /// `Operands` of `kernels/operands.cuh`, field by field; addresses on the device, 0 for none.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
-struct Operands {
-    steps: i32,
-    batch: i32,
-    every: i32,
-    slots_in_shared: i32,
-    group: i32,
-    parameters: u64,
-    x: u64,
-    resets: u64,
-    start: u64,
-    end: u64,
-    hidden: u64,
-    records: u64,
-    checkpoints: u64,
-    grad_hidden: u64,
-    grad_state: u64,
-    grad_x: u64,
-    partials: u64,
-    scratch: u64,
-    scratch_len: i64,
+pub(crate) struct Operands {
+    pub steps: i32,
+    pub batch: i32,
+    pub every: i32,
+    pub slots_in_shared: i32,
+    pub group: i32,
+    pub parameters: u64,
+    pub x: u64,
+    pub resets: u64,
+    pub start: u64,
+    pub end: u64,
+    pub hidden: u64,
+    pub records: u64,
+    pub checkpoints: u64,
+    pub grad_hidden: u64,
+    pub grad_state: u64,
+    pub grad_x: u64,
+    pub partials: u64,
+    pub scratch: u64,
+    pub scratch_len: i64,
 }
 
 // SAFETY: plain integers in the layout of the C++ struct.
@@ -44,7 +44,7 @@ struct Operands {
 unsafe impl Plain for Operands {}
 
 impl Operands {
-    fn new(layer: &Layer, plan: &Plan, extent: Extent, backward: bool) -> Self {
+    pub fn new(layer: &Layer, plan: &Plan, extent: Extent, backward: bool) -> Self {
         Self {
             steps: int(extent.steps),
             batch: int(extent.batch),

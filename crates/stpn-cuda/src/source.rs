@@ -24,7 +24,8 @@ const COMMON: [File; 5] = files!["device.cuh", "spec.cuh", "nonlinearities.cuh",
 const SYNAPSES: [File; 4] = files!["layout.cuh", "sums.cuh", "operands.cuh", "presynaptic.cuh"];
 
 /// Those of the STPN family.
-const PLASTIC: [File; 3] = files!["plastic_table.cuh", "plastic_forward.cuh", "plastic_backward.cuh"];
+const PLASTIC: [File; 5] =
+    files!["plastic_table.cuh", "plastic_forward.cuh", "play_operands.cuh", "maze.cuh", "plastic_backward.cuh"];
 
 /// Those of differentiable plasticity and Backpropamine.
 const MODULATED: [File; 3] = files!["modulated_rule.cuh", "modulated_forward.cuh", "modulated_backward.cuh"];
@@ -67,8 +68,8 @@ pub fn source<T: Real>(layer: &Layer, threads: &Threads) -> String {
     // a few columns at once keep several reads of memory under way.
     let unroll = if threads.place == Place::Registers { ["unroll", "unroll"] } else { ["unroll 1", "unroll 4"] };
     let of_family = match layer {
-        Layer::Plastic(_) => &PLASTIC,
-        Layer::Modulated(_) => &MODULATED,
+        Layer::Plastic(_) => &PLASTIC[..],
+        Layer::Modulated(_) => &MODULATED[..],
     };
     text::<T>(&RawSpec::new(layer, threads), unroll, &[&COMMON, &SYNAPSES, of_family, &REDUCTION])
 }

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::{Grid, MazeConfig, Position, expected_return};
-use crate::{Action, Dtype, Env, Error, ObservationMut, Result, Space, Step, state};
+use super::{Grid, MazeConfig, MazeOnDevice, Position, expected_return};
+use crate::{Action, Dtype, Env, Error, ObservationMut, OnDevice, Result, Space, Step, state};
 
 const ACTIONS: usize = 4;
 
@@ -210,6 +210,12 @@ impl Env for Maze {
         }
         self.state = saved;
         Ok(())
+    }
+
+    fn on_device(&self) -> Option<OnDevice> {
+        let State { agent, goal, step, running, ref stream, .. } = self.state;
+        let (config, stream) = (self.config.clone(), stream.clone());
+        running.then_some(OnDevice::Maze(MazeOnDevice { config, agent, goal, step, stream }))
     }
 
     fn oracle_return(&self) -> Option<f64> {

@@ -7,9 +7,11 @@
 mod config;
 mod env;
 mod grid;
+mod on_device;
 mod oracle;
 
 pub use config::MazeConfig;
 pub use env::Maze;
 pub use grid::{Grid, Position};
+pub use on_device::MazeOnDevice;
 pub use oracle::expected_return;

@@ -68,7 +68,7 @@ impl DeviceHeads {
     }
 
     /// The heads' parameters as those of one layer: all weights, then all biases.
-    fn joined(&self, parameters: &[f32]) -> Vec<f32> {
+    pub fn joined(&self, parameters: &[f32]) -> Vec<f32> {
         let halves =
             self.parts.iter().map(|(place, outputs)| parameters[place.clone()].split_at(place.len() - outputs));
         let (weights, biases): (Vec<&[f32]>, Vec<&[f32]>) = halves.unzip();

@@ -1,11 +1,12 @@
-//! A policy's gradients on a CUDA device: trunks and heads there, the loss of every step on the CPU. **Untested on
-//! hardware.**
+//! A policy on a CUDA device: gradients, with trunks and heads there and the loss of every step on the CPU, and rollouts
+//! of networks of the STPN family in mazes. **Untested on hardware.**
 //!
 //! Per gradient, parameters, observations, states and the gradients of the heads go to the device; outputs of the heads
 //! and gradients of the parameters come back. All sums have a fixed order, so the same input gives the same bits.
 
 mod cells;
 mod heads;
+mod rollouts;
 mod trunk;
 
 use std::ops::Range;
@@ -13,7 +14,7 @@ use std::ops::Range;
 use stpn_cuda::Extent;
 use stpn_cuda::cuda::{Device, General};
 
-use super::accelerator::{Accelerator, Loss, Sequences};
+use super::accelerator::{Accelerator, Loss, Rollouts, Sequences};
 use super::config::PolicyConfig;
 use super::heads::Heads;
 use super::trunk::Trunk;
@@ -36,6 +37,8 @@ pub(super) struct DeviceNetwork {
     free: Range<usize>,
     /// Factor on observations that go to the cells as they are.
     input_scale: f32,
+    /// Why rollouts cannot be lived there.
+    obstacle: Option<&'static str>,
 }
 
 /// A trunk with the heads that read it.
@@ -88,14 +91,17 @@ impl DeviceNetwork {
                 state: critic_state,
             }),
         };
+        let input_scale = if policy.actor.encoder().is_identity() { policy.actor.input_scale() as f32 } else { 1.0 };
+        let obstacle = rollouts::obstacle(&actor, critic.as_ref(), policy, input_scale);
         Ok(Self {
             device,
             actor,
             critic,
+            obstacle,
             state_len: policy.state_len(),
             distribution: [policy.distribution.len(), policy.distribution.head_len()],
             free: sections.free.clone(),
-            input_scale: if policy.actor.encoder().is_identity() { policy.actor.input_scale() as f32 } else { 1.0 },
+            input_scale,
         })
     }
 }
@@ -159,5 +165,12 @@ impl Accelerator for DeviceNetwork {
             back(branch, critic, &grads.values)?;
         }
         Ok(())
+    }
+
+    fn rollouts(&self) -> std::result::Result<&dyn Rollouts, String> {
+        match self.obstacle {
+            None => Ok(self),
+            Some(obstacle) => Err(obstacle.to_string()),
+        }
     }
 }

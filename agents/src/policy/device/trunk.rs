@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use stpn_core::CellConfig;
-use stpn_cuda::cuda::{Buffer, DenseLayer, Device, Forward, General, Sequence, SequenceLayer};
+use stpn_cuda::cuda::{Buffer, DenseLayer, Device, Forward, General, PlasticLayer, Sequence, SequenceLayer};
 use stpn_cuda::{Dense, Extent};
 
 use super::cells::{DeviceCell, nonlinearity, unsupported};
@@ -85,6 +85,14 @@ impl DeviceTrunk {
             return Err(unsupported("CUDA's kernels for this cell have other parameters or another state"));
         }
         Ok(Self { dense, cell })
+    }
+
+    /// The layer with fast weights, if there is nothing else.
+    pub fn only_plastic(&self) -> Option<&PlasticLayer<f32>> {
+        match &self.cell {
+            Some((SequenceLayer::Plastic(layer), _)) if self.dense.is_empty() => Some(layer),
+            _ => None,
+        }
     }
 
     /// Activities of sequences from states `[B, S]`.

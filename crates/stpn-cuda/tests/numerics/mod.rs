@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 use std::{fs, path::PathBuf};
 
+use stpn_cuda::maze::{self, EnergyOf, MazeRollout, MazeRules, MazeState};
 use stpn_cuda::shim::{self, Inputs, Machine};
 use stpn_cuda::{
     AdamSettings, Dense, Extent, Gated, GatedKind, Layer, Modulated, Modulation, NUMERICS, Nonlinearity,
@@ -66,6 +67,45 @@ impl Single {
     }
 }
 
+/// Of a rollout in 5×5 mazes.
+fn rollout() -> u64 {
+    let edge = |cell: usize| [0, 4].contains(&(cell / 5)) || [0, 4].contains(&(cell % 5));
+    let rules = MazeRules {
+        size: 5,
+        view_radius: 1,
+        episode_length: 8,
+        reward: 10.0,
+        wall_penalty: 0.0,
+        walls: (0..25).map(|cell| u8::from(edge(cell))).collect(),
+        free_cells: (0..25).filter(|cell| !edge(*cell as usize)).collect(),
+    };
+    let layer = Plastic::maze(rules.observation_len(), HIDDEN);
+    let any = Layer::Plastic(layer.clone());
+    let mut numbers = Numbers::new(47);
+    let mut draw = |len: usize| -> Vec<f32> { numbers.vec(len, 0.8).iter().map(|value| *value as f32).collect() };
+    let (parameters, heads) = (draw(any.parameters()), draw(maze::OUTPUTS * (HIDDEN + 1)));
+    let (x, state) = (draw(EXTENT.batch * rules.observation_len()), draw(EXTENT.batch * any.state_len()));
+    let uniform: Vec<f64> = draw(EXTENT.steps * EXTENT.batch).iter().map(|value| f64::from(value.abs())).collect();
+    let draws: Vec<u64> = (1..=20 * EXTENT.batch as u64).map(|at| at.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
+    let (plan, mazes) = (plan::<f32>(&any, EXTENT), [MazeState { agent: 12, goal: 2, step: 3 }; 3]);
+    let rollout = MazeRollout {
+        extent: EXTENT,
+        rules: &rules,
+        mazes: &mazes,
+        draws: &draws,
+        uniform: &uniform,
+        parameters: &parameters,
+        heads: &heads,
+        x: &x,
+        starts: &[0, 1, 0],
+        state: &state,
+        energy: Some(EnergyOf { first: 0, every: 4, batch: 3, mask: None }),
+    };
+    let (played, problems) = shim::maze_rollout(&layer, &plan, Machine::default(), &rollout);
+    assert_eq!(problems.count, 0, "{}", problems.first);
+    sum(&[&played.log_probs, &played.outputs, &played.state, &played.energy])
+}
+
 fn sums() -> Vec<(String, u64)> {
     let mut sums = Vec::new();
     for (name, layer) in layers() {
@@ -85,6 +125,7 @@ fn sums() -> Vec<(String, u64)> {
             gated_there_and_back(&layer, &plan, Machine::default(), single.inputs(), grad_hidden, grad_end);
         sums.push((name.to_string(), sum(&[&there.hidden, &there.end, &back.x, &back.state, &back.parameters])));
     }
+    sums.push(("maze-rollout".to_string(), rollout()));
     let mut numbers = Numbers::new(43);
     let mut draw = |len: usize| -> Vec<f32> { numbers.vec(len, 0.6).iter().map(|value| *value as f32).collect() };
     for (name, nonlinearity) in [("dense-tanh", Nonlinearity::Tanh), ("dense-relu", Nonlinearity::Relu)] {

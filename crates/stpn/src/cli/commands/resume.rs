@@ -91,6 +91,7 @@ pub fn resume(
     for change in changes::told(run.changes()) {
         say::note(format!("from here on: {change}"));
     }
+    run.training().placement().into_iter().for_each(say::note);
     let schedules = run.config().schedules_of_its_length();
     if !schedules.is_empty() && run.changes().iter().any(|change| change.key == "training.updates") {
         say::note(format!("recomputed for the new end of the run: {}", schedules.join(", ")));

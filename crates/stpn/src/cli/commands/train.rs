@@ -74,6 +74,7 @@ fn start(config: &RunConfig, directory: &Path, ranks: &Arc<dyn Collective>, stop
             config.seed(),
             directory.display(),
         ));
+        run.training().placement().into_iter().for_each(say::note);
         let TrainingConfig { updates, warmup_updates, .. } = *config.training();
         if warmup_updates >= updates {
             let remark = "the run is over before it learns";

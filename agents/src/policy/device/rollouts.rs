@@ -1,0 +1,117 @@
+//! Rollouts on a device: networks of the STPN family in mazes.
+
+use stpn_cuda::maze::{EnergyOf, MazeRollout, MazeRules, MazeState, OUTPUTS};
+use stpn_cuda::{Extent, Layer};
+use stpn_envs::OnDevice;
+use stpn_envs::maze::{MazeConfig, MazeOnDevice, Position};
+
+use super::{Branch, DeviceNetwork};
+use crate::policy::ActorCritic;
+use crate::policy::accelerator::{Lived, Rollout, Rollouts};
+use crate::policy::distribution::Distribution;
+use crate::{Error, Result};
+
+/// Words that an environment has drawn beyond two for each step, a new place and a new goal: those that are rejected, with
+/// a probability below 2⁻⁵⁰ each, are taken from these.
+const SPARE_DRAWS: usize = 8;
+
+/// Why the kernel cannot live rollouts of a network.
+pub(super) fn obstacle(
+    actor: &Branch,
+    critic: Option<&Branch>,
+    policy: &ActorCritic,
+    input_scale: f32,
+) -> Option<&'static str> {
+    let family = actor.trunk.only_plastic().is_some_and(|layer| matches!(layer.layer(), Layer::Plastic(_)));
+    let choices =
+        matches!(policy.distribution(), Distribution::Categorical(categorical) if categorical.n + 1 == OUTPUTS);
+    if !family {
+        Some("only cells of the STPN family without an encoder have a kernel for them")
+    } else if critic.is_some() {
+        Some("policy.critic is not shared")
+    } else if input_scale != 1.0 {
+        Some("policy.input_scale is not 1")
+    } else if !choices {
+        Some("the actions are not four choices")
+    } else {
+        None
+    }
+}
+
+impl Rollouts for DeviceNetwork {
+    fn live(&self, rollout: &Rollout, parameters: &[f32]) -> Result<Lived> {
+        let (steps, batch) = (rollout.steps, rollout.environments.len());
+        let (Some(layer), Some(first)) = (self.actor.trunk.only_plastic(), rollout.environments.first()) else {
+            return Err(Error::config("training.device", "this network has no rollouts on a device"));
+        };
+        let OnDevice::Maze(maze) = first else { return Err(no_kernel()) };
+        let rules = rules(&maze.config)?;
+        let draws_len = 2 * steps + SPARE_DRAWS;
+        let (mut mazes, mut draws) = (Vec::with_capacity(batch), Vec::with_capacity(batch * draws_len));
+        for environment in &rollout.environments {
+            let OnDevice::Maze(MazeOnDevice { agent, goal, step, stream, .. }) = environment else {
+                return Err(no_kernel());
+            };
+            mazes.push(MazeState { agent: cell(*agent, rules.size), goal: *goal, step: *step as usize });
+            let mut stream = stream.clone();
+            draws.extend((0..draws_len).map(|_| stream.next_u64()));
+        }
+        let energy = rollout.energy.as_ref().map(|energy| EnergyOf {
+            first: energy.first,
+            every: energy.every,
+            batch: energy.environments,
+            mask: energy.input_mask.as_deref(),
+        });
+        let played = layer.maze_rollout(&MazeRollout {
+            extent: Extent { steps, batch },
+            rules: &rules,
+            mazes: &mazes,
+            draws: &draws,
+            uniform: &rollout.uniform,
+            parameters: &parameters[self.actor.parameters.clone()],
+            heads: &self.actor.heads.joined(parameters),
+            x: &rollout.observations,
+            starts: &rollout.episode_starts,
+            state: &rollout.state,
+            energy,
+        })?;
+        let outputs = played.outputs.chunks_exact(OUTPUTS);
+        let (energy, hidden) =
+            (played.energy.iter().map(|&energy| f64::from(energy)).sum::<f64>(), layer.layer().hidden());
+        Ok(Lived {
+            actions: played.actions,
+            log_probs: played.log_probs,
+            rewards: played.rewards,
+            distributions: outputs.clone().flat_map(|outputs| &outputs[..OUTPUTS - 1]).copied().collect(),
+            values: outputs.map(|outputs| outputs[OUTPUTS - 1]).collect(),
+            observations: played.next,
+            state: played.state,
+            energy: (energy / hidden as f64, (played.energy.len() / hidden) as u64),
+        })
+    }
+}
+
+fn no_kernel() -> Error {
+    Error::config("env", "there is no kernel for this environment: set training.device to \"cpu\"")
+}
+
+fn cell(position: Position, size: usize) -> usize {
+    position.row * size + position.column
+}
+
+/// A maze's rules as the kernel has them.
+fn rules(config: &MazeConfig) -> Result<MazeRules> {
+    let maze = config.make()?;
+    let (grid, size) = (maze.grid(), config.size);
+    let walls = (0..size * size).map(|at| u8::from(grid.is_wall(Position { row: at / size, column: at % size })));
+    Ok(MazeRules {
+        size,
+        view_radius: config.view_radius,
+        episode_length: config.episode_length as usize,
+        reward: config.reward,
+        wall_penalty: config.wall_penalty,
+        walls: walls.collect(),
+        // At most 99 rows and columns.
+        free_cells: grid.free().iter().map(|&position| cell(position, size) as i32).collect(),
+    })
+}

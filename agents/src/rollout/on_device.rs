@@ -1,0 +1,72 @@
+//! Rollouts that a device lives, while the environments here follow.
+//!
+//! The device plays environments and policy step by step, with the numbers that the streams here give. The environments of
+//! the workers are stepped afterwards with the same actions: so their states, episodes and observations are theirs, a
+//! checkpoint is the same as ever, and what the device got wrong is found.
+
+use rayon::prelude::*;
+
+use super::{Normalization, Worker};
+use crate::Result;
+use crate::actor::Subject;
+use crate::policy::ActorCritic;
+use crate::policy::accelerator::{Lived, Rollout, Rollouts};
+
+/// Why a device does not live the rollouts of these workers, in words; nothing if it does.
+pub fn obstacle(workers: &[Worker], policy: &ActorCritic, normalization: &Normalization) -> Option<String> {
+    if let Err(reason) = policy.rollouts() {
+        return Some(reason);
+    }
+    if !normalization.observations.is_empty() {
+        return Some("normalization.observations is on".to_string());
+    }
+    let environments: Option<Vec<_>> = workers.iter().map(Worker::on_device).collect();
+    match environments.map(|groups| groups.concat()).as_deref() {
+        Some([first, rest @ ..]) if rest.iter().all(|other| other.has_rules_of(first)) => None,
+        Some(_) => Some("the environments have different rules".to_string()),
+        None => Some("there is no kernel for this environment".to_string()),
+    }
+}
+
+/// Lives one fragment of every worker on the device, and leaves it in [`Worker::fragment`].
+///
+/// # Errors
+/// Fails if the device or an environment does, and with [`crate::Error::Stopped`] if the update is to be given up.
+pub fn collect(
+    workers: &mut [Worker],
+    rollouts: &dyn Rollouts,
+    parameters: &[f32],
+    subject: Subject<'_>,
+) -> Result<()> {
+    let Some(shape) = workers.first().map(|worker| worker.fragment().shape) else { return Ok(()) };
+    workers.par_iter_mut().for_each(|worker| worker.begin_elsewhere(subject.normalization));
+    for segment in 0..shape.segments() {
+        let lived = rollouts.live(&stage(workers, segment, shape.segment_steps(segment))?, parameters)?;
+        follow(workers, segment, &lived)?;
+    }
+    workers.par_iter_mut().try_for_each(|worker| worker.end_elsewhere(subject))
+}
+
+/// What the device needs for a training sequence of every environment.
+fn stage(workers: &mut [Worker], segment: usize, steps: usize) -> Result<Rollout> {
+    let uniform: Vec<Vec<f64>> = workers.par_iter_mut().map(|worker| worker.uniform(steps)).collect();
+    let mut rollout = Rollout { steps, uniform: uniform.concat(), ..Rollout::default() };
+    workers.iter_mut().try_for_each(|worker| worker.stage(segment, &mut rollout))?;
+    Ok(rollout)
+}
+
+/// Lets the environments follow. What fails first, by the order of the environments, is returned.
+fn follow(workers: &mut [Worker], segment: usize, lived: &Lived) -> Result<()> {
+    let mut first = 0;
+    let firsts: Vec<usize> = workers
+        .iter()
+        .map(|worker| {
+            let own = first;
+            first += worker.group().len();
+            own
+        })
+        .collect();
+    let followed: Vec<Result<()>> =
+        workers.par_iter_mut().zip(firsts).map(|(worker, first)| worker.follow(segment, lived, first)).collect();
+    followed.into_iter().collect()
+}

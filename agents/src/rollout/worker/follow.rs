@@ -1,0 +1,127 @@
+//! A worker whose steps a device lives: what it gives for them, and how its environments follow.
+
+use stpn_envs::vector::{Actions, Transition};
+use stpn_envs::{Env, OnDevice};
+
+use super::{ENERGY_EVERY, Worker};
+use crate::actor::Subject;
+use crate::policy::accelerator::{EnergySteps, Lived, Rollout};
+use crate::policy::distribution::ActionBuffer;
+use crate::policy::encoder::ObservationRef;
+use crate::rollout::Normalization;
+use crate::{Error, Result};
+
+impl Worker {
+    /// Its environments as a device plays them; none if it does not know one.
+    pub(in crate::rollout) fn on_device(&self) -> Option<Vec<OnDevice>> {
+        self.group.environments().map(Env::on_device).collect()
+    }
+
+    /// [`Worker::begin`] for a fragment that a device lives.
+    pub(in crate::rollout) fn begin_elsewhere(&mut self, normalization: &Normalization) {
+        self.begin(normalization);
+    }
+
+    /// [`Worker::end`] for such a fragment.
+    ///
+    /// # Errors
+    /// Fails if a step of the network does.
+    pub(in crate::rollout) fn end_elsewhere(&mut self, subject: Subject<'_>) -> Result<()> {
+        self.end(subject)
+    }
+
+    /// Appends what a device needs to live the steps of a training sequence, uniform numbers aside.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] if the update is to be given up.
+    pub(in crate::rollout) fn stage(&mut self, segment: usize, rollout: &mut Rollout) -> Result<()> {
+        self.stop.go_on()?;
+        let shape = self.fragment.shape;
+        let first = segment * shape.sequence_length;
+        let row = shape.batch * shape.observation;
+        if let Some(energy) = &self.energy {
+            let environments = rollout.environments.len()..rollout.environments.len() + shape.batch;
+            debug_assert_eq!(environments.start, 0, "the first worker measures");
+            rollout.energy = Some(EnergySteps {
+                first: first.next_multiple_of(ENERGY_EVERY) - first,
+                every: ENERGY_EVERY,
+                environments: environments.end,
+                input_mask: energy.input_mask.clone(),
+            });
+        }
+        rollout.environments.extend(self.on_device().unwrap_or_default());
+        if let ObservationRef::F32(observations) = self.fragment.observations.range(first * row..(first + 1) * row) {
+            rollout.observations.extend_from_slice(observations);
+        }
+        rollout.episode_starts.extend_from_slice(&self.episode_starts);
+        rollout.state.extend_from_slice(&self.state);
+        let start = segment * self.state.len();
+        self.fragment.sequence_states[start..start + self.state.len()].copy_from_slice(&self.state);
+        Ok(())
+    }
+
+    /// Draws the uniform numbers `[B, T]` of T = `steps` actions from the environments' own streams.
+    pub(in crate::rollout) fn uniform(&mut self, steps: usize) -> Vec<f64> {
+        self.streams.iter_mut().flat_map(|stream| (0..steps).map(|_| stream.unit())).collect()
+    }
+
+    /// Steps the environments with the actions that were taken on the device, where they are number `first` and those after
+    /// it, and fills the fragment.
+    ///
+    /// # Errors
+    /// [`Error::OtherWay`] if an environment goes another way; fails if one does, and with [`Error::Stopped`] if the
+    /// update is to be given up.
+    pub(in crate::rollout) fn follow(&mut self, segment: usize, lived: &Lived, first: usize) -> Result<()> {
+        let shape = self.fragment.shape;
+        let (batch, steps) = (shape.batch, shape.segment_steps(segment));
+        let (row, width, distribution) = (batch * shape.observation, shape.observation, shape.distribution);
+        let fragment = &mut self.fragment;
+        let other_way = |i: usize, step: usize| Error::OtherWay { environment: first + i, step };
+        for t in 0..steps {
+            self.stop.go_on()?;
+            let step = segment * shape.sequence_length + t;
+            let now = step * batch..(step + 1) * batch;
+            fragment.episode_starts[now.clone()].copy_from_slice(&self.episode_starts);
+            let ActionBuffer::Discrete(actions) = &mut fragment.actions else {
+                unreachable!("a device chooses among discrete actions alone")
+            };
+            for (i, at) in now.clone().enumerate() {
+                let there = (first + i) * steps + t;
+                actions[at] = lived.actions[there];
+                fragment.log_probs[at] = lived.log_probs[there];
+                fragment.estimates.values[at] = lived.values[there];
+                fragment.estimates.final_values[at] = 0.0;
+                fragment.distributions[at * distribution..(at + 1) * distribution]
+                    .copy_from_slice(&lived.distributions[there * distribution..(there + 1) * distribution]);
+            }
+            let mut transition = Transition {
+                observations: fragment.observations.range_mut((step + 1) * row..(step + 2) * row),
+                final_observations: self.final_observations.all_mut(),
+                rewards: &mut fragment.rewards[now.clone()],
+                terminated: &mut fragment.terminated[now.clone()],
+                truncated: &mut fragment.truncated[now.clone()],
+            };
+            self.group.step(Actions::Discrete(&actions[now.clone()]), &mut transition)?;
+            for (i, at) in now.enumerate() {
+                if fragment.rewards[at] != lived.rewards[(first + i) * steps + t] || fragment.truncated[at] {
+                    return Err(other_way(i, step));
+                }
+                self.episode_starts[i] = u8::from(fragment.terminated[at]);
+            }
+        }
+        let end = segment * shape.sequence_length + steps;
+        if let ObservationRef::F32(next) = fragment.observations.range(end * row..(end + 1) * row) {
+            let there = lived.observations[first * width..].chunks_exact(width);
+            if let Some(i) = next.chunks_exact(width).zip(there).position(|(here, there)| here != there) {
+                return Err(other_way(i, end));
+            }
+        }
+        let len = self.state.len();
+        self.state.copy_from_slice(&lived.state[first * shape.state..][..len]);
+        if self.energy.is_some() {
+            fragment.energy.0 += lived.energy.0;
+            fragment.energy.1 += lived.energy.1;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,300 @@
+//! Rollouts in mazes: environments and network step by step in one launch.
+//!
+//! The device plays with the numbers that the environments' and the agents' own streams give, which are drawn before. So
+//! it plays what the CPU would play, but for the rounding of the network.
+
+use crate::layer::{Layer, Plastic};
+use crate::plan::Plan;
+use crate::plastic::Operands;
+use crate::runner::{Launch, Plain, Runner, Unit, int};
+use crate::sequence::SequenceInputs;
+use crate::{Error, Extent, Real, Result};
+
+/// Actions: up, down, left, right.
+pub const ACTIONS: usize = 4;
+
+/// Outputs of the heads: a logit for each action, then the value.
+pub const OUTPUTS: usize = ACTIONS + 1;
+
+/// Numbers of an observation beside the patch of cells.
+const REST: usize = 8;
+
+/// The name of the kernel.
+pub(crate) const KERNEL: &str = "maze_rollout";
+
+/// Rules of a maze, with what does not change in it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MazeRules {
+    /// Rows and columns.
+    pub size: usize,
+    /// How many cells the agent sees in every direction.
+    pub view_radius: usize,
+    /// Steps of an episode.
+    pub episode_length: usize,
+    /// Reward for reaching the goal.
+    pub reward: f64,
+    /// Subtracted from the reward of a step into a wall.
+    pub wall_penalty: f64,
+    /// `[size, size]`, 1 for a wall; no cell that an agent can reach lies at the edge.
+    pub walls: Vec<u8>,
+    /// The free cells, row by row, as row · size + column.
+    pub free_cells: Vec<i32>,
+}
+
+impl MazeRules {
+    /// Numbers of an observation.
+    pub fn observation_len(&self) -> usize {
+        (2 * self.view_radius + 1).pow(2) + REST
+    }
+}
+
+/// Where a maze stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MazeState {
+    /// The agent's cell, as row · size + column.
+    pub agent: usize,
+    /// The goal, as its number among the free cells.
+    pub goal: usize,
+    /// Steps of the episode so far.
+    pub step: usize,
+}
+
+/// At which steps energy is measured, in which environments.
+#[derive(Clone, Copy, Debug)]
+pub struct EnergyOf<'a, T> {
+    /// The first step.
+    pub first: usize,
+    /// From step to step.
+    pub every: usize,
+    /// The first so many environments.
+    pub batch: usize,
+    /// `[I]`, 0 for inputs that are left out.
+    pub mask: Option<&'a [T]>,
+}
+
+impl<T> EnergyOf<'_, T> {
+    /// Steps of a rollout at which it is measured.
+    pub fn samples(&self, steps: usize) -> usize {
+        steps.saturating_sub(self.first).div_ceil(self.every)
+    }
+}
+
+/// T steps of B mazes under a network of the STPN family. Arrays lie on the host.
+#[derive(Clone, Copy, Debug)]
+pub struct MazeRollout<'a, T> {
+    /// T and B.
+    pub extent: Extent,
+    /// Of all mazes.
+    pub rules: &'a MazeRules,
+    /// `[B]` before the first step.
+    pub mazes: &'a [MazeState],
+    /// `[B, W]`, words of each environment's own stream; two for each step suffice, and some more for what is rejected.
+    pub draws: &'a [u64],
+    /// `[B, T]`, uniform in [0, 1), for the actions.
+    pub uniform: &'a [f64],
+    /// Packed parameters of the layer.
+    pub parameters: &'a [T],
+    /// Of the heads: weights `[5, H]`, then biases `[5]`; four logits and the value.
+    pub heads: &'a [T],
+    /// `[B, I]` observations to act on first.
+    pub x: &'a [T],
+    /// `[B]`, 1 where the first step is that of an episode.
+    pub starts: &'a [u8],
+    /// `[B, S]` before the first step.
+    pub state: &'a [T],
+    /// What is measured beside.
+    pub energy: Option<EnergyOf<'a, T>>,
+}
+
+/// What a rollout gives. An environment's steps lie one after another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Played<T> {
+    /// `[B, T]`
+    pub actions: Vec<u32>,
+    /// `[B, T]` of the actions.
+    pub log_probs: Vec<T>,
+    /// `[B, T]`
+    pub rewards: Vec<T>,
+    /// `[B, T, 5]` of the heads.
+    pub outputs: Vec<T>,
+    /// `[B, I]` observations after the last step.
+    pub next: Vec<T>,
+    /// `[B, S]` after the last step.
+    pub state: Vec<T>,
+    /// `[samples, B', H]` energy of every unit, if it was asked for.
+    pub energy: Vec<T>,
+}
+
+impl<T> MazeRollout<'_, T> {
+    /// Refuses arrays that do not fit a layer, and cells that are not in the maze.
+    pub(crate) fn check(&self, layer: &Plastic, state_len: usize, parameters: usize) -> Result<()> {
+        let Self { extent: Extent { steps, batch }, rules, .. } = *self;
+        let fits = |what, got, expected| {
+            if got == expected { Ok(()) } else { Err(Error::Length { what, expected, got }) }
+        };
+        if steps * batch == 0 {
+            return Err(Error::Layer { problem: "a rollout needs at least one step and one environment".to_string() });
+        }
+        fits("inputs of the layer", layer.input, rules.observation_len())?;
+        fits("walls", rules.walls.len(), rules.size * rules.size)?;
+        fits("mazes", self.mazes.len(), batch)?;
+        fits("uniform", self.uniform.len(), steps * batch)?;
+        fits("parameters", self.parameters.len(), parameters)?;
+        fits("heads", self.heads.len(), OUTPUTS * (layer.hidden + 1))?;
+        fits("x", self.x.len(), batch * layer.input)?;
+        fits("starts", self.starts.len(), batch)?;
+        fits("state", self.state.len(), batch * state_len)?;
+        fits("draws", self.draws.len() % batch, 0)?;
+        if let Some(energy) = &self.energy {
+            fits("energy mask", energy.mask.map_or(layer.input, <[T]>::len), layer.input)?;
+            if energy.every == 0 || energy.batch > batch {
+                return Err(Error::Layer { problem: "energy of environments or steps that there are not".to_string() });
+            }
+        }
+        let inside = |cell: usize| {
+            let (row, column, last) = (cell / rules.size, cell % rules.size, rules.size - 1);
+            (1..last).contains(&row) && (1..last).contains(&column)
+        };
+        let free = &rules.free_cells;
+        let sound = free.len() > 1
+            && rules.episode_length > 0
+            && free.iter().all(|&cell| usize::try_from(cell).is_ok_and(inside))
+            && (0..rules.walls.len()).all(|cell| inside(cell) || rules.walls[cell] != 0)
+            && self
+                .mazes
+                .iter()
+                .all(|maze| inside(maze.agent) && maze.goal < free.len() && maze.step < rules.episode_length);
+        if sound { Ok(()) } else { Err(Error::Layer { problem: "a maze with an agent or a goal outside".to_string() }) }
+    }
+
+    /// `[B, 3]` as the kernel wants it.
+    pub(crate) fn raw_mazes(&self) -> Vec<i32> {
+        self.mazes.iter().flat_map(|maze| [int(maze.agent), int(maze.goal), int(maze.step)]).collect()
+    }
+}
+
+/// Addresses of what a rollout reads beside a sequence, and of its actions.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Addresses {
+    pub heads: u64,
+    pub uniform: u64,
+    pub draws: u64,
+    pub walls: u64,
+    pub free_cells: u64,
+    pub mazes: u64,
+    /// 0: all inputs count.
+    pub energy_mask: u64,
+    pub actions: u64,
+}
+
+/// What a rollout writes, but for the actions.
+#[derive(Debug)]
+pub(crate) struct Arrays<A> {
+    pub log_probs: A,
+    pub rewards: A,
+    pub outputs: A,
+    pub next: A,
+    pub state: A,
+    pub energy: Option<A>,
+}
+
+/// `PlayOperands` of `kernels/play_operands.cuh`, field by field.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct PlayOperands {
+    sequence: Operands,
+    size: i32,
+    view_radius: i32,
+    episode_length: i32,
+    free_len: i32,
+    draws_len: i32,
+    energy_first: i32,
+    energy_every: i32,
+    energy_batch: i32,
+    reward: f64,
+    wall_penalty: f64,
+    heads: u64,
+    uniform: u64,
+    draws: u64,
+    walls: u64,
+    free_cells: u64,
+    mazes: u64,
+    energy_mask: u64,
+    actions: u64,
+    log_probs: u64,
+    rewards: u64,
+    outputs: u64,
+    next: u64,
+    energy: u64,
+}
+
+// SAFETY: plain numbers in the layout of the C++ struct.
+#[allow(unsafe_code, reason = "what kernels are given")]
+unsafe impl Plain for PlayOperands {}
+
+/// Plays `rollout`, which was checked; `inputs` and `addresses` are those of its arrays.
+pub(crate) fn play<T: Real, R: Runner<T>>(
+    runner: &R,
+    layer: &Layer,
+    plan: &Plan,
+    rollout: &MazeRollout<'_, T>,
+    inputs: &SequenceInputs<'_, R::Array>,
+    addresses: Addresses,
+) -> Result<Arrays<R::Array>> {
+    let (rules, extent) = (rollout.rules, rollout.extent);
+    let Extent { steps, batch } = extent;
+    let scratch = runner.reserve(batch * plan.scratch_len(layer, false))?;
+    let samples = |energy: &EnergyOf<'_, T>| energy.samples(steps) * energy.batch * layer.hidden();
+    let energy = rollout.energy.as_ref().map(samples).filter(|len| *len > 0);
+    let arrays = Arrays {
+        log_probs: runner.reserve(batch * steps)?,
+        rewards: runner.reserve(batch * steps)?,
+        outputs: runner.reserve(batch * steps * OUTPUTS)?,
+        next: runner.reserve(batch * layer.input())?,
+        state: runner.reserve(batch * layer.state_len())?,
+        energy: energy.map(|len| runner.reserve(len)).transpose()?,
+    };
+    let sequence = Operands {
+        parameters: runner.address(inputs.parameters),
+        x: runner.address(inputs.x),
+        resets: inputs.resets,
+        start: runner.address(inputs.start),
+        end: runner.address(&arrays.state),
+        scratch: runner.address(&scratch),
+        ..Operands::new(layer, plan, extent, false)
+    };
+    let operands = PlayOperands {
+        sequence,
+        size: int(rules.size),
+        view_radius: int(rules.view_radius),
+        episode_length: int(rules.episode_length),
+        free_len: int(rules.free_cells.len()),
+        draws_len: int(rollout.draws.len() / batch),
+        energy_first: rollout.energy.as_ref().map_or(0, |energy| int(energy.first)),
+        energy_every: rollout.energy.as_ref().map_or(1, |energy| int(energy.every)),
+        energy_batch: rollout.energy.as_ref().map_or(0, |energy| int(energy.batch)),
+        reward: rules.reward,
+        wall_penalty: rules.wall_penalty,
+        heads: addresses.heads,
+        uniform: addresses.uniform,
+        draws: addresses.draws,
+        walls: addresses.walls,
+        free_cells: addresses.free_cells,
+        mazes: addresses.mazes,
+        energy_mask: addresses.energy_mask,
+        actions: addresses.actions,
+        log_probs: runner.address(&arrays.log_probs),
+        rewards: runner.address(&arrays.rewards),
+        outputs: runner.address(&arrays.outputs),
+        next: runner.address(&arrays.next),
+        energy: arrays.energy.as_ref().map_or(0, |energy| runner.address(energy)),
+    };
+    let shared = shared_len(layer, plan) * size_of::<T>();
+    runner.launch(Launch { unit: Unit::Layer, kernel: KERNEL, blocks: batch, shared }, &operands)?;
+    Ok(arrays)
+}
+
+/// Elements of shared memory of a block: a sequence's, then what is seen (6), the outputs and the activities.
+pub(crate) fn shared_len(layer: &Layer, plan: &Plan) -> usize {
+    plan.shared_len(layer, false) + 6 + OUTPUTS + layer.hidden()
+}
