@@ -23,6 +23,7 @@ use crate::logging::LogState;
 use crate::metrics::{Metrics, Over};
 use crate::optimizer::Clock;
 use crate::policy::ActorCritic;
+use crate::policy::accelerator::Kept;
 use crate::rollout::worker::{EnergySampling, SavedWorker};
 use crate::rollout::{Estimates, FailureWatch, Fragment, GrowthWatch, Normalization, Worker, on_device};
 use crate::saved::{Ended, Progress, RECENT_UPDATES, SavedTrainer};
@@ -204,17 +205,25 @@ impl Trainer {
         let subject = Subject { policy: &policy, normalization };
         let device = self.learner.policy().rollouts().ok().filter(|_| self.rollouts_here.is_none());
         let parameters = self.learner.values();
+        let update = self.progress.update + 1;
+        // A2C learns from its rollout once, under the parameters that lived it.
+        let keep =
+            matches!(self.config.algorithm, AlgorithmConfig::A2c(_)) && update > self.config.training.warmup_updates;
+        let mut kept = Vec::new();
         let collect = || match device {
-            Some(device) => on_device::collect(workers, device, parameters, subject),
+            Some(device) => {
+                kept = on_device::collect(workers, device, parameters, subject, keep)?;
+                Ok(())
+            }
             None => workers.par_iter_mut().try_for_each(|worker| worker.collect(&policy, normalization)),
         };
         let lived = self.failures.guard(collect, &self.before);
         drop(policy);
         agree(self.exchange.collective(), lived.and_then(|()| self.check_finite()))?;
         let collected = Instant::now();
-        self.growth.look(&self.workers, self.progress.update + 1);
+        self.growth.look(&self.workers, update);
 
-        let at = Moment { update: self.progress.update + 1, clock: self.clock() };
+        let at = Moment { update, clock: self.clock() };
         let learning_rate = self.config.optimizer.learning_rate.at(at.clock);
         let mut metrics = self.rollout_metrics();
         agree(self.exchange.collective(), self.failures.note(&mut self.workers, &mut metrics))?;
@@ -226,7 +235,7 @@ impl Trainer {
             self.progress.normalization.merge_returns(&self.exchange.moments(&moments));
         }
         if at.update > self.config.training.warmup_updates {
-            metrics.extend(&self.learn(learning_rate, at)?);
+            metrics.extend(&self.learn(learning_rate, at, &kept)?);
         }
         // Only now: what was learned from was seen with the old statistics.
         let elements = self.progress.normalization.observations.len();
@@ -250,8 +259,8 @@ impl Trainer {
         Ok(metrics)
     }
 
-    /// Learns from the rollout.
-    fn learn(&mut self, learning_rate: f64, at: Moment) -> Result<Metrics> {
+    /// Learns from the rollout, of which a device may have kept something.
+    fn learn(&mut self, learning_rate: f64, at: Moment, kept: &[Kept]) -> Result<Metrics> {
         let (algorithm, normalization) = (&self.config.algorithm, &self.progress.normalization);
         // Fewer steps are not worth waking another thread for.
         let groups = ADVANTAGE_STEPS.div_ceil(self.config.rollout.steps * self.config.rollout.group_size());
@@ -271,7 +280,7 @@ impl Trainer {
         match algorithm {
             AlgorithmConfig::A2c(config) => {
                 let experience = Experience { fragments, advantages: &advantages };
-                a2c::update(config, &mut self.learner, &experience, &self.exchange, learning_rate, at)
+                a2c::update(config, &mut self.learner, (&experience, kept), &self.exchange, learning_rate, at)
             }
             AlgorithmConfig::Ppo(config) => {
                 let state = self.progress.ppo.get_or_insert_with(|| PpoState::new(config, self.config.seed));

@@ -9,14 +9,15 @@ use serde::{Deserialize, Serialize};
 use super::batch::{SequenceBatch, SequenceId};
 use super::coefficients::{check_coefficients, check_discounts};
 use super::experience::{Experience, Moment, advantage_moments, explained_variance, standard};
-use super::objective::{Derivatives, Losses, Objective, Sample, gradient};
-use crate::Result;
+use super::objective::{Derivatives, Losses, Objective, Sample, combined, gradient};
 use crate::collective::Exchange;
-use crate::learner::Learner;
+use crate::learner::{Gradient, Learner};
 use crate::metrics::Metrics;
 use crate::optimizer::{Clock, Schedule};
+use crate::policy::accelerator::{A2cLoss, A2cSums, Kept};
 use crate::policy::distribution::Terms;
 use crate::statistics::Moments;
+use crate::{Error, Result};
 
 /// How the losses of single steps are put together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -88,14 +89,15 @@ impl A2cConfig {
     }
 }
 
-/// One gradient step from a rollout. Returns the mean losses it came from.
+/// One gradient step from a rollout. Returns the mean losses it came from. If the device that lived the rollout has `kept`
+/// something of each of its segments, the gradient is computed there.
 ///
 /// # Errors
 /// Fails if a tensor operation does, or numbers stop being finite.
 pub fn update(
     config: &A2cConfig,
     learner: &mut Learner,
-    experience: &Experience<'_>,
+    (experience, kept): (&Experience<'_>, &[Kept]),
     exchange: &Exchange,
     learning_rate: f64,
     at: Moment,
@@ -123,9 +125,14 @@ pub fn update(
         Reduction::Mean => 1.0 / (exchange.size() * experience.steps()) as f64,
         Reduction::Sum => 1.0,
     };
-    let gather = |ids: &Vec<SequenceId>| SequenceBatch::gather(fragments, advantages, ids);
-    let (gradient, losses) =
-        gradient(&objective, &learner.prepare()?, &blocks, (exchange, &exchange.owners(blocks.len())), gather, scale)?;
+    let ranks = (exchange, &exchange.owners(blocks.len())[..]);
+    let (gradient, losses) = if kept.is_empty() {
+        let gather = |ids: &Vec<SequenceId>| SequenceBatch::gather(fragments, advantages, ids);
+        gradient(&objective, &learner.prepare()?, &blocks, ranks, gather, scale)?
+    } else {
+        let part = device_gradient(&objective, learner, experience, kept, scale);
+        combined(part.map(|part| vec![part]), ranks, learner.layout().len())?
+    };
     let norm = learner.step(gradient, learning_rate, at.update)?;
 
     let mut metrics = losses.metrics();
@@ -134,6 +141,48 @@ pub fn update(
     metrics.set("losses/explained_variance", explained_variance(experience, exchange));
     metrics.set("losses/grad_norm", norm);
     Ok(metrics)
+}
+
+/// Gradient and losses of a rollout that a device lived and has kept, segment by segment.
+fn device_gradient(
+    objective: &A2cObjective,
+    learner: &Learner,
+    Experience { fragments, advantages }: &Experience<'_>,
+    kept: &[Kept],
+    scale: f64,
+) -> Result<(Gradient, Losses)> {
+    let device = learner.policy().rollouts().map_err(|reason| Error::config("training.device", reason))?;
+    let len = learner.layout().len();
+    let (mut sum, mut losses) = (vec![0.0; len], Losses::default());
+    for (segment, kept) in kept.iter().enumerate() {
+        let (mut of_actions, mut of_values) = (Vec::new(), Vec::new());
+        let shape = fragments[0].shape;
+        let first = segment * shape.sequence_length;
+        for t in first..first + shape.segment_steps(segment) {
+            for (fragment, advantages) in fragments.iter().zip(*advantages) {
+                let row = t * fragment.shape.batch..(t + 1) * fragment.shape.batch;
+                of_actions.extend_from_slice(&advantages.advantages[row.clone()]);
+                of_values.extend_from_slice(&advantages.returns[row]);
+            }
+        }
+        let loss = A2cLoss {
+            value: objective.value,
+            entropy: objective.entropy,
+            concentration: objective.concentration,
+            standard: objective.standard,
+            scale,
+            advantages: &of_actions,
+            returns: &of_values,
+        };
+        let mut gradient = vec![0.0; len];
+        let A2cSums { policy, value, entropy, concentration } = device.a2c_gradient(kept, &loss, &mut gradient)?;
+        sum.iter_mut().zip(&gradient).for_each(|(sum, gradient)| *sum += gradient);
+        let total =
+            policy + objective.value * value - objective.entropy * entropy + objective.concentration * concentration;
+        let steps = of_actions.len() as f64;
+        losses.add(&Losses { steps, total, policy, value, entropy, concentration, ..Losses::default() });
+    }
+    Ok((Gradient(sum), losses))
 }
 
 /// −log π(a|s)·A + c_v (R − V)² − c_e H(π) + c_c Σ_a π(a)².

@@ -163,6 +163,18 @@ pub fn gradient<B: Send + Sync>(
         [block] => one(block).map(|part| vec![part]),
         blocks => blocks.par_iter().map(one).collect::<Result<Vec<_>>>(),
     };
+    combined(parts, (exchange, owners), len)
+}
+
+/// Gradient and losses of all ranks' blocks from those of this rank's, `parts`, in their order.
+///
+/// # Errors
+/// Fails, on all ranks, where a part did.
+pub fn combined(
+    parts: Result<Vec<(Gradient, Losses)>>,
+    (exchange, owners): (&Exchange, &[usize]),
+    len: usize,
+) -> Result<(Gradient, Losses)> {
     let parts = agree(exchange.collective(), parts)?;
     let (gradients, own): (Vec<Gradient>, Vec<[f64; 10]>) =
         parts.into_iter().map(|(gradient, losses)| (gradient, losses.rows())).unzip();

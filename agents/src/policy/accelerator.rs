@@ -1,5 +1,6 @@
 //! What computes gradients in place of the CPU.
 
+use std::any::Any;
 use std::fmt::Debug;
 
 use stpn_envs::OnDevice;
@@ -50,11 +51,67 @@ pub trait Accelerator: Debug + Send + Sync {
 
 /// A device that lives rollouts by itself: environments, policy and choice of actions, step by step.
 pub trait Rollouts: Debug + Send + Sync {
-    /// Lives the steps of `rollout` under packed `parameters`.
+    /// Lives the steps of `rollout` under packed `parameters`. With `keep`, what [`Rollouts::a2c_gradient`] needs is left on
+    /// the device.
     ///
     /// # Errors
     /// Fails if the device does.
-    fn live(&self, rollout: &Rollout, parameters: &[f32]) -> Result<Lived>;
+    fn live(&self, rollout: &Rollout, parameters: &[f32], keep: bool) -> Result<(Lived, Option<Kept>)>;
+
+    /// Writes the gradient of A2C's loss over the steps of a rollout in all parameters, packed, without another forward
+    /// pass: the parameters must be those that lived it. Returns the sums of the losses.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn a2c_gradient(&self, kept: &Kept, loss: &A2cLoss<'_>, gradient: &mut [f32]) -> Result<A2cSums>;
+}
+
+/// What a device has left of a rollout. Only the device that lived it can read it.
+#[derive(Debug)]
+pub struct Kept(Box<dyn Any + Send + Sync>);
+
+impl Kept {
+    /// Hides what a device keeps.
+    pub fn new(kept: impl Any + Send + Sync) -> Self {
+        Self(Box::new(kept))
+    }
+
+    /// What [`Kept::new`] hid, if it was of that type.
+    pub fn get<K: Any>(&self) -> Option<&K> {
+        self.0.downcast_ref()
+    }
+}
+
+/// −log π(a|s)·A + c_v (R − V)² − c_e H(π) + c_c Σ_a π(a)² over the steps of a rollout.
+#[derive(Clone, Copy, Debug)]
+pub struct A2cLoss<'a> {
+    /// c_v
+    pub value: f64,
+    /// c_e
+    pub entropy: f64,
+    /// c_c
+    pub concentration: f64,
+    /// Mean and inverse deviation by which advantages are standardised.
+    pub standard: (f64, f64),
+    /// Factor of the gradient.
+    pub scale: f64,
+    /// `[T, B]`
+    pub advantages: &'a [f32],
+    /// `[T, B]` targets of the values.
+    pub returns: &'a [f32],
+}
+
+/// Sums over steps of the parts of the loss, without their coefficients.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct A2cSums {
+    /// −log π(a|s)·A
+    pub policy: f64,
+    /// (R − V)²
+    pub value: f64,
+    /// H(π)
+    pub entropy: f64,
+    /// Σ_a π(a)²
+    pub concentration: f64,
 }
 
 /// T steps of B environments, which all have the same rules. An environment's steps lie one after another.

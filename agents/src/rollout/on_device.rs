@@ -10,7 +10,7 @@ use super::{Normalization, Worker};
 use crate::Result;
 use crate::actor::Subject;
 use crate::policy::ActorCritic;
-use crate::policy::accelerator::{Lived, Rollout, Rollouts};
+use crate::policy::accelerator::{Kept, Lived, Rollout, Rollouts};
 
 /// Why a device does not live the rollouts of these workers, in words; nothing if it does.
 pub fn obstacle(workers: &[Worker], policy: &ActorCritic, normalization: &Normalization) -> Option<String> {
@@ -28,7 +28,8 @@ pub fn obstacle(workers: &[Worker], policy: &ActorCritic, normalization: &Normal
     }
 }
 
-/// Lives one fragment of every worker on the device, and leaves it in [`Worker::fragment`].
+/// Lives one fragment of every worker on the device, and leaves it in [`Worker::fragment`]. With `keep`, returns what the
+/// device has left of each training sequence.
 ///
 /// # Errors
 /// Fails if the device or an environment does, and with [`crate::Error::Stopped`] if the update is to be given up.
@@ -37,14 +38,19 @@ pub fn collect(
     rollouts: &dyn Rollouts,
     parameters: &[f32],
     subject: Subject<'_>,
-) -> Result<()> {
-    let Some(shape) = workers.first().map(|worker| worker.fragment().shape) else { return Ok(()) };
+    keep: bool,
+) -> Result<Vec<Kept>> {
+    let Some(shape) = workers.first().map(|worker| worker.fragment().shape) else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
     workers.par_iter_mut().for_each(|worker| worker.begin_elsewhere(subject.normalization));
     for segment in 0..shape.segments() {
-        let lived = rollouts.live(&stage(workers, segment, shape.segment_steps(segment))?, parameters)?;
+        let rollout = stage(workers, segment, shape.segment_steps(segment))?;
+        let (lived, kept) = rollouts.live(&rollout, parameters, keep)?;
+        all.extend(kept);
         follow(workers, segment, &lived)?;
     }
-    workers.par_iter_mut().try_for_each(|worker| worker.end_elsewhere(subject))
+    workers.par_iter_mut().try_for_each(|worker| worker.end_elsewhere(subject))?;
+    Ok(all)
 }
 
 /// What the device needs for a training sequence of every environment.

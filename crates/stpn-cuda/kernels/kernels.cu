@@ -30,5 +30,7 @@
 #include "product.cuh"
 #include "adam_operands.cuh"
 #include "adam.cuh"
+#include "loss_operands.cuh"
+#include "loss.cuh"
 #include "reduce_operands.cuh"
 #include "reduce.cuh"

@@ -50,7 +50,10 @@ struct Maze {
     STPN_DEVICE bool starts_at(int t) const {
         return t ? Real(seen[SEEN_START]) != 0 : starts(p.sequence, 0, env);
     }
-    STPN_DEVICE void keep(int, int at, Real activity) const { hidden[at] = activity; }
+    STPN_DEVICE void keep(int t, int at, Real activity) const {
+        hidden[at] = activity;
+        if (p.sequence.hidden) p.sequence.hidden[unit_at(p.sequence, t, env, at)] = activity;
+    }
 
     STPN_DEVICE bool measures(int t) const {
         return p.energy && env < p.energy_batch && t >= p.energy_first && (t - p.energy_first) % p.energy_every == 0;
@@ -88,11 +91,15 @@ struct Maze {
         barrier(71);
         for (int input = thread; input < spec.input; input += spec.threads) {
             const Real value = observed(input);
-            if (last)
+            if (last) {
                 p.next[(long long)env * spec.input + input] = value;
-            else
-                z[input] = value;
+                continue;
+            }
+            z[input] = value;
+            if (p.observed) p.observed[((long long)(t + 1) * p.sequence.batch + env) * spec.input + input] = value;
         }
+        if (p.started && !last && thread == 0)
+            p.started[(long long)(t + 1) * p.sequence.batch + env] = starts_at(t + 1) ? 1 : 0;
         if (spec.recurrent && !last && starts_at(t + 1))
             for (int unit = thread; unit < spec.hidden; unit += spec.threads) z[spec.input + unit] = 0;
         barrier(72);

@@ -1,7 +1,7 @@
 // Operands of a rollout in mazes. All arrays of B environments have an environment's steps one after another.
 
 struct PlayOperands {
-    Operands sequence;                  // x [B, I] and resets [B] are those of the first step
+    Operands sequence;                  // x and resets have those of the first step; null for hidden: it is not kept
     int size, view_radius, episode_length;
     int free_len;                       // free cells
     int draws_len;                      // drawn words of an environment
@@ -20,5 +20,7 @@ struct PlayOperands {
     Global<Real> rewards;               // [B, T]
     Global<Real> outputs;               // [B, T, 5], of the heads
     Global<Real> next;                  // [B, I], what follows the last step
+    Global<Real> observed;              // [T, B, I], the x of `sequence` with what follows; null: it is not kept
+    Global<unsigned char> started;      // [T, B], its resets with those that follow; null: they are not kept
     Global<Real> energy;                // [samples, energy_batch, H]; null: not measured
 };

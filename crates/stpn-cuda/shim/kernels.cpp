@@ -19,6 +19,7 @@ template <class T> using Global = T*;
 #include "../kernels/gated_operands.cuh"
 #include "../kernels/product_operands.cuh"
 #include "../kernels/adam_operands.cuh"
+#include "../kernels/loss_operands.cuh"
 #include "../kernels/reduce_operands.cuh"
 }  // namespace plain
 
@@ -125,6 +126,8 @@ public:
         p.rewards = array("rewards", raw.rewards);
         p.outputs = array("outputs", raw.outputs);
         p.next = array("next", raw.next);
+        p.observed = array("observed", raw.observed);
+        p.started = array("started", raw.started);
         p.energy = array("energy", raw.energy);
         return p;
     }
@@ -217,6 +220,26 @@ public:
         return a;
     }
 
+    LossOperands of(const plain::LossOperands& raw) {
+        LossOperands a;
+        a.steps = raw.steps;
+        a.batch = raw.batch;
+        a.choices = raw.choices;
+        a.outputs = array("outputs", raw.outputs);
+        a.actions = array("actions", raw.actions);
+        a.advantages = array("advantages", raw.advantages);
+        a.returns = array("returns", raw.returns);
+        a.grad = array("grad", raw.grad);
+        a.partials = array("partials", raw.partials);
+        a.value = raw.value;
+        a.entropy = raw.entropy;
+        a.concentration = raw.concentration;
+        a.mean = raw.mean;
+        a.inverse_deviation = raw.inverse_deviation;
+        a.scale = raw.scale;
+        return a;
+    }
+
     ReduceOperands of(const plain::ReduceOperands& raw) {
         ReduceOperands a;
         a.values = array("values", raw.values);
@@ -257,6 +280,7 @@ std::function<void()> bound(const std::string& name, Arguments& arguments, const
     if (name == "square_sums") return bound<plain::NormOperands>(square_sums, arguments, operands);
     if (name == "gradient_norm") return bound<plain::NormOperands>(gradient_norm, arguments, operands);
     if (name == "adam") return bound<plain::AdamOperands>(adam, arguments, operands);
+    if (name == "a2c_loss") return bound<plain::LossOperands>(a2c_loss, arguments, operands);
     if (name == "sum_rows") return bound<plain::ReduceOperands>(sum_rows, arguments, operands);
     return nullptr;
 }

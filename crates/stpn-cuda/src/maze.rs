@@ -5,7 +5,7 @@
 
 use crate::layer::{Layer, Plastic};
 use crate::plan::Plan;
-use crate::plastic::Operands;
+use crate::plastic::{Operands, PlasticTape};
 use crate::runner::{Launch, Plain, Runner, Unit, int};
 use crate::sequence::SequenceInputs;
 use crate::{Error, Extent, Real, Result};
@@ -173,7 +173,7 @@ impl<T> MazeRollout<'_, T> {
     }
 }
 
-/// Addresses of what a rollout reads beside a sequence, and of its actions.
+/// Addresses of what a rollout reads beside a sequence, and of what it writes that has elements of another type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Addresses {
     pub heads: u64,
@@ -185,17 +185,29 @@ pub(crate) struct Addresses {
     /// 0: all inputs count.
     pub energy_mask: u64,
     pub actions: u64,
+    /// The resets of the sequence, `[T, B]`, of which the first are set; 0: nothing is kept.
+    pub started: u64,
 }
 
-/// What a rollout writes, but for the actions.
+/// What a rollout writes, but for what stands among the addresses.
 #[derive(Debug)]
 pub(crate) struct Arrays<A> {
+    /// What a backward pass needs, if it is kept.
+    pub kept: Option<KeptArrays<A>>,
     pub log_probs: A,
     pub rewards: A,
     pub outputs: A,
     pub next: A,
     pub state: A,
     pub energy: Option<A>,
+}
+
+/// What a backward pass over the steps of a rollout needs beside its operands.
+#[derive(Debug)]
+pub(crate) struct KeptArrays<A> {
+    /// `[T, B, H]`
+    pub hidden: A,
+    pub tape: PlasticTape<A>,
 }
 
 /// `PlayOperands` of `kernels/play_operands.cuh`, field by field.
@@ -225,6 +237,8 @@ struct PlayOperands {
     rewards: u64,
     outputs: u64,
     next: u64,
+    observed: u64,
+    started: u64,
     energy: u64,
 }
 
@@ -232,7 +246,8 @@ struct PlayOperands {
 #[allow(unsafe_code, reason = "what kernels are given")]
 unsafe impl Plain for PlayOperands {}
 
-/// Plays `rollout`, which was checked; `inputs` and `addresses` are those of its arrays.
+/// Plays `rollout`, which was checked; `inputs` and `addresses` are those of its arrays. If it is kept, x has room for all
+/// steps, and gets them.
 pub(crate) fn play<T: Real, R: Runner<T>>(
     runner: &R,
     layer: &Layer,
@@ -247,6 +262,7 @@ pub(crate) fn play<T: Real, R: Runner<T>>(
     let samples = |energy: &EnergyOf<'_, T>| energy.samples(steps) * energy.batch * layer.hidden();
     let energy = rollout.energy.as_ref().map(samples).filter(|len| *len > 0);
     let arrays = Arrays {
+        kept: None,
         log_probs: runner.reserve(batch * steps)?,
         rewards: runner.reserve(batch * steps)?,
         outputs: runner.reserve(batch * steps * OUTPUTS)?,
@@ -254,7 +270,22 @@ pub(crate) fn play<T: Real, R: Runner<T>>(
         state: runner.reserve(batch * layer.state_len())?,
         energy: energy.map(|len| runner.reserve(len)).transpose()?,
     };
+    let kept = match addresses.started {
+        0 => None,
+        _ => Some(KeptArrays {
+            hidden: runner.reserve(steps * batch * layer.hidden())?,
+            tape: PlasticTape {
+                records: runner.reserve(plan.records_len(layer, extent))?,
+                checkpoints: runner.reserve(plan.checkpoints_len(layer, extent))?,
+            },
+        }),
+    };
+    let address_of_kept =
+        |array: fn(&KeptArrays<R::Array>) -> &R::Array| kept.as_ref().map_or(0, |kept| runner.address(array(kept)));
     let sequence = Operands {
+        hidden: address_of_kept(|kept| &kept.hidden),
+        records: address_of_kept(|kept| &kept.tape.records),
+        checkpoints: address_of_kept(|kept| &kept.tape.checkpoints),
         parameters: runner.address(inputs.parameters),
         x: runner.address(inputs.x),
         resets: inputs.resets,
@@ -287,11 +318,13 @@ pub(crate) fn play<T: Real, R: Runner<T>>(
         rewards: runner.address(&arrays.rewards),
         outputs: runner.address(&arrays.outputs),
         next: runner.address(&arrays.next),
+        observed: if kept.is_some() { runner.address(inputs.x) } else { 0 },
+        started: addresses.started,
         energy: arrays.energy.as_ref().map_or(0, |energy| runner.address(energy)),
     };
     let shared = shared_len(layer, plan) * size_of::<T>();
     runner.launch(Launch { unit: Unit::Layer, kernel: KERNEL, blocks: batch, shared }, &operands)?;
-    Ok(arrays)
+    Ok(Arrays { kept, ..arrays })
 }
 
 /// Elements of shared memory of a block: a sequence's, then what is seen (6), the outputs and the activities.

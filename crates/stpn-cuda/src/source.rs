@@ -41,7 +41,8 @@ const GATED: [File; 6] = files![
 ];
 
 /// Those that are the same for all layers.
-const GENERAL: [File; 4] = files!["product_operands.cuh", "product.cuh", "adam_operands.cuh", "adam.cuh"];
+const GENERAL: [File; 6] =
+    files!["product_operands.cuh", "product.cuh", "adam_operands.cuh", "adam.cuh", "loss_operands.cuh", "loss.cuh",];
 
 const REDUCTION: [File; 2] = files!["reduce_operands.cuh", "reduce.cuh"];
 
@@ -79,7 +80,7 @@ pub fn gated_source<T: Real>(layer: &Gated, plan: &GatedPlan) -> String {
     text::<T>(&RawSpec::gated(layer, plan), ["unroll 1", "unroll 8"], &[&COMMON, &GATED, &REDUCTION])
 }
 
-/// The whole source of the kernels that are the same for all layers: products, reductions, the optimiser.
+/// The whole source of the kernels that are the same for all layers: products, reductions, the optimiser, the loss.
 pub fn general_source<T: Real>() -> String {
     text::<T>(&RawSpec::general(), ["unroll 1", "unroll 1"], &[&COMMON, &GENERAL, &REDUCTION])
 }

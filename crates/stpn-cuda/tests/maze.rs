@@ -4,7 +4,7 @@
 mod support;
 
 use stpn_cuda::maze::{ACTIONS, EnergyOf, MazeRollout, MazeRules, MazeState, OUTPUTS, Played};
-use stpn_cuda::shim::{self, Inputs, Machine, Order};
+use stpn_cuda::shim::{self, Inputs, Machine, MazeBackward, Order};
 use stpn_cuda::{Extent, Granularity, Layer, NormalizeState, Place, Plastic, Synapses};
 use support::{Numbers, distance, plan};
 
@@ -119,11 +119,11 @@ fn moved(rules: &MazeRules, maze: &mut MazeState, draws: &mut &[u64], action: us
     (reward, observation(rules, maze, shown_reward, shown_action), ended)
 }
 
-fn played(layer: &Plastic, machine: Machine, rollout: &MazeRollout<'_, f64>) -> Played<f64> {
+fn played(layer: &Plastic, machine: Machine, rollout: &MazeRollout<'_, f64>) -> (Played<f64>, MazeBackward<f64>) {
     let plan = plan::<f64>(&Layer::Plastic(layer.clone()), rollout.extent);
-    let (played, problems) = shim::maze_rollout(layer, &plan, machine, rollout);
+    let (played, back, problems) = shim::maze_rollout(layer, &plan, machine, rollout);
     assert_eq!(problems.count, 0, "{layer:?}: {}", problems.first);
-    played
+    (played, back)
 }
 
 /// Energy of every unit by its equation: Σ |G| z², G divided by the norm of its row if products are.
@@ -150,7 +150,7 @@ fn energy(layer: &Plastic, parameters: &[f64], state: &[f64], x: &[f64], mask: &
 /// reached.
 fn check(layer: &Plastic, case: &Case, rules: &MazeRules) -> usize {
     let (any, rollout) = (Layer::Plastic(layer.clone()), case.rollout(rules));
-    let got = played(layer, Machine::default(), &rollout);
+    let (got, back) = played(layer, Machine::default(), &rollout);
     let Extent { steps, batch } = case.extent;
 
     let (mut x, mut resets) = (vec![Vec::new(); steps * batch], vec![0; steps * batch]);
@@ -181,6 +181,15 @@ fn check(layer: &Plastic, case: &Case, rules: &MazeRules) -> usize {
     };
     let forward = whole(steps);
     assert!(distance(&got.state, &forward.end) < 1e-12);
+
+    // What is kept for a backward pass.
+    assert_eq!((&back.x, &back.starts), (&x, &resets));
+    assert!(distance(&back.hidden, &forward.hidden) < 1e-12);
+    let (grad_hidden, grad_end) = (vec![1.0; forward.hidden.len()], vec![1.0; forward.end.len()]);
+    let plan = plan::<f64>(&any, case.extent);
+    let apart = shim::backward(&any, &plan, Machine::default(), inputs, &forward, &grad_hidden, &grad_end);
+    assert!(distance(&back.parameters, &apart.parameters) < 1e-12);
+
     let (weights, biases) = case.heads.split_at(OUTPUTS * layer.hidden);
     for (env, t) in (0..batch).flat_map(|env| (0..steps).map(move |t| (env, t))) {
         let hidden = &forward.hidden[(t * batch + env) * layer.hidden..][..layer.hidden];
@@ -253,7 +262,7 @@ fn no_bit_of_a_rollout_depends_on_an_order() {
     let plan = plan::<f64>(&any, rollout.extent);
     for site in [70, 71, 72] {
         let machine = Machine { without_barrier: Some(site), ..Machine::default() };
-        let (_, problems) = shim::maze_rollout(&layer, &plan, machine, &rollout);
+        let (.., problems) = shim::maze_rollout(&layer, &plan, machine, &rollout);
         assert!(problems.count > 0, "without barrier {site} there is a race");
     }
 }
@@ -264,7 +273,7 @@ fn a_rollout_without_drawn_words_says_so_and_what_does_not_fit_is_refused() {
     let layer = Plastic::maze(rules.observation_len(), 6);
     let any = Layer::Plastic(layer.clone());
     let case = Case::new(&any, Extent { steps: 23, batch: 3 }, &rules);
-    let got = played(&layer, Machine::default(), &MazeRollout { draws: &[], ..case.rollout(&rules) });
+    let (got, _) = played(&layer, Machine::default(), &MazeRollout { draws: &[], ..case.rollout(&rules) });
     assert!(got.actions.contains(&(ACTIONS as u32)), "an episode has ended without a new goal");
 
     let other = MazeState { agent: 3, ..case.mazes[0] };

@@ -60,8 +60,22 @@ impl DeviceHeads {
         pass: &HeadsPass,
         (grad_outputs, gradient): (&[f32], &mut [f32]),
     ) -> Result<Buffer<f32>> {
-        let grad_y = device.upload(grad_outputs)?;
-        let backward = self.layer.backward(rows, [&pass.parameters, hidden, &pass.y, &grad_y], true)?;
+        self.back(device, rows, (&pass.parameters, hidden, &pass.y), &device.upload(grad_outputs)?, gradient)
+    }
+
+    /// [`DeviceHeads::backward`] from what is on the device: parameters, activities, outputs and the gradient of those.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    pub fn back(
+        &self,
+        device: &Device,
+        rows: usize,
+        (parameters, hidden, y): (&Buffer<f32>, &Buffer<f32>, &Buffer<f32>),
+        grad_y: &Buffer<f32>,
+        gradient: &mut [f32],
+    ) -> Result<Buffer<f32>> {
+        let backward = self.layer.backward(rows, [parameters, hidden, y, grad_y], true)?;
         self.split(&device.download(&backward.parameters)?, gradient);
         let missing = || stpn_cuda::Error::Length { what: "gradient of x", expected: hidden.len(), got: 0 };
         Ok(backward.x.ok_or_else(missing)?)

@@ -27,6 +27,7 @@ use trunk::{DeviceTrunk, TrunkInputs, TrunkPass};
 #[derive(Debug)]
 pub(super) struct DeviceNetwork {
     device: Device,
+    general: General<f32>,
     actor: Branch,
     critic: Option<Branch>,
     /// Scalars of recurrent state of an environment.
@@ -95,6 +96,7 @@ impl DeviceNetwork {
         let obstacle = rollouts::obstacle(&actor, critic.as_ref(), policy, input_scale);
         Ok(Self {
             device,
+            general,
             actor,
             critic,
             obstacle,

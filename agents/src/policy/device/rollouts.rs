@@ -1,5 +1,6 @@
 //! Rollouts on a device: networks of the STPN family in mazes.
 
+use stpn_cuda::cuda::KeptRollout;
 use stpn_cuda::maze::{EnergyOf, MazeRollout, MazeRules, MazeState, OUTPUTS};
 use stpn_cuda::{Extent, Layer};
 use stpn_envs::OnDevice;
@@ -7,7 +8,7 @@ use stpn_envs::maze::{MazeConfig, MazeOnDevice, Position};
 
 use super::{Branch, DeviceNetwork};
 use crate::policy::ActorCritic;
-use crate::policy::accelerator::{Lived, Rollout, Rollouts};
+use crate::policy::accelerator::{A2cLoss, A2cSums, Kept, Lived, Rollout, Rollouts};
 use crate::policy::distribution::Distribution;
 use crate::{Error, Result};
 
@@ -39,7 +40,7 @@ pub(super) fn obstacle(
 }
 
 impl Rollouts for DeviceNetwork {
-    fn live(&self, rollout: &Rollout, parameters: &[f32]) -> Result<Lived> {
+    fn live(&self, rollout: &Rollout, parameters: &[f32], keep: bool) -> Result<(Lived, Option<Kept>)> {
         let (steps, batch) = (rollout.steps, rollout.environments.len());
         let (Some(layer), Some(first)) = (self.actor.trunk.only_plastic(), rollout.environments.first()) else {
             return Err(Error::config("training.device", "this network has no rollouts on a device"));
@@ -62,7 +63,7 @@ impl Rollouts for DeviceNetwork {
             batch: energy.environments,
             mask: energy.input_mask.as_deref(),
         });
-        let played = layer.maze_rollout(&MazeRollout {
+        let rollout = MazeRollout {
             extent: Extent { steps, batch },
             rules: &rules,
             mazes: &mazes,
@@ -74,11 +75,12 @@ impl Rollouts for DeviceNetwork {
             starts: &rollout.episode_starts,
             state: &rollout.state,
             energy,
-        })?;
+        };
+        let (played, kept) = layer.maze_rollout(&rollout, keep)?;
         let outputs = played.outputs.chunks_exact(OUTPUTS);
         let (energy, hidden) =
             (played.energy.iter().map(|&energy| f64::from(energy)).sum::<f64>(), layer.layer().hidden());
-        Ok(Lived {
+        let lived = Lived {
             actions: played.actions,
             log_probs: played.log_probs,
             rewards: played.rewards,
@@ -87,7 +89,32 @@ impl Rollouts for DeviceNetwork {
             observations: played.next,
             state: played.state,
             energy: (energy / hidden as f64, (played.energy.len() / hidden) as u64),
-        })
+        };
+        Ok((lived, kept.map(Kept::new)))
+    }
+
+    fn a2c_gradient(&self, kept: &Kept, loss: &A2cLoss<'_>, gradient: &mut [f32]) -> Result<A2cSums> {
+        let (Some(layer), Some(kept)) = (self.actor.trunk.only_plastic(), kept.get::<KeptRollout<f32>>()) else {
+            return Err(Error::config("training.device", "the rollout was lived on another device"));
+        };
+        let Extent { steps, batch } = kept.extent();
+        let of_steps = stpn_cuda::A2cLoss {
+            value: loss.value,
+            entropy: loss.entropy,
+            concentration: loss.concentration,
+            mean: loss.standard.0,
+            inverse_deviation: loss.standard.1,
+            scale: loss.scale,
+        };
+        let (grad_outputs, sums) = kept.a2c_loss(&self.general, &of_steps, loss.advantages, loss.returns)?;
+        let passes = (kept.heads(), &kept.forward().hidden, kept.outputs());
+        let grad_hidden = self.actor.heads.back(&self.device, steps * batch, passes, &grad_outputs, gradient)?;
+        // Nothing looks at the last state: the next rollout is another update's business.
+        let grad_end = self.device.zeros(kept.forward().end.len())?;
+        let backward = layer.backward(kept.sequence(), kept.forward(), &grad_hidden, &grad_end)?;
+        gradient[self.actor.parameters.clone()].copy_from_slice(&self.device.download(&backward.parameters)?);
+        let stpn_cuda::A2cSums { policy, value, entropy, concentration } = sums;
+        Ok(A2cSums { policy, value, entropy, concentration })
     }
 }
 

@@ -122,6 +122,12 @@ impl Device {
         self.stream.clone_htod(values).map(Buffer).map_err(|error| failed("a copy to the device", error))
     }
 
+    /// Copies `values` into the first elements of an array.
+    pub(super) fn upload_into<T: DeviceRepr>(&self, values: &[T], to: &mut Buffer<T>) -> Result<()> {
+        let mut part = to.0.slice_mut(..values.len());
+        self.stream.memcpy_htod(values, &mut part).map_err(|error| failed("a copy to the device", error))
+    }
+
     /// A copy of what is on the device, after all work before it.
     ///
     /// # Errors

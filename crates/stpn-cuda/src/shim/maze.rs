@@ -4,11 +4,25 @@ use super::machine::{Machine, Problems};
 use super::runner::{ShimArray, ShimReal, ShimRunner};
 use super::sequence::{Inputs, lent};
 use crate::layer::{Layer, Plastic};
-use crate::maze::{self, Addresses, Arrays, MazeRollout, Played};
+use crate::maze::{self, Addresses, Arrays, KeptArrays, MazeRollout, Played};
 use crate::plan::Plan;
 use crate::spec::RawSpec;
+use crate::{Extent, plastic};
 
-/// Plays a rollout.
+/// What a backward pass over a rollout gives, from gradients that are all ones.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MazeBackward<T> {
+    /// Activities `[T, B, H]`.
+    pub hidden: Vec<T>,
+    /// What was seen, `[T, B, I]`.
+    pub x: Vec<T>,
+    /// Where episodes started, `[T, B]`.
+    pub starts: Vec<u8>,
+    /// Gradient of the packed parameters.
+    pub parameters: Vec<T>,
+}
+
+/// Plays a rollout, and goes back over what is kept of it.
 ///
 /// # Panics
 /// If it does not fit the layer.
@@ -17,18 +31,22 @@ pub fn maze_rollout<T: ShimReal>(
     plan: &Plan,
     machine: Machine,
     rollout: &MazeRollout<'_, T>,
-) -> (Played<T>, Problems) {
+) -> (Played<T>, MazeBackward<T>, Problems) {
     let any = Layer::Plastic(layer.clone());
     rollout.check(layer, any.state_len(), any.parameters()).expect("a rollout that fits");
     let runner = ShimRunner::new(RawSpec::new(&any, &plan.threads), machine);
+    let Extent { steps, batch } = rollout.extent;
+    let observed = [rollout.x, &vec![T::default(); (steps - 1) * batch * layer.input]].concat();
+    let started = [rollout.starts, &vec![0; (steps - 1) * batch]].concat();
     let inputs = Inputs {
         extent: rollout.extent,
         parameters: rollout.parameters,
-        x: rollout.x,
-        resets: Some(rollout.starts),
+        x: &observed,
+        resets: Some(&started),
         start: rollout.state,
     };
-    let sequence = lent(&runner, inputs);
+    let lent = lent(&runner, inputs);
+    let sequence = lent.inputs(rollout.extent);
     let (heads, uniform, draws) =
         (runner.array(rollout.heads), runner.array(rollout.uniform), runner.array(rollout.draws));
     let (walls, free_cells, mazes) = (
@@ -47,9 +65,21 @@ pub fn maze_rollout<T: ShimReal>(
         mazes: ShimRunner::address_of(&mazes),
         energy_mask: mask.as_ref().map_or(0, ShimRunner::address_of),
         actions: ShimRunner::address_of(&actions),
+        started: sequence.resets,
     };
-    let arrays = maze::play(&runner, &any, plan, rollout, &sequence.inputs(rollout.extent), addresses);
-    let Arrays { log_probs, rewards, outputs, next, state, energy } = arrays.expect("the shim");
+    let arrays = maze::play(&runner, &any, plan, rollout, &sequence, addresses);
+    let Arrays { kept, log_probs, rewards, outputs, next, state, energy } = arrays.expect("the shim");
+    let KeptArrays { hidden, tape } = kept.expect("it was asked for");
+    let ones = |len: usize| runner.array(&vec![T::of(1.0); len]);
+    let (grad_hidden, grad_end) = (ones(steps * batch * layer.hidden), ones(batch * any.state_len()));
+    let gradients = [&grad_hidden, &grad_end];
+    let back = plastic::backward(&runner, &any, plan, &sequence, (&hidden, &tape), gradients).expect("the shim");
+    let back = MazeBackward {
+        hidden: hidden.values(),
+        x: sequence.x.values(),
+        starts: lent.resets().expect("they were given"),
+        parameters: back.parameters.values(),
+    };
     let played = Played {
         actions: actions.values(),
         log_probs: log_probs.values(),
@@ -59,5 +89,5 @@ pub fn maze_rollout<T: ShimReal>(
         state: state.values(),
         energy: energy.as_ref().map_or_else(Vec::new, ShimArray::values),
     };
-    (played, runner.problems())
+    (played, back, runner.problems())
 }

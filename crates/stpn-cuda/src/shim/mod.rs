@@ -7,6 +7,7 @@ pub const EMULATED_DRIVER: &str = env!("STPN_EMULATED_DRIVER");
 
 mod dense;
 mod gated;
+mod loss;
 mod machine;
 mod maze;
 mod plastic;
@@ -15,8 +16,9 @@ mod sequence;
 
 pub use dense::{AdamResults, DenseResults, adam, dense};
 pub use gated::{GatedResults, gated_forward, gated_there_and_back};
+pub use loss::{LossSteps, a2c_loss};
 pub use machine::{Machine, Order, Problems};
-pub use maze::maze_rollout;
+pub use maze::{MazeBackward, maze_rollout};
 pub use plastic::{Forward, backward, forward};
 pub use runner::ShimReal;
 pub use sequence::{Backward, Inputs};

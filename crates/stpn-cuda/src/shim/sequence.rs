@@ -62,6 +62,11 @@ pub(super) fn lent<T: Copy>(runner: &ShimRunner, inputs: Inputs<'_, T>) -> Lent<
 }
 
 impl<T> Lent<T> {
+    /// What is in the resets now.
+    pub fn resets(&self) -> Option<Vec<u8>> {
+        self.resets.as_ref().map(ShimArray::values)
+    }
+
     pub fn inputs(&self, extent: Extent) -> SequenceInputs<'_, ShimArray<T>> {
         let Self { parameters, x, resets, start } = self;
         let resets = resets.as_ref().map_or(0, ShimRunner::address_of);

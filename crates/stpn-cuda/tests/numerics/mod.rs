@@ -8,9 +8,9 @@ use std::fmt::Write as _;
 use std::{fs, path::PathBuf};
 
 use stpn_cuda::maze::{self, EnergyOf, MazeRollout, MazeRules, MazeState};
-use stpn_cuda::shim::{self, Inputs, Machine};
+use stpn_cuda::shim::{self, Inputs, LossSteps, Machine};
 use stpn_cuda::{
-    AdamSettings, Dense, Extent, Gated, GatedKind, Layer, Modulated, Modulation, NUMERICS, Nonlinearity,
+    A2cLoss, AdamSettings, Dense, Extent, Gated, GatedKind, Layer, Modulated, Modulation, NUMERICS, Nonlinearity,
     NormalizeState, Plastic, Rule,
 };
 
@@ -101,7 +101,7 @@ fn rollout() -> u64 {
         state: &state,
         energy: Some(EnergyOf { first: 0, every: 4, batch: 3, mask: None }),
     };
-    let (played, problems) = shim::maze_rollout(&layer, &plan, Machine::default(), &rollout);
+    let (played, _, problems) = shim::maze_rollout(&layer, &plan, Machine::default(), &rollout);
     assert_eq!(problems.count, 0, "{}", problems.first);
     sum(&[&played.log_probs, &played.outputs, &played.state, &played.energy])
 }
@@ -134,6 +134,19 @@ fn sums() -> Vec<(String, u64)> {
         let got = shim::dense(&layer, Machine::default(), &parameters, &x, &grad_y);
         sums.push((name.to_string(), sum(&[&got.y, &got.parameters, &got.x])));
     }
+    let steps = LossSteps {
+        extent: Extent { steps: 8, batch: 7 },
+        outputs: &draw(8 * 7 * 4),
+        actions: &[0, 1, 2, 1, 0, 2, 2].repeat(8),
+        advantages: &draw(8 * 7),
+        returns: &draw(8 * 7),
+    };
+    let loss =
+        A2cLoss { value: 0.3, entropy: 0.02, concentration: 0.01, mean: 0.1, inverse_deviation: 2.0, scale: 0.1 };
+    let (grad, total, problems) = shim::a2c_loss(&loss, Machine::default(), steps);
+    assert_eq!(problems.count, 0, "{}", problems.first);
+    let total = [total.policy, total.value, total.entropy, total.concentration].map(|sum| sum as f32);
+    sums.push(("a2c-loss".to_string(), sum(&[&grad, &total])));
     let settings = AdamSettings { learning_rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-5, max_norm: Some(0.5) };
     let (parameters, gradients) = (draw(90), vec![draw(90), draw(90)]);
     let got = shim::adam(&settings, Machine::default(), &[50, 40], &parameters, &gradients);
