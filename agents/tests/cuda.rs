@@ -183,7 +183,9 @@ fn an_update_on_the_device_has_the_losses_of_the_cpu() {
         "env = { name = 'maze', size = 5, episode_length = 25 }
          rollout = { environments = 6, steps = 30, sequence_length = 7 }
          policy = { hidden = 5, cell = 'stpn' }
-         algorithm = { name = 'a2c', normalize_advantages = true }",
+         optimizer = { epsilon = 1.0 }
+         algorithm = { name = 'a2c', normalize_advantages = true, entropy_coefficient = 0.02,
+                       concentration_coefficient = 0.03 }",
         // Sequences of several lengths in one minibatch, which are padded.
         "env = { name = 'pendulum' }
          rollout = { environments = 5, steps = 12, sequence_length = 5 }
@@ -194,17 +196,24 @@ fn an_update_on_the_device_has_the_losses_of_the_cpu() {
         let updated = |device: &str| {
             let config = format!("training = {{ device = '{device}' }}\n{text}");
             let mut training = training(&RunConfig::from_table(config.parse().unwrap()).unwrap()).unwrap();
+            let before = training.save().unwrap().parameters;
             let metrics = training.update().unwrap();
+            let after = training.save().unwrap().parameters;
+            let moved: Vec<f32> = after.iter().zip(&before).map(|(after, before)| after - before).collect();
             training.update().unwrap();
-            (metrics, training.save().unwrap().parameters)
+            (metrics, training.save().unwrap().parameters, moved)
         };
-        let ((here, moved_here), (there, moved_there)) = (updated("cpu"), updated("cuda"));
+        let ((here, ended_here, moved_here), (there, ended_there, moved_there)) = (updated("cpu"), updated("cuda"));
+        if text.contains("epsilon") {
+            // So large an epsilon makes a step proportional to the gradient.
+            assert!(distance(&moved_there, &moved_here) < 1e-3, "{:e}", distance(&moved_there, &moved_here));
+        }
         for name in ["losses/total_loss", "losses/value_loss", "losses/entropy", "losses/grad_norm"] {
             let [here, there] = [&here, &there].map(|metrics| metrics.get(name).unwrap());
             assert!((here - there).abs() < 1e-4 * here.abs().max(1.0), "{name}: {there} for {here}");
         }
-        assert!(moved_here != moved_there, "other bits, since the sums have another order");
-        assert_eq!(updated("cuda").1, moved_there, "the same bits every time");
+        assert!(ended_here != ended_there, "other bits, since the sums have another order");
+        assert_eq!(updated("cuda").1, ended_there, "the same bits every time");
     }
 }
 

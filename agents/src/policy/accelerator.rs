@@ -127,7 +127,7 @@ pub struct Rollout {
     pub observations: Vec<f32>,
     /// `[B]` 1 where the first step is that of an episode.
     pub episode_starts: Vec<u8>,
-    /// `[B, S]` recurrent states before the first step.
+    /// `[B, S]` recurrent states before the first step; empty if it is the first step of an episode everywhere.
     pub state: Vec<f32>,
     /// What is measured beside.
     pub energy: Option<EnergySteps>,
@@ -155,10 +155,9 @@ pub struct Lived {
     pub log_probs: Vec<f32>,
     /// `[B, T]` raw rewards.
     pub rewards: Vec<f32>,
-    /// `[B, T, P]` parameters of the distributions that they were drawn from.
-    pub distributions: Vec<f32>,
-    /// `[B, T]` values of the observations acted on.
-    pub values: Vec<f32>,
+    /// `[B, T, P + 1]` outputs of the heads: parameters of the distributions that they were drawn from, then the values of
+    /// the observations acted on.
+    pub outputs: Vec<f32>,
     /// `[B, O]` after the last step.
     pub observations: Vec<f32>,
     /// `[B, S]` after the last step.

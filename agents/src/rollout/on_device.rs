@@ -55,9 +55,12 @@ pub fn collect(
 
 /// What the device needs for a training sequence of every environment.
 fn stage(workers: &mut [Worker], segment: usize, steps: usize) -> Result<Rollout> {
-    let uniform: Vec<Vec<f64>> = workers.par_iter_mut().map(|worker| worker.uniform(steps)).collect();
+    let uniform: Vec<Vec<f64>> = workers.par_iter_mut().map(|worker| worker.prepare(segment)).collect();
     let mut rollout = Rollout { steps, uniform: uniform.concat(), ..Rollout::default() };
     workers.iter_mut().try_for_each(|worker| worker.stage(segment, &mut rollout))?;
+    if rollout.episode_starts.contains(&0) {
+        rollout.state = workers.iter().flat_map(Worker::state).copied().collect();
+    }
     Ok(rollout)
 }
 

@@ -100,7 +100,7 @@ pub struct MazeRollout<'a, T> {
     pub x: &'a [T],
     /// `[B]`, 1 where the first step is that of an episode.
     pub starts: &'a [u8],
-    /// `[B, S]` before the first step.
+    /// `[B, S]` before the first step; may be empty if all `starts` are 1.
     pub state: &'a [T],
     /// What is measured beside.
     pub energy: Option<EnergyOf<'a, T>>,
@@ -143,7 +143,8 @@ impl<T> MazeRollout<'_, T> {
         fits("heads", self.heads.len(), OUTPUTS * (layer.hidden + 1))?;
         fits("x", self.x.len(), batch * layer.input)?;
         fits("starts", self.starts.len(), batch)?;
-        fits("state", self.state.len(), batch * state_len)?;
+        let state = if self.is_fresh() && self.state.is_empty() { 0 } else { batch * state_len };
+        fits("state", self.state.len(), state)?;
         fits("draws", self.draws.len() % batch, 0)?;
         if let Some(energy) = &self.energy {
             fits("energy mask", energy.mask.map_or(layer.input, <[T]>::len), layer.input)?;
@@ -165,6 +166,11 @@ impl<T> MazeRollout<'_, T> {
                 .iter()
                 .all(|maze| inside(maze.agent) && maze.goal < free.len() && maze.step < rules.episode_length);
         if sound { Ok(()) } else { Err(Error::Layer { problem: "a maze with an agent or a goal outside".to_string() }) }
+    }
+
+    /// True if the first step is that of an episode everywhere, so that nothing is read of a state.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.starts.iter().all(|&start| start != 0)
     }
 
     /// `[B, 3]` as the kernel wants it.

@@ -77,15 +77,13 @@ impl Rollouts for DeviceNetwork {
             energy,
         };
         let (played, kept) = layer.maze_rollout(&rollout, keep)?;
-        let outputs = played.outputs.chunks_exact(OUTPUTS);
         let (energy, hidden) =
             (played.energy.iter().map(|&energy| f64::from(energy)).sum::<f64>(), layer.layer().hidden());
         let lived = Lived {
             actions: played.actions,
             log_probs: played.log_probs,
             rewards: played.rewards,
-            distributions: outputs.clone().flat_map(|outputs| &outputs[..OUTPUTS - 1]).copied().collect(),
-            values: outputs.map(|outputs| outputs[OUTPUTS - 1]).collect(),
+            outputs: played.outputs,
             observations: played.next,
             state: played.state,
             energy: (energy / hidden as f64, (played.energy.len() / hidden) as u64),

@@ -30,7 +30,7 @@ impl Worker {
         self.end(subject)
     }
 
-    /// Appends what a device needs to live the steps of a training sequence, uniform numbers aside.
+    /// Appends what a device needs to live the steps of a training sequence, uniform numbers and states aside.
     ///
     /// # Errors
     /// [`Error::Stopped`] if the update is to be given up.
@@ -54,14 +54,14 @@ impl Worker {
             rollout.observations.extend_from_slice(observations);
         }
         rollout.episode_starts.extend_from_slice(&self.episode_starts);
-        rollout.state.extend_from_slice(&self.state);
-        let start = segment * self.state.len();
-        self.fragment.sequence_states[start..start + self.state.len()].copy_from_slice(&self.state);
         Ok(())
     }
 
-    /// Draws the uniform numbers `[B, T]` of T = `steps` actions from the environments' own streams.
-    pub(in crate::rollout) fn uniform(&mut self, steps: usize) -> Vec<f64> {
+    /// Keeps the states before a training sequence, and draws the uniform numbers `[B, T]` of its T actions from the
+    /// environments' own streams.
+    pub(in crate::rollout) fn prepare(&mut self, segment: usize) -> Vec<f64> {
+        let (start, steps) = (segment * self.state.len(), self.fragment.shape.segment_steps(segment));
+        self.fragment.sequence_states[start..start + self.state.len()].copy_from_slice(&self.state);
         self.streams.iter_mut().flat_map(|stream| (0..steps).map(|_| stream.unit())).collect()
     }
 
@@ -89,10 +89,11 @@ impl Worker {
                 let there = (first + i) * steps + t;
                 actions[at] = lived.actions[there];
                 fragment.log_probs[at] = lived.log_probs[there];
-                fragment.estimates.values[at] = lived.values[there];
-                fragment.estimates.final_values[at] = 0.0;
+                let outputs = &lived.outputs[there * (distribution + 1)..][..distribution + 1];
                 fragment.distributions[at * distribution..(at + 1) * distribution]
-                    .copy_from_slice(&lived.distributions[there * distribution..(there + 1) * distribution]);
+                    .copy_from_slice(&outputs[..distribution]);
+                fragment.estimates.values[at] = outputs[distribution];
+                fragment.estimates.final_values[at] = 0.0;
             }
             let mut transition = Transition {
                 observations: fragment.observations.range_mut((step + 1) * row..(step + 2) * row),

@@ -109,9 +109,10 @@ impl<T: CudaReal> PlasticLayer<T> {
         device.upload_into(rollout.x, &mut x)?;
         let mut starts = device.reserve(rows * extent.batch)?;
         device.upload_into(rollout.starts, &mut starts)?;
-        // Where an episode starts, nothing is read of a state.
-        let fresh = rollout.starts.iter().all(|&start| start != 0);
-        let start = if fresh { device.reserve(rollout.state.len())? } else { device.upload(rollout.state)? };
+        let start = match rollout.is_fresh() {
+            true => device.reserve(extent.batch * layer.state_len())?,
+            false => device.upload(rollout.state)?,
+        };
         let (uniform, draws) = (device.upload(rollout.uniform)?, device.upload(rollout.draws)?);
         let (walls, free_cells) = (device.upload(&rules.walls)?, device.upload(&rules.free_cells)?);
         let mazes = device.upload(&rollout.raw_mazes())?;
