@@ -167,11 +167,16 @@ fn gradients_on_the_device_are_those_of_the_cpu() {
         }
     }
 
-    let image = Space::boxed(0.0, 1.0, [1, 84, 84]);
-    let config = policy_config("hidden = 9, encoder = 'nature-cnn', cell = 'lstm'");
-    let policy = ActorCritic::new(&config, &image, &actions[0], 3, DType::F32, &Device::Cpu).unwrap();
-    let refused = policy.on(ComputeDevice::Cuda(0), &config).unwrap_err().to_string();
-    assert!(refused.contains("training.device") && refused.contains("images"), "{refused}");
+    // The smallest images of which every convolution has something left.
+    let images = [Space::boxed(-1.0, 1.0, [2, 36, 37]), Space::pixels([1, 36, 36])];
+    for (image, policy) in [
+        (0, "encoder = { name = 'nature-cnn', features = 9 }, cell = 'lstm'"),
+        (1, "encoder = { name = 'nature-cnn', features = 9 }, input_scale = 2.5, cell = 'stpn'"),
+        (0, "encoder = 'paper-cnn', input_scale = 2.5, cell = 'mlp'"),
+        (1, "encoder = 'paper-cnn', critic = 'separate', cell = 'rnn'"),
+    ] {
+        compare(&policy_config(&format!("hidden = 9, {policy}")), &images[image], &actions[0]);
+    }
 }
 
 #[test]

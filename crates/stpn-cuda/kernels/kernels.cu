@@ -28,6 +28,8 @@
 #include "gated_backward.cuh"
 #include "product_operands.cuh"
 #include "product.cuh"
+#include "convolution_operands.cuh"
+#include "convolution.cuh"
 #include "adam_operands.cuh"
 #include "adam.cuh"
 #include "loss_operands.cuh"

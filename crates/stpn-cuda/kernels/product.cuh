@@ -16,15 +16,35 @@ struct Share {
     STPN_DEVICE int side(int at) const { return along_depth ? at / TILE_DEPTH : at % TILE_SIDE; }
 };
 
-STPN_DEVICE void bring_left(const ProductOperands& p, int row, long long from, long long last, Shared tile) {
-    const Share share(p.left.by_column < p.left.by_row);
+// Where elements of plain matrices lie.
+struct Matrices {
+    const ProductOperands& p;
+    STPN_DEVICE explicit Matrices(const ProductOperands& p_) : p(p_) {}
+    STPN_DEVICE long long left(int row, long long term) const {
+        return p.left.first + row * p.left.by_row + term * p.left.by_column;
+    }
+    STPN_DEVICE long long right(long long term, int column) const {
+        return p.right.first + term * p.right.by_row + column * p.right.by_column;
+    }
+    STPN_DEVICE long long out(int row, int column) const {
+        return p.out_first + row * p.out_by_row + column * p.out_by_column;
+    }
+    // Whether neighbours of a row of left, or of a column of right, lie side by side.
+    STPN_DEVICE bool left_along_terms() const { return p.left.by_column < p.left.by_row; }
+    STPN_DEVICE bool right_along_terms() const { return p.right.by_row < p.right.by_column; }
+};
+
+template <class Places>
+STPN_DEVICE void bring_left(const ProductOperands& p, const Places& places, int row, long long from, long long last,
+                            Shared tile) {
+    const Share share(places.left_along_terms());
     const Real scale = Real(p.scale), unscale = 1 / scale;
     STPN_UNROLL_ALWAYS
     for (int at = thread_index(); at < TILE_DEPTH * TILE_SIDE; at += PRODUCT_THREADS) {
         const int d = share.depth(at), side = share.side(at);
         Real value = 0;
         if (row + side < p.rows && from + d < last) {
-            const long long place = p.left.first + (row + side) * p.left.by_row + (from + d) * p.left.by_column;
+            const long long place = places.left(row + side, from + d);
             value = p.left.values[place];
             if (p.activity) value *= nonlinearity_slope(p.nonlinearity, p.activity[place] * unscale) * scale;
         }
@@ -32,8 +52,10 @@ STPN_DEVICE void bring_left(const ProductOperands& p, int row, long long from, l
     }
 }
 
-STPN_DEVICE void bring_right(const ProductOperands& p, int column, long long from, long long last, Shared tile) {
-    const Share share(p.right.by_row < p.right.by_column);
+template <class Places>
+STPN_DEVICE void bring_right(const ProductOperands& p, const Places& places, int column, long long from, long long last,
+                             Shared tile) {
+    const Share share(places.right_along_terms());
     STPN_UNROLL_ALWAYS
     for (int at = thread_index(); at < TILE_DEPTH * TILE_SIDE; at += PRODUCT_THREADS) {
         const int d = share.depth(at), side = share.side(at);
@@ -42,13 +64,13 @@ STPN_DEVICE void bring_right(const ProductOperands& p, int column, long long fro
             if (p.ones && column + side == p.columns - 1)
                 value = 1;
             else
-                value = p.right.values[p.right.first + (from + d) * p.right.by_row + (column + side) * p.right.by_column];
+                value = p.right.values[places.right(from + d, column + side)];
         }
         tile[d * TILE_PITCH + side] = value;
     }
 }
 
-STPN_GENERAL_KERNEL product(ProductOperands p) {
+template <class Places> STPN_DEVICE void tiled_product(const ProductOperands& p, const Places& places) {
     const int across = (p.columns + TILE_SIDE - 1) / TILE_SIDE, down = (p.rows + TILE_SIDE - 1) / TILE_SIDE;
     const int column = block_index() % across * TILE_SIDE, row = block_index() / across % down * TILE_SIDE;
     const long long part = block_index() / across / down, first = part * p.part;
@@ -61,14 +83,14 @@ STPN_GENERAL_KERNEL product(ProductOperands p) {
     STPN_UNROLL_ALWAYS
     for (int m = 0; m < THREAD_SIDE * THREAD_SIDE; ++m) sums.set(m, 0);
 
-    bring_left(p, row, first, last, lefts);
-    bring_right(p, column, first, last, rights);
+    bring_left(p, places, row, first, last, lefts);
+    bring_right(p, places, column, first, last, rights);
     barrier(50);
     int buffer = 0;
     for (long long from = first; from < last; from += TILE_DEPTH, buffer ^= 1) {
         if (from + TILE_DEPTH < last) {
-            bring_left(p, row, from + TILE_DEPTH, last, lefts + (buffer ^ 1) * TILE_LEN);
-            bring_right(p, column, from + TILE_DEPTH, last, rights + (buffer ^ 1) * TILE_LEN);
+            bring_left(p, places, row, from + TILE_DEPTH, last, lefts + (buffer ^ 1) * TILE_LEN);
+            bring_right(p, places, column, from + TILE_DEPTH, last, rights + (buffer ^ 1) * TILE_LEN);
         }
         Shared left = lefts + buffer * TILE_LEN + own_row, right = rights + buffer * TILE_LEN + own_column;
         // Terms beyond the last are zeros, four at most for nothing.
@@ -95,8 +117,12 @@ STPN_GENERAL_KERNEL product(ProductOperands p) {
         if (p.bias) value += p.bias[p.bias_first + to_column];
         if (!p.activity) value = applied_nonlinearity(p.nonlinearity, value) * Real(p.scale);
         const bool of_ones = p.ones && to_column == p.columns - 1;
-        const long long place = of_ones ? p.ones_first + to_row
-                                        : p.out_first + to_row * p.out_by_row + to_column * p.out_by_column;
+        const long long place = of_ones ? p.ones_first + to_row : places.out(to_row, to_column);
         p.out[part * p.out_part + place] = value;
     }
+}
+
+STPN_GENERAL_KERNEL product(ProductOperands p) {
+    const Matrices places(p);
+    tiled_product(p, places);
 }

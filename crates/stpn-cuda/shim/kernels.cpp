@@ -18,6 +18,7 @@ template <class T> using Global = T*;
 #include "../kernels/play_operands.cuh"
 #include "../kernels/gated_operands.cuh"
 #include "../kernels/product_operands.cuh"
+#include "../kernels/convolution_operands.cuh"
 #include "../kernels/adam_operands.cuh"
 #include "../kernels/loss_operands.cuh"
 #include "../kernels/reduce_operands.cuh"
@@ -192,6 +193,28 @@ public:
         return p;
     }
 
+    static Convolution of(const plain::Convolution& raw) {
+        return Convolution{raw.channels, raw.height, raw.width, raw.filters, raw.size, raw.stride, raw.rows, raw.columns};
+    }
+
+    WindowOperands of(const plain::WindowOperands& raw) {
+        WindowOperands w;
+        w.product = of(raw.product);
+        w.layer = of(raw.layer);
+        w.pass = raw.pass;
+        return w;
+    }
+
+    OverlapOperands of(const plain::OverlapOperands& raw) {
+        OverlapOperands a;
+        a.layer = of(raw.layer);
+        a.images = raw.images;
+        a.windows = array("windows", raw.windows);
+        a.grad_x = array("grad_x", raw.grad_x);
+        a.first = raw.first;
+        return a;
+    }
+
     NormOperands of(const plain::NormOperands& raw) {
         NormOperands a;
         a.len = raw.len;
@@ -277,6 +300,8 @@ std::function<void()> bound(const std::string& name, Arguments& arguments, const
     if (name == "gated_forward") return bound<plain::GatedOperands>(gated_forward, arguments, operands);
     if (name == "gated_backward") return bound<plain::GatedOperands>(gated_backward, arguments, operands);
     if (name == "product") return bound<plain::ProductOperands>(product, arguments, operands);
+    if (name == "convolution") return bound<plain::WindowOperands>(convolution, arguments, operands);
+    if (name == "overlap") return bound<plain::OverlapOperands>(overlap, arguments, operands);
     if (name == "square_sums") return bound<plain::NormOperands>(square_sums, arguments, operands);
     if (name == "gradient_norm") return bound<plain::NormOperands>(gradient_norm, arguments, operands);
     if (name == "adam") return bound<plain::AdamOperands>(adam, arguments, operands);

@@ -16,6 +16,7 @@
 
 mod adam;
 mod any;
+mod convolution;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 mod dense;
@@ -45,6 +46,7 @@ pub const NUMERICS: u32 = 2;
 
 pub use adam::AdamSettings;
 pub use any::AnyLayer;
+pub use convolution::Convolution;
 pub use dense::Dense;
 pub use error::{Error, Result};
 pub use extent::{Extent, FAN};

@@ -89,11 +89,19 @@ impl Product {
 
     /// Starts it.
     pub fn launch<T: Real, R: Runner<T>>(&self, runner: &R) -> Result<()> {
+        runner.launch(self.place::<T>("product"), &self.operands())
+    }
+
+    /// The launch of a kernel that computes it.
+    pub fn place<T: Real>(&self, kernel: &'static str) -> Launch {
         let tiles = self.rows.div_ceil(SIDE) * self.columns.div_ceil(SIDE);
         let parts = self.depth.div_ceil(self.part.max(1));
-        let shared = 4 * DEPTH * PITCH * size_of::<T>();
-        let launch = Launch { unit: Unit::General, kernel: "product", blocks: tiles * parts, shared };
-        let operands = ProductOperands {
+        Launch { unit: Unit::General, kernel, blocks: tiles * parts, shared: 4 * DEPTH * PITCH * size_of::<T>() }
+    }
+
+    /// What the kernel is given.
+    pub fn operands(&self) -> ProductOperands {
+        ProductOperands {
             rows: int(self.rows),
             columns: int(self.columns),
             depth: long(self.depth),
@@ -109,8 +117,7 @@ impl Product {
             out_part: long(self.out_part),
             ones_first: self.ones.map_or(0, long),
             scale: self.scale,
-        };
-        runner.launch(launch, &operands)
+        }
     }
 }
 
@@ -145,7 +152,7 @@ impl RawOperand {
 /// `ProductOperands` of that file.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-struct ProductOperands {
+pub(crate) struct ProductOperands {
     rows: i32,
     columns: i32,
     depth: i64,

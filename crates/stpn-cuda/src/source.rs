@@ -41,8 +41,16 @@ const GATED: [File; 6] = files![
 ];
 
 /// Those that are the same for all layers.
-const GENERAL: [File; 6] =
-    files!["product_operands.cuh", "product.cuh", "adam_operands.cuh", "adam.cuh", "loss_operands.cuh", "loss.cuh",];
+const GENERAL: [File; 8] = files![
+    "product_operands.cuh",
+    "product.cuh",
+    "convolution_operands.cuh",
+    "convolution.cuh",
+    "adam_operands.cuh",
+    "adam.cuh",
+    "loss_operands.cuh",
+    "loss.cuh",
+];
 
 const REDUCTION: [File; 2] = files!["reduce_operands.cuh", "reduce.cuh"];
 

@@ -5,6 +5,7 @@
 //! and gradients of the parameters come back. All sums have a fixed order, so the same input gives the same bits.
 
 mod cells;
+mod feedforward;
 mod heads;
 mod rollouts;
 mod trunk;

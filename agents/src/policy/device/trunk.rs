@@ -1,12 +1,13 @@
-//! A trunk on a device: dense layers of an encoder, then a recurrent layer.
+//! A trunk on a device: layers of an encoder, then a recurrent layer.
 
 use std::ops::Range;
 
 use stpn_core::CellConfig;
-use stpn_cuda::cuda::{Buffer, DenseLayer, Device, Forward, General, PlasticLayer, Sequence, SequenceLayer};
-use stpn_cuda::{Dense, Extent};
+use stpn_cuda::Extent;
+use stpn_cuda::cuda::{Buffer, Device, Forward, General, PlasticLayer, Sequence, SequenceLayer};
 
-use super::cells::{DeviceCell, nonlinearity, unsupported};
+use super::cells::{DeviceCell, unsupported};
+use super::feedforward::Feedforward;
 use crate::Result;
 use crate::policy::trunk::Trunk;
 
@@ -23,8 +24,8 @@ pub(super) struct TrunkInputs<'a> {
 /// The layers of a trunk, and where their parameters lie among the trunk's.
 #[derive(Debug)]
 pub(super) struct DeviceTrunk {
-    /// Of the encoder, and a cell without memory behind them.
-    dense: Vec<(DenseLayer<f32>, Range<usize>)>,
+    /// Those without memory: of the encoder, and a cell behind them.
+    dense: Vec<(Feedforward, Range<usize>)>,
     cell: Option<(SequenceLayer<f32>, Range<usize>)>,
 }
 
@@ -49,9 +50,7 @@ impl DeviceTrunk {
     /// [`crate::Error::Config`] if CUDA has no kernels for its encoder or its cell; fails if kernels cannot be compiled.
     pub fn new(general: &General<f32>, trunk: &Trunk, cell: &CellConfig) -> Result<Self> {
         let (encoder, hidden) = (trunk.encoder(), trunk.cell().hidden_size());
-        let Some(layers) = encoder.dense_layers() else {
-            return Err(unsupported("CUDA has no kernels for encoders of images yet"));
-        };
+        let layers = encoder.layers();
         let mut end = 0;
         let mut place = |len: usize| {
             let start = end;
@@ -59,20 +58,19 @@ impl DeviceTrunk {
             start..end
         };
         let mut dense = Vec::new();
-        let mut add = |layer: Dense, place: Range<usize>| -> Result<()> {
-            dense.push((DenseLayer::new(general, layer)?, place));
-            Ok(())
+        let mut add = |layer: Feedforward| {
+            let place = place(layer.parameters());
+            dense.push((layer, place));
         };
         let last = layers.len().saturating_sub(1);
-        for (index, ([input, output], activation)) in layers.into_iter().enumerate() {
+        for (index, layer) in layers.into_iter().enumerate() {
             // What goes on to the cell is scaled; that of an encoder without layers is when it is brought here.
             let scale = if index == last { trunk.input_scale() } else { 1.0 };
-            let layer = Dense { scale, ..Dense::new(input, output, nonlinearity(activation)) };
-            add(layer, place(layer.parameters()))?;
+            add(Feedforward::of_encoder(general, layer, scale)?);
         }
         let (cell, state_len) = match DeviceCell::new(cell, encoder.output_len(), hidden)? {
             DeviceCell::Dense(layer) => {
-                add(layer, place(layer.parameters()))?;
+                add(Feedforward::dense(general, layer)?);
                 (None, 0)
             }
             DeviceCell::Sequence(layer) => {

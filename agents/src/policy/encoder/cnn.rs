@@ -11,6 +11,8 @@ use stpn_core::{Initializer, Parameters};
 
 use super::super::initialization::{Initialization, Role};
 use super::super::linear::Linear;
+#[cfg(feature = "cuda")]
+use super::EncoderLayer;
 use crate::{Error, Result};
 
 /// `[C, H, W]`, or `[H, W]` with one channel, as an image.
@@ -64,6 +66,15 @@ impl Cnn {
 
     pub(super) fn parameters(&self) -> &Parameters {
         &self.parameters
+    }
+
+    /// Its layers, in the order of their parameters.
+    #[cfg(feature = "cuda")]
+    pub(super) fn layers(&self) -> Vec<EncoderLayer> {
+        let convolutions = self.stack.layers().map(|(input, filters)| EncoderLayer::Convolution(input, filters));
+        let flat = self.stack.output().len();
+        let linear = self.linear.iter().map(|_| EncoderLayer::Dense([flat, self.output], Activation::Relu));
+        convolutions.chain(linear).collect()
     }
 
     pub(super) fn output_len(&self) -> usize {

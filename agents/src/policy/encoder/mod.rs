@@ -14,6 +14,8 @@ use candle_core::{DType, Tensor};
 #[cfg(feature = "cuda")]
 use stpn_core::cells::Activation;
 use stpn_core::kernels::Real;
+#[cfg(feature = "cuda")]
+use stpn_core::kernels::convolution::Image;
 use stpn_core::kernels::convolution::{Filters, Pixels};
 use stpn_core::{Initializer, Parameters};
 use stpn_envs::{ObservationMut, Space};
@@ -36,6 +38,16 @@ const NATURE: &[Filters] = &[
     Filters { count: 64, size: 4, stride: 2 },
     Filters { count: 64, size: 3, stride: 1 },
 ];
+
+/// A layer of an encoder.
+#[cfg(feature = "cuda")]
+#[derive(Clone, Copy, Debug)]
+pub(super) enum EncoderLayer {
+    /// Inputs and outputs, and what follows.
+    Dense([usize; 2], Activation),
+    /// Filters over images, and ReLU.
+    Convolution(Image, Filters),
+}
 
 /// A trainable map from observations `[N, O]` to features `[N, E]`.
 #[derive(Debug)]
@@ -105,13 +117,13 @@ impl Encoder {
         matches!(self.network, Network::Identity)
     }
 
-    /// Inputs, outputs and nonlinearity of its fully connected layers, in order; nothing if it has others.
+    /// Its layers, in the order of their parameters.
     #[cfg(feature = "cuda")]
-    pub(super) fn dense_layers(&self) -> Option<Vec<([usize; 2], Activation)>> {
+    pub(super) fn layers(&self) -> Vec<EncoderLayer> {
         match &self.network {
-            Network::Identity => Some(Vec::new()),
-            Network::Mlp(mlp) => Some(mlp.shapes().map(|shape| (shape, mlp.activation())).collect()),
-            Network::Cnn(_) => None,
+            Network::Identity => Vec::new(),
+            Network::Mlp(mlp) => mlp.shapes().map(|shape| EncoderLayer::Dense(shape, mlp.activation())).collect(),
+            Network::Cnn(cnn) => cnn.layers(),
         }
     }
 

@@ -10,7 +10,7 @@ use crate::Result;
 use crate::source::general_source;
 use crate::spec::GENERAL_THREADS;
 
-/// Matrix products, reductions, the optimiser and the loss on a device. Cheap to clone.
+/// Matrix products, convolutions, reductions, the optimiser and the loss on a device. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct General<T> {
     device: Device,
@@ -25,7 +25,8 @@ impl<T: CudaReal> General<T> {
     /// [`Error::NoCompiler`](crate::Error::NoCompiler), [`Error::Compile`](crate::Error::Compile),
     /// [`Error::NewCompiler`](crate::Error::NewCompiler), [`Error::Device`](crate::Error::Device).
     pub fn new(device: &Device) -> Result<Self> {
-        let names = ["product", "sum_rows", "square_sums", "gradient_norm", "adam", "a2c_loss"];
+        let names =
+            ["product", "convolution", "overlap", "sum_rows", "square_sums", "gradient_norm", "adam", "a2c_loss"];
         let kernels = Kernels::new(device, &general_source::<T>(), GENERAL_THREADS, &names)?;
         Ok(Self { device: device.clone(), kernels: Arc::new(kernels), element: PhantomData })
     }

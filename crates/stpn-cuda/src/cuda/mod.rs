@@ -4,6 +4,7 @@
 mod adam;
 mod cache;
 mod compile;
+mod convolution;
 mod dense;
 mod device;
 mod gated;
@@ -16,6 +17,7 @@ mod sequence;
 mod sequence_layer;
 
 pub use adam::Adam;
+pub use convolution::ConvolutionLayer;
 pub use dense::{DenseGradients, DenseLayer};
 pub use device::{Buffer, CudaReal, Device};
 pub use gated::GatedLayer;

@@ -5,6 +5,7 @@
 #[cfg(target_os = "linux")]
 pub const EMULATED_DRIVER: &str = env!("STPN_EMULATED_DRIVER");
 
+mod convolution;
 mod dense;
 mod gated;
 mod loss;
@@ -14,6 +15,7 @@ mod plastic;
 mod runner;
 mod sequence;
 
+pub use convolution::convolution;
 pub use dense::{AdamResults, DenseResults, adam, dense};
 pub use gated::{GatedResults, gated_forward, gated_there_and_back};
 pub use loss::{LossSteps, a2c_loss};

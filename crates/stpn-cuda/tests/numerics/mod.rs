@@ -10,8 +10,8 @@ use std::{fs, path::PathBuf};
 use stpn_cuda::maze::{self, EnergyOf, MazeRollout, MazeRules, MazeState};
 use stpn_cuda::shim::{self, Inputs, LossSteps, Machine};
 use stpn_cuda::{
-    A2cLoss, AdamSettings, Dense, Extent, Gated, GatedKind, Layer, Modulated, Modulation, NUMERICS, Nonlinearity,
-    NormalizeState, Plastic, Rule,
+    A2cLoss, AdamSettings, Convolution, Dense, Extent, Gated, GatedKind, Layer, Modulated, Modulation, NUMERICS,
+    Nonlinearity, NormalizeState, Plastic, Rule,
 };
 
 use crate::support::case::{Sizes, Values};
@@ -134,6 +134,23 @@ fn sums() -> Vec<(String, u64)> {
         let got = shim::dense(&layer, Machine::default(), &parameters, &x, &grad_y);
         sums.push((name.to_string(), sum(&[&got.y, &got.parameters, &got.x])));
     }
+    let settings = AdamSettings { learning_rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-5, max_norm: Some(0.5) };
+    let (parameters, gradients) = (draw(90), vec![draw(90), draw(90)]);
+    let got = shim::adam(&settings, Machine::default(), &[50, 40], &parameters, &gradients);
+    sums.push(("adam".to_string(), sum(&[&got.parameters.concat()])));
+    let layer = Convolution {
+        channels: 2,
+        height: 7,
+        width: 6,
+        filters: 3,
+        size: 3,
+        stride: 2,
+        nonlinearity: Nonlinearity::Relu,
+        scale: 1.5,
+    };
+    let (parameters, x, grad_y) = (draw(layer.parameters()), draw(4 * layer.input()), draw(4 * layer.output()));
+    let got = shim::convolution(&layer, Machine::default(), [&parameters, &x, &grad_y], 1 << 20);
+    sums.push(("convolution".to_string(), sum(&[&got.y, &got.parameters, &got.x])));
     let steps = LossSteps {
         extent: Extent { steps: 8, batch: 7 },
         outputs: &draw(8 * 7 * 4),
@@ -147,10 +164,6 @@ fn sums() -> Vec<(String, u64)> {
     assert_eq!(problems.count, 0, "{}", problems.first);
     let total = [total.policy, total.value, total.entropy, total.concentration].map(|sum| sum as f32);
     sums.push(("a2c-loss".to_string(), sum(&[&grad, &total])));
-    let settings = AdamSettings { learning_rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-5, max_norm: Some(0.5) };
-    let (parameters, gradients) = (draw(90), vec![draw(90), draw(90)]);
-    let got = shim::adam(&settings, Machine::default(), &[50, 40], &parameters, &gradients);
-    sums.push(("adam".to_string(), sum(&[&got.parameters.concat()])));
     sums
 }
 
