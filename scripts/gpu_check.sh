@@ -6,7 +6,7 @@
 #                                   golden cases must lie where they were when `device` was built
 #
 # Variables, for smaller machines: EXPERIMENT and UPDATES of the trainings (maze, 1000), RESUMED updates of the run that is
-# killed (60), REPEATS of what is measured (9).
+# killed (60), CASES and REPEATS of what is measured (three, 9).
 #
 # Needs NVIDIA's driver, and NVRTC in LD_LIBRARY_PATH (CUDA toolkit 12, or pip install nvidia-cuda-nvrtc-cu12==12.9.86).
 set -eu
@@ -35,7 +35,7 @@ nvidia-smi --query-gpu=name,driver_version,memory.total,compute_cap --format=csv
     exit 1
 }
 
-echo "== golden cases of all cells, resets, dense layers, the optimiser, errors =="
+echo "== golden cases of all cells, resets, dense layers, convolutions, rollouts, the optimiser, errors =="
 output=$(timeout 180 "$device" on_device --nocapture --test-threads 1 2>&1) || { echo "$output"; exit 1; }
 echo "$output"
 # Without a device the same tests pass by what their errors say.
@@ -44,10 +44,11 @@ echo "$output" | grep -Eq '(^|\.\.\. )on ' || { echo "the tests did not run on a
 echo "== times of layers of the maze's size =="
 timeout 60 "$maze_time"
 
-echo "== learning of the maze's STPN, on the device and on the CPU =="
+echo "== learning of the maze's and of Pong's STPN, and whole updates of the maze, on the device and on the CPU =="
 for where in cuda cpu; do
     echo "$where:"
-    timeout 60 "$stpn" bench updates --case maze --device $where --repeats "${REPEATS:-9}"
+    timeout 90 "$stpn" bench updates ${CASES:---case maze --case maze-update --case pong} --device $where \
+        --repeats "${REPEATS:-9}"
 done
 
 runs=$(mktemp -d)
@@ -75,7 +76,8 @@ for where in cuda cpu; do
     within 60 "$stpn" train "$experiment" --device $where --updates "$updates" --set log.every=10 \
         --run-dir "$runs/$where" || [ $? = 124 ] || exit 1
     echo "$where: update $(last $where update), return $(last $where charts/episodic_return)," \
-        "$(last $where charts/SPS) steps per second"
+        "$(last $where charts/SPS) steps per second, seconds of an update: $(last $where time/rollout_seconds)" \
+        "rollout, $(last $where time/learn_seconds) learning"
 done
 
 echo "== $resumed updates, killed and resumed: the same bits =="

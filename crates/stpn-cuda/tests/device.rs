@@ -7,13 +7,16 @@ mod support;
 use std::process::{Command, Output};
 use std::{env, fs};
 
-use stpn_cuda::cuda::{Adam, Buffer, DenseLayer, Device, General, PlasticLayer, Sequence, SequenceLayer};
-use stpn_cuda::shim::{self, Inputs, Machine};
+use stpn_cuda::cuda::{
+    Adam, Buffer, ConvolutionLayer, DenseLayer, Device, General, PlasticLayer, Sequence, SequenceLayer,
+};
+use stpn_cuda::shim::{self, Inputs, LossSteps, Machine};
 use stpn_cuda::{
-    AdamSettings, AnyLayer, Dense, Error, Extent, Gated, GatedKind, Layer, Modulated, Modulation, Nonlinearity, Plan,
-    Plastic, Rule,
+    A2cLoss, AdamSettings, AnyLayer, Convolution, Dense, Error, Extent, Gated, GatedKind, Layer, Modulated, Modulation,
+    Nonlinearity, Plan, Plastic, Rule,
 };
 use support::golden::{Case, Results, cases, gated_cases};
+use support::maze::{Case as MazeCase, DRAWS, rules};
 use support::{Numbers, distance, gated_plan, gated_there_and_back, plan, there_and_back};
 
 /// Set where the driver is the emulated one.
@@ -206,6 +209,91 @@ fn on_device_a_dense_layer_and_the_optimiser() {
     assert!(matches!(refused, Err(Error::Length { what: "gradients", .. })), "{refused:?}");
 }
 
+#[test]
+fn on_device_a_convolution() {
+    let Some(device) = device() else { return };
+    let general = General::<f32>::new(&device).unwrap();
+    let (nonlinearity, scale) = (Nonlinearity::Relu, 1.5);
+    let layer = Convolution { channels: 3, height: 14, width: 13, filters: 5, size: 4, stride: 2, nonlinearity, scale };
+    let images = 40;
+    let mut numbers = Numbers::new(53);
+    let mut draw = |len: usize| -> Vec<f32> { numbers.vec(len, 0.5).into_iter().map(|v| v as f32).collect() };
+    let operands = [layer.parameters(), images * layer.input(), images * layer.output()].map(&mut draw);
+    let [parameters, x, grad_y] = operands.each_ref().map(|values| device.upload(values).unwrap());
+    let on_device = ConvolutionLayer::new(&general, layer).unwrap();
+    let y = on_device.forward(images, &parameters, &x).unwrap();
+    let back = on_device.backward(images, [&parameters, &x, &y, &grad_y], true).unwrap();
+    let want = shim::convolution(&layer, Machine::default(), operands.each_ref().map(Vec::as_slice), 1 << 20);
+    let doubles = |values: &[f32]| -> Vec<f64> { values.iter().copied().map(f64::from).collect() };
+    for (what, got, want) in [
+        ("y", &y, &want.y),
+        ("gradient of the parameters", &back.parameters, &want.parameters),
+        ("gradient of x", back.x.as_ref().unwrap(), &want.x),
+    ] {
+        let distance = distance(&doubles(&device.download(got).unwrap()), &doubles(want));
+        assert!(distance < 1e-6, "{what}: {distance:e}");
+    }
+    let refused = on_device.forward(images + 1, &parameters, &x);
+    assert!(matches!(refused, Err(Error::Length { what: "x", .. })), "{refused:?}");
+    let impossible = ConvolutionLayer::new(&general, Convolution { size: 15, ..layer });
+    assert!(matches!(impossible, Err(Error::Layer { .. })), "{impossible:?}");
+}
+
+#[test]
+fn on_device_a_rollout_and_the_gradient_of_its_loss() {
+    let Some(device) = device() else { return };
+    let general = General::<f32>::new(&device).unwrap();
+    let rules = rules();
+    let plastic = Plastic { layer_norm: true, ..Plastic::maze(rules.observation_len(), 19) };
+    let layer = Layer::Plastic(plastic.clone());
+    let extent = Extent { steps: 12, batch: 9 };
+    let case = MazeCase::new(&layer, Extent { batch: 3, ..extent }, &rules);
+    // The same three environments again and again, with other draws.
+    let mut case = case.single();
+    case.extent = extent;
+    let mut numbers = Numbers::new(59);
+    let again = extent.batch / 3;
+    case.mazes = case.mazes.repeat(again);
+    (case.x, case.starts, case.state) = (case.x.repeat(again), case.starts.repeat(again), case.state.repeat(again));
+    case.draws = (0..extent.batch * DRAWS).map(|_| ((numbers.next() + 1.0) * 9e18) as u64).collect();
+    case.uniform = numbers.vec(extent.steps * extent.batch, 0.5).iter().map(|value| value + 0.5).collect();
+    let rollout = case.rollout(&rules);
+
+    let on_device = PlasticLayer::<f32>::new(&device, layer.clone()).unwrap();
+    let (got, kept) = on_device.maze_rollout(&rollout, true).unwrap();
+    assert_eq!(on_device.maze_rollout(&rollout, false).unwrap().0, got, "two runs differ in their bits");
+    let plan = plan::<f32>(&layer, extent);
+    let (want, wanted, problems) = shim::maze_rollout(&plastic, &plan, Machine::default(), &rollout);
+    assert_eq!(problems.count, 0, "{}", problems.first);
+    assert_eq!((&got.actions, &got.rewards, &got.next), (&want.actions, &want.rewards, &want.next));
+    let close = |what: &str, got: &[f32], want: &[f32]| {
+        let [got, want] = [got, want].map(|values| values.iter().copied().map(f64::from).collect::<Vec<f64>>());
+        assert!(distance(&got, &want) < 1e-5, "{what}: {:e}", distance(&got, &want));
+    };
+    close("log-probabilities", &got.log_probs, &want.log_probs);
+    close("outputs", &got.outputs, &want.outputs);
+    close("states", &got.state, &want.state);
+    close("energy", &got.energy, &want.energy);
+
+    let kept = kept.unwrap();
+    let loss =
+        A2cLoss { value: 0.3, entropy: 0.02, concentration: 0.01, mean: 0.1, inverse_deviation: 2.0, scale: 0.1 };
+    let units = extent.steps * extent.batch;
+    let [advantages, returns] =
+        [0, 1].map(|_| numbers.vec(units, 1.0).iter().map(|value| *value as f32).collect::<Vec<f32>>());
+    let (grad, sums) = kept.a2c_loss(&general, &loss, &advantages, &returns).unwrap();
+    let (outputs, actions) = (&got.outputs, &got.actions);
+    let steps = LossSteps { extent, outputs, actions, advantages: &advantages, returns: &returns };
+    let (grad_wanted, sums_wanted, _) = shim::a2c_loss(&loss, Machine::default(), steps);
+    close("gradient of the outputs", &device.download(&grad).unwrap(), &grad_wanted);
+    assert!((sums.policy - sums_wanted.policy).abs() < 1e-6 * sums_wanted.policy.abs().max(1.0));
+
+    let ones = |len: usize| device.upload(&vec![1f32; len]).unwrap();
+    let (grad_hidden, grad_end) = (ones(units * 19), ones(extent.batch * layer.state_len()));
+    let back = on_device.backward(kept.sequence(), kept.forward(), &grad_hidden, &grad_end).unwrap();
+    close("gradient of the parameters", &device.download(&back.parameters).unwrap(), &wanted.parameters);
+}
+
 /// Encoder, cell and head together: the sum of an episode's inputs so far is learnt, on arrays that stay there.
 #[test]
 fn on_device_an_encoder_a_cell_and_a_head_learn() {
@@ -344,7 +432,7 @@ fn an_emulated_driver_runs_all_of_this() {
         text
     };
     let text = good(run("on_device", &[("STPN_EMULATED_MEMORY", "100000000")]));
-    assert!(text.contains("on emulated device") && text.contains("7 passed"), "{text}");
+    assert!(text.contains("on emulated device") && text.contains("9 passed"), "{text}");
     // The kernels are in the cache now.
     assert!(fs::read_dir(folder.path().join("cache/stpn/cuda")).unwrap().count() > 10);
 

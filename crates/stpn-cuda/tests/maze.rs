@@ -3,92 +3,11 @@
 
 mod support;
 
-use stpn_cuda::maze::{ACTIONS, EnergyOf, MazeRollout, MazeRules, MazeState, OUTPUTS, Played};
+use stpn_cuda::maze::{ACTIONS, MazeRollout, MazeRules, MazeState, OUTPUTS, Played};
 use stpn_cuda::shim::{self, Inputs, Machine, MazeBackward, Order};
 use stpn_cuda::{Extent, Granularity, Layer, NormalizeState, Place, Plastic, Synapses};
-use support::{Numbers, distance, plan};
-
-/// 7×7 with a pillar wherever row and column are even, but in the centre.
-fn rules() -> MazeRules {
-    let wall = |cell: usize| {
-        let (row, column) = (cell / 7, cell % 7);
-        let outer = [0, 6].contains(&row) || [0, 6].contains(&column);
-        outer || (row % 2 == 0 && column % 2 == 0)
-    };
-    let walls: Vec<u8> = (0..49).map(|cell| u8::from(wall(cell) && cell != 24)).collect();
-    let free_cells = (0..49).filter(|cell| walls[*cell] == 0).map(|cell| cell as i32).collect();
-    MazeRules { size: 7, view_radius: 1, episode_length: 9, reward: 10.0, wall_penalty: 0.5, walls, free_cells }
-}
-
-/// What a rollout reads, but for the rules.
-#[derive(Clone)]
-struct Case {
-    extent: Extent,
-    mazes: Vec<MazeState>,
-    draws: Vec<u64>,
-    uniform: Vec<f64>,
-    parameters: Vec<f64>,
-    heads: Vec<f64>,
-    x: Vec<f64>,
-    starts: Vec<u8>,
-    state: Vec<f64>,
-    mask: Vec<f64>,
-}
-
-/// Drawn words of an environment.
-const DRAWS: usize = 50;
-
-impl Case {
-    fn new(layer: &Layer, extent: Extent, rules: &MazeRules) -> Self {
-        let mut numbers = Numbers::new(11);
-        let Extent { steps, batch } = extent;
-        // One environment in the middle of an episode, the others at the start of one.
-        let mazes: Vec<MazeState> =
-            (0..batch).map(|env| MazeState { agent: 24, goal: 3 * env, step: if env == 1 { 6 } else { 0 } }).collect();
-        let seen = |maze: &MazeState| observation(rules, maze, 0.0, 0);
-        Self {
-            extent,
-            draws: (0..batch * DRAWS).map(|_| (numbers.next() + 1.0).mul_add(9e18, 1.0) as u64).collect(),
-            uniform: numbers.vec(steps * batch, 0.5).iter().map(|value| value + 0.5).collect(),
-            parameters: numbers.vec(layer.parameters(), 0.7),
-            heads: numbers.vec(OUTPUTS * (layer.hidden() + 1), 1.5),
-            x: mazes.iter().flat_map(seen).collect(),
-            starts: (0..batch).map(|env| u8::from(env != 1)).collect(),
-            state: numbers.vec(batch * layer.state_len(), 0.4),
-            mask: (0..rules.observation_len()).map(|input| f64::from(u8::from(input != 12))).collect(),
-            mazes,
-        }
-    }
-
-    fn rollout<'a>(&'a self, rules: &'a MazeRules) -> MazeRollout<'a, f64> {
-        MazeRollout {
-            extent: self.extent,
-            rules,
-            mazes: &self.mazes,
-            draws: &self.draws,
-            uniform: &self.uniform,
-            parameters: &self.parameters,
-            heads: &self.heads,
-            x: &self.x,
-            starts: &self.starts,
-            state: &self.state,
-            energy: Some(EnergyOf { first: 1, every: 4, batch: 2, mask: Some(&self.mask) }),
-        }
-    }
-}
-
-fn observation(rules: &MazeRules, maze: &MazeState, reward: f64, action: usize) -> Vec<f64> {
-    let (row, column) = ((maze.agent / 7) as i64, (maze.agent % 7) as i64);
-    let mut seen = Vec::new();
-    for (up, left) in (-1..=1).flat_map(|up| (-1..=1).map(move |left| (up, left))) {
-        let (row, column) = (row + up, column + left);
-        let inside = (0..7).contains(&row) && (0..7).contains(&column);
-        seen.push(if inside { f64::from(rules.walls[(row * 7 + column) as usize]) } else { 1.0 });
-    }
-    seen.extend([0.0, 1.0, maze.step as f64 / rules.episode_length as f64, reward]);
-    seen.extend((0..ACTIONS).map(|at| f64::from(u8::from(at == action))));
-    seen
-}
+use support::maze::{Case, DRAWS, observation, rules};
+use support::{distance, plan};
 
 /// A plain maze's step: reward, what is seen next, and whether that begins an episode.
 fn moved(rules: &MazeRules, maze: &mut MazeState, draws: &mut &[u64], action: usize) -> (f64, Vec<f64>, bool) {
@@ -148,7 +67,7 @@ fn energy(layer: &Plastic, parameters: &[f64], state: &[f64], x: &[f64], mask: &
 
 /// Plays a case and holds everything against the plain maze and the layer's own forward pass; returns how often a goal was
 /// reached.
-fn check(layer: &Plastic, case: &Case, rules: &MazeRules) -> usize {
+fn check(layer: &Plastic, case: &Case<f64>, rules: &MazeRules) -> usize {
     let (any, rollout) = (Layer::Plastic(layer.clone()), case.rollout(rules));
     let (got, back) = played(layer, Machine::default(), &rollout);
     let Extent { steps, batch } = case.extent;

@@ -5,6 +5,7 @@ pub mod case;
 pub mod dual;
 pub mod gated_reference;
 pub mod golden;
+pub mod maze;
 pub mod reference;
 
 use stpn_cuda::shim::{self, Backward, Forward, GatedResults, Inputs, Machine, ShimReal};
