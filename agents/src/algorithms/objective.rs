@@ -10,6 +10,10 @@ use crate::metrics::Metrics;
 use crate::policy::distribution::Terms;
 use crate::policy::element::Element;
 use crate::policy::inference::PreparedPolicy;
+use crate::policy::training::Heads;
+
+/// Places whose losses one thread computes, if a device computes the rest.
+const LOSS_PART: usize = 128;
 
 /// What a rollout knows of one step.
 #[derive(Clone, Copy, Debug)]
@@ -113,9 +117,10 @@ pub fn block_gradient<T: Element>(
 ) -> Result<Losses> {
     let distribution = policy.policy().distribution();
     let len = distribution.len();
-    policy.differentiate(&batch.inputs(), &batch.state, gradient, |outputs, grads| {
+    // The losses of places `first` and following, as many as there are values; gradients are those of these places.
+    let part = |outputs: &Heads<T>, first: usize, distributions: &mut [T], values: &mut [T]| {
         let (mut losses, mut scratch) = (Losses::default(), Vec::new());
-        for n in batch.places() {
+        for n in batch.places(first..first + values.len()) {
             let row = n * len..(n + 1) * len;
             let parameters = &outputs.distributions[row.clone()];
             let action = batch.actions.get(n, batch.action_len);
@@ -130,10 +135,24 @@ pub fn block_gradient<T: Element>(
             let mut derivatives = objective.step(&sample, &terms, outputs.values[n].wide(), &mut losses);
             let Terms { log_prob, entropy, concentration, kl } = &mut derivatives.terms;
             [log_prob, entropy, concentration, kl].into_iter().for_each(|derivative| *derivative *= scale);
-            let grad = &mut grads.distributions[row];
+            let grad = &mut distributions[(n - first) * len..(n - first + 1) * len];
             distribution.gradient(parameters, action, behaviour, &derivatives.terms, &scratch, grad);
-            grads.values[n] = T::of(derivatives.value * scale);
+            values[n - first] = T::of(derivatives.value * scale);
         }
+        losses
+    };
+    policy.differentiate(&batch.inputs(), &batch.state, gradient, |outputs, grads| {
+        let Heads { distributions, values } = grads;
+        if !policy.policy().is_accelerated() {
+            return part(outputs, 0, distributions, values);
+        }
+        // All sequences are one block: without these parts, one thread would compute all losses.
+        let parts = distributions.par_chunks_mut(LOSS_PART * len).zip(values.par_chunks_mut(LOSS_PART)).enumerate();
+        let parts: Vec<Losses> = parts
+            .map(|(number, (distributions, values))| part(outputs, number * LOSS_PART, distributions, values))
+            .collect();
+        let mut losses = Losses::default();
+        parts.iter().for_each(|part| losses.add(part));
         losses
     })
 }

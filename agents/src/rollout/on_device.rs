@@ -42,14 +42,14 @@ pub fn collect(
 ) -> Result<Vec<Kept>> {
     let Some(shape) = workers.first().map(|worker| worker.fragment().shape) else { return Ok(Vec::new()) };
     let mut all = Vec::new();
-    workers.par_iter_mut().for_each(|worker| worker.begin_elsewhere(subject.normalization));
+    workers.par_iter_mut().for_each(|worker| worker.begin(subject.normalization));
     for segment in 0..shape.segments() {
         let rollout = stage(workers, segment, shape.segment_steps(segment))?;
         let (lived, kept) = rollouts.live(&rollout, parameters, keep)?;
         all.extend(kept);
         follow(workers, segment, &lived)?;
     }
-    workers.par_iter_mut().try_for_each(|worker| worker.end_elsewhere(subject))?;
+    workers.par_iter_mut().try_for_each(|worker| worker.end(subject))?;
     Ok(all)
 }
 

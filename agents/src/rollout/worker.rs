@@ -211,7 +211,7 @@ impl Worker {
     }
 
     /// Begins a fragment with the observations that the last one left.
-    fn begin(&mut self, normalization: &Normalization) {
+    pub(super) fn begin(&mut self, normalization: &Normalization) {
         let fragment = &mut self.fragment;
         let (steps, row) = (fragment.shape.steps, fragment.shape.batch * fragment.shape.observation);
         fragment.episodes.clear();
@@ -224,7 +224,10 @@ impl Worker {
     }
 
     /// Ends a fragment whose steps are done: the values of what follows, and the episodes that ended.
-    fn end(&mut self, subject: Subject<'_>) -> Result<()> {
+    ///
+    /// # Errors
+    /// Fails if a step of the network does.
+    pub(super) fn end(&mut self, subject: Subject<'_>) -> Result<()> {
         let fragment = &mut self.fragment;
         let (steps, row) = (fragment.shape.steps, fragment.shape.batch * fragment.shape.observation);
         let next = fragment.observations.range(steps * row..(steps + 1) * row);

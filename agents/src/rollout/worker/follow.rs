@@ -4,30 +4,15 @@ use stpn_envs::vector::{Actions, Transition};
 use stpn_envs::{Env, OnDevice};
 
 use super::{ENERGY_EVERY, Worker};
-use crate::actor::Subject;
 use crate::policy::accelerator::{EnergySteps, Lived, Rollout};
 use crate::policy::distribution::ActionBuffer;
 use crate::policy::encoder::ObservationRef;
-use crate::rollout::Normalization;
 use crate::{Error, Result};
 
 impl Worker {
     /// Its environments as a device plays them; none if it does not know one.
     pub(in crate::rollout) fn on_device(&self) -> Option<Vec<OnDevice>> {
         self.group.environments().map(Env::on_device).collect()
-    }
-
-    /// [`Worker::begin`] for a fragment that a device lives.
-    pub(in crate::rollout) fn begin_elsewhere(&mut self, normalization: &Normalization) {
-        self.begin(normalization);
-    }
-
-    /// [`Worker::end`] for such a fragment.
-    ///
-    /// # Errors
-    /// Fails if a step of the network does.
-    pub(in crate::rollout) fn end_elsewhere(&mut self, subject: Subject<'_>) -> Result<()> {
-        self.end(subject)
     }
 
     /// Appends what a device needs to live the steps of a training sequence, uniform numbers and states aside.
