@@ -6,7 +6,7 @@
 #                                   golden cases must lie where they were when `device` was built
 #
 # Variables, for smaller machines: EXPERIMENT and UPDATES of the trainings (maze, 1000), RESUMED updates of the run that is
-# killed (60), CASES and REPEATS of what is measured (three, 9).
+# killed (60), CASES to measure (`--case maze …`) and their REPEATS (9).
 #
 # Needs NVIDIA's driver, and NVRTC in LD_LIBRARY_PATH (CUDA toolkit 12, or pip install nvidia-cuda-nvrtc-cu12==12.9.86).
 set -eu
@@ -98,7 +98,8 @@ cmp "$runs/whole/$parameters" "$runs/killed/$parameters"
 if command -v compute-sanitizer >/dev/null; then
     for tool in memcheck racecheck initcheck; do
         echo "== compute-sanitizer $tool =="
-        timeout 80 compute-sanitizer --tool "$tool" --error-exitcode 1 "$device" on_device_golden --test-threads 1
+        timeout 80 compute-sanitizer --tool "$tool" --error-exitcode 1 "$device" on_device_golden on_device_a_ \
+            --test-threads 1
     done
 else
     echo "compute-sanitizer is not installed: memcheck, racecheck and initcheck are left out"

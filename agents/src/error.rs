@@ -30,13 +30,13 @@ pub enum Error {
     #[error("training.device: {0}")]
     Cuda(#[from] stpn_cuda::Error),
 
-    /// An environment went another way on a device than here.
+    /// An environment behaved differently on a device and here.
     #[error(
-        "environment {environment} went another way on the device than on the CPU, at step {step} of the rollout: this is \
-         a fault of stpn. Set training.device to \"cpu\", and please report it"
+        "environment {environment} behaved differently on the device and on the CPU, at step {step} of the rollout: this \
+         is a fault of stpn. Set training.device to \"cpu\", and please report it"
     )]
-    OtherWay {
-        /// Its number among those of the rollout.
+    Differs {
+        /// Its number.
         environment: usize,
         /// The step.
         step: usize,

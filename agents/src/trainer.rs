@@ -24,6 +24,7 @@ use crate::metrics::{Metrics, Over};
 use crate::optimizer::Clock;
 use crate::policy::ActorCritic;
 use crate::policy::accelerator::Kept;
+use crate::rollout::on_device::Wanted;
 use crate::rollout::worker::{EnergySampling, SavedWorker};
 use crate::rollout::{Estimates, FailureWatch, Fragment, GrowthWatch, Normalization, Worker, on_device};
 use crate::saved::{Ended, Progress, RECENT_UPDATES, SavedTrainer};
@@ -31,6 +32,9 @@ use crate::statistics::Moments;
 use crate::stop::Stop;
 use crate::training::{Best, OnHang};
 use crate::{Error, Result, process};
+
+/// From update to update of which the observations that a device saw are compared.
+const WATCHED_EVERY: u64 = 100;
 
 /// Steps whose advantages one thread computes at least.
 const ADVANTAGE_STEPS: usize = 1 << 13;
@@ -53,6 +57,8 @@ pub struct Trainer {
     before: SavedTrainer,
     /// Why no device lives the rollouts; nothing if it does.
     rollouts_here: Option<String>,
+    /// A rollout that a device lived was compared in this process.
+    watched: bool,
 }
 
 impl Trainer {
@@ -138,6 +144,7 @@ impl Trainer {
             progress,
             evaluator: (config.evaluation.every > 0).then(|| Evaluator::new(config, make)).transpose()?,
             evaluated: None,
+            watched: false,
             exchange: Exchange::new(collective, rollout.canonical_sums),
             failures,
             growth: GrowthWatch::default(),
@@ -206,13 +213,19 @@ impl Trainer {
         let device = self.learner.policy().rollouts().ok().filter(|_| self.rollouts_here.is_none());
         let parameters = self.learner.values();
         let update = self.progress.update + 1;
-        // A2C learns from its rollout once, under the parameters that lived it.
-        let keep =
-            matches!(self.config.algorithm, AlgorithmConfig::A2c(_)) && update > self.config.training.warmup_updates;
-        let mut kept = Vec::new();
+        let wanted = Wanted {
+            // A2C learns once from its rollout, under the parameters that lived it. Of several sequences, all but the
+            // first would take memory from the next.
+            keep: matches!(self.config.algorithm, AlgorithmConfig::A2c(_))
+                && update > self.config.training.warmup_updates
+                && self.config.rollout.sequence_length() == self.config.rollout.steps,
+            watched: !self.watched || update.is_multiple_of(WATCHED_EVERY),
+        };
+        self.watched = true;
+        let mut kept = None;
         let collect = || match device {
             Some(device) => {
-                kept = on_device::collect(workers, device, parameters, subject, keep)?;
+                kept = on_device::collect(workers, device, parameters, subject, wanted)?;
                 Ok(())
             }
             None => workers.par_iter_mut().try_for_each(|worker| worker.collect(&policy, normalization)),
@@ -235,7 +248,7 @@ impl Trainer {
             self.progress.normalization.merge_returns(&self.exchange.moments(&moments));
         }
         if at.update > self.config.training.warmup_updates {
-            metrics.extend(&self.learn(learning_rate, at, &kept)?);
+            metrics.extend(&self.learn(learning_rate, at, kept.as_ref())?);
         }
         // Only now: what was learned from was seen with the old statistics.
         let elements = self.progress.normalization.observations.len();
@@ -260,7 +273,7 @@ impl Trainer {
     }
 
     /// Learns from the rollout, of which a device may have kept something.
-    fn learn(&mut self, learning_rate: f64, at: Moment, kept: &[Kept]) -> Result<Metrics> {
+    fn learn(&mut self, learning_rate: f64, at: Moment, kept: Option<&Kept>) -> Result<Metrics> {
         let (algorithm, normalization) = (&self.config.algorithm, &self.progress.normalization);
         // Fewer steps are not worth waking another thread for.
         let groups = ADVANTAGE_STEPS.div_ceil(self.config.rollout.steps * self.config.rollout.group_size());

@@ -282,7 +282,7 @@ pub trait Env: Send {
     }
 
     /// What a device needs to play on from here, where there is a kernel of the environment's rules and an episode is
-    /// under way.
+    /// under way. A wrapper that changes anything must not hand on what it wraps.
     fn on_device(&self) -> Option<OnDevice> {
         None
     }

@@ -89,15 +89,14 @@ impl A2cConfig {
     }
 }
 
-/// One gradient step from a rollout. Returns the mean losses it came from. If the device that lived the rollout has `kept`
-/// something of each of its segments, the gradient is computed there.
+/// One gradient step from a rollout. Returns the mean losses it came from. If the device that lived the rollout has `kept` it, the gradient is computed there.
 ///
 /// # Errors
 /// Fails if a tensor operation does, or numbers stop being finite.
 pub fn update(
     config: &A2cConfig,
     learner: &mut Learner,
-    (experience, kept): (&Experience<'_>, &[Kept]),
+    (experience, kept): (&Experience<'_>, Option<&Kept>),
     exchange: &Exchange,
     learning_rate: f64,
     at: Moment,
@@ -126,12 +125,16 @@ pub fn update(
         Reduction::Sum => 1.0,
     };
     let ranks = (exchange, &exchange.owners(blocks.len())[..]);
-    let (gradient, losses) = if kept.is_empty() {
-        let gather = |ids: &Vec<SequenceId>| SequenceBatch::gather(fragments, advantages, ids);
-        gradient(&objective, &learner.prepare()?, &blocks, ranks, gather, scale)?
-    } else {
-        let part = device_gradient(&objective, learner, experience, kept, scale);
-        combined(part.map(|part| vec![part]), ranks, learner.layout().len())?
+    let (gradient, losses) = match kept {
+        None => {
+            let gather = |ids: &Vec<SequenceId>| SequenceBatch::gather(fragments, advantages, ids);
+            gradient(&objective, &learner.prepare()?, &blocks, ranks, gather, scale)?
+        }
+        Some(kept) => {
+            let go_on = exchange.stop().go_on();
+            let part = go_on.and_then(|()| device_gradient(&objective, learner, experience, kept, scale));
+            combined(part.map(|part| vec![part]), ranks, learner.layout().len())?
+        }
     };
     let norm = learner.step(gradient, learning_rate, at.update)?;
 
@@ -143,46 +146,39 @@ pub fn update(
     Ok(metrics)
 }
 
-/// Gradient and losses of a rollout that a device lived and has kept, segment by segment.
+/// Gradient and losses of a rollout, which is one training sequence, that a device lived and has kept.
 fn device_gradient(
     objective: &A2cObjective,
     learner: &Learner,
     Experience { fragments, advantages }: &Experience<'_>,
-    kept: &[Kept],
+    kept: &Kept,
     scale: f64,
 ) -> Result<(Gradient, Losses)> {
     let device = learner.policy().rollouts().map_err(|reason| Error::config("training.device", reason))?;
-    let len = learner.layout().len();
-    let (mut sum, mut losses) = (vec![0.0; len], Losses::default());
-    for (segment, kept) in kept.iter().enumerate() {
-        let (mut of_actions, mut of_values) = (Vec::new(), Vec::new());
-        let shape = fragments[0].shape;
-        let first = segment * shape.sequence_length;
-        for t in first..first + shape.segment_steps(segment) {
-            for (fragment, advantages) in fragments.iter().zip(*advantages) {
-                let row = t * fragment.shape.batch..(t + 1) * fragment.shape.batch;
-                of_actions.extend_from_slice(&advantages.advantages[row.clone()]);
-                of_values.extend_from_slice(&advantages.returns[row]);
-            }
+    let (mut of_actions, mut of_values) = (Vec::new(), Vec::new());
+    for t in 0..fragments[0].shape.steps {
+        for (fragment, advantages) in fragments.iter().zip(*advantages) {
+            let row = t * fragment.shape.batch..(t + 1) * fragment.shape.batch;
+            of_actions.extend_from_slice(&advantages.advantages[row.clone()]);
+            of_values.extend_from_slice(&advantages.returns[row]);
         }
-        let loss = A2cLoss {
-            value: objective.value,
-            entropy: objective.entropy,
-            concentration: objective.concentration,
-            standard: objective.standard,
-            scale,
-            advantages: &of_actions,
-            returns: &of_values,
-        };
-        let mut gradient = vec![0.0; len];
-        let A2cSums { policy, value, entropy, concentration } = device.a2c_gradient(kept, &loss, &mut gradient)?;
-        sum.iter_mut().zip(&gradient).for_each(|(sum, gradient)| *sum += gradient);
-        let total =
-            policy + objective.value * value - objective.entropy * entropy + objective.concentration * concentration;
-        let steps = of_actions.len() as f64;
-        losses.add(&Losses { steps, total, policy, value, entropy, concentration, ..Losses::default() });
     }
-    Ok((Gradient(sum), losses))
+    let loss = A2cLoss {
+        value: objective.value,
+        entropy: objective.entropy,
+        concentration: objective.concentration,
+        standard: objective.standard,
+        scale,
+        advantages: &of_actions,
+        returns: &of_values,
+    };
+    let mut gradient = vec![0.0; learner.layout().len()];
+    let A2cSums { policy, value, entropy, concentration } = device.a2c_gradient(kept, &loss, &mut gradient)?;
+    let total =
+        policy + objective.value * value - objective.entropy * entropy + objective.concentration * concentration;
+    let steps = of_actions.len() as f64;
+    let losses = Losses { steps, total, policy, value, entropy, concentration, ..Losses::default() };
+    Ok((Gradient(gradient), losses))
 }
 
 /// −log π(a|s)·A + c_v (R − V)² − c_e H(π) + c_c Σ_a π(a)².

@@ -1,4 +1,4 @@
-//! Which device computes gradients.
+//! Which device computes gradients, and plays mazes.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,7 +15,7 @@ const CUDA_NUMERICS: u32 = 2;
 #[cfg(feature = "cuda")]
 const _: () = assert!(CUDA_NUMERICS == stpn_cuda::NUMERICS, "the number of CUDA's arithmetic stands here too");
 
-/// The device that computes gradients.
+/// The device that computes gradients, and plays mazes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum ComputeDevice {
@@ -41,7 +41,7 @@ impl ComputeDevice {
     }
 
     /// The number of the arithmetic with which a run on it computes: the thousands count that of the device, the rest is
-    /// that of the CPU, on which rollouts run.
+    /// that of the CPU, on which everything else runs.
     pub fn numerics(self) -> u32 {
         match self {
             Self::Cpu => NUMERICS,

@@ -129,6 +129,8 @@ pub struct Rollout {
     pub episode_starts: Vec<u8>,
     /// `[B, S]` recurrent states before the first step; empty if it is the first step of an episode everywhere.
     pub state: Vec<f32>,
+    /// Whether all observations are wanted, to compare them with those of the environments here.
+    pub watched: bool,
     /// What is measured beside.
     pub energy: Option<EnergySteps>,
 }
@@ -158,6 +160,8 @@ pub struct Lived {
     /// `[B, T, P + 1]` outputs of the heads: parameters of the distributions that they were drawn from, then the values of
     /// the observations acted on.
     pub outputs: Vec<f32>,
+    /// `[T, B, O]` acted on, time-major, if they are wanted; else empty.
+    pub observed: Vec<f32>,
     /// `[B, O]` after the last step.
     pub observations: Vec<f32>,
     /// `[B, S]` after the last step.

@@ -28,8 +28,17 @@ pub fn obstacle(workers: &[Worker], policy: &ActorCritic, normalization: &Normal
     }
 }
 
-/// Lives one fragment of every worker on the device, and leaves it in [`Worker::fragment`]. With `keep`, returns what the
-/// device has left of each training sequence.
+/// What is wanted of a rollout beside what was lived.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    /// What a gradient from its steps needs is left on the device.
+    pub keep: bool,
+    /// All observations are compared with those of the environments here.
+    pub watched: bool,
+}
+
+/// Lives one fragment of every worker on the device, and leaves it in [`Worker::fragment`]. Returns what is kept of its last
+/// training sequence.
 ///
 /// # Errors
 /// Fails if the device or an environment does, and with [`crate::Error::Stopped`] if the update is to be given up.
@@ -38,19 +47,19 @@ pub fn collect(
     rollouts: &dyn Rollouts,
     parameters: &[f32],
     subject: Subject<'_>,
-    keep: bool,
-) -> Result<Vec<Kept>> {
-    let Some(shape) = workers.first().map(|worker| worker.fragment().shape) else { return Ok(Vec::new()) };
-    let mut all = Vec::new();
+    wanted: Wanted,
+) -> Result<Option<Kept>> {
+    let Some(shape) = workers.first().map(|worker| worker.fragment().shape) else { return Ok(None) };
+    let mut last = None;
     workers.par_iter_mut().for_each(|worker| worker.begin(subject.normalization));
     for segment in 0..shape.segments() {
-        let rollout = stage(workers, segment, shape.segment_steps(segment))?;
-        let (lived, kept) = rollouts.live(&rollout, parameters, keep)?;
-        all.extend(kept);
+        let rollout = Rollout { watched: wanted.watched, ..stage(workers, segment, shape.segment_steps(segment))? };
+        let (lived, kept) = rollouts.live(&rollout, parameters, wanted.keep)?;
+        last = kept;
         follow(workers, segment, &lived)?;
     }
     workers.par_iter_mut().try_for_each(|worker| worker.end(subject))?;
-    Ok(all)
+    Ok(last)
 }
 
 /// What the device needs for a training sequence of every environment.

@@ -1,34 +1,35 @@
-// A sequence of LSTM, GRU or RNN forward: one block for `tile` environments. What comes from the inputs has been
-// computed before, for all steps at once.
+// A sequence of LSTM, GRU or RNN forward: one block for `tile` environments.
 
-STPN_ALONE_KERNEL gated_forward(GatedOperands a) {
-    const int size = spec.hidden, first = block_index() * spec.tile;
-    const int here = a.batch - first < spec.tile ? a.batch - first : spec.tile;
-    Shared h = shared_memory();                                    // [H, tile]
-    Shared c = h + size * spec.tile;                               // [tile, H], of the LSTM
+// Its state in shared memory: [H, tile], and of the LSTM [tile, H].
+STPN_DEVICE Shared shared_h() { return shared_memory(); }
+STPN_DEVICE Shared shared_c() { return shared_memory() + spec.hidden * spec.tile; }
+
+template <class Source> STPN_DEVICE void gated_sequence(const GatedOperands& a, Source& source) {
+    const int size = spec.hidden, first = block_index() * spec.tile, here = environments_here(a.batch);
+    Shared h = shared_h(), c = shared_c();
     Shared sums = c + (spec.kind == LSTM ? spec.tile * size : 0);  // [tile, slots, H]
     Shared moments = sums + spec.tile * slot_count() * size;       // [2, tile]
     const Recurrent recurrent(moments + 2 * spec.tile, a.weights);
 
     for (int at = thread_index(); at < spec.tile * size; at += spec.threads) {
         const int e = at / size, unit = at % size;
-        const bool given = e < here && !starts(a, 0, first + e);
+        const bool given = e < here && !source.starts_at(0, e);
         const long long state = (long long)(first + e) * gated_state() + unit;
         h[unit * spec.tile + e] = given ? Real(a.start[state]) : Real(0);
         if (spec.kind == LSTM) c[at] = given ? Real(a.start[state + size]) : Real(0);
     }
+    source.begin();
     barrier(30);
 
     for (int t = 0; t < a.steps; ++t) {
+        if constexpr (Source::plays) source.measure(t);
         // Pre-activations. Those from inputs are asked for first and needed last.
         for (int row = thread_index(); row < gate_rows(); row += spec.threads) {
             TileValues inputs, product;
             const Real bias = a.second_bias < 0 ? Real(0) : Real(a.parameters[a.second_bias + row]);
+            source.inputs(t, row, inputs);
             STPN_UNROLL_ALWAYS
-            for (int e = 0; e < spec.tile; ++e) {
-                inputs.set(e, e < here ? Real(a.gates[gate_at(a, t, first + e) + row]) : Real(0));
-                product.set(e, bias);
-            }
+            for (int e = 0; e < spec.tile; ++e) product.set(e, bias);
             recurrent.multiply(row, h, product);
             const bool apart = spec.kind == GRU && row >= 2 * size;
             STPN_UNROLL_ALWAYS
@@ -59,7 +60,7 @@ STPN_ALONE_KERNEL gated_forward(GatedOperands a) {
             }
             if (a.norm >= 0 && a.before && unit == 0) a.deviation[(long long)t * a.batch + env] = moments[spec.tile + e];
 
-            const bool cut = t + 1 < a.steps && starts(a, t + 1, env);
+            const bool cut = !Source::plays && t + 1 < a.steps && source.starts_at(t + 1, e);
             const Real old = h[unit * spec.tile + e];
             Real activity_now = 0, kept = 0;
             if (spec.kind == LSTM) {
@@ -82,6 +83,7 @@ STPN_ALONE_KERNEL gated_forward(GatedOperands a) {
             for (int g = 0; g < gate_count(); ++g) a.gates[gate + g * size] = gates[g];
         }
         barrier(33);
+        if constexpr (Source::plays) source.turn(t, t + 1 == a.steps);
     }
 
     for (int at = thread_index(); at < here * size; at += spec.threads) {
@@ -90,4 +92,14 @@ STPN_ALONE_KERNEL gated_forward(GatedOperands a) {
         a.end[state] = h[unit * spec.tile + e];
         if (spec.kind == LSTM) a.end[state + size] = c[at];
     }
+}
+
+STPN_ALONE_KERNEL gated_forward(GatedOperands a) {
+    GatedGiven source(a);
+    gated_sequence(a, source);
+}
+
+STPN_ALONE_KERNEL gated_rollout(GatedRollout rollout) {
+    GatedMazes source(rollout, shared_h(), shared_c());
+    gated_sequence(rollout.sequence, source);
 }

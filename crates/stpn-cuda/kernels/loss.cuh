@@ -13,9 +13,9 @@ STPN_GENERAL_KERNEL a2c_loss(LossOperands a) {
         double largest = Real(logits[0]), total = 0;
         for (int i = 1; i < a.choices; ++i) {
             const double logit = Real(logits[i]);
-            // Not a number is kept.
-            if (!(logit <= largest)) largest = logit;
+            if (logit > largest) largest = logit;
         }
+        // A logit that is not a number is found in this sum.
         for (int i = 0; i < a.choices; ++i) total += double_exponential(Real(logits[i]) - largest);
         const double normalizer = largest + double_logarithm(total);
         double entropy = 0, concentration = 0;

@@ -1,9 +1,9 @@
 // The maze on a device: the rules of `stpn_envs::maze`, over tables of walls and free cells that are made there. One thread
-// of a block moves the agent; all of them write what it sees.
+// moves the agent of an environment; all threads of the block write what it sees.
 
 enum { MAZE_ACTIONS = 4, MAZE_OUTPUTS = MAZE_ACTIONS + 1 };
 
-// What the other threads need to know of a maze, in shared memory: these, the outputs of the heads, the activities.
+// What the other threads need to know of a maze, in shared memory.
 enum { SEEN_ROW, SEEN_COLUMN, SEEN_TIME, SEEN_REWARD, SEEN_ACTION, SEEN_START, SEEN_LEN };
 
 // Numbers of an environment's own stream that were drawn before the rollout.
@@ -32,88 +32,97 @@ struct Draws {
     }
 };
 
-// The environment of a block as the source of a sequence's inputs.
-struct Maze {
-    static constexpr bool plays = true;
+// The environments of a block. Each belongs to one thread, which moves its agent: environment number 0 to the first one.
+struct Mazes {
     const PlayOperands& p;
-    const int env, steps;
-    Shared seen, outputs, hidden;
+    const int first, here;  // those of the block
+    Shared seen, outputs;   // [places, SEEN_LEN], [places, outputs]
     int row, column, goal, step;
     Draws draws;
 
-    STPN_DEVICE explicit Maze(const PlayOperands& p_)
-        : p(p_), env(block_index()), steps(p_.sequence.steps), seen(shared_memory() + forward_shared()),
-          outputs(seen + SEEN_LEN), hidden(outputs + MAZE_OUTPUTS), row(p.mazes[3 * env] / p.size),
-          column(p.mazes[3 * env] % p.size), goal(p.mazes[3 * env + 1]), step(p.mazes[3 * env + 2]),
-          draws(p.draws + (long long)env * p.draws_len, p.draws_len) {}
-
-    STPN_DEVICE bool starts_at(int t) const {
-        return t ? Real(seen[SEEN_START]) != 0 : starts(p.sequence, 0, env);
-    }
-    STPN_DEVICE void keep(int t, int at, Real activity) const {
-        hidden[at] = activity;
-        if (p.sequence.hidden) p.sequence.hidden[unit_at(p.sequence, t, env, at)] = activity;
+    // `memory` has room for so many environments; a block may have fewer.
+    STPN_DEVICE Mazes(const PlayOperands& p_, int first_, int here_, int places, Shared memory)
+        : p(p_), first(first_), here(here_), seen(memory), outputs(memory + places * SEEN_LEN), row(0), column(0), goal(0),
+          step(0), draws(p_.draws + (long long)own() * p_.draws_len, p_.draws_len) {
+        row = p.mazes[3 * own()] / p.size;
+        column = p.mazes[3 * own()] % p.size;
+        goal = p.mazes[3 * own() + 1];
+        step = p.mazes[3 * own() + 2];
     }
 
-    STPN_DEVICE bool measures(int t) const {
-        return p.energy && env < p.energy_batch && t >= p.energy_first && (t - p.energy_first) % p.energy_every == 0;
+    // The environment of this thread; if it has none, one that is there.
+    STPN_DEVICE int own() const { return first + (thread_index() < here ? thread_index() : 0); }
+    STPN_DEVICE static int shared_len(int places) { return places * (SEEN_LEN + MAZE_OUTPUTS); }
+
+    STPN_DEVICE bool starts_at(int t, int e) const {
+        return t ? Real(seen[e * SEEN_LEN + SEEN_START]) != 0 : p.resets[first + e] != 0;
     }
-    // |G| z² of a synapse, but for the norm of its row.
-    STPN_DEVICE Real power(int t, int at, Real effective, Real z) const {
-        if (!measures(t)) return 0;
+
+    STPN_DEVICE bool measures(int t, int e) const {
+        return p.energy && first + e < p.energy_batch && t >= p.energy_first &&
+               (t - p.energy_first) % p.energy_every == 0;
+    }
+    // z² of an input or an activity, as it counts for the energy.
+    STPN_DEVICE Real square(int at, Real z) const {
         if (p.energy_mask && at < spec.input) z *= p.energy_mask[at];
-        return magnitude(effective) * z * z;
+        return z * z;
     }
-    STPN_DEVICE void keep_energy(int t, int at, Real energy) const {
-        if (!measures(t)) return;
+    STPN_DEVICE void keep_energy(int t, int e, int unit, Real energy) const {
+        if (!measures(t, e)) return;
         const long long sample = (t - p.energy_first) / p.energy_every;
-        p.energy[(sample * p.energy_batch + env) * spec.hidden + at] = energy;
+        p.energy[(sample * p.energy_batch + first + e) * spec.hidden + unit] = energy;
     }
 
-    // After step t: heads, action, move. Writes the inputs of the next step, or what follows the last.
-    STPN_DEVICE void turn(int t, bool last, Shared z) {
+    // After step t: heads, actions, moves. `network` has the activities, and takes what is seen next.
+    template <class Network> STPN_DEVICE void turn(int t, bool last, const Network& network) {
         const int thread = thread_index(), lane = thread % 32;
-        const long long at = (long long)env * steps + t;
-        for (int first = 0; first < MAZE_OUTPUTS; first += warps()) {
-            const int output = first + thread / 32;
+        for (int from = 0; from < here * MAZE_OUTPUTS; from += warps()) {
+            const int at = from + thread / 32, e = at / MAZE_OUTPUTS, output = at % MAZE_OUTPUTS;
             Real sum = 0;
-            if (output < MAZE_OUTPUTS)
+            if (e < here)
                 for (int unit = lane; unit < spec.hidden; unit += 32)
-                    sum = fused(p.heads[output * spec.hidden + unit], hidden[unit], sum);
+                    sum = fused(p.heads[output * spec.hidden + unit], network.activity(e, unit), sum);
             sum = warp_sum(sum);
-            if (output >= MAZE_OUTPUTS || lane) continue;
+            if (e >= here || lane) continue;
             sum += p.heads[MAZE_OUTPUTS * spec.hidden + output];
-            outputs[output] = sum;
-            p.outputs[at * MAZE_OUTPUTS + output] = sum;
+            outputs[at] = sum;
+            p.outputs[((long long)(first + e) * p.steps + t) * MAZE_OUTPUTS + output] = sum;
         }
         barrier(70);
-        if (thread == 0) move(at, act(at));
+        if (thread < here) {
+            const long long at = (long long)own() * p.steps + t;
+            move(at, act(at));
+        }
         barrier(71);
-        for (int input = thread; input < spec.input; input += spec.threads) {
-            const Real value = observed(input);
+        for (int at = thread; at < here * spec.input; at += spec.threads) {
+            const int e = at / spec.input, input = at % spec.input, env = first + e;
+            const Real value = observed(e, input);
             if (last) {
                 p.next[(long long)env * spec.input + input] = value;
                 continue;
             }
-            z[input] = value;
-            if (p.observed) p.observed[((long long)(t + 1) * p.sequence.batch + env) * spec.input + input] = value;
+            network.see(e, input, value);
+            if (p.observed) p.observed[((long long)(t + 1) * p.batch + env) * spec.input + input] = value;
         }
-        if (p.started && !last && thread == 0)
-            p.started[(long long)(t + 1) * p.sequence.batch + env] = starts_at(t + 1) ? 1 : 0;
-        if (spec.recurrent && !last && starts_at(t + 1))
-            for (int unit = thread; unit < spec.hidden; unit += spec.threads) z[spec.input + unit] = 0;
+        if (!last) {
+            if (p.started && thread < here)
+                p.started[(long long)(t + 1) * p.batch + own()] = starts_at(t + 1, thread) ? 1 : 0;
+            for (int at = thread; at < here * spec.hidden; at += spec.threads)
+                if (starts_at(t + 1, at / spec.hidden)) network.forget(at / spec.hidden, at % spec.hidden);
+        }
         barrier(72);
     }
 
     // Draws the action from the softmax of the logits.
     STPN_DEVICE int act(long long at) const {
-        double weights[MAZE_ACTIONS], largest = Real(outputs[0]), total = 0;
+        const Shared logits = outputs + thread_index() * MAZE_OUTPUTS;
+        double weights[MAZE_ACTIONS], largest = Real(logits[0]), total = 0;
         for (int i = 1; i < MAZE_ACTIONS; ++i) {
-            const double logit = Real(outputs[i]);
+            const double logit = Real(logits[i]);
             if (logit > largest) largest = logit;
         }
         for (int i = 0; i < MAZE_ACTIONS; ++i) {
-            weights[i] = double_exponential(Real(outputs[i]) - largest);
+            weights[i] = double_exponential(Real(logits[i]) - largest);
             total += weights[i];
         }
         double left = p.uniform[at] * total;
@@ -123,7 +132,7 @@ struct Maze {
             left -= weights[action];
             if (left < 0) break;
         }
-        p.log_probs[at] = Real(Real(outputs[action]) - (largest + double_logarithm(total)));
+        p.log_probs[at] = Real(Real(logits[action]) - (largest + double_logarithm(total)));
         return action;
     }
 
@@ -148,32 +157,28 @@ struct Maze {
             step = 0;
         }
         p.actions[at] = draws.exhausted ? unsigned(MAZE_ACTIONS) : unsigned(action);
-        seen[SEEN_ROW] = Real(row);
-        seen[SEEN_COLUMN] = Real(column);
-        seen[SEEN_TIME] = Real(step) / Real(p.episode_length);
-        seen[SEEN_REWARD] = ended ? Real(0) : Real(reward);
-        seen[SEEN_ACTION] = ended ? Real(0) : Real(action);
-        seen[SEEN_START] = ended ? Real(1) : Real(0);
+        const Shared own_seen = seen + thread_index() * SEEN_LEN;
+        own_seen[SEEN_ROW] = Real(row);
+        own_seen[SEEN_COLUMN] = Real(column);
+        own_seen[SEEN_TIME] = Real(step) / Real(p.episode_length);
+        own_seen[SEEN_REWARD] = ended ? Real(0) : Real(reward);
+        own_seen[SEEN_ACTION] = ended ? Real(0) : Real(action);
+        own_seen[SEEN_START] = ended ? Real(1) : Real(0);
     }
 
-    // Element of the observation after a move.
-    STPN_DEVICE Real observed(int at) const {
+    // Element of what is seen of an environment after its move.
+    STPN_DEVICE Real observed(int e, int at) const {
+        const Shared of = seen + e * SEEN_LEN;
         const int side = 2 * p.view_radius + 1, rest = at - side * side;
         if (rest < 0) {
-            const int seen_row = int(Real(seen[SEEN_ROW])) + at / side - p.view_radius;
-            const int seen_column = int(Real(seen[SEEN_COLUMN])) + at % side - p.view_radius;
+            const int seen_row = int(Real(of[SEEN_ROW])) + at / side - p.view_radius;
+            const int seen_column = int(Real(of[SEEN_COLUMN])) + at % side - p.view_radius;
             if (seen_row < 0 || seen_column < 0 || seen_row >= p.size || seen_column >= p.size) return 1;
             return Real(p.walls[seen_row * p.size + seen_column]);
         }
         if (rest < 2) return Real(rest);
-        if (rest == 2) return seen[SEEN_TIME];
-        if (rest == 3) return seen[SEEN_REWARD];
-        return rest - 4 == int(Real(seen[SEEN_ACTION])) ? Real(1) : Real(0);
+        if (rest == 2) return of[SEEN_TIME];
+        if (rest == 3) return of[SEEN_REWARD];
+        return rest - 4 == int(Real(of[SEEN_ACTION])) ? Real(1) : Real(0);
     }
 };
-
-// A rollout: every environment with its network, from the first step to the last.
-STPN_FORWARD_KERNEL maze_rollout(PlayOperands p) {
-    Maze source(p);
-    plastic_sequence(p.sequence, source);
-}

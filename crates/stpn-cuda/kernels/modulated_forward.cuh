@@ -1,6 +1,6 @@
 // A sequence of differentiable plasticity or Backpropamine forward: one block for each environment.
 
-STPN_FORWARD_KERNEL modulated_forward(Operands a) {
+template <class Source> STPN_DEVICE void modulated_sequence(const Operands& a, Source& source) {
     const int env = block_index(), size = width();
     const Place place;
     Shared z_buffers = shared_memory();                // [2, D]
@@ -15,7 +15,7 @@ STPN_FORWARD_KERNEL modulated_forward(Operands a) {
     RowValues h;
 
     Global<const Real> start = a.start + (long long)env * state_len();
-    const bool fresh = starts(a, 0, env);
+    const bool fresh = source.starts_at(0);
     STPN_UNROLL
     for (int i = 0; i < own_rows(); ++i) {
         h.set(i, 0);
@@ -35,8 +35,8 @@ STPN_FORWARD_KERNEL modulated_forward(Operands a) {
         Shared z = z_buffers + (t & 1) * size;
         Shared next = z_buffers + (~t & 1) * size;
         const bool last = t + 1 == a.steps;
-        const bool next_starts = !last && starts(a, t + 1, env);
-        if (t && starts(a, t, env)) {
+        const bool next_starts = !Source::plays && !last && source.starts_at(t + 1);
+        if (t && source.starts_at(t)) {
             STPN_UNROLL_COLUMNS
             for (int m = 0; m < own(); ++m) {
                 fast.set(m, 0);
@@ -50,7 +50,7 @@ STPN_FORWARD_KERNEL modulated_forward(Operands a) {
                 if (retroactive) a.checkpoints[checkpoint_at(a, t, env, 1, matrices(), m)] = trace.get(m);
             }
         }
-        if (!last)
+        if (!Source::plays && !last)
             for (int column = place.thread; column < spec.input; column += spec.threads)
                 next[column] = input_at(a, t + 1, env, column);
 
@@ -58,19 +58,24 @@ STPN_FORWARD_KERNEL modulated_forward(Operands a) {
         STPN_UNROLL
         for (int i = 0; i < own_rows(); ++i) {
             const int row = place.row(i);
-            Real product = 0;
+            Real product = 0, power = 0;
             STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k) {
                 if (!place.computes(i, k)) continue;
                 const int m = i * own_columns() + k, column = place.column(k);
                 const Real effective = fused(table.alpha(m, row, column), fast.get(m), table.weight(m, row, column));
                 product = fused(effective, z[column], product);
+                if constexpr (Source::plays) power += source.power(t, column, effective, z[column]);
             }
             product = row_sum(product);
+            if constexpr (Source::plays) {
+                power = row_sum(power);
+                if (place.speaks(i)) source.keep_energy(t, row, power);
+            }
             if (!place.has_row(i)) continue;
             h.set(i, tangent(product + a.parameters[modulated_bias_at() + row]));
             if (!place.speaks(i)) continue;
-            a.hidden[unit_at(a, t, env, row)] = h.get(i);
+            source.keep(t, row, h.get(i));
             if (!last) next[spec.input + row] = next_starts ? Real(0) : h.get(i);
             if (spec.modulation != CONSTANT)
                 along_modulator = fused(a.parameters[modulator_at() + row], h.get(i), along_modulator);
@@ -93,6 +98,7 @@ STPN_FORWARD_KERNEL modulated_forward(Operands a) {
             }
         }
         barrier(21);
+        if constexpr (Source::plays) source.turn(t, last, next);
     }
 
     if (!a.end) return;
@@ -108,4 +114,14 @@ STPN_FORWARD_KERNEL modulated_forward(Operands a) {
             if (retroactive) end[after_fast_at() + fast_index(place.row(i), column)] = trace.get(m);
         }
     }
+}
+
+STPN_FORWARD_KERNEL modulated_forward(Operands a) {
+    Given source(a);
+    modulated_sequence(a, source);
+}
+
+STPN_FORWARD_KERNEL modulated_rollout(SynapseRollout rollout) {
+    OneMaze source(rollout);
+    modulated_sequence(rollout.sequence, source);
 }

@@ -1,19 +1,5 @@
 // A sequence of the STPN family forward: one block for each environment. Where a step's inputs come from, and what
-// happens after it, is the affair of `Source`: `Given` here, `Maze` in a rollout.
-
-// Inputs and starts of episodes lie in memory, and activities go there.
-struct Given {
-    static constexpr bool plays = false;
-    const Operands& a;
-    const int env;
-
-    STPN_DEVICE explicit Given(const Operands& a_) : a(a_), env(block_index()) {}
-    STPN_DEVICE bool starts_at(int t) const { return starts(a, t, env); }
-    STPN_DEVICE void keep(int t, int row, Real activity) const { a.hidden[unit_at(a, t, env, row)] = activity; }
-};
-
-// Elements of shared memory that a sequence forward needs; those of `Source` lie behind them.
-STPN_FIXED forward_shared() { return 2 * width() + 2 * warps() + (spec.place == 1 ? padded() : 0); }
+// happens after it, is the affair of `Source`.
 
 // Mean and 1/deviation over the units, of `values` that threads have for their rows.
 STPN_DEVICE void moments(const Place& place, const RowValues& values, Shared parts, Real& mean, Real& deviation) {
@@ -191,4 +177,10 @@ template <class Source> STPN_DEVICE void plastic_sequence(const Operands& a, Sou
 STPN_FORWARD_KERNEL plastic_forward(Operands a) {
     Given source(a);
     plastic_sequence(a, source);
+}
+
+// A rollout: every environment with its network, from the first step to the last.
+STPN_FORWARD_KERNEL plastic_rollout(SynapseRollout rollout) {
+    OneMaze source(rollout);
+    plastic_sequence(rollout.sequence, source);
 }

@@ -1,13 +1,15 @@
-// Operands of a rollout in mazes. All arrays of B environments have an environment's steps one after another.
+// Operands of the mazes of a rollout. If not said otherwise, arrays of B environments have an environment's steps one after
+// another.
 
 struct PlayOperands {
-    Operands sequence;                  // x and resets have those of the first step; null for hidden: it is not kept
+    int steps, batch;
     int size, view_radius, episode_length;
     int free_len;                       // free cells
     int draws_len;                      // drawn words of an environment
     int energy_first, energy_every;     // energy is measured at these steps
     int energy_batch;                   // of so many environments, the first ones
     double reward, wall_penalty;
+    Global<const unsigned char> resets;  // [B], 1 where the first step is that of an episode
     Global<const Real> heads;           // weights [5, H], biases [5]: four logits and a value
     Global<const double> uniform;       // [B, T], one for each action
     Global<const unsigned long long> draws;  // [B, draws_len], for the mazes
@@ -20,7 +22,7 @@ struct PlayOperands {
     Global<Real> rewards;               // [B, T]
     Global<Real> outputs;               // [B, T, 5], of the heads
     Global<Real> next;                  // [B, I], what follows the last step
-    Global<Real> observed;              // [T, B, I], the x of `sequence` with what follows; null: it is not kept
-    Global<unsigned char> started;      // [T, B], its resets with those that follow; null: they are not kept
+    Global<Real> observed;              // [T, B, I], of which the first row is given; null: it is not kept
+    Global<unsigned char> started;      // [T, B], the same for starts of episodes
     Global<Real> energy;                // [samples, energy_batch, H]; null: not measured
 };

@@ -16,7 +16,9 @@ namespace plain {
 template <class T> using Global = T*;
 #include "../kernels/operands.cuh"
 #include "../kernels/play_operands.cuh"
+#include "../kernels/synapse_rollout_operands.cuh"
 #include "../kernels/gated_operands.cuh"
+#include "../kernels/gated_rollout_operands.cuh"
 #include "../kernels/product_operands.cuh"
 #include "../kernels/convolution_operands.cuh"
 #include "../kernels/adam_operands.cuh"
@@ -104,7 +106,9 @@ public:
 
     PlayOperands of(const plain::PlayOperands& raw) {
         PlayOperands p;
-        p.sequence = of(raw.sequence);
+        p.steps = raw.steps;
+        p.batch = raw.batch;
+        p.resets = array("first resets", raw.resets);
         p.size = raw.size;
         p.view_radius = raw.view_radius;
         p.episode_length = raw.episode_length;
@@ -131,6 +135,25 @@ public:
         p.started = array("started", raw.started);
         p.energy = array("energy", raw.energy);
         return p;
+    }
+
+    SynapseRollout of(const plain::SynapseRollout& raw) {
+        SynapseRollout rollout;
+        rollout.sequence = of(raw.sequence);
+        rollout.play = of(raw.play);
+        return rollout;
+    }
+
+    GatedRollout of(const plain::GatedRollout& raw) {
+        GatedRollout rollout;
+        rollout.sequence = of(raw.sequence);
+        rollout.x = array("x", raw.x);
+        rollout.input = raw.input;
+        rollout.input_row = raw.input_row;
+        rollout.input_column = raw.input_column;
+        rollout.bias = raw.bias;
+        rollout.play = of(raw.play);
+        return rollout;
     }
 
     GatedOperands of(const plain::GatedOperands& raw) {
@@ -292,7 +315,9 @@ std::function<void()> bound(void (*kernel)(Checks), Arguments& arguments, const 
 std::function<void()> bound(const std::string& name, Arguments& arguments, const void* operands) {
     if (name == "plastic_forward") return bound<plain::Operands>(plastic_forward, arguments, operands);
     if (name == "plastic_backward") return bound<plain::Operands>(plastic_backward, arguments, operands);
-    if (name == "maze_rollout") return bound<plain::PlayOperands>(maze_rollout, arguments, operands);
+    if (name == "plastic_rollout") return bound<plain::SynapseRollout>(plastic_rollout, arguments, operands);
+    if (name == "modulated_rollout") return bound<plain::SynapseRollout>(modulated_rollout, arguments, operands);
+    if (name == "gated_rollout") return bound<plain::GatedRollout>(gated_rollout, arguments, operands);
     if (name == "modulated_forward") return bound<plain::Operands>(modulated_forward, arguments, operands);
     if (name == "modulated_backward") return bound<plain::Operands>(modulated_backward, arguments, operands);
     if (name == "gated_layout_forward") return bound<plain::GatedOperands>(gated_layout_forward, arguments, operands);

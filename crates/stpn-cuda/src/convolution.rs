@@ -64,7 +64,7 @@ impl Convolution {
     }
 
     /// Pixels of what comes out.
-    fn pixels(&self) -> usize {
+    pub(crate) fn pixels(&self) -> usize {
         self.along(self.height) * self.along(self.width)
     }
 

@@ -13,6 +13,13 @@ pub enum Error {
         problem: String,
     },
 
+    /// A rollout contradicts itself or its layer.
+    #[error("this rollout is impossible: {problem}")]
+    Rollout {
+        /// What is wrong with it.
+        problem: String,
+    },
+
     /// A layer is too large for the kernels.
     #[error(
         "the layer needs {needed} bytes of shared memory a block and the device has {limit}: use fewer units or inputs, \
@@ -123,6 +130,13 @@ pub enum Error {
         fits: usize,
         /// Sequences asked for.
         batch: usize,
+    },
+
+    /// The device has no memory left.
+    #[error("out of memory on the device while {what}: use fewer sequences at a time, or smaller layers")]
+    NoMemory {
+        /// What was done.
+        what: &'static str,
     },
 
     /// A launch or copy failed.

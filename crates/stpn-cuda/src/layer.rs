@@ -115,6 +115,16 @@ pub enum Rule {
     Decay,
 }
 
+impl Layer {
+    /// The name of the kernel of its rollouts.
+    pub(crate) fn rollout_kernel(&self) -> &'static str {
+        match self {
+            Self::Plastic(_) => "plastic_rollout",
+            Self::Modulated(_) => "modulated_rollout",
+        }
+    }
+}
+
 impl Plastic {
     /// The paper's recurrent cell.
     pub fn stpn(input: usize, hidden: usize) -> Self {

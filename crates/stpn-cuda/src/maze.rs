@@ -3,11 +3,14 @@
 //! The device plays with the numbers that the environments' and the agents' own streams give, which are drawn before. So
 //! it plays what the CPU would play, but for the rounding of the network.
 
-use crate::layer::{Layer, Plastic};
+use crate::any::AnyLayer;
+use crate::gated::passes;
+use crate::gated::{Gated, GatedKind, GatedOperands, GatedPlan};
+use crate::layer::Layer;
 use crate::plan::Plan;
-use crate::plastic::{Operands, PlasticTape};
-use crate::runner::{Launch, Plain, Runner, Unit, int};
-use crate::sequence::SequenceInputs;
+use crate::plastic::{self, Operands};
+use crate::runner::{Launch, Plain, Runner, Unit, int, long};
+use crate::sequence::{SequenceInputs, Tape};
 use crate::{Error, Extent, Real, Result};
 
 /// Actions: up, down, left, right.
@@ -19,8 +22,8 @@ pub const OUTPUTS: usize = ACTIONS + 1;
 /// Numbers of an observation beside the patch of cells.
 const REST: usize = 8;
 
-/// The name of the kernel.
-pub(crate) const KERNEL: &str = "maze_rollout";
+/// Elements of shared memory of an environment: what is seen, and the outputs of the heads.
+const SHARED: usize = 6 + OUTPUTS;
 
 /// Rules of a maze, with what does not change in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,7 +82,7 @@ impl<T> EnergyOf<'_, T> {
     }
 }
 
-/// T steps of B mazes under a network of the STPN family. Arrays lie on the host.
+/// T steps of B mazes under a recurrent layer with heads. Arrays lie on the host.
 #[derive(Clone, Copy, Debug)]
 pub struct MazeRollout<'a, T> {
     /// T and B.
@@ -102,6 +105,8 @@ pub struct MazeRollout<'a, T> {
     pub starts: &'a [u8],
     /// `[B, S]` before the first step; may be empty if all `starts` are 1.
     pub state: &'a [T],
+    /// Whether all observations are wanted, to compare them.
+    pub watched: bool,
     /// What is measured beside.
     pub energy: Option<EnergyOf<'a, T>>,
 }
@@ -117,6 +122,8 @@ pub struct Played<T> {
     pub rewards: Vec<T>,
     /// `[B, T, 5]` of the heads.
     pub outputs: Vec<T>,
+    /// `[T, B, I]` observations acted on, if they are wanted; else empty.
+    pub observed: Vec<T>,
     /// `[B, I]` observations after the last step.
     pub next: Vec<T>,
     /// `[B, S]` after the last step.
@@ -127,45 +134,43 @@ pub struct Played<T> {
 
 impl<T> MazeRollout<'_, T> {
     /// Refuses arrays that do not fit a layer, and cells that are not in the maze.
-    pub(crate) fn check(&self, layer: &Plastic, state_len: usize, parameters: usize) -> Result<()> {
+    pub(crate) fn check(&self, layer: &AnyLayer) -> Result<()> {
         let Self { extent: Extent { steps, batch }, rules, .. } = *self;
         let fits = |what, got, expected| {
             if got == expected { Ok(()) } else { Err(Error::Length { what, expected, got }) }
         };
-        if steps * batch == 0 {
-            return Err(Error::Layer { problem: "a rollout needs at least one step and one environment".to_string() });
-        }
-        fits("inputs of the layer", layer.input, rules.observation_len())?;
+        let must = |holds: bool, problem: &str| {
+            if holds { Ok(()) } else { Err(Error::Rollout { problem: problem.to_string() }) }
+        };
+        must(steps * batch > 0, "it needs at least one step and one environment")?;
+        must(rules.size >= 3, "a maze needs at least three rows")?;
+        must(rules.episode_length > 0, "an episode needs at least one step")?;
+        must(rules.free_cells.len() > 1, "a maze needs at least two free cells")?;
+        fits("inputs of the layer", layer.input(), rules.observation_len())?;
         fits("walls", rules.walls.len(), rules.size * rules.size)?;
         fits("mazes", self.mazes.len(), batch)?;
         fits("uniform", self.uniform.len(), steps * batch)?;
-        fits("parameters", self.parameters.len(), parameters)?;
-        fits("heads", self.heads.len(), OUTPUTS * (layer.hidden + 1))?;
-        fits("x", self.x.len(), batch * layer.input)?;
+        fits("parameters", self.parameters.len(), layer.parameters())?;
+        fits("heads", self.heads.len(), OUTPUTS * (layer.hidden() + 1))?;
+        fits("x", self.x.len(), batch * layer.input())?;
         fits("starts", self.starts.len(), batch)?;
-        let state = if self.is_fresh() && self.state.is_empty() { 0 } else { batch * state_len };
+        let state = if self.is_fresh() && self.state.is_empty() { 0 } else { batch * layer.state_len() };
         fits("state", self.state.len(), state)?;
-        fits("draws", self.draws.len() % batch, 0)?;
+        fits("draws", self.draws.len(), self.draws.len().div_ceil(batch).max(1) * batch)?;
         if let Some(energy) = &self.energy {
-            fits("energy mask", energy.mask.map_or(layer.input, <[T]>::len), layer.input)?;
-            if energy.every == 0 || energy.batch > batch {
-                return Err(Error::Layer { problem: "energy of environments or steps that there are not".to_string() });
-            }
+            fits("energy mask", energy.mask.map_or(layer.input(), <[T]>::len), layer.input())?;
+            must(energy.every > 0 && energy.batch <= batch, "energy of environments or steps that there are not")?;
         }
         let inside = |cell: usize| {
             let (row, column, last) = (cell / rules.size, cell % rules.size, rules.size - 1);
             (1..last).contains(&row) && (1..last).contains(&column)
         };
         let free = &rules.free_cells;
-        let sound = free.len() > 1
-            && rules.episode_length > 0
-            && free.iter().all(|&cell| usize::try_from(cell).is_ok_and(inside))
-            && (0..rules.walls.len()).all(|cell| inside(cell) || rules.walls[cell] != 0)
-            && self
-                .mazes
-                .iter()
-                .all(|maze| inside(maze.agent) && maze.goal < free.len() && maze.step < rules.episode_length);
-        if sound { Ok(()) } else { Err(Error::Layer { problem: "a maze with an agent or a goal outside".to_string() }) }
+        must(free.iter().all(|&cell| usize::try_from(cell).is_ok_and(inside)), "a free cell lies at the edge")?;
+        must((0..rules.walls.len()).all(|cell| inside(cell) || rules.walls[cell] != 0), "the edge is open")?;
+        let sound = |maze: &MazeState| inside(maze.agent) && maze.goal < free.len();
+        must(self.mazes.iter().all(sound), "an agent or a goal lies outside its maze")?;
+        must(self.mazes.iter().all(|maze| maze.step < rules.episode_length), "an episode is longer than it may be")
     }
 
     /// True if the first step is that of an episode everywhere, so that nothing is read of a state.
@@ -213,14 +218,15 @@ pub(crate) struct Arrays<A> {
 pub(crate) struct KeptArrays<A> {
     /// `[T, B, H]`
     pub hidden: A,
-    pub tape: PlasticTape<A>,
+    pub tape: Tape<A>,
 }
 
 /// `PlayOperands` of `kernels/play_operands.cuh`, field by field.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 struct PlayOperands {
-    sequence: Operands,
+    steps: i32,
+    batch: i32,
     size: i32,
     view_radius: i32,
     episode_length: i32,
@@ -231,6 +237,7 @@ struct PlayOperands {
     energy_batch: i32,
     reward: f64,
     wall_penalty: f64,
+    resets: u64,
     heads: u64,
     uniform: u64,
     draws: u64,
@@ -248,60 +255,86 @@ struct PlayOperands {
     energy: u64,
 }
 
+/// `SynapseRollout` of `kernels/synapse_rollout_operands.cuh`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct SynapseRollout {
+    sequence: Operands,
+    play: PlayOperands,
+}
+
+/// `GatedRollout` of `kernels/gated_rollout_operands.cuh`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct GatedRollout {
+    sequence: GatedOperands,
+    x: u64,
+    input: i64,
+    input_row: i64,
+    input_column: i64,
+    bias: i64,
+    play: PlayOperands,
+}
+
 // SAFETY: plain numbers in the layout of the C++ struct.
 #[allow(unsafe_code, reason = "what kernels are given")]
-unsafe impl Plain for PlayOperands {}
+unsafe impl Plain for SynapseRollout {}
+// SAFETY: the same.
+#[allow(unsafe_code, reason = "what kernels are given")]
+unsafe impl Plain for GatedRollout {}
+
+/// A layer with the division of its work.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Planned<'a> {
+    Plastic(&'a Layer, &'a Plan),
+    Gated(&'a Gated, &'a GatedPlan),
+}
+
+impl Planned<'_> {
+    /// I, H and S.
+    pub fn sizes(&self) -> [usize; 3] {
+        match self {
+            Self::Plastic(layer, _) => [layer.input(), layer.hidden(), layer.state_len()],
+            Self::Gated(layer, _) => [layer.input, layer.hidden, layer.state_len()],
+        }
+    }
+
+    /// Elements of shared memory of a block: a sequence's, then those of its mazes, and where it has them not yet, the
+    /// activities or the inputs.
+    pub fn shared_len(&self) -> usize {
+        match self {
+            Self::Plastic(layer, plan) => plan.shared_len(layer, false) + SHARED + layer.hidden(),
+            Self::Gated(layer, plan) => plan.shared_len(layer, false) + plan.tile * (SHARED + layer.input),
+        }
+    }
+}
 
 /// Plays `rollout`, which was checked; `inputs` and `addresses` are those of its arrays. If it is kept, x has room for all
 /// steps, and gets them.
 pub(crate) fn play<T: Real, R: Runner<T>>(
     runner: &R,
-    layer: &Layer,
-    plan: &Plan,
+    planned: Planned<'_>,
     rollout: &MazeRollout<'_, T>,
     inputs: &SequenceInputs<'_, R::Array>,
     addresses: Addresses,
 ) -> Result<Arrays<R::Array>> {
-    let (rules, extent) = (rollout.rules, rollout.extent);
-    let Extent { steps, batch } = extent;
-    let scratch = runner.reserve(batch * plan.scratch_len(layer, false))?;
-    let samples = |energy: &EnergyOf<'_, T>| energy.samples(steps) * energy.batch * layer.hidden();
+    let (rules, Extent { steps, batch }) = (rollout.rules, rollout.extent);
+    let [input, hidden, state_len] = planned.sizes();
+    let samples = |energy: &EnergyOf<'_, T>| energy.samples(steps) * energy.batch * hidden;
     let energy = rollout.energy.as_ref().map(samples).filter(|len| *len > 0);
-    let arrays = Arrays {
+    let keep = addresses.started != 0;
+    let mut arrays = Arrays {
         kept: None,
         log_probs: runner.reserve(batch * steps)?,
         rewards: runner.reserve(batch * steps)?,
         outputs: runner.reserve(batch * steps * OUTPUTS)?,
-        next: runner.reserve(batch * layer.input())?,
-        state: runner.reserve(batch * layer.state_len())?,
+        next: runner.reserve(batch * input)?,
+        state: runner.reserve(batch * state_len)?,
         energy: energy.map(|len| runner.reserve(len)).transpose()?,
     };
-    let kept = match addresses.started {
-        0 => None,
-        _ => Some(KeptArrays {
-            hidden: runner.reserve(steps * batch * layer.hidden())?,
-            tape: PlasticTape {
-                records: runner.reserve(plan.records_len(layer, extent))?,
-                checkpoints: runner.reserve(plan.checkpoints_len(layer, extent))?,
-            },
-        }),
-    };
-    let address_of_kept =
-        |array: fn(&KeptArrays<R::Array>) -> &R::Array| kept.as_ref().map_or(0, |kept| runner.address(array(kept)));
-    let sequence = Operands {
-        hidden: address_of_kept(|kept| &kept.hidden),
-        records: address_of_kept(|kept| &kept.tape.records),
-        checkpoints: address_of_kept(|kept| &kept.tape.checkpoints),
-        parameters: runner.address(inputs.parameters),
-        x: runner.address(inputs.x),
-        resets: inputs.resets,
-        start: runner.address(inputs.start),
-        end: runner.address(&arrays.state),
-        scratch: runner.address(&scratch),
-        ..Operands::new(layer, plan, extent, false)
-    };
-    let operands = PlayOperands {
-        sequence,
+    let play = PlayOperands {
+        steps: int(steps),
+        batch: int(batch),
         size: int(rules.size),
         view_radius: int(rules.view_radius),
         episode_length: int(rules.episode_length),
@@ -312,6 +345,7 @@ pub(crate) fn play<T: Real, R: Runner<T>>(
         energy_batch: rollout.energy.as_ref().map_or(0, |energy| int(energy.batch)),
         reward: rules.reward,
         wall_penalty: rules.wall_penalty,
+        resets: inputs.resets,
         heads: addresses.heads,
         uniform: addresses.uniform,
         draws: addresses.draws,
@@ -324,16 +358,41 @@ pub(crate) fn play<T: Real, R: Runner<T>>(
         rewards: runner.address(&arrays.rewards),
         outputs: runner.address(&arrays.outputs),
         next: runner.address(&arrays.next),
-        observed: if kept.is_some() { runner.address(inputs.x) } else { 0 },
+        observed: if keep { runner.address(inputs.x) } else { 0 },
         started: addresses.started,
         energy: arrays.energy.as_ref().map_or(0, |energy| runner.address(energy)),
     };
-    let shared = shared_len(layer, plan) * size_of::<T>();
-    runner.launch(Launch { unit: Unit::Layer, kernel: KERNEL, blocks: batch, shared }, &operands)?;
-    Ok(Arrays { kept, ..arrays })
-}
-
-/// Elements of shared memory of a block: a sequence's, then what is seen (6), the outputs and the activities.
-pub(crate) fn shared_len(layer: &Layer, plan: &Plan) -> usize {
-    plan.shared_len(layer, false) + 6 + OUTPUTS + layer.hidden()
+    let launch = |kernel, blocks| {
+        let shared = planned.shared_len() * size_of::<T>();
+        Launch { unit: Unit::Layer, kernel, blocks, shared }
+    };
+    match planned {
+        Planned::Plastic(layer, plan) => {
+            let prepared = plastic::prepare(runner, layer, plan, inputs, &arrays.state, [keep, keep])?;
+            let blocks = plan.blocks(batch, false);
+            let operands = SynapseRollout { sequence: prepared.operands, play };
+            runner.launch(launch(layer.rollout_kernel(), blocks), &operands)?;
+            let (hidden, tape) = (prepared.hidden, prepared.tape.map(Tape::Plastic));
+            arrays.kept = hidden.zip(tape).map(|(hidden, tape)| KeptArrays { hidden, tape });
+        }
+        Planned::Gated(layer, plan) => {
+            let needed = keep && layer.kind != GatedKind::Rnn;
+            let gates = needed.then(|| runner.reserve(batch * steps * layer.rows())).transpose()?;
+            let prepared = passes::prepare(runner, layer, inputs, &arrays.state, gates, keep)?;
+            let place = layer.input_place();
+            let operands = GatedRollout {
+                sequence: prepared.operands,
+                x: runner.address(inputs.x),
+                input: long(place.first),
+                input_row: long(place.by_row),
+                input_column: long(place.by_column),
+                bias: long(layer.bias()),
+                play,
+            };
+            runner.launch(launch("gated_rollout", plan.blocks(batch)), &operands)?;
+            let hidden = prepared.hidden;
+            arrays.kept = prepared.tape.map(|tape| KeptArrays { hidden, tape: Tape::Gated(tape) });
+        }
+    }
+    Ok(arrays)
 }

@@ -69,6 +69,50 @@ impl Operands {
     }
 }
 
+/// What a launch over a sequence forward needs.
+#[derive(Debug)]
+pub(crate) struct Prepared<A> {
+    pub operands: Operands,
+    /// Activities `[T, B, H]`.
+    pub hidden: Option<A>,
+    pub tape: Option<PlasticTape<A>>,
+    /// Memory that the kernel works in.
+    _scratch: A,
+}
+
+/// Operands of a sequence forward whose final states go to `end`, with arrays for activities and tape as far as they are
+/// asked for.
+pub(crate) fn prepare<T: Real, R: Runner<T>>(
+    runner: &R,
+    layer: &Layer,
+    plan: &Plan,
+    inputs: &SequenceInputs<'_, R::Array>,
+    end: &R::Array,
+    [hidden, tape]: [bool; 2],
+) -> Result<Prepared<R::Array>> {
+    let extent = inputs.extent;
+    let scratch = runner.reserve(extent.batch * plan.scratch_len(layer, false))?;
+    let reserve = |needed: bool, len: usize| needed.then(|| runner.reserve(len)).transpose();
+    let hidden = reserve(hidden, extent.steps * extent.batch * layer.hidden())?;
+    let records = reserve(tape, plan.records_len(layer, extent))?;
+    let checkpoints = reserve(tape, plan.checkpoints_len(layer, extent))?;
+    let address = |array: &Option<R::Array>| array.as_ref().map_or(0, |array| runner.address(array));
+    let operands = Operands {
+        parameters: runner.address(inputs.parameters),
+        x: runner.address(inputs.x),
+        resets: inputs.resets,
+        start: runner.address(inputs.start),
+        end: runner.address(end),
+        hidden: address(&hidden),
+        records: address(&records),
+        checkpoints: address(&checkpoints),
+        scratch: runner.address(&scratch),
+        ..Operands::new(layer, plan, extent, false)
+    };
+    let tape = records.zip(checkpoints).map(|(records, checkpoints)| PlasticTape { records, checkpoints });
+    Ok(Prepared { operands, hidden, tape, _scratch: scratch })
+}
+
 /// A sequence forward; with `tape`, [`backward`] can follow.
 pub(crate) fn forward<T: Real, R: Runner<T>>(
     runner: &R,
@@ -78,28 +122,12 @@ pub(crate) fn forward<T: Real, R: Runner<T>>(
     tape: bool,
 ) -> Result<SequenceResults<R::Array, PlasticTape<R::Array>>> {
     let extent = inputs.extent;
-    let hidden = runner.reserve(extent.steps * extent.batch * layer.hidden())?;
     let end = runner.reserve(extent.batch * layer.state_len())?;
-    let scratch = runner.reserve(extent.batch * plan.scratch_len(layer, false))?;
-    let mut operands = Operands {
-        parameters: runner.address(inputs.parameters),
-        x: runner.address(inputs.x),
-        resets: inputs.resets,
-        start: runner.address(inputs.start),
-        end: runner.address(&end),
-        hidden: runner.address(&hidden),
-        scratch: runner.address(&scratch),
-        ..Operands::new(layer, plan, extent, false)
-    };
-    let mut kept = None;
-    if tape {
-        let records = runner.reserve(plan.records_len(layer, extent))?;
-        let checkpoints = runner.reserve(plan.checkpoints_len(layer, extent))?;
-        (operands.records, operands.checkpoints) = (runner.address(&records), runner.address(&checkpoints));
-        kept = Some(PlasticTape { records, checkpoints });
-    }
-    operands.launch(runner, layer, plan, plan.blocks(extent.batch, false), false)?;
-    Ok(SequenceResults { hidden, end, tape: kept })
+    let mut prepared = prepare(runner, layer, plan, inputs, &end, [true, tape])?;
+    // It was asked for.
+    let hidden = prepared.hidden.take().map_or_else(|| runner.reserve(0), Ok)?;
+    prepared.operands.launch(runner, layer, plan, plan.blocks(extent.batch, false), false)?;
+    Ok(SequenceResults { hidden, end, tape: prepared.tape.take() })
 }
 
 /// The exact backward pass, from the gradients of the activities `[T, B, H]` and of the final state `[B, S]`.

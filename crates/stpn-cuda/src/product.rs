@@ -6,7 +6,7 @@ use crate::{Real, Result};
 
 /// Rows and columns of a block's tile, terms that lie in shared memory at once, elements between rows of a tile: as in
 /// `kernels/product.cuh`.
-const SIDE: usize = 64;
+pub(crate) const SIDE: usize = 64;
 pub(crate) const DEPTH: usize = 16;
 const PITCH: usize = SIDE + 4;
 

@@ -20,22 +20,33 @@ macro_rules! files {
 /// The files that all units need, in the order in which `kernels.cu` includes them.
 const COMMON: [File; 5] = files!["device.cuh", "spec.cuh", "nonlinearities.cuh", "warps.cuh", "resets.cuh"];
 
+/// Those of rollouts, which all layers with a memory need.
+const ROLLOUTS: [File; 2] = files!["play_operands.cuh", "maze.cuh"];
+
 /// Those of layers with fast weights.
-const SYNAPSES: [File; 4] = files!["layout.cuh", "sums.cuh", "operands.cuh", "presynaptic.cuh"];
+const SYNAPSES: [File; 6] = files![
+    "layout.cuh",
+    "sums.cuh",
+    "operands.cuh",
+    "presynaptic.cuh",
+    "synapse_rollout_operands.cuh",
+    "synapse_source.cuh",
+];
 
 /// Those of the STPN family.
-const PLASTIC: [File; 5] =
-    files!["plastic_table.cuh", "plastic_forward.cuh", "play_operands.cuh", "maze.cuh", "plastic_backward.cuh"];
+const PLASTIC: [File; 3] = files!["plastic_table.cuh", "plastic_forward.cuh", "plastic_backward.cuh"];
 
 /// Those of differentiable plasticity and Backpropamine.
 const MODULATED: [File; 3] = files!["modulated_rule.cuh", "modulated_forward.cuh", "modulated_backward.cuh"];
 
 /// Those of LSTM, GRU and RNN.
-const GATED: [File; 6] = files![
+const GATED: [File; 8] = files![
     "gated_operands.cuh",
+    "gated_rollout_operands.cuh",
     "gated_weights.cuh",
     "gated_units.cuh",
     "gated_norm.cuh",
+    "gated_source.cuh",
     "gated_forward.cuh",
     "gated_backward.cuh",
 ];
@@ -77,15 +88,15 @@ pub fn source<T: Real>(layer: &Layer, threads: &Threads) -> String {
     // a few columns at once keep several reads of memory under way.
     let unroll = if threads.place == Place::Registers { ["unroll", "unroll"] } else { ["unroll 1", "unroll 4"] };
     let of_family = match layer {
-        Layer::Plastic(_) => &PLASTIC[..],
-        Layer::Modulated(_) => &MODULATED[..],
+        Layer::Plastic(_) => &PLASTIC,
+        Layer::Modulated(_) => &MODULATED,
     };
-    text::<T>(&RawSpec::new(layer, threads), unroll, &[&COMMON, &SYNAPSES, of_family, &REDUCTION])
+    text::<T>(&RawSpec::new(layer, threads), unroll, &[&COMMON, &ROLLOUTS, &SYNAPSES, of_family, &REDUCTION])
 }
 
 /// The whole source of the sequence kernels for one LSTM, GRU or RNN.
 pub fn gated_source<T: Real>(layer: &Gated, plan: &GatedPlan) -> String {
-    text::<T>(&RawSpec::gated(layer, plan), ["unroll 1", "unroll 8"], &[&COMMON, &GATED, &REDUCTION])
+    text::<T>(&RawSpec::gated(layer, plan), ["unroll 1", "unroll 8"], &[&COMMON, &ROLLOUTS, &GATED, &REDUCTION])
 }
 
 /// The whole source of the kernels that are the same for all layers: products, reductions, the optimiser, the loss.
@@ -129,7 +140,7 @@ mod tests {
         let unit = include_str!("../kernels/kernels.cu");
         let included: Vec<&str> =
             unit.lines().filter_map(|line| line.strip_prefix("#include \"")?.strip_suffix('"')).collect();
-        let files: [&[File]; 7] = [&COMMON, &SYNAPSES, &PLASTIC, &MODULATED, &GATED, &GENERAL, &REDUCTION];
+        let files: [&[File]; 8] = [&COMMON, &ROLLOUTS, &SYNAPSES, &PLASTIC, &MODULATED, &GATED, &GENERAL, &REDUCTION];
         assert_eq!(included, files.into_iter().flatten().map(|(name, _)| *name).collect::<Vec<_>>());
     }
 }

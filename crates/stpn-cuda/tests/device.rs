@@ -10,6 +10,7 @@ use std::{env, fs};
 use stpn_cuda::cuda::{
     Adam, Buffer, ConvolutionLayer, DenseLayer, Device, General, PlasticLayer, Sequence, SequenceLayer,
 };
+use stpn_cuda::maze::{MazeRollout, MazeRules, Played};
 use stpn_cuda::shim::{self, Inputs, LossSteps, Machine};
 use stpn_cuda::{
     A2cLoss, AdamSettings, AnyLayer, Convolution, Dense, Error, Extent, Gated, GatedKind, Layer, Modulated, Modulation,
@@ -244,10 +245,16 @@ fn on_device_a_rollout_and_the_gradient_of_its_loss() {
     let Some(device) = device() else { return };
     let general = General::<f32>::new(&device).unwrap();
     let rules = rules();
-    let plastic = Plastic { layer_norm: true, ..Plastic::maze(rules.observation_len(), 19) };
-    let layer = Layer::Plastic(plastic.clone());
+    let plastic = Layer::Plastic(Plastic { layer_norm: true, ..Plastic::maze(rules.observation_len(), 19) });
+    rollout_and_gradient(&general, &plastic.into(), &rules);
+    rollout_and_gradient(&general, &Gated::new(GatedKind::Lstm, rules.observation_len(), 19).into(), &rules);
+}
+
+/// A rollout on the device and behind the shim.
+fn rollout_and_gradient(general: &General<f32>, layer: &AnyLayer, rules: &MazeRules) {
+    let device = general.device();
     let extent = Extent { steps: 12, batch: 9 };
-    let case = MazeCase::new(&layer, Extent { batch: 3, ..extent }, &rules);
+    let case = MazeCase::new(layer, Extent { batch: 3, ..extent }, rules);
     // The same three environments again and again, with other draws.
     let mut case = case.single();
     case.extent = extent;
@@ -257,15 +264,17 @@ fn on_device_a_rollout_and_the_gradient_of_its_loss() {
     (case.x, case.starts, case.state) = (case.x.repeat(again), case.starts.repeat(again), case.state.repeat(again));
     case.draws = (0..extent.batch * DRAWS).map(|_| ((numbers.next() + 1.0) * 9e18) as u64).collect();
     case.uniform = numbers.vec(extent.steps * extent.batch, 0.5).iter().map(|value| value + 0.5).collect();
-    let rollout = case.rollout(&rules);
+    let rollout = case.rollout(rules);
 
-    let on_device = PlasticLayer::<f32>::new(&device, layer.clone()).unwrap();
+    let on_device = SequenceLayer::new(general, layer.clone()).unwrap();
     let (got, kept) = on_device.maze_rollout(&rollout, true).unwrap();
     assert_eq!(on_device.maze_rollout(&rollout, false).unwrap().0, got, "two runs differ in their bits");
-    let plan = plan::<f32>(&layer, extent);
-    let (want, wanted, problems) = shim::maze_rollout(&plastic, &plan, Machine::default(), &rollout);
+    let unwatched = on_device.maze_rollout(&MazeRollout { watched: false, ..rollout }, false).unwrap().0;
+    assert_eq!(unwatched, Played { observed: Vec::new(), ..got.clone() });
+    let (want, wanted, problems) = shim::maze_rollout(layer, device.shared(), Machine::default(), &rollout);
     assert_eq!(problems.count, 0, "{}", problems.first);
     assert_eq!((&got.actions, &got.rewards, &got.next), (&want.actions, &want.rewards, &want.next));
+    assert_eq!(got.observed, want.observed);
     let close = |what: &str, got: &[f32], want: &[f32]| {
         let [got, want] = [got, want].map(|values| values.iter().copied().map(f64::from).collect::<Vec<f64>>());
         assert!(distance(&got, &want) < 1e-5, "{what}: {:e}", distance(&got, &want));
@@ -281,7 +290,7 @@ fn on_device_a_rollout_and_the_gradient_of_its_loss() {
     let units = extent.steps * extent.batch;
     let [advantages, returns] =
         [0, 1].map(|_| numbers.vec(units, 1.0).iter().map(|value| *value as f32).collect::<Vec<f32>>());
-    let (grad, sums) = kept.a2c_loss(&general, &loss, &advantages, &returns).unwrap();
+    let (grad, sums) = kept.a2c_loss(general, &loss, &advantages, &returns).unwrap();
     let (outputs, actions) = (&got.outputs, &got.actions);
     let steps = LossSteps { extent, outputs, actions, advantages: &advantages, returns: &returns };
     let (grad_wanted, sums_wanted, _) = shim::a2c_loss(&loss, Machine::default(), steps);

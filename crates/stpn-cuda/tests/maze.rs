@@ -5,9 +5,12 @@ mod support;
 
 use stpn_cuda::maze::{ACTIONS, MazeRollout, MazeRules, MazeState, OUTPUTS, Played};
 use stpn_cuda::shim::{self, Inputs, Machine, MazeBackward, Order};
-use stpn_cuda::{Extent, Granularity, Layer, NormalizeState, Place, Plastic, Synapses};
+use stpn_cuda::{
+    AnyLayer, Extent, Gated, GatedKind, Granularity, Layer, Modulated, Modulation, NormalizeState, Place, Plastic,
+    Rule, Synapses,
+};
 use support::maze::{Case, DRAWS, observation, rules};
-use support::{distance, plan};
+use support::{SHARED, distance, gated_plan, gated_there_and_back, plan, there_and_back};
 
 /// A plain maze's step: reward, what is seen next, and whether that begins an episode.
 fn moved(rules: &MazeRules, maze: &mut MazeState, draws: &mut &[u64], action: usize) -> (f64, Vec<f64>, bool) {
@@ -38,37 +41,94 @@ fn moved(rules: &MazeRules, maze: &mut MazeState, draws: &mut &[u64], action: us
     (reward, observation(rules, maze, shown_reward, shown_action), ended)
 }
 
-fn played(layer: &Plastic, machine: Machine, rollout: &MazeRollout<'_, f64>) -> (Played<f64>, MazeBackward<f64>) {
-    let plan = plan::<f64>(&Layer::Plastic(layer.clone()), rollout.extent);
-    let (played, back, problems) = shim::maze_rollout(layer, &plan, machine, rollout);
+fn played(layer: &AnyLayer, machine: Machine, rollout: &MazeRollout<'_, f64>) -> (Played<f64>, MazeBackward<f64>) {
+    let (played, back, problems) = shim::maze_rollout(layer, SHARED, machine, rollout);
     assert_eq!(problems.count, 0, "{layer:?}: {}", problems.first);
     (played, back)
 }
 
-/// Energy of every unit by its equation: Σ |G| z², G divided by the norm of its row if products are.
-fn energy(layer: &Plastic, parameters: &[f64], state: &[f64], x: &[f64], mask: &[f64]) -> Vec<f64> {
-    let (first, plastic) = layer.plastic();
-    let (activity, rest) = state.split_at(if layer.recurrent { layer.hidden } else { 0 });
-    let z: Vec<f64> = x.iter().chain(activity).copied().collect();
-    let unit = |row: usize| {
-        let weights = &parameters[row * layer.width()..][..layer.width()];
-        let g: Vec<f64> = (0..layer.width())
-            .map(|column| {
-                let fast = (first..first + plastic).contains(&column);
-                weights[column] + if fast { rest[row * plastic + column - first] } else { 0.0 }
-            })
-            .collect();
-        let norm = if layer.normalize_forward { g.iter().map(|g| g * g).sum::<f64>().sqrt() } else { 1.0 };
-        let masked = |column: usize| z[column] * mask.get(column).copied().unwrap_or(1.0);
-        (0..g.len()).map(|column| (g[column] / norm).abs() * masked(column).powi(2)).sum::<f64>()
+/// Activities, final state, and the gradient of the parameters from gradients that are all ones.
+fn apart(layer: &AnyLayer, inputs: Inputs<'_, f64>) -> [Vec<f64>; 3] {
+    let Extent { steps, batch } = inputs.extent;
+    let (grad_hidden, grad_end) = (vec![1.0; steps * batch * layer.hidden()], vec![1.0; inputs.start.len()]);
+    match layer {
+        AnyLayer::Plastic(layer) => {
+            let plan = plan::<f64>(layer, inputs.extent);
+            let (there, back) = there_and_back(layer, &plan, Machine::default(), inputs, &grad_hidden, &grad_end);
+            [there.hidden, there.end, back.parameters]
+        }
+        AnyLayer::Gated(layer) => {
+            let plan = gated_plan::<f64>(layer, inputs.extent);
+            let (there, back) = gated_there_and_back(layer, &plan, Machine::default(), inputs, &grad_hidden, &grad_end);
+            [there.hidden, there.end, back.parameters]
+        }
+    }
+}
+
+/// The final state alone.
+fn end(layer: &AnyLayer, inputs: Inputs<'_, f64>) -> Vec<f64> {
+    match layer {
+        AnyLayer::Plastic(layer) => {
+            shim::forward(layer, &plan::<f64>(layer, inputs.extent), Machine::default(), inputs).end
+        }
+        AnyLayer::Gated(layer) => {
+            shim::gated_forward(layer, &gated_plan::<f64>(layer, inputs.extent), Machine::default(), inputs).end
+        }
+    }
+}
+
+/// Gates of a unit.
+fn gates(layer: &Gated) -> usize {
+    match layer.kind {
+        GatedKind::Lstm => 4,
+        GatedKind::Gru => 3,
+        GatedKind::Rnn => 1,
+    }
+}
+
+/// Energy of every unit by its equation, Σ |G| z²: G is divided by the norm of its row if products are, and a gated unit
+/// has a row for each gate.
+fn energy(layer: &AnyLayer, parameters: &[f64], state: &[f64], x: &[f64], mask: &[f64]) -> Vec<f64> {
+    let (input, hidden) = (layer.input(), layer.hidden());
+    let recurrent = !matches!(layer, AnyLayer::Plastic(Layer::Plastic(layer)) if !layer.recurrent);
+    let (activity, rest) = state.split_at(if recurrent { hidden } else { 0 });
+    let z: Vec<f64> = x.iter().zip(mask).map(|(x, mask)| x * mask).chain(activity.iter().copied()).collect();
+    let g = |row: usize, column: usize| match layer {
+        AnyLayer::Plastic(Layer::Plastic(layer)) => {
+            let (first, plastic) = layer.plastic();
+            let fast = (first..first + plastic).contains(&column);
+            parameters[row * z.len() + column] + if fast { rest[row * plastic + column - first] } else { 0.0 }
+        }
+        AnyLayer::Plastic(Layer::Modulated(_)) if column < input => parameters[row * input + column],
+        AnyLayer::Plastic(Layer::Modulated(_)) => {
+            let synapse = row * hidden + column - input;
+            let (weights, alphas) = parameters[hidden * (input + 1)..].split_at(hidden * hidden);
+            weights[synapse] + alphas[synapse] * rest[synapse]
+        }
+        AnyLayer::Gated(layer) => {
+            let rows = hidden * gates(layer);
+            parameters[match (layer.kind, layer.split) {
+                (GatedKind::Rnn, false) => column * hidden + row,
+                (_, false) => row * z.len() + column,
+                (_, true) if column < input => row * input + column,
+                (_, true) => rows * input + row * hidden + column - input,
+            }]
+        }
     };
-    (0..layer.hidden).map(unit).collect()
+    let of_row = |row: usize| {
+        let g: Vec<f64> = (0..z.len()).map(|column| g(row, column)).collect();
+        let normed = matches!(layer, AnyLayer::Plastic(Layer::Plastic(layer)) if layer.normalize_forward);
+        let norm = if normed { g.iter().map(|g| g * g).sum::<f64>().sqrt() } else { 1.0 };
+        g.iter().zip(&z).map(|(g, z)| (g / norm).abs() * z * z).sum::<f64>()
+    };
+    let gates = if let AnyLayer::Gated(layer) = layer { gates(layer) } else { 1 };
+    (0..hidden).map(|unit| (0..gates).map(|gate| of_row(gate * hidden + unit)).sum()).collect()
 }
 
 /// Plays a case and holds everything against the plain maze and the layer's own forward pass; returns how often a goal was
 /// reached.
-fn check(layer: &Plastic, case: &Case<f64>, rules: &MazeRules) -> usize {
-    let (any, rollout) = (Layer::Plastic(layer.clone()), case.rollout(rules));
+fn check(layer: &AnyLayer, case: &Case<f64>, rules: &MazeRules) -> usize {
+    let (rollout, input, size) = (case.rollout(rules), layer.input(), layer.hidden());
     let (got, back) = played(layer, Machine::default(), &rollout);
     let Extent { steps, batch } = case.extent;
 
@@ -76,7 +136,7 @@ fn check(layer: &Plastic, case: &Case<f64>, rules: &MazeRules) -> usize {
     let mut rewarded = 0;
     for env in 0..batch {
         let (mut maze, mut draws) = (case.mazes[env], &case.draws[env * DRAWS..(env + 1) * DRAWS]);
-        let mut seen = case.x[env * layer.input..(env + 1) * layer.input].to_vec();
+        let mut seen = case.x[env * input..(env + 1) * input].to_vec();
         let mut start = case.starts[env] == 1;
         for t in 0..steps {
             x[t * batch + env] = seen;
@@ -87,32 +147,24 @@ fn check(layer: &Plastic, case: &Case<f64>, rules: &MazeRules) -> usize {
             rewarded += usize::from(reward > 0.0);
             (seen, start) = (next, ended);
         }
-        assert_eq!(got.next[env * layer.input..(env + 1) * layer.input], seen);
+        assert_eq!(got.next[env * input..(env + 1) * input], seen);
     }
 
     let x = x.concat();
     let inputs =
         Inputs { extent: case.extent, parameters: &case.parameters, x: &x, resets: Some(&resets), start: &case.state };
-    let whole = |steps: usize| {
-        let extent = Extent { steps, batch };
-        let (x, resets) = (&x[..steps * batch * layer.input], Some(&resets[..steps * batch]));
-        shim::forward(&any, &plan::<f64>(&any, extent), Machine::default(), Inputs { extent, x, resets, ..inputs })
-    };
-    let forward = whole(steps);
-    assert!(distance(&got.state, &forward.end) < 1e-12);
+    let [activities, last, gradient] = apart(layer, inputs);
+    assert!(distance(&got.state, &last) < 1e-12, "{layer:?}");
 
     // What is kept for a backward pass.
-    assert_eq!((&back.x, &back.starts), (&x, &resets));
-    assert!(distance(&back.hidden, &forward.hidden) < 1e-12);
-    let (grad_hidden, grad_end) = (vec![1.0; forward.hidden.len()], vec![1.0; forward.end.len()]);
-    let plan = plan::<f64>(&any, case.extent);
-    let apart = shim::backward(&any, &plan, Machine::default(), inputs, &forward, &grad_hidden, &grad_end);
-    assert!(distance(&back.parameters, &apart.parameters) < 1e-12);
+    assert_eq!((&back.x, &back.starts, &got.observed), (&x, &resets, &x));
+    assert!(distance(&back.hidden, &activities) < 1e-12);
+    assert!(distance(&back.parameters, &gradient) < 1e-12);
 
-    let (weights, biases) = case.heads.split_at(OUTPUTS * layer.hidden);
+    let (weights, biases) = case.heads.split_at(OUTPUTS * size);
     for (env, t) in (0..batch).flat_map(|env| (0..steps).map(move |t| (env, t))) {
-        let hidden = &forward.hidden[(t * batch + env) * layer.hidden..][..layer.hidden];
-        let rows = weights.chunks(layer.hidden).zip(biases);
+        let hidden = &activities[(t * batch + env) * size..][..size];
+        let rows = weights.chunks(size).zip(biases);
         let outputs: Vec<f64> =
             rows.map(|(row, bias)| bias + row.iter().zip(hidden).map(|(w, h)| w * h).sum::<f64>()).collect();
         let at = env * steps + t;
@@ -123,15 +175,17 @@ fn check(layer: &Plastic, case: &Case<f64>, rules: &MazeRules) -> usize {
         let below = |actions: usize| outputs[..actions].iter().map(|logit| logit.exp()).sum::<f64>() / total;
         assert!((below(action)..=below(action + 1)).contains(&case.uniform[at]), "the choice of environment {env}");
     }
-    let (mut wanted, width) = (Vec::new(), any.state_len());
+    let (mut wanted, width) = (Vec::new(), layer.state_len());
     for t in (1..steps).step_by(4) {
-        let before = whole(t).end;
+        let extent = Extent { steps: t, batch };
+        let (seen, starts) = (&x[..t * batch * input], Some(&resets[..t * batch]));
+        let before = end(layer, Inputs { extent, x: seen, resets: starts, ..inputs });
         for env in 0..2 {
             let (mut state, at) = (before[env * width..(env + 1) * width].to_vec(), t * batch + env);
             if resets[at] == 1 {
                 state.fill(0.0);
             }
-            let x = &x[at * layer.input..(at + 1) * layer.input];
+            let x = &x[at * input..(at + 1) * input];
             wanted.extend(energy(layer, &case.parameters, &state, x, &case.mask));
         }
     }
@@ -145,7 +199,7 @@ fn a_rollout_is_a_plain_maze_and_the_forward_pass_of_the_layer() {
     let input = rules.observation_len();
     let maze = Plastic::maze(input, 6);
     let stpn = Plastic::stpn(input, 5);
-    let layers = [
+    let plastic = [
         maze.clone(),
         stpn.clone(),
         Plastic { recurrent: false, normalize_state: NormalizeState::None, ..stpn.clone() },
@@ -155,58 +209,77 @@ fn a_rollout_is_a_plain_maze_and_the_forward_pass_of_the_layer() {
         // In shared memory.
         Plastic { hidden: 64, ..maze },
     ];
+    let modulated = |modulation, rule| Layer::Modulated(Modulated { input, hidden: 6, modulation, rule });
+    let modulated = [
+        modulated(Modulation::Constant, Rule::Decay),
+        modulated(Modulation::Network, Rule::SoftClamp),
+        modulated(Modulation::Retroactive, Rule::HardClamp),
+    ];
+    let lstm = Gated::new(GatedKind::Lstm, input, 6);
+    let gated = [
+        lstm.clone(),
+        Gated { split: true, layer_norm: true, ..lstm },
+        Gated::new(GatedKind::Gru, input, 7),
+        Gated::new(GatedKind::Rnn, input, 6),
+        Gated { split: true, ..Gated::new(GatedKind::Rnn, input, 6) },
+    ];
+    let plastic = plastic.map(Layer::Plastic).into_iter().chain(modulated).map(AnyLayer::from);
     let mut rewarded = 0;
-    for layer in layers {
-        let any = Layer::Plastic(layer.clone());
-        let extent = Extent { steps: if layer.hidden > 10 { 12 } else { 23 }, batch: 3 };
-        if layer.hidden == 64 {
-            assert_eq!(plan::<f64>(&any, extent).threads.place, Place::Shared);
+    for layer in plastic.chain(gated.map(AnyLayer::from)) {
+        let extent = Extent { steps: if layer.hidden() > 10 { 6 } else { 15 }, batch: 5 };
+        if let AnyLayer::Plastic(layer) = &layer
+            && layer.hidden() == 64
+        {
+            assert_eq!(plan::<f64>(layer, extent).threads.place, Place::Shared);
         }
-        rewarded += check(&layer, &Case::new(&any, extent, &rules), &rules);
+        rewarded += check(&layer, &Case::new(&layer, extent, &rules), &rules);
     }
-    assert!(rewarded > 5, "goals were reached {rewarded} times");
+    assert!(rewarded > 10, "goals were reached {rewarded} times");
 }
 
 #[test]
 fn no_bit_of_a_rollout_depends_on_an_order() {
     let rules = rules();
-    let layer = Plastic { layer_norm: true, ..Plastic::maze(rules.observation_len(), 19) };
-    let any = Layer::Plastic(layer.clone());
-    let case = Case::new(&any, Extent { steps: 11, batch: 4 }, &rules);
-    let rollout = case.rollout(&rules);
-    let in_order = played(&layer, Machine::default(), &rollout);
-    for order in [Order::Reversed, Order::Shuffled] {
-        assert_eq!(played(&layer, Machine { order, ..Machine::default() }, &rollout), in_order, "{order:?}");
-    }
-    let plan = plan::<f64>(&any, rollout.extent);
-    for site in [70, 71, 72] {
-        let machine = Machine { without_barrier: Some(site), ..Machine::default() };
-        let (.., problems) = shim::maze_rollout(&layer, &plan, machine, &rollout);
-        assert!(problems.count > 0, "without barrier {site} there is a race");
+    let input = rules.observation_len();
+    let plastic = Layer::Plastic(Plastic { layer_norm: true, ..Plastic::maze(input, 19) });
+    for layer in [AnyLayer::from(plastic), Gated::new(GatedKind::Lstm, input, 19).into()] {
+        let case = Case::new(&layer, Extent { steps: 7, batch: 5 }, &rules);
+        let rollout = case.rollout(&rules);
+        let in_order = played(&layer, Machine::default(), &rollout);
+        for order in [Order::Reversed, Order::Shuffled] {
+            assert_eq!(played(&layer, Machine { order, ..Machine::default() }, &rollout), in_order, "{order:?}");
+        }
+        for site in [70, 71, 72] {
+            let machine = Machine { without_barrier: Some(site), ..Machine::default() };
+            let (.., problems) = shim::maze_rollout(&layer, SHARED, machine, &rollout);
+            assert!(problems.count > 0, "without barrier {site} there is a race: {layer:?}");
+        }
     }
 }
 
 #[test]
 fn a_rollout_without_drawn_words_says_so_and_what_does_not_fit_is_refused() {
     let rules = rules();
-    let layer = Plastic::maze(rules.observation_len(), 6);
-    let any = Layer::Plastic(layer.clone());
-    let case = Case::new(&any, Extent { steps: 23, batch: 3 }, &rules);
-    let (got, _) = played(&layer, Machine::default(), &MazeRollout { draws: &[], ..case.rollout(&rules) });
+    let layer = AnyLayer::from(Layer::Plastic(Plastic::maze(rules.observation_len(), 6)));
+    let case = Case::new(&layer, Extent { steps: 23, batch: 3 }, &rules);
+    let (got, _) = played(&layer, Machine::default(), &MazeRollout { draws: &case.draws[..3], ..case.rollout(&rules) });
     assert!(got.actions.contains(&(ACTIONS as u32)), "an episode has ended without a new goal");
 
     let other = MazeState { agent: 3, ..case.mazes[0] };
     let outside = [other, case.mazes[1], case.mazes[2]];
     let open = MazeRules { walls: vec![0; 49], ..rules.clone() };
-    let heads = &case.heads[1..];
+    let (heads, nowhere) = (&case.heads[1..], MazeRules { size: 0, walls: Vec::new(), ..rules.clone() });
+    let endless = MazeRules { episode_length: 0, ..rules.clone() };
     for wrong in [
         MazeRollout { mazes: &outside, ..case.rollout(&rules) },
         MazeRollout { rules: &open, ..case.rollout(&rules) },
         MazeRollout { heads, ..case.rollout(&rules) },
+        MazeRollout { rules: &nowhere, ..case.rollout(&rules) },
+        MazeRollout { rules: &endless, ..case.rollout(&rules) },
+        MazeRollout { draws: &[], ..case.rollout(&rules) },
         MazeRollout { draws: &case.draws[1..], ..case.rollout(&rules) },
     ] {
-        let plan = plan::<f64>(&any, wrong.extent);
-        let refused = std::panic::catch_unwind(|| shim::maze_rollout(&layer, &plan, Machine::default(), &wrong));
+        let refused = std::panic::catch_unwind(|| shim::maze_rollout(&layer, SHARED, Machine::default(), &wrong));
         assert!(refused.is_err(), "{wrong:?}");
     }
 }

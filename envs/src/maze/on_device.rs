@@ -15,6 +15,6 @@ pub struct MazeOnDevice {
     pub goal: usize,
     /// Steps of the episode so far.
     pub step: u32,
-    /// What goals and new places are drawn from: one number for each place, one for each new episode's goal.
+    /// What new places and goals are drawn from.
     pub stream: Stream,
 }

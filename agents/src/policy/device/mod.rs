@@ -1,5 +1,5 @@
-//! A policy on a CUDA device: gradients, with trunks and heads there and the loss of every step on the CPU, and rollouts
-//! of networks of the STPN family in mazes. **Untested on hardware.**
+//! A policy on a CUDA device: gradients, with trunks and heads there and most losses on the CPU, and rollouts
+//! of recurrent networks in mazes. **Untested on hardware.**
 //!
 //! Per gradient, parameters, observations, states and the gradients of the heads go to the device; outputs of the heads
 //! and gradients of the parameters come back. All sums have a fixed order, so the same input gives the same bits.

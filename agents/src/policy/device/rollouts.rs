@@ -1,8 +1,8 @@
-//! Rollouts on a device: networks of the STPN family in mazes.
+//! Rollouts on a device: recurrent networks in mazes.
 
+use stpn_cuda::Extent;
 use stpn_cuda::cuda::KeptRollout;
-use stpn_cuda::maze::{EnergyOf, MazeRollout, MazeRules, MazeState, OUTPUTS};
-use stpn_cuda::{Extent, Layer};
+use stpn_cuda::maze::{ACTIONS, EnergyOf, MazeRollout, MazeRules, MazeState, OUTPUTS};
 use stpn_envs::OnDevice;
 use stpn_envs::maze::{MazeConfig, MazeOnDevice, Position};
 
@@ -12,8 +12,8 @@ use crate::policy::accelerator::{A2cLoss, A2cSums, Kept, Lived, Rollout, Rollout
 use crate::policy::distribution::Distribution;
 use crate::{Error, Result};
 
-/// Words that an environment has drawn beyond two for each step, a new place and a new goal: those that are rejected, with
-/// a probability below 2⁻⁵⁰ each, are taken from these.
+/// Words drawn beyond the two that a step can need, for a new place and a new goal: a word is rejected with a probability
+/// below 2⁻⁵⁰, and then the next one takes its place.
 const SPARE_DRAWS: usize = 8;
 
 /// Why the kernel cannot live rollouts of a network.
@@ -23,11 +23,13 @@ pub(super) fn obstacle(
     policy: &ActorCritic,
     input_scale: f32,
 ) -> Option<&'static str> {
-    let family = actor.trunk.only_plastic().is_some_and(|layer| matches!(layer.layer(), Layer::Plastic(_)));
     let choices =
         matches!(policy.distribution(), Distribution::Categorical(categorical) if categorical.n + 1 == OUTPUTS);
-    if !family {
-        Some("only cells of the STPN family without an encoder have a kernel for them")
+    let Some(layer) = actor.trunk.alone() else {
+        return Some("only recurrent cells without an encoder have a kernel for them");
+    };
+    if layer.check_maze_rollouts().is_err() {
+        Some("the layer and an environment do not fit into the device's shared memory together")
     } else if critic.is_some() {
         Some("policy.critic is not shared")
     } else if input_scale != 1.0 {
@@ -42,7 +44,7 @@ pub(super) fn obstacle(
 impl Rollouts for DeviceNetwork {
     fn live(&self, rollout: &Rollout, parameters: &[f32], keep: bool) -> Result<(Lived, Option<Kept>)> {
         let (steps, batch) = (rollout.steps, rollout.environments.len());
-        let (Some(layer), Some(first)) = (self.actor.trunk.only_plastic(), rollout.environments.first()) else {
+        let (Some(layer), Some(first)) = (self.actor.trunk.alone(), rollout.environments.first()) else {
             return Err(Error::config("training.device", "this network has no rollouts on a device"));
         };
         let OnDevice::Maze(maze) = first else { return Err(no_kernel()) };
@@ -74,16 +76,24 @@ impl Rollouts for DeviceNetwork {
             x: &rollout.observations,
             starts: &rollout.episode_starts,
             state: &rollout.state,
+            watched: rollout.watched,
             energy,
         };
         let (played, kept) = layer.maze_rollout(&rollout, keep)?;
+        if played.actions.iter().any(|&action| action as usize >= ACTIONS) {
+            return Err(Error::config(
+                "training.device",
+                "the drawn numbers did not suffice for the mazes: resume the run",
+            ));
+        }
         let (energy, hidden) =
-            (played.energy.iter().map(|&energy| f64::from(energy)).sum::<f64>(), layer.layer().hidden());
+            (played.energy.iter().map(|&energy| f64::from(energy)).sum::<f64>(), layer.any().hidden());
         let lived = Lived {
             actions: played.actions,
             log_probs: played.log_probs,
             rewards: played.rewards,
             outputs: played.outputs,
+            observed: played.observed,
             observations: played.next,
             state: played.state,
             energy: (energy / hidden as f64, (played.energy.len() / hidden) as u64),
@@ -92,7 +102,7 @@ impl Rollouts for DeviceNetwork {
     }
 
     fn a2c_gradient(&self, kept: &Kept, loss: &A2cLoss<'_>, gradient: &mut [f32]) -> Result<A2cSums> {
-        let (Some(layer), Some(kept)) = (self.actor.trunk.only_plastic(), kept.get::<KeptRollout<f32>>()) else {
+        let (Some(layer), Some(kept)) = (self.actor.trunk.alone(), kept.get::<KeptRollout<f32>>()) else {
             return Err(Error::config("training.device", "the rollout was lived on another device"));
         };
         let Extent { steps, batch } = kept.extent();
@@ -105,6 +115,7 @@ impl Rollouts for DeviceNetwork {
             scale: loss.scale,
         };
         let (grad_outputs, sums) = kept.a2c_loss(&self.general, &of_steps, loss.advantages, loss.returns)?;
+        // The heads are linear, so that their outputs, which have another order, are not read.
         let passes = (kept.heads(), &kept.forward().hidden, kept.outputs());
         let grad_hidden = self.actor.heads.back(&self.device, steps * batch, passes, &grad_outputs, gradient)?;
         // Nothing looks at the last state: the next rollout is another update's business.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use stpn_core::CellConfig;
 use stpn_cuda::Extent;
-use stpn_cuda::cuda::{Buffer, Device, Forward, General, PlasticLayer, Sequence, SequenceLayer};
+use stpn_cuda::cuda::{Buffer, Device, Forward, General, Sequence, SequenceLayer};
 
 use super::cells::{DeviceCell, unsupported};
 use super::feedforward::Feedforward;
@@ -25,14 +25,14 @@ pub(super) struct TrunkInputs<'a> {
 #[derive(Debug)]
 pub(super) struct DeviceTrunk {
     /// Those without memory: of the encoder, and a cell behind them.
-    dense: Vec<(Feedforward, Range<usize>)>,
+    feedforward: Vec<(Feedforward, Range<usize>)>,
     cell: Option<(SequenceLayer<f32>, Range<usize>)>,
 }
 
 /// What a forward pass leaves for the backward pass.
 pub(super) struct TrunkPass {
-    /// Parameters and output of every dense layer.
-    dense: Vec<(Buffer<f32>, Buffer<f32>)>,
+    /// Parameters and output of every layer without memory.
+    feedforward: Vec<(Buffer<f32>, Buffer<f32>)>,
     cell: Option<CellPass>,
 }
 
@@ -47,7 +47,7 @@ impl DeviceTrunk {
     /// The same as `trunk`, whose cell has these options.
     ///
     /// # Errors
-    /// [`crate::Error::Config`] if CUDA has no kernels for its encoder or its cell; fails if kernels cannot be compiled.
+    /// [`crate::Error::Config`] if CUDA has no kernels for its cell; fails if kernels cannot be compiled.
     pub fn new(general: &General<f32>, trunk: &Trunk, cell: &CellConfig) -> Result<Self> {
         let (encoder, hidden) = (trunk.encoder(), trunk.cell().hidden_size());
         let layers = encoder.layers();
@@ -57,10 +57,10 @@ impl DeviceTrunk {
             end += len;
             start..end
         };
-        let mut dense = Vec::new();
+        let mut feedforward = Vec::new();
         let mut add = |layer: Feedforward| {
             let place = place(layer.parameters());
-            dense.push((layer, place));
+            feedforward.push((layer, place));
         };
         let last = layers.len().saturating_sub(1);
         for (index, layer) in layers.into_iter().enumerate() {
@@ -82,15 +82,12 @@ impl DeviceTrunk {
         if (end, state_len) != (trunk.parameters().count(), trunk.state_len()) {
             return Err(unsupported("CUDA's kernels for this cell have other parameters or another state"));
         }
-        Ok(Self { dense, cell })
+        Ok(Self { feedforward, cell })
     }
 
-    /// The layer with fast weights, if there is nothing else.
-    pub fn only_plastic(&self) -> Option<&PlasticLayer<f32>> {
-        match &self.cell {
-            Some((SequenceLayer::Plastic(layer), _)) if self.dense.is_empty() => Some(layer),
-            _ => None,
-        }
+    /// The recurrent layer, if there is nothing else.
+    pub fn alone(&self) -> Option<&SequenceLayer<f32>> {
+        self.cell.as_ref().filter(|_| self.feedforward.is_empty()).map(|(layer, _)| layer)
     }
 
     /// Activities of sequences from states `[B, S]`.
@@ -105,11 +102,11 @@ impl DeviceTrunk {
         state: &[f32],
     ) -> Result<TrunkPass> {
         let rows = inputs.extent.steps * inputs.extent.batch;
-        let mut pass = TrunkPass { dense: Vec::with_capacity(self.dense.len()), cell: None };
-        for (layer, place) in &self.dense {
+        let mut pass = TrunkPass { feedforward: Vec::with_capacity(self.feedforward.len()), cell: None };
+        for (layer, place) in &self.feedforward {
             let own = device.upload(&parameters[place.clone()])?;
             let y = layer.forward(rows, &own, pass.encoded(inputs))?;
-            pass.dense.push((own, y));
+            pass.feedforward.push((own, y));
         }
         if let Some((layer, place)) = &self.cell {
             let (own, start) = (device.upload(&parameters[place.clone()])?, device.upload(state)?);
@@ -141,10 +138,10 @@ impl DeviceTrunk {
             gradient[place.clone()].copy_from_slice(&device.download(&backward.parameters)?);
             grad = backward.x;
         }
-        for (index, ((layer, place), (own, y))) in self.dense.iter().zip(&pass.dense).enumerate().rev() {
+        for (index, ((layer, place), (own, y))) in self.feedforward.iter().zip(&pass.feedforward).enumerate().rev() {
             let x = match index {
                 0 => inputs.x,
-                _ => &pass.dense[index - 1].1,
+                _ => &pass.feedforward[index - 1].1,
             };
             let backward = layer.backward(rows, [own, x, y, &grad], index > 0)?;
             gradient[place.clone()].copy_from_slice(&device.download(&backward.parameters)?);
@@ -162,9 +159,9 @@ impl TrunkPass {
         self.cell.as_ref().map_or_else(|| self.encoded(inputs), |cell| &cell.forward.hidden)
     }
 
-    /// What the last dense layer so far put out.
+    /// What the last layer without memory put out so far.
     fn encoded<'a>(&'a self, inputs: TrunkInputs<'a>) -> &'a Buffer<f32> {
-        self.dense.last().map_or(inputs.x, |(_, y)| y)
+        self.feedforward.last().map_or(inputs.x, |(_, y)| y)
     }
 
     fn sequence<'a>(

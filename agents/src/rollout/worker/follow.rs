@@ -18,26 +18,28 @@ impl Worker {
     /// Appends what a device needs to live the steps of a training sequence, uniform numbers and states aside.
     ///
     /// # Errors
-    /// [`Error::Stopped`] if the update is to be given up.
+    /// [`Error::Stopped`] if the update is to be given up; [`Error::Config`] if the environments have changed.
     pub(in crate::rollout) fn stage(&mut self, segment: usize, rollout: &mut Rollout) -> Result<()> {
         self.stop.go_on()?;
         let shape = self.fragment.shape;
         let first = segment * shape.sequence_length;
         let row = shape.batch * shape.observation;
         if let Some(energy) = &self.energy {
-            let environments = rollout.environments.len()..rollout.environments.len() + shape.batch;
-            debug_assert_eq!(environments.start, 0, "the first worker measures");
             rollout.energy = Some(EnergySteps {
                 first: first.next_multiple_of(ENERGY_EVERY) - first,
                 every: ENERGY_EVERY,
-                environments: environments.end,
+                // The first worker measures.
+                environments: rollout.environments.len() + shape.batch,
                 input_mask: energy.input_mask.clone(),
             });
         }
-        rollout.environments.extend(self.on_device().unwrap_or_default());
-        if let ObservationRef::F32(observations) = self.fragment.observations.range(first * row..(first + 1) * row) {
-            rollout.observations.extend_from_slice(observations);
-        }
+        let environments = self.on_device();
+        let observations = self.fragment.observations.range(first * row..(first + 1) * row);
+        let (Some(environments), ObservationRef::F32(observations)) = (environments, observations) else {
+            return Err(Error::config("training.device", "the environments cannot be played on a device any more"));
+        };
+        rollout.environments.extend(environments);
+        rollout.observations.extend_from_slice(observations);
         rollout.episode_starts.extend_from_slice(&self.episode_starts);
         Ok(())
     }
@@ -54,14 +56,16 @@ impl Worker {
     /// it, and fills the fragment.
     ///
     /// # Errors
-    /// [`Error::OtherWay`] if an environment goes another way; fails if one does, and with [`Error::Stopped`] if the
+    /// [`Error::Differs`] if an environment behaves differently; fails if one does, and with [`Error::Stopped`] if the
     /// update is to be given up.
     pub(in crate::rollout) fn follow(&mut self, segment: usize, lived: &Lived, first: usize) -> Result<()> {
         let shape = self.fragment.shape;
         let (batch, steps) = (shape.batch, shape.segment_steps(segment));
         let (row, width, distribution) = (batch * shape.observation, shape.observation, shape.distribution);
         let fragment = &mut self.fragment;
-        let other_way = |i: usize, step: usize| Error::OtherWay { environment: first + i, step };
+        let number = self.group.first();
+        let differs = |i: usize, step: usize| Error::Differs { environment: number + i, step };
+        let all = lived.rewards.len() / steps;
         for t in 0..steps {
             self.stop.go_on()?;
             let step = segment * shape.sequence_length + t;
@@ -90,16 +94,20 @@ impl Worker {
             self.group.step(Actions::Discrete(&actions[now.clone()]), &mut transition)?;
             for (i, at) in now.enumerate() {
                 if fragment.rewards[at] != lived.rewards[(first + i) * steps + t] || fragment.truncated[at] {
-                    return Err(other_way(i, step));
+                    return Err(differs(i, step));
                 }
                 self.episode_starts[i] = u8::from(fragment.terminated[at]);
             }
         }
-        let end = segment * shape.sequence_length + steps;
-        if let ObservationRef::F32(next) = fragment.observations.range(end * row..(end + 1) * row) {
-            let there = lived.observations[first * width..].chunks_exact(width);
-            if let Some(i) = next.chunks_exact(width).zip(there).position(|(here, there)| here != there) {
-                return Err(other_way(i, end));
+        // What was seen, as far as it was brought back, and what follows.
+        let mut seen: Vec<(usize, &[f32])> = (0..steps).zip(lived.observed.chunks_exact(all * width)).collect();
+        seen.push((steps, &lived.observations));
+        for (t, there) in seen {
+            let step = segment * shape.sequence_length + t;
+            let ObservationRef::F32(here) = fragment.observations.range(step * row..(step + 1) * row) else { continue };
+            let there = there[first * width..].chunks_exact(width);
+            if let Some(i) = here.chunks_exact(width).zip(there).position(|(here, there)| here != there) {
+                return Err(differs(i, step));
             }
         }
         let len = self.state.len();

@@ -6,6 +6,7 @@ use super::general::General;
 use super::sequence::expect;
 use crate::convolution::{self, Convolution, WINDOWS_LEN};
 use crate::dense::DenseBackward;
+use crate::product::SIDE as TILE;
 use crate::{Error, Result};
 
 /// A convolution on a device.
@@ -34,10 +35,9 @@ impl<T: CudaReal> ConvolutionLayer<T> {
         if images == 0 {
             return Err(Error::Layer { problem: "a convolution needs at least one image".to_string() });
         }
-        // The kernel counts pixels of all images in 32 bits.
-        if i32::try_from(images * self.layer.output()).is_err() {
-            let problem = format!("{images} images are too many for one convolution: use smaller minibatches");
-            return Err(Error::Layer { problem });
+        // The kernel counts pixels of all images in 32 bits, up to the end of the last tile.
+        if i32::try_from(images * self.layer.pixels() + TILE).is_err() {
+            return Err(Error::NoMemory { what: "convolving so many images" });
         }
         expect("parameters", parameters.len(), self.layer.parameters())?;
         expect("x", x.len(), images * self.layer.input())
@@ -46,7 +46,7 @@ impl<T: CudaReal> ConvolutionLayer<T> {
     /// x `[N, C, H, W]` to y `[N, F, H', W']`. Returns before the work is done.
     ///
     /// # Errors
-    /// [`Error::Length`] for arrays that do not fit, [`Error::Layer`] for too many images, [`Error::Device`].
+    /// [`Error::Length`] for arrays that do not fit, [`Error::NoMemory`] also for too many images, [`Error::Device`].
     pub fn forward(&self, images: usize, parameters: &Buffer<T>, x: &Buffer<T>) -> Result<Buffer<T>> {
         self.check(images, parameters, x)?;
         convolution::forward(&self.general.runner(None), &self.layer, images, parameters, x)

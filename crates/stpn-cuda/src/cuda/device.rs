@@ -148,7 +148,7 @@ impl Device {
 
     /// Memory with nothing in it yet, for what a kernel writes before anything reads it: zeros would cost a pass over it.
     pub(super) fn reserve<T: DeviceRepr>(&self, len: usize) -> Result<Buffer<T>> {
-        // SAFETY: callers pass it to kernels that write it, and f32 and f64 have no invalid bits.
+        // SAFETY: nothing reads it before a kernel or a copy has written it, and numbers have no invalid bits.
         let memory = unsafe { self.stream.alloc(len.max(1)) };
         memory.map(Buffer).map_err(|error| failed("reserving memory", error))
     }
@@ -198,7 +198,10 @@ pub(super) fn no_kernel(name: &str) -> Error {
 
 /// The error of an operation.
 pub(super) fn failed(what: &'static str, error: DriverError) -> Error {
-    Error::Device { what, reason: describe(error) }
+    match error {
+        DriverError(CUresult::CUDA_ERROR_OUT_OF_MEMORY) => Error::NoMemory { what },
+        error => Error::Device { what, reason: describe(error) },
+    }
 }
 
 #[cfg(test)]

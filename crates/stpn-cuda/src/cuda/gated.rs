@@ -3,9 +3,10 @@
 use super::device::{Buffer, CudaReal};
 use super::general::General;
 use super::kernels::Kernels;
-use super::sequence::{Backward, Forward, Sequence, Sizes, Tape, check_memory};
+use super::runner::DeviceRunner;
+use super::sequence::{Backward, Forward, Sequence, Sizes, check_memory};
 use crate::gated::{Gated, GatedPlan, passes};
-use crate::sequence::SequenceResults;
+use crate::sequence::{SequenceResults, Tape};
 use crate::source::gated_source;
 use crate::{Error, Extent, Result};
 
@@ -27,7 +28,8 @@ impl<T: CudaReal> GatedLayer<T> {
         layer.check()?;
         let device = general.device();
         let plan = GatedPlan::new(&layer, Extent { steps: 1, batch: 1 }, size_of::<T>(), device.shared())?;
-        let names = ["gated_layout_forward", "gated_layout_backward", "gated_forward", "gated_backward"];
+        let names =
+            ["gated_layout_forward", "gated_layout_backward", "gated_forward", "gated_rollout", "gated_backward"];
         let kernels = Kernels::new(device, &gated_source::<T>(&layer, &plan), plan.threads, &names)?;
         Ok(Self { general: general.clone(), layer, kernels })
     }
@@ -37,9 +39,14 @@ impl<T: CudaReal> GatedLayer<T> {
         &self.layer
     }
 
-    fn plan(&self, extent: Extent) -> Result<GatedPlan> {
+    pub(super) fn plan(&self, extent: Extent) -> Result<GatedPlan> {
         // What the kernels were compiled for does not depend on the extent.
         GatedPlan::new(&self.layer, extent, size_of::<T>(), self.general.device().shared())
+    }
+
+    /// Runs its kernels.
+    pub(super) fn runner(&self) -> DeviceRunner<'_> {
+        self.general.runner(Some(&self.kernels))
     }
 
     fn sizes(&self) -> Sizes {
@@ -64,7 +71,7 @@ impl<T: CudaReal> GatedLayer<T> {
         sequence.check(self.sizes())?;
         let plan = self.plan(sequence.extent)?;
         self.check_memory(&sequence, &plan, tape)?;
-        let runner = self.general.runner(Some(&self.kernels));
+        let runner = self.runner();
         let results = passes::forward(&runner, &self.layer, &plan, &sequence.inputs(&runner), tape)?;
         let SequenceResults { hidden, end, tape } = results;
         Ok(Forward { hidden, end, tape: tape.map(Tape::Gated) })
@@ -88,7 +95,7 @@ impl<T: CudaReal> GatedLayer<T> {
             return Err(Error::Length { what: "tape", expected: forward.hidden.len(), got: 0 });
         };
         let plan = self.plan(sequence.extent)?;
-        let runner = self.general.runner(Some(&self.kernels));
+        let runner = self.runner();
         let inputs = sequence.inputs(&runner);
         Ok(passes::backward(&runner, &self.layer, &plan, &inputs, (&forward.hidden, tape), gradients)?.into())
     }

@@ -2,11 +2,12 @@
 
 use super::device::{Buffer, CudaReal};
 use super::general::General;
-use super::plastic::PlasticLayer;
-use super::sequence::{Forward, Sequence, Tape, expect};
-use crate::layer::Layer;
+use super::runner::DeviceRunner;
+use super::sequence::{Forward, Sequence, expect};
+use super::sequence_layer::SequenceLayer;
+use crate::gated::GatedPlan;
 use crate::loss::{self, A2cLoss, A2cSums, LossInputs};
-use crate::maze::{self, ACTIONS, MazeRollout, Played};
+use crate::maze::{self, ACTIONS, MazeRollout, Planned, Played};
 use crate::plan::Plan;
 use crate::sequence::SequenceInputs;
 use crate::{Error, Extent, Result};
@@ -82,94 +83,122 @@ impl<T: CudaReal> KeptRollout<T> {
     }
 }
 
-impl<T: CudaReal> PlasticLayer<T> {
+impl<T: CudaReal> SequenceLayer<T> {
+    /// Whether a block that plays mazes fits into the shared memory of the device.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`].
+    pub fn check_maze_rollouts(&self) -> Result<()> {
+        let limit = self.device().shared();
+        let check = |planned: Planned<'_>| {
+            let needed = planned.shared_len() * size_of::<T>();
+            if needed <= limit { Ok(()) } else { Err(Error::TooLarge { needed, limit }) }
+        };
+        // It does not depend on the extent.
+        let extent = Extent { steps: 1, batch: 1 };
+        match self {
+            Self::Plastic(layer) => check(Planned::Plastic(layer.layer(), &layer.plan(extent)?)),
+            Self::Gated(layer) => check(Planned::Gated(layer.layer(), &layer.plan(extent)?)),
+        }
+    }
+
     /// Plays a rollout in one launch, and waits for it. What is needed for a gradient from these steps, without another
     /// forward pass, is left on the device if it is to be kept.
     ///
     /// # Errors
-    /// [`Error::Layer`] for a layer of another family or a maze that is not sound, [`Error::Length`] for arrays that do
-    /// not fit, [`Error::TooLarge`], [`Error::Memory`], [`Error::Device`].
+    /// [`Error::Rollout`] for a maze that is not sound, [`Error::Length`] for arrays that do not fit, [`Error::TooLarge`],
+    /// [`Error::Memory`], [`Error::Device`].
     pub fn maze_rollout(
         &self,
         rollout: &MazeRollout<'_, T>,
         keep: bool,
     ) -> Result<(Played<T>, Option<KeptRollout<T>>)> {
-        let (layer, device) = (self.layer(), self.device());
-        let Layer::Plastic(plastic) = layer else {
-            return Err(Error::Layer { problem: "only the STPN family has rollouts on a device".to_string() });
+        rollout.check(&self.any())?;
+        self.check_maze_rollouts()?;
+        let (extent, size, shared) = (rollout.extent, size_of::<T>(), self.device().shared());
+        let (free, keep_all) = (self.device().free()?, keep || rollout.watched);
+        let check = |needed: usize, fits: &dyn Fn() -> usize| {
+            if needed <= free { Ok(()) } else { Err(Error::Memory { needed, free, fits: fits(), batch: extent.batch }) }
         };
-        rollout.check(plastic, layer.state_len(), layer.parameters())?;
-        let (extent, rules) = (rollout.extent, rollout.rules);
-        let plan = self.plan(extent)?;
-        self.check_room(&plan, extent, keep)?;
-        let (parameters, heads) = (device.upload(rollout.parameters)?, device.upload(rollout.heads)?);
-        // The first row is here, the others come.
-        let rows = if keep { extent.steps } else { 1 };
-        let mut x = device.reserve(rows * rollout.x.len())?;
-        device.upload_into(rollout.x, &mut x)?;
-        let mut starts = device.reserve(rows * extent.batch)?;
-        device.upload_into(rollout.starts, &mut starts)?;
-        let start = match rollout.is_fresh() {
-            true => device.reserve(extent.batch * layer.state_len())?,
-            false => device.upload(rollout.state)?,
-        };
-        let (uniform, draws) = (device.upload(rollout.uniform)?, device.upload(rollout.draws)?);
-        let (walls, free_cells) = (device.upload(&rules.walls)?, device.upload(&rules.free_cells)?);
-        let mazes = device.upload(&rollout.raw_mazes())?;
-        let mask = rollout.energy.and_then(|energy| energy.mask).map(|mask| device.upload(mask)).transpose()?;
-        let actions = device.reserve::<u32>(rollout.uniform.len())?;
-        let runner = self.runner();
-        let addresses = maze::Addresses {
-            heads: runner.address_of(&heads),
-            uniform: runner.address_of(&uniform),
-            draws: runner.address_of(&draws),
-            walls: runner.address_of(&walls),
-            free_cells: runner.address_of(&free_cells),
-            mazes: runner.address_of(&mazes),
-            energy_mask: mask.as_ref().map_or(0, |mask| runner.address_of(mask)),
-            actions: runner.address_of(&actions),
-            started: if keep { runner.address_of(&starts) } else { 0 },
-        };
-        let resets = runner.address_of(&starts);
-        let inputs = SequenceInputs { extent, parameters: &parameters, x: &x, resets, start: &start };
-        let arrays = maze::play(&runner, layer, &plan, rollout, &inputs, addresses)?;
-        let energy = arrays.energy.as_ref().map_or(Ok(Vec::new()), |energy| device.download(energy))?;
-        let played = Played {
-            actions: device.download(&actions)?,
-            log_probs: device.download(&arrays.log_probs)?,
-            rewards: device.download(&arrays.rewards)?,
-            outputs: device.download(&arrays.outputs)?,
-            next: device.download(&arrays.next)?,
-            state: device.download(&arrays.state)?,
-            energy,
-        };
-        let (outputs, end) = (arrays.outputs, arrays.state);
-        let kept = arrays.kept.map(|kept| KeptRollout {
-            extent,
-            parameters,
-            heads,
-            x,
-            starts,
-            start,
-            forward: Forward { hidden: kept.hidden, end, tape: Some(Tape::Plastic(kept.tape)) },
-            outputs,
-            actions,
-        });
-        Ok((played, kept))
+        match self {
+            Self::Plastic(layer) => {
+                let (plan, layer, runner) = (layer.plan(extent)?, layer.layer(), layer.runner());
+                let fits = || Plan::fitting(layer, extent, size, shared, free);
+                check(plan.bytes(layer, extent, size, keep_all), &fits)?;
+                play(&runner, Planned::Plastic(layer, &plan), rollout, keep)
+            }
+            Self::Gated(layer) => {
+                let (plan, layer, runner) = (layer.plan(extent)?, layer.layer(), layer.runner());
+                let fits = || GatedPlan::fitting(layer, extent, size, shared, free);
+                check(plan.bytes(layer, extent, size, keep_all), &fits)?;
+                play(&runner, Planned::Gated(layer, &plan), rollout, keep)
+            }
+        }
     }
+}
 
-    /// Refuses a rollout whose block or whose arrays do not fit.
-    fn check_room(&self, plan: &Plan, extent: Extent, keep: bool) -> Result<()> {
-        let (layer, device, size) = (self.layer(), self.device(), size_of::<T>());
-        let (needed, limit) = (maze::shared_len(layer, plan) * size, device.shared());
-        if needed > limit {
-            return Err(Error::TooLarge { needed, limit });
-        }
-        let (needed, free) = (plan.bytes(layer, extent, size, keep), device.free()?);
-        if needed > free {
-            let fits = Plan::fitting(layer, extent, size, device.shared(), free);
-            return Err(Error::Memory { needed, free, fits, batch: extent.batch });
-        }
-        Ok(())
-    }
+/// Brings what a rollout needs to the device, plays it, and brings back what it gives.
+fn play<T: CudaReal>(
+    runner: &DeviceRunner<'_>,
+    planned: Planned<'_>,
+    rollout: &MazeRollout<'_, T>,
+    keep: bool,
+) -> Result<(Played<T>, Option<KeptRollout<T>>)> {
+    let (device, extent, rules) = (runner.device, rollout.extent, rollout.rules);
+    let [.., state_len] = planned.sizes();
+    let (parameters, heads) = (device.upload(rollout.parameters)?, device.upload(rollout.heads)?);
+    // The rows of later steps are written there.
+    let all = keep || rollout.watched;
+    let rows = if all { extent.steps } else { 1 };
+    let mut x = device.reserve(rows * rollout.x.len())?;
+    device.upload_into(rollout.x, &mut x)?;
+    let mut starts = device.reserve(rows * extent.batch)?;
+    device.upload_into(rollout.starts, &mut starts)?;
+    let start = match rollout.is_fresh() {
+        true => device.reserve(extent.batch * state_len)?,
+        false => device.upload(rollout.state)?,
+    };
+    let (uniform, draws) = (device.upload(rollout.uniform)?, device.upload(rollout.draws)?);
+    let (walls, free_cells) = (device.upload(&rules.walls)?, device.upload(&rules.free_cells)?);
+    let mazes = device.upload(&rollout.raw_mazes())?;
+    let mask = rollout.energy.and_then(|energy| energy.mask).map(|mask| device.upload(mask)).transpose()?;
+    let actions = device.reserve::<u32>(rollout.uniform.len())?;
+    let addresses = maze::Addresses {
+        heads: runner.address_of(&heads),
+        uniform: runner.address_of(&uniform),
+        draws: runner.address_of(&draws),
+        walls: runner.address_of(&walls),
+        free_cells: runner.address_of(&free_cells),
+        mazes: runner.address_of(&mazes),
+        energy_mask: mask.as_ref().map_or(0, |mask| runner.address_of(mask)),
+        actions: runner.address_of(&actions),
+        started: if all { runner.address_of(&starts) } else { 0 },
+    };
+    let resets = runner.address_of(&starts);
+    let inputs = SequenceInputs { extent, parameters: &parameters, x: &x, resets, start: &start };
+    let arrays = maze::play(runner, planned, rollout, &inputs, addresses)?;
+    let energy = arrays.energy.as_ref().map_or(Ok(Vec::new()), |energy| device.download(energy))?;
+    let played = Played {
+        actions: device.download(&actions)?,
+        log_probs: device.download(&arrays.log_probs)?,
+        rewards: device.download(&arrays.rewards)?,
+        outputs: device.download(&arrays.outputs)?,
+        observed: if rollout.watched { device.download(&x)? } else { Vec::new() },
+        next: device.download(&arrays.next)?,
+        state: device.download(&arrays.state)?,
+        energy,
+    };
+    let (outputs, end) = (arrays.outputs, arrays.state);
+    let kept = arrays.kept.filter(|_| keep).map(|kept| KeptRollout {
+        extent,
+        parameters,
+        heads,
+        x,
+        starts,
+        start,
+        forward: Forward { hidden: kept.hidden, end, tape: Some(kept.tape) },
+        outputs,
+        actions,
+    });
+    Ok((played, kept))
 }

@@ -5,12 +5,11 @@ use std::marker::PhantomData;
 use super::device::{Buffer, CudaReal, Device};
 use super::kernels::Kernels;
 use super::runner::DeviceRunner;
-use super::sequence::{Backward, Forward, Sequence, Sizes, Tape, check_memory, expect};
+use super::sequence::{Backward, Forward, Sequence, Sizes, check_memory, expect};
 use crate::layer::Layer;
-use crate::maze;
 use crate::plan::Plan;
 use crate::plastic;
-use crate::sequence::SequenceResults;
+use crate::sequence::{SequenceResults, Tape};
 use crate::source::{kernel_name, source};
 use crate::{Error, Extent, Result};
 
@@ -33,17 +32,9 @@ impl<T: CudaReal> PlasticLayer<T> {
         layer.check()?;
         // Refuses what is too large before anything is compiled.
         let threads = Plan::new(&layer, Extent { steps: 1, batch: 1 }, size_of::<T>(), device.shared())?.threads;
-        let mut names = vec![kernel_name(&layer, false), kernel_name(&layer, true), "sum_rows"];
-        if matches!(layer, Layer::Plastic(_)) {
-            names.push(maze::KERNEL);
-        }
+        let names = [kernel_name(&layer, false), kernel_name(&layer, true), layer.rollout_kernel(), "sum_rows"];
         let kernels = Kernels::new(device, &source::<T>(&layer, &threads), threads.count, &names)?;
         Ok(Self { device: device.clone(), layer, kernels, element: PhantomData })
-    }
-
-    /// The device.
-    pub(super) fn device(&self) -> &Device {
-        &self.device
     }
 
     /// The layer.

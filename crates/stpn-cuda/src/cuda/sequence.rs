@@ -2,9 +2,7 @@
 
 use super::device::{Buffer, Device};
 use super::runner::DeviceRunner;
-use crate::gated::passes::GatedTape;
-use crate::plastic::PlasticTape;
-use crate::sequence::{SequenceGradients, SequenceInputs};
+use crate::sequence::{SequenceGradients, SequenceInputs, Tape};
 use crate::{Error, Extent, Result};
 
 /// Operands of a sequence: packed parameters, x `[T, B, I]`, resets `[T, B]` (1 where an episode starts), initial state
@@ -31,14 +29,7 @@ pub struct Forward<T> {
     /// The final state `[B, S]`.
     pub end: Buffer<T>,
     /// What the backward pass needs; none if it was not asked for.
-    pub(super) tape: Option<Tape<T>>,
-}
-
-/// What a backward pass needs of the forward pass of its layer.
-#[derive(Debug)]
-pub(super) enum Tape<T> {
-    Plastic(PlasticTape<Buffer<T>>),
-    Gated(GatedTape<Buffer<T>>),
+    pub(super) tape: Option<Tape<Buffer<T>>>,
 }
 
 /// Results of a backward pass.

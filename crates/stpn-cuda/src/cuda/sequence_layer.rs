@@ -1,6 +1,6 @@
 //! Any layer on a device: what a policy's trunk needs.
 
-use super::device::{Buffer, CudaReal};
+use super::device::{Buffer, CudaReal, Device};
 use super::gated::GatedLayer;
 use super::general::General;
 use super::plastic::PlasticLayer;
@@ -27,6 +27,22 @@ impl<T: CudaReal> SequenceLayer<T> {
             AnyLayer::Plastic(layer) => Self::Plastic(Box::new(PlasticLayer::new(general.device(), layer)?)),
             AnyLayer::Gated(layer) => Self::Gated(Box::new(GatedLayer::new(general, layer)?)),
         })
+    }
+
+    /// The device.
+    pub(super) fn device(&self) -> &Device {
+        match self {
+            Self::Plastic(layer) => layer.runner().device,
+            Self::Gated(layer) => layer.runner().device,
+        }
+    }
+
+    /// The layer.
+    pub fn any(&self) -> AnyLayer {
+        match self {
+            Self::Plastic(layer) => layer.layer().clone().into(),
+            Self::Gated(layer) => layer.layer().clone().into(),
+        }
     }
 
     /// A sequence forward; with `tape`, [`SequenceLayer::backward`] can follow.

@@ -6,4 +6,5 @@ pub(crate) mod passes;
 mod plan;
 
 pub use layer::{Gated, GatedKind};
+pub(crate) use operands::GatedOperands;
 pub use plan::GatedPlan;

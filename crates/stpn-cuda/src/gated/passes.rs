@@ -40,6 +40,52 @@ fn laid_out<T: Real, R: Runner<T>>(
     Ok(weights)
 }
 
+/// What a launch over a sequence forward needs.
+#[derive(Debug)]
+pub(crate) struct Prepared<A> {
+    pub operands: GatedOperands,
+    /// Activities `[T, B, H]`.
+    pub hidden: A,
+    pub tape: Option<GatedTape<A>>,
+    /// The recurrent matrix as it is laid out, and gates that no tape has.
+    _read: (A, Option<A>),
+}
+
+/// Operands of a sequence forward whose final states go to `end`; `gates` `[T, B, rows]` have what comes from the inputs,
+/// or become those of the tape.
+pub(crate) fn prepare<T: Real, R: Runner<T>>(
+    runner: &R,
+    layer: &Gated,
+    inputs: &SequenceInputs<'_, R::Array>,
+    end: &R::Array,
+    gates: Option<R::Array>,
+    tape: bool,
+) -> Result<Prepared<R::Array>> {
+    let (units, rows, size) = (inputs.extent.steps * inputs.extent.batch, layer.rows(), layer.hidden);
+    let mut operands = GatedOperands::new(layer, inputs.extent);
+    operands.parameters = runner.address(inputs.parameters);
+    let weights = laid_out(runner, layer, &mut operands, "gated_layout_forward")?;
+    let hidden = runner.reserve(units * size)?;
+    let reserve = |needed: bool, len: usize| (tape && needed).then(|| runner.reserve(units * len)).transpose();
+    let before = reserve(true, size)?;
+    let memory = reserve(layer.kind != GatedKind::Rnn, size)?;
+    let norm = reserve(layer.layer_norm, rows)?.zip(reserve(layer.layer_norm, 1)?);
+    let address = |array: &Option<R::Array>| array.as_ref().map_or(0, |array| runner.address(array));
+    operands.resets = inputs.resets;
+    operands.start = runner.address(inputs.start);
+    operands.end = runner.address(end);
+    operands.hidden = runner.address(&hidden);
+    operands.gates = address(&gates);
+    operands.before = address(&before);
+    operands.memory = address(&memory);
+    if let Some((normal, deviation)) = &norm {
+        (operands.normal, operands.deviation) = (runner.address(normal), runner.address(deviation));
+    }
+    let (of_tape, rest) = if tape && layer.kind != GatedKind::Rnn { (gates, None) } else { (None, gates) };
+    let tape = before.map(|before| GatedTape { gates: of_tape, before, memory, norm });
+    Ok(Prepared { operands, hidden, tape, _read: (weights, rest) })
+}
+
 /// A sequence forward; with `tape`, [`backward`] can follow.
 pub(crate) fn forward<T: Real, R: Runner<T>>(
     runner: &R,
@@ -49,7 +95,7 @@ pub(crate) fn forward<T: Real, R: Runner<T>>(
     tape: bool,
 ) -> Result<SequenceResults<R::Array, GatedTape<R::Array>>> {
     let extent = inputs.extent;
-    let (units, rows, size) = (extent.steps * extent.batch, layer.rows(), layer.hidden);
+    let (units, rows) = (extent.steps * extent.batch, layer.rows());
     let gates = runner.reserve(units * rows)?;
     let parameters = runner.address(inputs.parameters);
     Product {
@@ -63,38 +109,12 @@ pub(crate) fn forward<T: Real, R: Runner<T>>(
     }
     .launch(runner)?;
 
-    let hidden = runner.reserve(units * size)?;
     let end = runner.reserve(extent.batch * layer.state_len())?;
-    let mut operands = GatedOperands::new(layer, extent);
-    operands.parameters = parameters;
-    let weights = laid_out(runner, layer, &mut operands, "gated_layout_forward")?;
-    operands.weights = runner.address(&weights);
-    operands.resets = inputs.resets;
-    operands.start = runner.address(inputs.start);
-    operands.end = runner.address(&end);
-    operands.hidden = runner.address(&hidden);
-    operands.gates = runner.address(&gates);
-    let mut kept = None;
-    if tape {
-        let (before, mut memory, mut norm) = (runner.reserve(units * size)?, None, None);
-        operands.before = runner.address(&before);
-        if layer.kind != GatedKind::Rnn {
-            operands.memory = runner.address(memory.insert(runner.reserve(units * size)?));
-        }
-        if layer.layer_norm {
-            let (normal, deviation) = norm.insert((runner.reserve(units * rows)?, runner.reserve(units)?));
-            (operands.normal, operands.deviation) = (runner.address(normal), runner.address(deviation));
-        }
-        kept = Some((before, memory, norm));
-    }
+    let prepared = prepare(runner, layer, inputs, &end, Some(gates), tape)?;
     let shared = plan.shared_len(layer, false) * size_of::<T>();
     let blocks = plan.blocks(extent.batch);
-    runner.launch(Launch { unit: Unit::Layer, kernel: "gated_forward", blocks, shared }, &operands)?;
-    let tape = kept.map(|(before, memory, norm)| {
-        let gates = (layer.kind != GatedKind::Rnn).then_some(gates);
-        GatedTape { gates, before, memory, norm }
-    });
-    Ok(SequenceResults { hidden, end, tape })
+    runner.launch(Launch { unit: Unit::Layer, kernel: "gated_forward", blocks, shared }, &prepared.operands)?;
+    Ok(SequenceResults { hidden: prepared.hidden, end, tape: prepared.tape })
 }
 
 /// The exact backward pass, from the gradients of the activities `[T, B, H]` and of the final state `[B, S]`.

@@ -3,11 +3,14 @@
 use super::machine::{Machine, Problems};
 use super::runner::{ShimArray, ShimReal, ShimRunner};
 use super::sequence::{Inputs, lent};
-use crate::layer::{Layer, Plastic};
-use crate::maze::{self, Addresses, Arrays, KeptArrays, MazeRollout, Played};
+use crate::Extent;
+use crate::any::AnyLayer;
+use crate::gated::{GatedPlan, passes};
+use crate::maze::{self, Addresses, Arrays, KeptArrays, MazeRollout, Planned, Played};
 use crate::plan::Plan;
+use crate::plastic;
+use crate::sequence::Tape;
 use crate::spec::RawSpec;
-use crate::{Extent, plastic};
 
 /// What a backward pass over a rollout gives, from gradients that are all ones.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,21 +25,39 @@ pub struct MazeBackward<T> {
     pub parameters: Vec<T>,
 }
 
-/// Plays a rollout, and goes back over what is kept of it.
+/// Plays a rollout, and goes back over what is kept of it. A block has `shared` bytes of shared memory.
 ///
 /// # Panics
-/// If it does not fit the layer.
+/// If it does not fit the layer or the memory.
 pub fn maze_rollout<T: ShimReal>(
-    layer: &Plastic,
-    plan: &Plan,
+    layer: &AnyLayer,
+    shared: usize,
     machine: Machine,
     rollout: &MazeRollout<'_, T>,
 ) -> (Played<T>, MazeBackward<T>, Problems) {
-    let any = Layer::Plastic(layer.clone());
-    rollout.check(layer, any.state_len(), any.parameters()).expect("a rollout that fits");
-    let runner = ShimRunner::new(RawSpec::new(&any, &plan.threads), machine);
+    rollout.check(layer).expect("a rollout that fits");
+    match layer {
+        AnyLayer::Plastic(layer) => {
+            let plan = Plan::new(layer, rollout.extent, size_of::<T>(), shared).expect("a layer that fits");
+            let runner = ShimRunner::new(RawSpec::new(layer, &plan.threads), machine);
+            run(runner, Planned::Plastic(layer, &plan), rollout)
+        }
+        AnyLayer::Gated(layer) => {
+            let plan = GatedPlan::new(layer, rollout.extent, size_of::<T>(), shared).expect("a layer that fits");
+            let runner = ShimRunner::new(RawSpec::gated(layer, &plan), machine);
+            run(runner, Planned::Gated(layer, &plan), rollout)
+        }
+    }
+}
+
+fn run<T: ShimReal>(
+    runner: ShimRunner,
+    planned: Planned<'_>,
+    rollout: &MazeRollout<'_, T>,
+) -> (Played<T>, MazeBackward<T>, Problems) {
+    let [input, hidden_len, state_len] = planned.sizes();
     let Extent { steps, batch } = rollout.extent;
-    let observed = [rollout.x, &vec![T::default(); (steps - 1) * batch * layer.input]].concat();
+    let observed = [rollout.x, &vec![T::default(); (steps - 1) * batch * input]].concat();
     let started = [rollout.starts, &vec![0; (steps - 1) * batch]].concat();
     let inputs = Inputs {
         extent: rollout.extent,
@@ -67,13 +88,22 @@ pub fn maze_rollout<T: ShimReal>(
         actions: ShimRunner::address_of(&actions),
         started: sequence.resets,
     };
-    let arrays = maze::play(&runner, &any, plan, rollout, &sequence, addresses);
+    let arrays = maze::play(&runner, planned, rollout, &sequence, addresses);
     let Arrays { kept, log_probs, rewards, outputs, next, state, energy } = arrays.expect("the shim");
     let KeptArrays { hidden, tape } = kept.expect("it was asked for");
     let ones = |len: usize| runner.array(&vec![T::of(1.0); len]);
-    let (grad_hidden, grad_end) = (ones(steps * batch * layer.hidden), ones(batch * any.state_len()));
+    let (grad_hidden, grad_end) = (ones(steps * batch * hidden_len), ones(batch * state_len));
     let gradients = [&grad_hidden, &grad_end];
-    let back = plastic::backward(&runner, &any, plan, &sequence, (&hidden, &tape), gradients).expect("the shim");
+    let back = match (planned, &tape) {
+        (Planned::Plastic(layer, plan), Tape::Plastic(tape)) => {
+            plastic::backward(&runner, layer, plan, &sequence, (&hidden, tape), gradients)
+        }
+        (Planned::Gated(layer, plan), Tape::Gated(tape)) => {
+            passes::backward(&runner, layer, plan, &sequence, (&hidden, tape), gradients)
+        }
+        _ => unreachable!("a tape is that of its layer"),
+    };
+    let back = back.expect("the shim");
     let back = MazeBackward {
         hidden: hidden.values(),
         x: sequence.x.values(),
@@ -85,6 +115,7 @@ pub fn maze_rollout<T: ShimReal>(
         log_probs: log_probs.values(),
         rewards: rewards.values(),
         outputs: outputs.values(),
+        observed: if rollout.watched { sequence.x.values() } else { Vec::new() },
         next: next.values(),
         state: state.values(),
         energy: energy.as_ref().map_or_else(Vec::new, ShimArray::values),

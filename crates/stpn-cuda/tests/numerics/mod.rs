@@ -10,12 +10,12 @@ use std::{fs, path::PathBuf};
 use stpn_cuda::maze::{self, EnergyOf, MazeRollout, MazeRules, MazeState};
 use stpn_cuda::shim::{self, Inputs, LossSteps, Machine};
 use stpn_cuda::{
-    A2cLoss, AdamSettings, Convolution, Dense, Extent, Gated, GatedKind, Layer, Modulated, Modulation, NUMERICS,
-    Nonlinearity, NormalizeState, Plastic, Rule,
+    A2cLoss, AdamSettings, AnyLayer, Convolution, Dense, Extent, Gated, GatedKind, Layer, Modulated, Modulation,
+    NUMERICS, Nonlinearity, NormalizeState, Plastic, Rule,
 };
 
 use crate::support::case::{Sizes, Values};
-use crate::support::{Numbers, gated_plan, gated_there_and_back, plan, there_and_back};
+use crate::support::{Numbers, SHARED, gated_plan, gated_there_and_back, plan, there_and_back};
 
 const EXTENT: Extent = Extent { steps: 9, batch: 3 };
 const INPUT: usize = 4;
@@ -80,14 +80,14 @@ fn rollout() -> u64 {
         free_cells: (0..25).filter(|cell| !edge(*cell as usize)).collect(),
     };
     let layer = Plastic::maze(rules.observation_len(), HIDDEN);
-    let any = Layer::Plastic(layer.clone());
+    let any = AnyLayer::from(Layer::Plastic(layer));
     let mut numbers = Numbers::new(47);
     let mut draw = |len: usize| -> Vec<f32> { numbers.vec(len, 0.8).iter().map(|value| *value as f32).collect() };
     let (parameters, heads) = (draw(any.parameters()), draw(maze::OUTPUTS * (HIDDEN + 1)));
     let (x, state) = (draw(EXTENT.batch * rules.observation_len()), draw(EXTENT.batch * any.state_len()));
     let uniform: Vec<f64> = draw(EXTENT.steps * EXTENT.batch).iter().map(|value| f64::from(value.abs())).collect();
     let draws: Vec<u64> = (1..=20 * EXTENT.batch as u64).map(|at| at.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
-    let (plan, mazes) = (plan::<f32>(&any, EXTENT), [MazeState { agent: 12, goal: 2, step: 3 }; 3]);
+    let mazes = [MazeState { agent: 12, goal: 2, step: 3 }; 3];
     let rollout = MazeRollout {
         extent: EXTENT,
         rules: &rules,
@@ -99,9 +99,10 @@ fn rollout() -> u64 {
         x: &x,
         starts: &[0, 1, 0],
         state: &state,
+        watched: false,
         energy: Some(EnergyOf { first: 0, every: 4, batch: 3, mask: None }),
     };
-    let (played, _, problems) = shim::maze_rollout(&layer, &plan, Machine::default(), &rollout);
+    let (played, _, problems) = shim::maze_rollout(&any, SHARED, Machine::default(), &rollout);
     assert_eq!(problems.count, 0, "{}", problems.first);
     sum(&[&played.log_probs, &played.outputs, &played.state, &played.energy])
 }

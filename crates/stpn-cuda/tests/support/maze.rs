@@ -1,7 +1,7 @@
 //! Mazes and rollouts in them that the tests share.
 
 use stpn_cuda::maze::{ACTIONS, EnergyOf, MazeRollout, MazeRules, MazeState, OUTPUTS};
-use stpn_cuda::{Extent, Layer};
+use stpn_cuda::{AnyLayer, Extent};
 
 use super::Numbers;
 
@@ -35,7 +35,7 @@ pub struct Case<T> {
 pub const DRAWS: usize = 50;
 
 impl Case<f64> {
-    pub fn new(layer: &Layer, extent: Extent, rules: &MazeRules) -> Self {
+    pub fn new(layer: &AnyLayer, extent: Extent, rules: &MazeRules) -> Self {
         let mut numbers = Numbers::new(11);
         let Extent { steps, batch } = extent;
         // One environment in the middle of an episode, the others at the start of one.
@@ -87,6 +87,7 @@ impl<T> Case<T> {
             x: &self.x,
             starts: &self.starts,
             state: &self.state,
+            watched: true,
             energy: Some(EnergyOf { first: 1, every: 4, batch: 2, mask: Some(&self.mask) }),
         }
     }

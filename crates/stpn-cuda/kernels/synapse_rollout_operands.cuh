@@ -1,0 +1,6 @@
+// Operands of a rollout of a layer with fast weights.
+
+struct SynapseRollout {
+    Operands sequence;                  // x has the first step, or all if it is kept; null for hidden: it is not kept
+    PlayOperands play;
+};

@@ -1,0 +1,51 @@
+// Where the inputs of a layer with fast weights come from, and what happens after a step.
+
+// Elements of shared memory that a sequence forward needs; those of a rollout lie behind them.
+STPN_FIXED forward_shared() {
+    return 2 * width() + 2 * warps() + (spec.place == 1 ? padded() * (spec.modulation == 2 ? 2 : 1) : 0);
+}
+
+// Inputs and starts of episodes lie in memory, and activities go there.
+struct Given {
+    static constexpr bool plays = false;
+    const Operands& a;
+    const int env;
+
+    STPN_DEVICE explicit Given(const Operands& a_) : a(a_), env(block_index()) {}
+    STPN_DEVICE bool starts_at(int t) const { return starts(a, t, env); }
+    STPN_DEVICE void keep(int t, int row, Real activity) const { a.hidden[unit_at(a, t, env, row)] = activity; }
+};
+
+// They come from a maze, which is moved after each step.
+struct OneMaze {
+    static constexpr bool plays = true;
+    const Operands& a;
+    Mazes mazes;
+    Shared hidden;  // [H]
+    Shared z;       // presynaptic elements of the next step
+
+    STPN_DEVICE explicit OneMaze(const SynapseRollout& rollout)
+        : a(rollout.sequence), mazes(rollout.play, block_index(), 1, 1, shared_memory() + forward_shared()),
+          hidden(shared_memory() + forward_shared() + Mazes::shared_len(1)), z(hidden) {}
+
+    STPN_DEVICE bool starts_at(int t) const { return mazes.starts_at(t, 0); }
+    STPN_DEVICE void keep(int t, int row, Real activity) const {
+        hidden[row] = activity;
+        if (a.hidden) a.hidden[unit_at(a, t, block_index(), row)] = activity;
+    }
+    // |G| z² of a synapse, but for the norm of its row.
+    STPN_DEVICE Real power(int t, int column, Real effective, Real value) const {
+        return mazes.measures(t, 0) ? magnitude(effective) * mazes.square(column, value) : Real(0);
+    }
+    STPN_DEVICE void keep_energy(int t, int row, Real energy) const { mazes.keep_energy(t, 0, row, energy); }
+    STPN_DEVICE void turn(int t, bool last, Shared next) {
+        z = next;
+        mazes.turn(t, last, *this);
+    }
+
+    STPN_DEVICE Real activity(int, int unit) const { return hidden[unit]; }
+    STPN_DEVICE void see(int, int input, Real value) const { z[input] = value; }
+    STPN_DEVICE void forget(int, int unit) const {
+        if (spec.recurrent) z[spec.input + unit] = 0;
+    }
+};
