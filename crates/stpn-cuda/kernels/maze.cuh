@@ -3,25 +3,24 @@
 
 enum { MAZE_ACTIONS = 4, MAZE_OUTPUTS = MAZE_ACTIONS + 1 };
 
-// What the other threads need to know of a maze, in shared memory.
-enum { SEEN_ROW, SEEN_COLUMN, SEEN_TIME, SEEN_REWARD, SEEN_ACTION, SEEN_START, SEEN_LEN };
+// Of each maze in shared memory: what the other threads need to know, then what only its own one does. In registers, that
+// would take the place of what all threads need.
+enum { SEEN_ROW, SEEN_COLUMN, SEEN_TIME, SEEN_REWARD, SEEN_ACTION, SEEN_START, GOAL, STEP, DRAWN, SEEN_LEN };
 
 // Numbers of an environment's own stream that were drawn before the rollout.
 struct Draws {
     Global<const unsigned long long> words;
-    int left;
+    int len, drawn;
     bool exhausted;
 
-    STPN_DEVICE Draws(Global<const unsigned long long> words_, int len) : words(words_), left(len), exhausted(false) {}
+    STPN_DEVICE Draws(Global<const unsigned long long> words_, int len_, int drawn_)
+        : words(words_), len(len_), drawn(drawn_), exhausted(false) {}
     STPN_DEVICE unsigned long long next() {
-        if (left == 0) {
+        if (drawn == len) {
             exhausted = true;
             return ~0ull;
         }
-        const unsigned long long word = words[0];
-        words = words + 1;
-        --left;
-        return word;
+        return words[drawn++];
     }
     // Uniform in 0..bound, the same from the same words as `Stream::below`.
     STPN_DEVICE int below(int bound) {
@@ -37,21 +36,22 @@ struct Mazes {
     const PlayOperands& p;
     const int first, here;  // those of the block
     Shared seen, outputs;   // [places, SEEN_LEN], [places, outputs]
-    int row, column, goal, step;
-    Draws draws;
 
     // `memory` has room for so many environments; a block may have fewer.
     STPN_DEVICE Mazes(const PlayOperands& p_, int first_, int here_, int places, Shared memory)
-        : p(p_), first(first_), here(here_), seen(memory), outputs(memory + places * SEEN_LEN), row(0), column(0), goal(0),
-          step(0), draws(p_.draws + (long long)own() * p_.draws_len, p_.draws_len) {
-        row = p.mazes[3 * own()] / p.size;
-        column = p.mazes[3 * own()] % p.size;
-        goal = p.mazes[3 * own() + 1];
-        step = p.mazes[3 * own() + 2];
+        : p(p_), first(first_), here(here_), seen(memory), outputs(memory + places * SEEN_LEN) {
+        if (thread_index() >= here) return;
+        const Shared state = own_state();
+        state[SEEN_ROW] = Real(p.mazes[3 * own()] / p.size);
+        state[SEEN_COLUMN] = Real(p.mazes[3 * own()] % p.size);
+        state[GOAL] = Real(p.mazes[3 * own() + 1]);
+        state[STEP] = Real(p.mazes[3 * own() + 2]);
+        state[DRAWN] = 0;
     }
 
-    // The environment of this thread; if it has none, one that is there.
-    STPN_DEVICE int own() const { return first + (thread_index() < here ? thread_index() : 0); }
+    // The environment of this thread, if it has one.
+    STPN_DEVICE int own() const { return first + thread_index(); }
+    STPN_DEVICE Shared own_state() const { return seen + thread_index() * SEEN_LEN; }
     STPN_DEVICE static int shared_len(int places) { return places * (SEEN_LEN + MAZE_OUTPUTS); }
 
     STPN_DEVICE bool starts_at(int t, int e) const {
@@ -74,7 +74,7 @@ struct Mazes {
     }
 
     // After step t: heads, actions, moves. `network` has the activities, and takes what is seen next.
-    template <class Network> STPN_DEVICE void turn(int t, bool last, const Network& network) {
+    template <class Network> STPN_DEVICE void turn(int t, bool last, const Network& network) const {
         const int thread = thread_index(), lane = thread % 32;
         for (int from = 0; from < here * MAZE_OUTPUTS; from += warps()) {
             const int at = from + thread / 32, e = at / MAZE_OUTPUTS, output = at % MAZE_OUTPUTS;
@@ -136,7 +136,10 @@ struct Mazes {
         return action;
     }
 
-    STPN_DEVICE void move(long long at, int action) {
+    STPN_DEVICE void move(long long at, int action) const {
+        const Shared state = own_state();
+        int row = int(Real(state[SEEN_ROW])), column = int(Real(state[SEEN_COLUMN])), goal = int(Real(state[GOAL]));
+        Draws draws(p.draws + (long long)own() * p.draws_len, p.draws_len, int(Real(state[DRAWN])));
         const int to_row = row + (action == 1) - (action == 0), to_column = column + (action == 3) - (action == 2);
         double reward = 0;
         if (p.walls[to_row * p.size + to_column])
@@ -150,20 +153,23 @@ struct Mazes {
             row = cell / p.size, column = cell % p.size;
         }
         p.rewards[at] = Real(reward);
-        const bool ended = ++step == p.episode_length;
+        int step = int(Real(state[STEP])) + 1;
+        const bool ended = step == p.episode_length;
         if (ended) {
             row = column = p.size / 2;
             goal = draws.below(p.free_len);
             step = 0;
         }
         p.actions[at] = draws.exhausted ? unsigned(MAZE_ACTIONS) : unsigned(action);
-        const Shared own_seen = seen + thread_index() * SEEN_LEN;
-        own_seen[SEEN_ROW] = Real(row);
-        own_seen[SEEN_COLUMN] = Real(column);
-        own_seen[SEEN_TIME] = Real(step) / Real(p.episode_length);
-        own_seen[SEEN_REWARD] = ended ? Real(0) : Real(reward);
-        own_seen[SEEN_ACTION] = ended ? Real(0) : Real(action);
-        own_seen[SEEN_START] = ended ? Real(1) : Real(0);
+        state[SEEN_ROW] = Real(row);
+        state[SEEN_COLUMN] = Real(column);
+        state[SEEN_TIME] = Real(step) / Real(p.episode_length);
+        state[SEEN_REWARD] = ended ? Real(0) : Real(reward);
+        state[SEEN_ACTION] = ended ? Real(0) : Real(action);
+        state[SEEN_START] = ended ? Real(1) : Real(0);
+        state[GOAL] = Real(goal);
+        state[STEP] = Real(step);
+        state[DRAWN] = Real(draws.drawn);
     }
 
     // Element of what is seen of an environment after its move.

@@ -22,8 +22,8 @@ pub const OUTPUTS: usize = ACTIONS + 1;
 /// Numbers of an observation beside the patch of cells.
 const REST: usize = 8;
 
-/// Elements of shared memory of an environment: what is seen, and the outputs of the heads.
-const SHARED: usize = 6 + OUTPUTS;
+/// Elements of shared memory of an environment: where it stands, and the outputs of the heads.
+const SHARED: usize = 9 + OUTPUTS;
 
 /// Rules of a maze, with what does not change in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -143,7 +143,9 @@ impl<T> MazeRollout<'_, T> {
             if holds { Ok(()) } else { Err(Error::Rollout { problem: problem.to_string() }) }
         };
         must(steps * batch > 0, "it needs at least one step and one environment")?;
-        must(rules.size >= 3, "a maze needs at least three rows")?;
+        must((3..1 << 10).contains(&rules.size), "a maze needs 3 to 1,023 rows")?;
+        // Counted in single precision.
+        must(self.draws.len() < batch << 24 && rules.episode_length < 1 << 24, "more steps than the kernel counts")?;
         must(rules.episode_length > 0, "an episode needs at least one step")?;
         must(rules.free_cells.len() > 1, "a maze needs at least two free cells")?;
         fits("inputs of the layer", layer.input(), rules.observation_len())?;
