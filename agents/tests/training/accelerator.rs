@@ -1,14 +1,20 @@
-//! Gradients that something other than the policy's own kernels computes.
+//! Gradients that something other than the policy's own kernels computes, and rollouts that it lives.
 
 use std::sync::Arc;
 
 use candle_core::{DType, Device};
-use stpn_agents::ActorCritic;
-use stpn_agents::policy::accelerator::{Accelerator, Loss, Sequences};
+use stpn_agents::actor::Subject;
+use stpn_agents::policy::accelerator::{
+    A2cLoss, A2cSums, Accelerator, Kept, Lived, Loss, Rollout, Rollouts, Sequences,
+};
 use stpn_agents::policy::encoder::ObservationRef;
 use stpn_agents::policy::{Inputs, PolicyConfig};
+use stpn_agents::rollout::on_device::{Wanted, collect, obstacle};
+use stpn_agents::rollout::{Fragment, Normalization, NormalizationConfig, Worker};
+use stpn_agents::{ActorCritic, Error};
 use stpn_core::cells::CellName;
-use stpn_envs::Space;
+use stpn_envs::maze::MazeConfig;
+use stpn_envs::{Env, EnvGroup, Space};
 
 /// The same policy on the CPU.
 #[derive(Debug)]
@@ -59,4 +65,58 @@ fn an_accelerator_is_given_sequences_and_parameters_and_its_gradient_is_taken() 
     let (expected, got) = (run(made()), run(accelerated));
     assert!(expected.1.iter().any(|value| *value != 0.0));
     assert_eq!(got, expected);
+}
+
+/// A device that is wrong.
+#[derive(Debug)]
+struct Wrong {
+    reward: f32,
+    observed: Vec<f32>,
+}
+
+impl Rollouts for Wrong {
+    fn live(&self, rollout: &Rollout, _: &[f32], _: bool) -> stpn_agents::Result<(Lived, Option<Kept>)> {
+        let n = rollout.steps * rollout.environments.len();
+        let lived = Lived {
+            actions: vec![0; n],
+            log_probs: vec![0.0; n],
+            rewards: vec![self.reward; n],
+            outputs: vec![0.0; n * 5],
+            observed: self.observed.clone(),
+            observations: vec![0.5; rollout.observations.len()],
+            state: vec![0.0; n],
+            energy: (0.0, 0),
+        };
+        Ok((lived, None))
+    }
+
+    fn a2c_gradient(&self, _: &Kept, _: &A2cLoss<'_>, _: &mut [f32]) -> stpn_agents::Result<A2cSums> {
+        unreachable!("nothing was kept")
+    }
+}
+
+#[test]
+fn a_device_that_plays_otherwise_than_the_environments_here_is_found() {
+    let config = PolicyConfig::new(CellName::Rnn.config(), 1);
+    let maze = MazeConfig::default();
+    let make = |_: usize| Ok(Box::new(maze.make()?) as Box<dyn Env>);
+    // Environments 4 to 6 of a larger vector.
+    let group = EnvGroup::new(&make, 4, 3, 1).unwrap();
+    let (observations, actions) = (group.observation_space().clone(), group.action_space().clone());
+    let policy = ActorCritic::new(&config, &observations, &actions, 3, DType::F32, &Device::Cpu).unwrap();
+    let fragment = Fragment::new(1, 3, 1, &observations, &policy);
+    let mut workers = [Worker::new(group, fragment, 1).unwrap()];
+    let normalization = Normalization::new(&NormalizationConfig::default(), &observations).unwrap();
+    assert_eq!(obstacle(&workers, &policy, &normalization).as_deref(), Some("everything runs on the CPU"));
+    let prepared = policy.prepare::<f32>().unwrap();
+    let subject = Subject { policy: &prepared, normalization: &normalization };
+    let mut seen = vec![0.5; 3 * observations.len()];
+    for (reward, watched, step) in [(7.0, false, 0), (0.0, true, 0), (0.0, false, 1)] {
+        let observed = if watched { std::mem::take(&mut seen) } else { Vec::new() };
+        let device = Wrong { reward, observed };
+        let error = collect(&mut workers, &device, &[], subject, Wanted { keep: false, watched }).unwrap_err();
+        assert!(matches!(error, Error::Differs { environment: 4, step: at } if at == step), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("environment 4") && text.contains("training.device to \"cpu\""), "{text}");
+    }
 }
