@@ -38,6 +38,7 @@ mod sequence;
 pub mod shim;
 mod source;
 mod spec;
+mod tape;
 
 /// The number of the kernels' arithmetic: raised whenever a change alters a bit of what they compute.
 ///

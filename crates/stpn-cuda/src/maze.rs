@@ -10,7 +10,8 @@ use crate::layer::Layer;
 use crate::plan::Plan;
 use crate::plastic::{self, Operands};
 use crate::runner::{Launch, Plain, Runner, Unit, int, long};
-use crate::sequence::{SequenceInputs, Tape};
+use crate::sequence::SequenceInputs;
+use crate::tape::Tape;
 use crate::{Error, Extent, Real, Result};
 
 /// Actions: up, down, left, right.

@@ -1,8 +1,6 @@
 //! What passes over a sequence are given and give, wherever they run.
 
 use crate::Extent;
-use crate::gated::passes::GatedTape;
-use crate::plastic::PlasticTape;
 
 /// Operands of a pass: packed parameters, x `[T, B, I]`, the address of resets `[T, B]` (0: there are none), the initial
 /// state `[B, S]`.
@@ -30,11 +28,4 @@ pub(crate) struct SequenceGradients<A> {
     pub x: A,
     pub state: A,
     pub parameters: A,
-}
-
-/// What a backward pass needs of the forward pass of its layer.
-#[derive(Debug)]
-pub(crate) enum Tape<A> {
-    Plastic(PlasticTape<A>),
-    Gated(GatedTape<A>),
 }

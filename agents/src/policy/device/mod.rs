@@ -7,6 +7,7 @@
 mod cells;
 mod feedforward;
 mod heads;
+mod obstacle;
 mod rollouts;
 mod trunk;
 
@@ -22,6 +23,7 @@ use super::trunk::Trunk;
 use super::{ActorCritic, columns};
 use crate::Result;
 use heads::{DeviceHeads, HeadsPass};
+use obstacle::obstacle;
 use trunk::{DeviceTrunk, TrunkInputs, TrunkPass};
 
 /// A policy on a device.
@@ -94,7 +96,7 @@ impl DeviceNetwork {
             }),
         };
         let input_scale = if policy.actor.encoder().is_identity() { policy.actor.input_scale() as f32 } else { 1.0 };
-        let obstacle = rollouts::obstacle(&actor, critic.as_ref(), policy, input_scale);
+        let obstacle = obstacle(&actor.trunk, critic.is_some(), policy, input_scale);
         Ok(Self {
             device,
             general,

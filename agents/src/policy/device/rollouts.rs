@@ -2,44 +2,17 @@
 
 use stpn_cuda::Extent;
 use stpn_cuda::cuda::KeptRollout;
-use stpn_cuda::maze::{ACTIONS, EnergyOf, MazeRollout, MazeRules, MazeState, OUTPUTS};
+use stpn_cuda::maze::{ACTIONS, EnergyOf, MazeRollout, MazeRules, MazeState};
 use stpn_envs::OnDevice;
 use stpn_envs::maze::{MazeConfig, MazeOnDevice, Position};
 
-use super::{Branch, DeviceNetwork};
-use crate::policy::ActorCritic;
+use super::DeviceNetwork;
 use crate::policy::accelerator::{A2cLoss, A2cSums, Kept, Lived, Rollout, Rollouts};
-use crate::policy::distribution::Distribution;
 use crate::{Error, Result};
 
 /// Words drawn beyond the two that a step can need, for a new place and a new goal: a word is rejected with a probability
 /// below 2⁻⁵⁰, and then the next one takes its place.
 const SPARE_DRAWS: usize = 8;
-
-/// Why the kernel cannot live rollouts of a network.
-pub(super) fn obstacle(
-    actor: &Branch,
-    critic: Option<&Branch>,
-    policy: &ActorCritic,
-    input_scale: f32,
-) -> Option<&'static str> {
-    let choices =
-        matches!(policy.distribution(), Distribution::Categorical(categorical) if categorical.n + 1 == OUTPUTS);
-    let Some(layer) = actor.trunk.alone() else {
-        return Some("only recurrent cells without an encoder have a kernel for them");
-    };
-    if layer.check_maze_rollouts().is_err() {
-        Some("the layer and an environment do not fit into the device's shared memory together")
-    } else if critic.is_some() {
-        Some("policy.critic is not shared")
-    } else if input_scale != 1.0 {
-        Some("policy.input_scale is not 1")
-    } else if !choices {
-        Some("the actions are not four choices")
-    } else {
-        None
-    }
-}
 
 impl Rollouts for DeviceNetwork {
     fn live(&self, rollout: &Rollout, parameters: &[f32], keep: bool) -> Result<(Lived, Option<Kept>)> {

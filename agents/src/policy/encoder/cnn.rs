@@ -12,7 +12,7 @@ use stpn_core::{Initializer, Parameters};
 use super::super::initialization::{Initialization, Role};
 use super::super::linear::Linear;
 #[cfg(feature = "cuda")]
-use super::EncoderLayer;
+use super::layer::EncoderLayer;
 use crate::{Error, Result};
 
 /// `[C, H, W]`, or `[H, W]` with one channel, as an image.

@@ -5,17 +5,15 @@
 mod bytes;
 mod cnn;
 mod config;
+#[cfg(feature = "cuda")]
+mod layer;
 mod mlp;
 mod one_hot;
 
 use std::borrow::Cow;
 
 use candle_core::{DType, Tensor};
-#[cfg(feature = "cuda")]
-use stpn_core::cells::Activation;
 use stpn_core::kernels::Real;
-#[cfg(feature = "cuda")]
-use stpn_core::kernels::convolution::Image;
 use stpn_core::kernels::convolution::{Filters, Pixels};
 use stpn_core::{Initializer, Parameters};
 use stpn_envs::{ObservationMut, Space};
@@ -23,6 +21,8 @@ use stpn_envs::{ObservationMut, Space};
 pub use bytes::ByteScaling;
 use cnn::{Cnn, CnnTape, PreparedCnn, image_of_shape};
 pub use config::{EncoderConfig, IdentityConfig, MlpConfig, NatureCnnConfig, PaperCnnConfig};
+#[cfg(feature = "cuda")]
+pub(super) use layer::EncoderLayer;
 use mlp::{Mlp, PreparedMlp};
 use one_hot::OneHot;
 
@@ -38,16 +38,6 @@ const NATURE: &[Filters] = &[
     Filters { count: 64, size: 4, stride: 2 },
     Filters { count: 64, size: 3, stride: 1 },
 ];
-
-/// A layer of an encoder.
-#[cfg(feature = "cuda")]
-#[derive(Clone, Copy, Debug)]
-pub(super) enum EncoderLayer {
-    /// Inputs and outputs, and what follows.
-    Dense([usize; 2], Activation),
-    /// Filters over images, and ReLU.
-    Convolution(Image, Filters),
-}
 
 /// A trainable map from observations `[N, O]` to features `[N, E]`.
 #[derive(Debug)]

@@ -6,8 +6,9 @@ use super::kernels::Kernels;
 use super::runner::DeviceRunner;
 use super::sequence::{Backward, Forward, Sequence, Sizes, check_memory};
 use crate::gated::{Gated, GatedPlan, passes};
-use crate::sequence::{SequenceResults, Tape};
+use crate::sequence::SequenceResults;
 use crate::source::gated_source;
+use crate::tape::Tape;
 use crate::{Error, Extent, Result};
 
 /// A layer whose kernels are compiled for a device.

@@ -9,8 +9,9 @@ use super::sequence::{Backward, Forward, Sequence, Sizes, check_memory, expect};
 use crate::layer::Layer;
 use crate::plan::Plan;
 use crate::plastic;
-use crate::sequence::{SequenceResults, Tape};
+use crate::sequence::SequenceResults;
 use crate::source::{kernel_name, source};
+use crate::tape::Tape;
 use crate::{Error, Extent, Result};
 
 /// A layer whose kernels are compiled for a device.

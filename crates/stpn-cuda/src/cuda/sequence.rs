@@ -2,7 +2,8 @@
 
 use super::device::{Buffer, Device};
 use super::runner::DeviceRunner;
-use crate::sequence::{SequenceGradients, SequenceInputs, Tape};
+use crate::sequence::{SequenceGradients, SequenceInputs};
+use crate::tape::Tape;
 use crate::{Error, Extent, Result};
 
 /// Operands of a sequence: packed parameters, x `[T, B, I]`, resets `[T, B]` (1 where an episode starts), initial state

@@ -9,8 +9,8 @@ use crate::gated::{GatedPlan, passes};
 use crate::maze::{self, Addresses, Arrays, KeptArrays, MazeRollout, Planned, Played};
 use crate::plan::Plan;
 use crate::plastic;
-use crate::sequence::Tape;
 use crate::spec::RawSpec;
+use crate::tape::Tape;
 
 /// What a backward pass over a rollout gives, from gradients that are all ones.
 #[derive(Clone, Debug, PartialEq)]
