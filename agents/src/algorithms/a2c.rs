@@ -89,7 +89,8 @@ impl A2cConfig {
     }
 }
 
-/// One gradient step from a rollout. Returns the mean losses it came from. If the device that lived the rollout has `kept` it, the gradient is computed there.
+/// One gradient step from a rollout. Returns the mean losses it came from. If the device that lived the rollout has `kept`
+/// it, the gradient is computed there.
 ///
 /// # Errors
 /// Fails if a tensor operation does, or numbers stop being finite.
