@@ -1,5 +1,5 @@
-//! Gradients and rollouts on a CUDA device that is emulated on the CPU. Its driver must be there when a process starts, so each test
-//! runs itself again with it.
+//! Gradients and rollouts on a CUDA device that is emulated on the CPU. Its driver must be there when a process starts, so
+//! each test runs itself again with it.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

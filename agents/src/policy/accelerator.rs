@@ -51,8 +51,8 @@ pub trait Accelerator: Debug + Send + Sync {
 
 /// A device that lives rollouts by itself: environments, policy and choice of actions, step by step.
 pub trait Rollouts: Debug + Send + Sync {
-    /// Lives the steps of `rollout` under packed `parameters`. With `keep`, what [`Rollouts::a2c_gradient`] needs is left on
-    /// the device.
+    /// Lives the steps of `rollout` under packed `parameters`. With `keep`, what [`Rollouts::a2c_gradient`] needs is left
+    /// on the device.
     ///
     /// # Errors
     /// Fails if the device does.

@@ -1,7 +1,7 @@
 //! Rollouts that a device lives, while the environments here follow.
 //!
-//! The device plays environments and policy step by step, with the numbers that the streams here give. The environments of
-//! the workers are stepped afterwards with the same actions: so their states, episodes and observations are theirs, a
+//! The device plays environments and policy step by step, with the numbers that the streams here give. The workers'
+//! environments are stepped afterwards with the same actions: so their states, episodes and observations are theirs, a
 //! checkpoint is the same as ever, and what the device got wrong is found.
 
 use rayon::prelude::*;
@@ -37,8 +37,8 @@ pub struct Wanted {
     pub watched: bool,
 }
 
-/// Lives one fragment of every worker on the device, and leaves it in [`Worker::fragment`]. Returns what is kept of its last
-/// training sequence.
+/// Lives one fragment of every worker on the device, and leaves it in [`Worker::fragment`]. Returns what is kept of its
+/// last training sequence.
 ///
 /// # Errors
 /// Fails if the device or an environment does, and with [`crate::Error::Stopped`] if the update is to be given up.

@@ -64,8 +64,8 @@ pub struct TrainArguments {
     /// not depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Which device computes gradients, and plays the mazes of a rollout: `cpu`, `cuda`, or `cuda:1` for the second one. CUDA
-    /// needs a program that is built with the feature `cuda`; it is untested on hardware.
+    /// Which device computes gradients, and plays the mazes of a rollout: `cpu`, `cuda`, or `cuda:1` for the second one.
+    /// CUDA needs a program that is built with the feature `cuda`; it is untested on hardware.
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<ComputeDevice>,
     /// `auto` (fused kernels where there are any) or `composed` (candle operations, slow, for comparison).
@@ -174,8 +174,8 @@ pub struct ResumeArguments {
     /// not depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Which device computes gradients, and plays the mazes of a rollout: `cpu`, `cuda`, or `cuda:1` for the second one. CUDA
-    /// needs a program that is built with the feature `cuda`; it is untested on hardware.
+    /// Which device computes gradients, and plays the mazes of a rollout: `cpu`, `cuda`, or `cuda:1` for the second one.
+    /// CUDA needs a program that is built with the feature `cuda`; it is untested on hardware.
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<ComputeDevice>,
     /// Changes one key from here on: rates, coefficients, lengths, evaluation, checkpoints, logging. What the
