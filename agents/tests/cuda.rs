@@ -191,6 +191,12 @@ fn an_update_on_the_device_has_the_losses_of_the_cpu() {
          optimizer = { epsilon = 1.0 }
          algorithm = { name = 'a2c', normalize_advantages = true, entropy_coefficient = 0.02,
                        concentration_coefficient = 0.03 }",
+        "env = { name = 'maze', size = 5, episode_length = 25 }
+         rollout = { environments = 6, steps = 30 }
+         policy = { hidden = 5, cell = 'gru' }
+         optimizer = { epsilon = 1.0 }
+         algorithm = { name = 'a2c', normalize_advantages = true, entropy_coefficient = 0.02,
+                       concentration_coefficient = 0.03 }",
         // Of several sequences, nothing is kept on the device.
         "env = { name = 'maze', size = 5, episode_length = 25 }
          rollout = { environments = 6, steps = 30, sequence_length = 7 }

@@ -3,8 +3,8 @@
 
 enum { MAZE_ACTIONS = 4, MAZE_OUTPUTS = MAZE_ACTIONS + 1 };
 
-// Of each maze in shared memory: what the other threads need to know, then what only its own one does. In registers, that
-// would take the place of what all threads need.
+// Of each maze in shared memory: first what all threads read, then what only the thread that moves its agent reads. The
+// latter is not in registers, because all threads would then reserve them.
 enum { SEEN_ROW, SEEN_COLUMN, SEEN_TIME, SEEN_REWARD, SEEN_ACTION, SEEN_START, GOAL, STEP, DRAWN, SEEN_LEN };
 
 // Numbers of an environment's own stream that were drawn before the rollout.

@@ -133,7 +133,7 @@ pub enum Error {
     },
 
     /// The device has no memory left.
-    #[error("out of memory on the device while {what}: use fewer sequences at a time, or smaller layers")]
+    #[error("out of memory on the device ({what}): use fewer sequences at a time, or smaller layers")]
     NoMemory {
         /// What was done.
         what: &'static str,

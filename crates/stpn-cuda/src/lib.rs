@@ -2,9 +2,8 @@
 //!
 //! The kernels (`kernels/`) compute whole sequences of the STPN, STPNf, HebbFF, differentiable plasticity and
 //! Backpropamine, forward and backward, one block of threads for each environment; the same of LSTM, GRU and RNN, one
-//! block for some environments; matrix products for dense layers and convolutions;
-//! rollouts in mazes with any of these cells; the loss of A2C; and steps of Adam. They are C++ without any header of
-//! the vendor.
+//! block for some environments; matrix products for dense layers and convolutions; rollouts in mazes with any of these
+//! cells; the loss of A2C; and steps of Adam. They are C++ without any header of the vendor.
 //!
 //! * With the feature `cuda`, NVRTC compiles them for one layer at its first use, and they run on the device. The
 //!   driver and NVRTC are loaded when they are needed: the crate builds, and programs start, on machines without them.
@@ -27,6 +26,7 @@ mod gated;
 mod layer;
 mod loss;
 pub mod maze;
+mod maze_sizes;
 mod nonlinearity;
 mod plan;
 mod plastic;

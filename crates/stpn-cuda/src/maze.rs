@@ -7,6 +7,8 @@ use crate::any::AnyLayer;
 use crate::gated::passes;
 use crate::gated::{Gated, GatedKind, GatedOperands, GatedPlan};
 use crate::layer::Layer;
+use crate::maze_sizes::SHARED;
+pub use crate::maze_sizes::{ACTIONS, OUTPUTS};
 use crate::plan::Plan;
 use crate::plastic::{self, Operands};
 use crate::runner::{Launch, Plain, Runner, Unit, int, long};
@@ -14,17 +16,8 @@ use crate::sequence::SequenceInputs;
 use crate::tape::Tape;
 use crate::{Error, Extent, Real, Result};
 
-/// Actions: up, down, left, right.
-pub const ACTIONS: usize = 4;
-
-/// Outputs of the heads: a logit for each action, then the value.
-pub const OUTPUTS: usize = ACTIONS + 1;
-
 /// Numbers of an observation beside the patch of cells.
 const REST: usize = 8;
-
-/// Elements of shared memory of an environment: where it stands, and the outputs of the heads.
-const SHARED: usize = 9 + OUTPUTS;
 
 /// Rules of a maze, with what does not change in it.
 #[derive(Clone, Debug, PartialEq)]
@@ -199,8 +192,10 @@ pub(crate) struct Addresses {
     /// 0: all inputs count.
     pub energy_mask: u64,
     pub actions: u64,
-    /// The resets of the sequence, `[T, B]`, of which the first are set; 0: nothing is kept.
+    /// The resets of the sequence, `[T, B]`, of which the first are set; 0: neither they nor what is seen are kept.
     pub started: u64,
+    /// What a backward pass needs is kept too.
+    pub keep: bool,
 }
 
 /// What a rollout writes, but for what stands among the addresses.
@@ -302,8 +297,8 @@ impl Planned<'_> {
         }
     }
 
-    /// Elements of shared memory of a block: a sequence's, then those of its mazes, and where it has them not yet, the
-    /// activities or the inputs.
+    /// Elements of shared memory of a block: a sequence's, those of its mazes, then the activities (with fast weights) or
+    /// the inputs (gated), which a plain sequence does not keep there.
     pub fn shared_len(&self) -> usize {
         match self {
             Self::Plastic(layer, plan) => plan.shared_len(layer, false) + SHARED + layer.hidden(),
@@ -312,8 +307,8 @@ impl Planned<'_> {
     }
 }
 
-/// Plays `rollout`, which was checked; `inputs` and `addresses` are those of its arrays. If it is kept, x has room for all
-/// steps, and gets them.
+/// Plays `rollout`, which was checked; `inputs` and `addresses` are those of its arrays. If starts are kept, x has
+/// room for all steps, and gets them.
 pub(crate) fn play<T: Real, R: Runner<T>>(
     runner: &R,
     planned: Planned<'_>,
@@ -325,7 +320,7 @@ pub(crate) fn play<T: Real, R: Runner<T>>(
     let [input, hidden, state_len] = planned.sizes();
     let samples = |energy: &EnergyOf<'_, T>| energy.samples(steps) * energy.batch * hidden;
     let energy = rollout.energy.as_ref().map(samples).filter(|len| *len > 0);
-    let keep = addresses.started != 0;
+    let keep = addresses.keep;
     let mut arrays = Arrays {
         kept: None,
         log_probs: runner.reserve(batch * steps)?,
@@ -361,7 +356,7 @@ pub(crate) fn play<T: Real, R: Runner<T>>(
         rewards: runner.address(&arrays.rewards),
         outputs: runner.address(&arrays.outputs),
         next: runner.address(&arrays.next),
-        observed: if keep { runner.address(inputs.x) } else { 0 },
+        observed: if addresses.started != 0 { runner.address(inputs.x) } else { 0 },
         started: addresses.started,
         energy: arrays.energy.as_ref().map_or(0, |energy| runner.address(energy)),
     };

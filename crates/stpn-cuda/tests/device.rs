@@ -246,14 +246,22 @@ fn on_device_a_rollout_and_the_gradient_of_its_loss() {
     let general = General::<f32>::new(&device).unwrap();
     let rules = rules();
     let plastic = Layer::Plastic(Plastic { layer_norm: true, ..Plastic::maze(rules.observation_len(), 19) });
-    rollout_and_gradient(&general, &plastic.into(), &rules);
-    rollout_and_gradient(&general, &Gated::new(GatedKind::Lstm, rules.observation_len(), 19).into(), &rules);
+    let input = rules.observation_len();
+    let (modulation, rule) = (Modulation::Retroactive, Rule::SoftClamp);
+    let modulated = Layer::Modulated(Modulated { input, hidden: 9, modulation, rule });
+    [plastic, modulated].into_iter().for_each(|layer| rollout_and_gradient(&general, &layer.into(), &rules));
+    let lstm = Gated { split: true, layer_norm: true, ..Gated::new(GatedKind::Lstm, input, 9) };
+    // The last has a part of its matrix in global memory, and more environments in a block.
+    let rnn = Gated::new(GatedKind::Rnn, input, 220);
+    for layer in [lstm, Gated::new(GatedKind::Gru, input, 9), Gated::new(GatedKind::Rnn, input, 9), rnn] {
+        rollout_and_gradient(&general, &layer.into(), &rules);
+    }
 }
 
 /// A rollout on the device and behind the shim.
 fn rollout_and_gradient(general: &General<f32>, layer: &AnyLayer, rules: &MazeRules) {
     let device = general.device();
-    let extent = Extent { steps: 12, batch: 9 };
+    let extent = Extent { steps: if layer.hidden() > 100 { 4 } else { 12 }, batch: 9 };
     let case = MazeCase::new(layer, Extent { batch: 3, ..extent }, rules);
     // The same three environments again and again, with other draws.
     let mut case = case.single();
@@ -298,7 +306,7 @@ fn rollout_and_gradient(general: &General<f32>, layer: &AnyLayer, rules: &MazeRu
     assert!((sums.policy - sums_wanted.policy).abs() < 1e-6 * sums_wanted.policy.abs().max(1.0));
 
     let ones = |len: usize| device.upload(&vec![1f32; len]).unwrap();
-    let (grad_hidden, grad_end) = (ones(units * 19), ones(extent.batch * layer.state_len()));
+    let (grad_hidden, grad_end) = (ones(units * layer.hidden()), ones(extent.batch * layer.state_len()));
     let back = on_device.backward(kept.sequence(), kept.forward(), &grad_hidden, &grad_end).unwrap();
     close("gradient of the parameters", &device.download(&back.parameters).unwrap(), &wanted.parameters);
 }

@@ -37,7 +37,7 @@ impl<T: CudaReal> ConvolutionLayer<T> {
         }
         // The kernel counts pixels of all images in 32 bits, up to the end of the last tile.
         if i32::try_from(images * self.layer.pixels() + TILE).is_err() {
-            return Err(Error::NoMemory { what: "convolving so many images" });
+            return Err(Error::NoMemory { what: "a convolution of so many images" });
         }
         expect("parameters", parameters.len(), self.layer.parameters())?;
         expect("x", x.len(), images * self.layer.input())

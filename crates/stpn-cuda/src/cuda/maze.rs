@@ -116,7 +116,7 @@ impl<T: CudaReal> SequenceLayer<T> {
         rollout.check(&self.any())?;
         self.check_maze_rollouts()?;
         let (extent, size, shared) = (rollout.extent, size_of::<T>(), self.device().shared());
-        let (free, keep_all) = (self.device().free()?, keep || rollout.watched);
+        let free = self.device().free()?;
         let check = |needed: usize, fits: &dyn Fn() -> usize| {
             if needed <= free { Ok(()) } else { Err(Error::Memory { needed, free, fits: fits(), batch: extent.batch }) }
         };
@@ -124,13 +124,13 @@ impl<T: CudaReal> SequenceLayer<T> {
             Self::Plastic(layer) => {
                 let (plan, layer, runner) = (layer.plan(extent)?, layer.layer(), layer.runner());
                 let fits = || Plan::fitting(layer, extent, size, shared, free);
-                check(plan.bytes(layer, extent, size, keep_all), &fits)?;
+                check(plan.bytes(layer, extent, size, keep), &fits)?;
                 play(&runner, Planned::Plastic(layer, &plan), rollout, keep)
             }
             Self::Gated(layer) => {
                 let (plan, layer, runner) = (layer.plan(extent)?, layer.layer(), layer.runner());
                 let fits = || GatedPlan::fitting(layer, extent, size, shared, free);
-                check(plan.bytes(layer, extent, size, keep_all), &fits)?;
+                check(plan.bytes(layer, extent, size, keep), &fits)?;
                 play(&runner, Planned::Gated(layer, &plan), rollout, keep)
             }
         }
@@ -173,6 +173,7 @@ fn play<T: CudaReal>(
         energy_mask: mask.as_ref().map_or(0, |mask| runner.address_of(mask)),
         actions: runner.address_of(&actions),
         started: if all { runner.address_of(&starts) } else { 0 },
+        keep,
     };
     let resets = runner.address_of(&starts);
     let inputs = SequenceInputs { extent, parameters: &parameters, x: &x, resets, start: &start };
@@ -189,7 +190,7 @@ fn play<T: CudaReal>(
         energy,
     };
     let (outputs, end) = (arrays.outputs, arrays.state);
-    let kept = arrays.kept.filter(|_| keep).map(|kept| KeptRollout {
+    let kept = arrays.kept.map(|kept| KeptRollout {
         extent,
         parameters,
         heads,

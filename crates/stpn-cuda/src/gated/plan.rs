@@ -1,6 +1,7 @@
 //! How a sequence of LSTM, GRU or RNN is divided.
 
 use super::layer::{Gated, GatedKind};
+use crate::maze_sizes::SHARED;
 use crate::plan::WARP;
 use crate::product::part_len;
 use crate::{Error, Extent, FAN, Result};
@@ -39,7 +40,11 @@ impl GatedPlan {
         let part = part_len(extent.steps * extent.batch);
         let of_tile = |tile: usize| {
             let mut plan = Self { threads, tile, resident: 0, part };
-            let free = (shared / size).checked_sub(plan.shared_len(layer, false).max(plan.shared_len(layer, true)))?;
+            let (forward, backward) = (plan.shared_len(layer, false), plan.shared_len(layer, true));
+            // With room for the mazes of a rollout, if they fit at all.
+            let rollout = forward + tile * (SHARED + layer.input);
+            let needed = if rollout <= shared / size { rollout.max(backward) } else { forward.max(backward) };
+            let free = (shared / size).checked_sub(needed)?;
             plan.resident = layer.hidden.min(free / layer.rows());
             Some(plan)
         };
@@ -125,7 +130,9 @@ mod tests {
     #[test]
     fn plans_keep_to_the_limits_of_a_device() {
         for kind in [GatedKind::Lstm, GatedKind::Gru, GatedKind::Rnn] {
-            for (input, hidden) in [(1, 1), (17, 55), (64, 128), (512, 256), (3, 1000), (300, 1200)] {
+            for (input, hidden) in
+                [(1, 1), (17, 55), (17, 128), (17, 256), (17, 512), (64, 128), (512, 256), (3, 1000), (300, 1200)]
+            {
                 let mut layer = Gated::new(kind, input, hidden);
                 layer.layer_norm = kind == GatedKind::Lstm;
                 for (shared, size) in [(SHARED[0], 4), (SHARED[0], 8), (SHARED[1], 4), (SHARED[1], 8)] {
@@ -133,6 +140,11 @@ mod tests {
                     let context = format!("{layer:?} {size} {plan:?}");
                     for backward in [false, true] {
                         assert!(plan.shared_len(&layer, backward) * size <= shared, "{context}");
+                    }
+                    if input == 17 {
+                        // That of a maze.
+                        let rollout = plan.shared_len(&layer, false) + plan.tile * (crate::maze_sizes::SHARED + input);
+                        assert!(rollout * size <= shared, "{context}");
                     }
                     assert!(plan.threads <= MOST_THREADS && plan.threads.is_multiple_of(WARP), "{context}");
                     assert!(plan.resident <= hidden && plan.part.is_multiple_of(DEPTH), "{context}");

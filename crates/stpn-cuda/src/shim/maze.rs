@@ -87,6 +87,7 @@ fn run<T: ShimReal>(
         energy_mask: mask.as_ref().map_or(0, ShimRunner::address_of),
         actions: ShimRunner::address_of(&actions),
         started: sequence.resets,
+        keep: true,
     };
     let arrays = maze::play(&runner, planned, rollout, &sequence, addresses);
     let Arrays { kept, log_probs, rewards, outputs, next, state, energy } = arrays.expect("the shim");
