@@ -55,9 +55,9 @@ pub struct Trainer {
     exchange: Exchange,
     /// Everything as it was before the update that runs or ran last.
     before: SavedTrainer,
-    /// Why no device lives the rollouts; nothing if it does.
+    /// Why no device collects the rollouts; nothing if it does.
     rollouts_here: Option<String>,
-    /// A rollout that a device lived was compared in this process.
+    /// A rollout that a device collected was compared in this process.
     watched: bool,
 }
 
@@ -167,7 +167,7 @@ impl Trainer {
         &self.progress
     }
 
-    /// Why rollouts run on the CPU, in words; nothing if a device lives them.
+    /// Why rollouts run on the CPU, in words; nothing if a device collects them.
     pub fn rollouts_here(&self) -> Option<&str> {
         self.rollouts_here.as_deref()
     }
@@ -214,7 +214,7 @@ impl Trainer {
         let parameters = self.learner.values();
         let update = self.progress.update + 1;
         let wanted = Wanted {
-            // A2C learns once from its rollout, under the parameters that lived it. Of several sequences, all but the
+            // A2C learns once from its rollout, under the parameters that collected it. Of several sequences, all but the
             // first would take memory from the next.
             keep: matches!(self.config.algorithm, AlgorithmConfig::A2c(_))
                 && update > self.config.training.warmup_updates

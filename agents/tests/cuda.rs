@@ -184,31 +184,27 @@ fn an_update_on_the_device_has_the_losses_of_the_cpu() {
     if !emulated("an_update_on_the_device_has_the_losses_of_the_cpu") {
         return;
     }
+    let maze = |cell: &str, sequences: &str| {
+        format!(
+            "env = {{ name = 'maze', size = 5, episode_length = 25 }}
+             rollout = {{ environments = 6, steps = 30{sequences} }}
+             policy = {{ hidden = 5, cell = '{cell}' }}
+             optimizer = {{ epsilon = 1.0 }}
+             algorithm = {{ name = 'a2c', normalize_advantages = true, entropy_coefficient = 0.02,
+                            concentration_coefficient = 0.03 }}"
+        )
+    };
     let experiments = [
-        "env = { name = 'maze', size = 5, episode_length = 25 }
-         rollout = { environments = 6, steps = 30 }
-         policy = { hidden = 5, cell = 'stpn' }
-         optimizer = { epsilon = 1.0 }
-         algorithm = { name = 'a2c', normalize_advantages = true, entropy_coefficient = 0.02,
-                       concentration_coefficient = 0.03 }",
-        "env = { name = 'maze', size = 5, episode_length = 25 }
-         rollout = { environments = 6, steps = 30 }
-         policy = { hidden = 5, cell = 'gru' }
-         optimizer = { epsilon = 1.0 }
-         algorithm = { name = 'a2c', normalize_advantages = true, entropy_coefficient = 0.02,
-                       concentration_coefficient = 0.03 }",
+        maze("stpn", ""),
+        maze("gru", ""),
         // Of several sequences, nothing is kept on the device.
-        "env = { name = 'maze', size = 5, episode_length = 25 }
-         rollout = { environments = 6, steps = 30, sequence_length = 7 }
-         policy = { hidden = 5, cell = 'lstm' }
-         optimizer = { epsilon = 1.0 }
-         algorithm = { name = 'a2c', normalize_advantages = true, entropy_coefficient = 0.02,
-                       concentration_coefficient = 0.03 }",
+        maze("lstm", ", sequence_length = 7"),
         // Sequences of several lengths in one minibatch, which are padded.
         "env = { name = 'pendulum' }
          rollout = { environments = 5, steps = 12, sequence_length = 5 }
          policy = { hidden = 5, critic = 'separate', encoder = { name = 'mlp', sizes = [4] }, cell = 'lstm' }
-         algorithm = { name = 'ppo', epochs = 2, minibatch_size = 20, recompute_states = true }",
+         algorithm = { name = 'ppo', epochs = 2, minibatch_size = 20, recompute_states = true }"
+            .to_string(),
     ];
     for text in experiments {
         let updated = |device: &str| {

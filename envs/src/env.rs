@@ -281,8 +281,8 @@ pub trait Env: Send {
         None
     }
 
-    /// What a device needs to play on from here, where there is a kernel of the environment's rules and an episode is
-    /// under way. A wrapper that changes anything must not hand on what it wraps.
+    /// What a device needs to play on from here, if there is a kernel of the environment's rules and an episode is under
+    /// way. A wrapper that changes anything must not hand this on from what it wraps.
     fn on_device(&self) -> Option<OnDevice> {
         None
     }

@@ -89,8 +89,8 @@ impl A2cConfig {
     }
 }
 
-/// One gradient step from a rollout. Returns the mean losses it came from. If the device that lived the rollout has `kept`
-/// it, the gradient is computed there.
+/// One gradient step from a rollout. Returns the mean losses it came from. If the device that collected the rollout has
+/// `kept` it, the gradient is computed there.
 ///
 /// # Errors
 /// Fails if a tensor operation does, or numbers stop being finite.
@@ -147,7 +147,7 @@ pub fn update(
     Ok(metrics)
 }
 
-/// Gradient and losses of a rollout, which is one training sequence, that a device lived and has kept.
+/// Gradient and losses of a rollout, which is one training sequence, that a device collected and has kept.
 fn device_gradient(
     objective: &A2cObjective,
     learner: &Learner,

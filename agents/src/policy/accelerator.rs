@@ -40,7 +40,7 @@ pub trait Accelerator: Debug + Send + Sync {
         loss: &mut Loss<'_>,
     ) -> Result<()>;
 
-    /// What lives rollouts of this policy on the device.
+    /// What collects rollouts of this policy on the device.
     ///
     /// # Errors
     /// In words, why nothing does.
@@ -49,24 +49,24 @@ pub trait Accelerator: Debug + Send + Sync {
     }
 }
 
-/// A device that lives rollouts by itself: environments, policy and choice of actions, step by step.
+/// A device that collects rollouts by itself: environments, policy and choice of actions, step by step.
 pub trait Rollouts: Debug + Send + Sync {
-    /// Lives the steps of `rollout` under packed `parameters`. With `keep`, what [`Rollouts::a2c_gradient`] needs is left
+    /// Collects the steps of `rollout` under packed `parameters`. With `keep`, what [`Rollouts::a2c_gradient`] needs is left
     /// on the device.
     ///
     /// # Errors
     /// Fails if the device does.
-    fn live(&self, rollout: &Rollout, parameters: &[f32], keep: bool) -> Result<(Lived, Option<Kept>)>;
+    fn collect(&self, rollout: &Rollout, parameters: &[f32], keep: bool) -> Result<(Collected, Option<Kept>)>;
 
     /// Writes the gradient of A2C's loss over the steps of a rollout in all parameters, packed, without another forward
-    /// pass: the parameters must be those that lived it. Returns the sums of the losses.
+    /// pass: the parameters must be those that collected it. Returns the sums of the losses.
     ///
     /// # Errors
     /// Fails if the device does.
     fn a2c_gradient(&self, kept: &Kept, loss: &A2cLoss<'_>, gradient: &mut [f32]) -> Result<A2cSums>;
 }
 
-/// What a device has left of a rollout. Only the device that lived it can read it.
+/// What a device has left of a rollout. Only the device that collected it can read it.
 #[derive(Debug)]
 pub struct Kept(Box<dyn Any + Send + Sync>);
 
@@ -125,13 +125,13 @@ pub struct Rollout {
     pub uniform: Vec<f64>,
     /// `[B, O]` to act on first.
     pub observations: Vec<f32>,
-    /// `[B]` 1 where the first step is that of an episode.
+    /// `[B]` 1 if the first step is that of an episode.
     pub episode_starts: Vec<u8>,
     /// `[B, S]` recurrent states before the first step; empty if it is the first step of an episode everywhere.
     pub state: Vec<f32>,
     /// Whether all observations are wanted, to compare them with those of the environments here.
     pub watched: bool,
-    /// What is measured beside.
+    /// Where energy is measured, if it is.
     pub energy: Option<EnergySteps>,
 }
 
@@ -148,9 +148,9 @@ pub struct EnergySteps {
     pub input_mask: Option<Vec<f32>>,
 }
 
-/// What was lived. An environment's steps lie one after another.
+/// What was collected. An environment's steps lie one after another.
 #[derive(Clone, Debug, Default)]
-pub struct Lived {
+pub struct Collected {
     /// `[B, T]` choices.
     pub actions: Vec<u32>,
     /// `[B, T]` log-probabilities of the choices.

@@ -150,7 +150,7 @@ impl ActorCritic {
         self.accelerator.is_some()
     }
 
-    /// What lives rollouts in place of the CPU.
+    /// What collects rollouts in place of the CPU.
     ///
     /// # Errors
     /// In words, why nothing does.

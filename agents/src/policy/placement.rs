@@ -11,8 +11,8 @@ use crate::Result;
 use crate::config::ComputeDevice;
 
 impl ActorCritic {
-    /// The policy, made from `config`, with its gradients computed on `device`, and rollouts where
-    /// [`ActorCritic::rollouts`] says so.
+    /// The policy, made from `config`, with its gradients computed on `device`, and its rollouts
+    /// collected there if [`ActorCritic::rollouts`] gives something that can.
     ///
     /// # Errors
     /// [`crate::Error::NotBuilt`]; [`crate::Error::Config`] if the device has no kernels for a part of this network; fails

@@ -1,4 +1,4 @@
-//! Rollouts that a device lives, while the environments here follow.
+//! Rollouts that a device collects, while the environments here follow.
 //!
 //! The device plays environments and policy step by step, with the numbers that the streams here give. The workers'
 //! environments are stepped afterwards with the same actions: so their states, episodes and observations are theirs, a
@@ -10,9 +10,9 @@ use super::{Normalization, Worker};
 use crate::Result;
 use crate::actor::Subject;
 use crate::policy::ActorCritic;
-use crate::policy::accelerator::{Kept, Lived, Rollout, Rollouts};
+use crate::policy::accelerator::{Collected, Kept, Rollout, Rollouts};
 
-/// Why a device does not live the rollouts of these workers, in words; nothing if it does.
+/// Why a device does not collect the rollouts of these workers, in words; nothing if it does.
 pub fn obstacle(workers: &[Worker], policy: &ActorCritic, normalization: &Normalization) -> Option<String> {
     if let Err(reason) = policy.rollouts() {
         return Some(reason);
@@ -28,7 +28,7 @@ pub fn obstacle(workers: &[Worker], policy: &ActorCritic, normalization: &Normal
     }
 }
 
-/// What is wanted of a rollout beside what was lived.
+/// What is wanted of a rollout beside what was collected.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wanted {
     /// What a gradient from its steps needs is left on the device.
@@ -37,11 +37,14 @@ pub struct Wanted {
     pub watched: bool,
 }
 
-/// Lives one fragment of every worker on the device, and leaves it in [`Worker::fragment`]. Returns what is kept of its
+/// Collects one fragment of every worker on the device, and leaves it in [`Worker::fragment`]. Returns what is kept of its
 /// last training sequence.
 ///
 /// # Errors
 /// Fails if the device or an environment does, and with [`crate::Error::Stopped`] if the update is to be given up.
+///
+/// # Panics
+/// If the device gives arrays of other lengths than the rollout asks for.
 pub fn collect(
     workers: &mut [Worker],
     rollouts: &dyn Rollouts,
@@ -54,9 +57,9 @@ pub fn collect(
     workers.par_iter_mut().for_each(|worker| worker.begin(subject.normalization));
     for segment in 0..shape.segments() {
         let rollout = Rollout { watched: wanted.watched, ..stage(workers, segment, shape.segment_steps(segment))? };
-        let (lived, kept) = rollouts.live(&rollout, parameters, wanted.keep)?;
+        let (collected, kept) = rollouts.collect(&rollout, parameters, wanted.keep)?;
         last = kept;
-        follow(workers, segment, &lived)?;
+        follow(workers, segment, &collected)?;
     }
     workers.par_iter_mut().try_for_each(|worker| worker.end(subject))?;
     Ok(last)
@@ -74,7 +77,7 @@ fn stage(workers: &mut [Worker], segment: usize, steps: usize) -> Result<Rollout
 }
 
 /// Lets the environments follow. What fails first, by the order of the environments, is returned.
-fn follow(workers: &mut [Worker], segment: usize, lived: &Lived) -> Result<()> {
+fn follow(workers: &mut [Worker], segment: usize, collected: &Collected) -> Result<()> {
     let mut first = 0;
     let firsts: Vec<usize> = workers
         .iter()
@@ -85,6 +88,6 @@ fn follow(workers: &mut [Worker], segment: usize, lived: &Lived) -> Result<()> {
         })
         .collect();
     let followed: Vec<Result<()>> =
-        workers.par_iter_mut().zip(firsts).map(|(worker, first)| worker.follow(segment, lived, first)).collect();
+        workers.par_iter_mut().zip(firsts).map(|(worker, first)| worker.follow(segment, collected, first)).collect();
     followed.into_iter().collect()
 }

@@ -372,7 +372,10 @@ fn peek(
     episode_starts: &[u8],
 ) -> Result<Vec<f32>> {
     let mut actor = Actor::new(subject, episode_starts.len())?;
-    actor.session_mut().load(state)?;
+    // Its memories are zero, which is right if all begin an episode.
+    if episode_starts.contains(&0) {
+        actor.session_mut().load(state)?;
+    }
     // A copy, since what an actor observes is normalised in place.
     actor.observe(Observations::from(observations).all_mut(), episode_starts)?;
     Ok(actor.session().values().to_vec())

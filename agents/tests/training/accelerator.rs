@@ -1,11 +1,11 @@
-//! Gradients that something other than the policy's own kernels computes, and rollouts that it lives.
+//! Gradients that something other than the policy's own kernels computes, and rollouts that it collects.
 
 use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use stpn_agents::actor::Subject;
 use stpn_agents::policy::accelerator::{
-    A2cLoss, A2cSums, Accelerator, Kept, Lived, Loss, Rollout, Rollouts, Sequences,
+    A2cLoss, A2cSums, Accelerator, Collected, Kept, Loss, Rollout, Rollouts, Sequences,
 };
 use stpn_agents::policy::encoder::ObservationRef;
 use stpn_agents::policy::{Inputs, PolicyConfig};
@@ -75,9 +75,9 @@ struct Wrong {
 }
 
 impl Rollouts for Wrong {
-    fn live(&self, rollout: &Rollout, _: &[f32], _: bool) -> stpn_agents::Result<(Lived, Option<Kept>)> {
+    fn collect(&self, rollout: &Rollout, _: &[f32], _: bool) -> stpn_agents::Result<(Collected, Option<Kept>)> {
         let n = rollout.steps * rollout.environments.len();
-        let lived = Lived {
+        let collected = Collected {
             actions: vec![0; n],
             log_probs: vec![0.0; n],
             rewards: vec![self.reward; n],
@@ -87,7 +87,7 @@ impl Rollouts for Wrong {
             state: vec![0.0; n],
             energy: (0.0, 0),
         };
-        Ok((lived, None))
+        Ok((collected, None))
     }
 
     fn a2c_gradient(&self, _: &Kept, _: &A2cLoss<'_>, _: &mut [f32]) -> stpn_agents::Result<A2cSums> {

@@ -17,7 +17,7 @@ struct PlayOperands {
     Global<const int> free_cells;       // [free_len], row * size + column
     Global<const int> mazes;            // [B, 3]: the agent's cell, the goal among the free cells, the step
     Global<const Real> energy_mask;     // [I]; null: all inputs count
-    Global<unsigned int> actions;       // [B, T]; 4 where the drawn words did not suffice
+    Global<unsigned int> actions;       // [B, T]; 4 if the drawn words did not suffice
     Global<Real> log_probs;             // [B, T]
     Global<Real> rewards;               // [B, T]
     Global<Real> outputs;               // [B, T, 5], of the heads

@@ -95,13 +95,13 @@ pub struct MazeRollout<'a, T> {
     pub heads: &'a [T],
     /// `[B, I]` observations to act on first.
     pub x: &'a [T],
-    /// `[B]`, 1 where the first step is that of an episode.
+    /// `[B]`, 1 if the first step is that of an episode.
     pub starts: &'a [u8],
     /// `[B, S]` before the first step; may be empty if all `starts` are 1.
     pub state: &'a [T],
     /// Whether all observations are wanted, to compare them.
     pub watched: bool,
-    /// What is measured beside.
+    /// Where energy is measured, if it is.
     pub energy: Option<EnergyOf<'a, T>>,
 }
 
@@ -366,11 +366,12 @@ pub(crate) fn play<T: Real, R: Runner<T>>(
     };
     match planned {
         Planned::Plastic(layer, plan) => {
-            let prepared = plastic::prepare(runner, layer, plan, inputs, &arrays.state, [keep, keep])?;
+            let hidden = keep.then(|| runner.reserve(steps * batch * hidden)).transpose()?;
+            let prepared = plastic::prepare(runner, layer, plan, inputs, &arrays.state, hidden.as_ref(), keep)?;
             let blocks = plan.blocks(batch, false);
             let operands = SynapseRollout { sequence: prepared.operands, play };
             runner.launch(launch(layer.rollout_kernel(), blocks), &operands)?;
-            let (hidden, tape) = (prepared.hidden, prepared.tape.map(Tape::Plastic));
+            let tape = prepared.tape.map(Tape::Plastic);
             arrays.kept = hidden.zip(tape).map(|(hidden, tape)| KeptArrays { hidden, tape });
         }
         Planned::Gated(layer, plan) => {

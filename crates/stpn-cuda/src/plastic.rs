@@ -18,25 +18,25 @@ pub(crate) struct PlasticTape<A> {
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Operands {
-    pub steps: i32,
-    pub batch: i32,
-    pub every: i32,
-    pub slots_in_shared: i32,
-    pub group: i32,
-    pub parameters: u64,
-    pub x: u64,
-    pub resets: u64,
-    pub start: u64,
-    pub end: u64,
-    pub hidden: u64,
-    pub records: u64,
-    pub checkpoints: u64,
-    pub grad_hidden: u64,
-    pub grad_state: u64,
-    pub grad_x: u64,
-    pub partials: u64,
-    pub scratch: u64,
-    pub scratch_len: i64,
+    steps: i32,
+    batch: i32,
+    every: i32,
+    slots_in_shared: i32,
+    group: i32,
+    parameters: u64,
+    x: u64,
+    resets: u64,
+    start: u64,
+    end: u64,
+    hidden: u64,
+    records: u64,
+    checkpoints: u64,
+    grad_hidden: u64,
+    grad_state: u64,
+    grad_x: u64,
+    partials: u64,
+    scratch: u64,
+    scratch_len: i64,
 }
 
 // SAFETY: plain integers in the layout of the C++ struct.
@@ -44,7 +44,7 @@ pub(crate) struct Operands {
 unsafe impl Plain for Operands {}
 
 impl Operands {
-    pub fn new(layer: &Layer, plan: &Plan, extent: Extent, backward: bool) -> Self {
+    fn new(layer: &Layer, plan: &Plan, extent: Extent, backward: bool) -> Self {
         Self {
             steps: int(extent.steps),
             batch: int(extent.batch),
@@ -73,44 +73,42 @@ impl Operands {
 #[derive(Debug)]
 pub(crate) struct Prepared<A> {
     pub operands: Operands,
-    /// Activities `[T, B, H]`.
-    pub hidden: Option<A>,
     pub tape: Option<PlasticTape<A>>,
     /// Memory that the kernel works in.
     _scratch: A,
 }
 
-/// Operands of a sequence forward whose final states go to `end`, with arrays for activities and tape as far as they are
-/// asked for.
+/// Operands of a sequence forward whose final states go to `end`, and activities `[T, B, H]` to `hidden` if it is given;
+/// with `tape`, arrays for one.
 pub(crate) fn prepare<T: Real, R: Runner<T>>(
     runner: &R,
     layer: &Layer,
     plan: &Plan,
     inputs: &SequenceInputs<'_, R::Array>,
     end: &R::Array,
-    [hidden, tape]: [bool; 2],
+    hidden: Option<&R::Array>,
+    tape: bool,
 ) -> Result<Prepared<R::Array>> {
     let extent = inputs.extent;
     let scratch = runner.reserve(extent.batch * plan.scratch_len(layer, false))?;
-    let reserve = |needed: bool, len: usize| needed.then(|| runner.reserve(len)).transpose();
-    let hidden = reserve(hidden, extent.steps * extent.batch * layer.hidden())?;
-    let records = reserve(tape, plan.records_len(layer, extent))?;
-    let checkpoints = reserve(tape, plan.checkpoints_len(layer, extent))?;
-    let address = |array: &Option<R::Array>| array.as_ref().map_or(0, |array| runner.address(array));
+    let reserve = |len: usize| tape.then(|| runner.reserve(len)).transpose();
+    let records = reserve(plan.records_len(layer, extent))?;
+    let checkpoints = reserve(plan.checkpoints_len(layer, extent))?;
+    let address = |array: Option<&R::Array>| array.map_or(0, |array| runner.address(array));
     let operands = Operands {
         parameters: runner.address(inputs.parameters),
         x: runner.address(inputs.x),
         resets: inputs.resets,
         start: runner.address(inputs.start),
         end: runner.address(end),
-        hidden: address(&hidden),
-        records: address(&records),
-        checkpoints: address(&checkpoints),
+        hidden: address(hidden),
+        records: address(records.as_ref()),
+        checkpoints: address(checkpoints.as_ref()),
         scratch: runner.address(&scratch),
         ..Operands::new(layer, plan, extent, false)
     };
     let tape = records.zip(checkpoints).map(|(records, checkpoints)| PlasticTape { records, checkpoints });
-    Ok(Prepared { operands, hidden, tape, _scratch: scratch })
+    Ok(Prepared { operands, tape, _scratch: scratch })
 }
 
 /// A sequence forward; with `tape`, [`backward`] can follow.
@@ -123,11 +121,10 @@ pub(crate) fn forward<T: Real, R: Runner<T>>(
 ) -> Result<SequenceResults<R::Array, PlasticTape<R::Array>>> {
     let extent = inputs.extent;
     let end = runner.reserve(extent.batch * layer.state_len())?;
-    let mut prepared = prepare(runner, layer, plan, inputs, &end, [true, tape])?;
-    // It was asked for.
-    let hidden = prepared.hidden.take().map_or_else(|| runner.reserve(0), Ok)?;
+    let hidden = runner.reserve(extent.steps * extent.batch * layer.hidden())?;
+    let prepared = prepare(runner, layer, plan, inputs, &end, Some(&hidden), tape)?;
     prepared.operands.launch(runner, layer, plan, plan.blocks(extent.batch, false), false)?;
-    Ok(SequenceResults { hidden, end, tape: prepared.tape.take() })
+    Ok(SequenceResults { hidden, end, tape: prepared.tape })
 }
 
 /// The exact backward pass, from the gradients of the activities `[T, B, H]` and of the final state `[B, S]`.

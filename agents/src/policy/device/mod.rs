@@ -41,7 +41,7 @@ pub(super) struct DeviceNetwork {
     free: Range<usize>,
     /// Factor on observations that go to the cells as they are.
     input_scale: f32,
-    /// Why rollouts cannot be lived there.
+    /// Why rollouts cannot be collected there.
     obstacle: Option<&'static str>,
 }
 

@@ -1,4 +1,4 @@
-//! Which networks a device can live rollouts of.
+//! Which networks a device can collect rollouts of.
 
 use stpn_cuda::maze::OUTPUTS;
 
@@ -6,7 +6,7 @@ use super::trunk::DeviceTrunk;
 use crate::policy::ActorCritic;
 use crate::policy::distribution::Distribution;
 
-/// Why the kernel cannot live rollouts of a network.
+/// Why the kernel cannot collect rollouts of a network.
 pub(super) fn obstacle(
     trunk: &DeviceTrunk,
     critic: bool,

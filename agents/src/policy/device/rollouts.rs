@@ -7,7 +7,7 @@ use stpn_envs::OnDevice;
 use stpn_envs::maze::{MazeConfig, MazeOnDevice, Position};
 
 use super::DeviceNetwork;
-use crate::policy::accelerator::{A2cLoss, A2cSums, Kept, Lived, Rollout, Rollouts};
+use crate::policy::accelerator::{A2cLoss, A2cSums, Collected, Kept, Rollout, Rollouts};
 use crate::{Error, Result};
 
 /// Words drawn beyond the two that a step can need, for a new place and a new goal: a word is rejected with a probability
@@ -15,7 +15,7 @@ use crate::{Error, Result};
 const SPARE_DRAWS: usize = 8;
 
 impl Rollouts for DeviceNetwork {
-    fn live(&self, rollout: &Rollout, parameters: &[f32], keep: bool) -> Result<(Lived, Option<Kept>)> {
+    fn collect(&self, rollout: &Rollout, parameters: &[f32], keep: bool) -> Result<(Collected, Option<Kept>)> {
         let (steps, batch) = (rollout.steps, rollout.environments.len());
         let (Some(layer), Some(first)) = (self.actor.trunk.alone(), rollout.environments.first()) else {
             return Err(Error::config("training.device", "this network has no rollouts on a device"));
@@ -56,12 +56,12 @@ impl Rollouts for DeviceNetwork {
         if played.actions.iter().any(|&action| action as usize >= ACTIONS) {
             return Err(Error::config(
                 "training.device",
-                "the drawn numbers did not suffice for the mazes: resume the run",
+                "a maze needed more drawn numbers than there were: this is a fault of stpn. Set it to \"cpu\", and please report it",
             ));
         }
         let (energy, hidden) =
             (played.energy.iter().map(|&energy| f64::from(energy)).sum::<f64>(), layer.any().hidden());
-        let lived = Lived {
+        let collected = Collected {
             actions: played.actions,
             log_probs: played.log_probs,
             rewards: played.rewards,
@@ -71,12 +71,12 @@ impl Rollouts for DeviceNetwork {
             state: played.state,
             energy: (energy / hidden as f64, (played.energy.len() / hidden) as u64),
         };
-        Ok((lived, kept.map(Kept::new)))
+        Ok((collected, kept.map(Kept::new)))
     }
 
     fn a2c_gradient(&self, kept: &Kept, loss: &A2cLoss<'_>, gradient: &mut [f32]) -> Result<A2cSums> {
         let (Some(layer), Some(kept)) = (self.actor.trunk.alone(), kept.get::<KeptRollout<f32>>()) else {
-            return Err(Error::config("training.device", "the rollout was lived on another device"));
+            return Err(Error::config("training.device", "the rollout was collected on another device"));
         };
         let Extent { steps, batch } = kept.extent();
         let of_steps = stpn_cuda::A2cLoss {

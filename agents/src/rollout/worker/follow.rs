@@ -1,10 +1,10 @@
-//! A worker whose steps a device lives: what it gives for them, and how its environments follow.
+//! A worker whose steps a device takes: what it gives for them, and how its environments follow.
 
 use stpn_envs::vector::{Actions, Transition};
 use stpn_envs::{Env, OnDevice};
 
 use super::{ENERGY_EVERY, Worker};
-use crate::policy::accelerator::{EnergySteps, Lived, Rollout};
+use crate::policy::accelerator::{Collected, EnergySteps, Rollout};
 use crate::policy::distribution::ActionBuffer;
 use crate::policy::encoder::ObservationRef;
 use crate::{Error, Result};
@@ -15,7 +15,7 @@ impl Worker {
         self.group.environments().map(Env::on_device).collect()
     }
 
-    /// Appends what a device needs to live the steps of a training sequence, uniform numbers and states aside.
+    /// Appends what a device needs to collect the steps of a training sequence, uniform numbers and states aside.
     ///
     /// # Errors
     /// [`Error::Stopped`] if the update is to be given up; [`Error::Config`] if the environments have changed.
@@ -58,14 +58,14 @@ impl Worker {
     /// # Errors
     /// [`Error::Differs`] if an environment behaves differently; fails if one does, and with [`Error::Stopped`] if the
     /// update is to be given up.
-    pub(in crate::rollout) fn follow(&mut self, segment: usize, lived: &Lived, first: usize) -> Result<()> {
+    pub(in crate::rollout) fn follow(&mut self, segment: usize, collected: &Collected, first: usize) -> Result<()> {
         let shape = self.fragment.shape;
         let (batch, steps) = (shape.batch, shape.segment_steps(segment));
         let (row, width, distribution) = (batch * shape.observation, shape.observation, shape.distribution);
         let fragment = &mut self.fragment;
         let number = self.group.first();
         let differs = |i: usize, step: usize| Error::Differs { environment: number + i, step };
-        let all = lived.rewards.len() / steps;
+        let all = collected.rewards.len() / steps;
         for t in 0..steps {
             self.stop.go_on()?;
             let step = segment * shape.sequence_length + t;
@@ -76,9 +76,9 @@ impl Worker {
             };
             for (i, at) in now.clone().enumerate() {
                 let there = (first + i) * steps + t;
-                actions[at] = lived.actions[there];
-                fragment.log_probs[at] = lived.log_probs[there];
-                let outputs = &lived.outputs[there * (distribution + 1)..][..distribution + 1];
+                actions[at] = collected.actions[there];
+                fragment.log_probs[at] = collected.log_probs[there];
+                let outputs = &collected.outputs[there * (distribution + 1)..][..distribution + 1];
                 fragment.distributions[at * distribution..(at + 1) * distribution]
                     .copy_from_slice(&outputs[..distribution]);
                 fragment.estimates.values[at] = outputs[distribution];
@@ -93,15 +93,15 @@ impl Worker {
             };
             self.group.step(Actions::Discrete(&actions[now.clone()]), &mut transition)?;
             for (i, at) in now.enumerate() {
-                if fragment.rewards[at] != lived.rewards[(first + i) * steps + t] || fragment.truncated[at] {
+                if fragment.rewards[at] != collected.rewards[(first + i) * steps + t] || fragment.truncated[at] {
                     return Err(differs(i, step));
                 }
                 self.episode_starts[i] = u8::from(fragment.terminated[at]);
             }
         }
         // What was seen, as far as it was brought back, and what follows.
-        let mut seen: Vec<(usize, &[f32])> = (0..steps).zip(lived.observed.chunks_exact(all * width)).collect();
-        seen.push((steps, &lived.observations));
+        let mut seen: Vec<(usize, &[f32])> = (0..steps).zip(collected.observed.chunks_exact(all * width)).collect();
+        seen.push((steps, &collected.observations));
         for (t, there) in seen {
             let step = segment * shape.sequence_length + t;
             let ObservationRef::F32(here) = fragment.observations.range(step * row..(step + 1) * row) else { continue };
@@ -111,10 +111,10 @@ impl Worker {
             }
         }
         let len = self.state.len();
-        self.state.copy_from_slice(&lived.state[first * shape.state..][..len]);
+        self.state.copy_from_slice(&collected.state[first * shape.state..][..len]);
         if self.energy.is_some() {
-            fragment.energy.0 += lived.energy.0;
-            fragment.energy.1 += lived.energy.1;
+            fragment.energy.0 += collected.energy.0;
+            fragment.energy.1 += collected.energy.1;
         }
         Ok(())
     }

@@ -35,7 +35,7 @@ impl<T: CudaReal> ConvolutionLayer<T> {
         if images == 0 {
             return Err(Error::Layer { problem: "a convolution needs at least one image".to_string() });
         }
-        // The kernel counts pixels of all images in 32 bits, up to the end of the last tile.
+        // The kernel counts pixels of all images in 32 bits, up to the end of the last tile. No device has memory for more.
         if i32::try_from(images * self.layer.pixels() + TILE).is_err() {
             return Err(Error::NoMemory { what: "a convolution of so many images" });
         }
