@@ -22,7 +22,7 @@ template <class Source> STPN_DEVICE void gated_sequence(const GatedOperands& a, 
     barrier(30);
 
     for (int t = 0; t < a.steps; ++t) {
-        if constexpr (Source::plays) source.measure(t);
+        if constexpr (Source::measures) source.measure(t);
         // Pre-activations. Those from inputs are asked for first and needed last.
         for (int row = thread_index(); row < gate_rows(); row += spec.threads) {
             TileValues inputs, product;
@@ -97,6 +97,11 @@ template <class Source> STPN_DEVICE void gated_sequence(const GatedOperands& a, 
 STPN_ALONE_KERNEL gated_forward(GatedOperands a) {
     GatedGiven source(a);
     gated_sequence(a, source);
+}
+
+STPN_ALONE_KERNEL gated_measured(GatedMeasured measured) {
+    GatedGivenMeasured source(measured, shared_h());
+    gated_sequence(measured.sequence, source);
 }
 
 STPN_ALONE_KERNEL gated_rollout(GatedRollout rollout) {

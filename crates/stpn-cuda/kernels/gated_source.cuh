@@ -12,9 +12,41 @@ STPN_DEVICE int environments_here(int batch) {
     return left < spec.tile ? left : spec.tile;
 }
 
+STPN_DEVICE Real input_weight(const GatedOperands& a, const GatedInputs& inputs, int row, int input) {
+    return a.parameters[inputs.first + row * inputs.by_row + input * inputs.by_column];
+}
+
+// Measures the energy of all units of a block.
+struct GatedMeter {
+    const GatedOperands& a;
+    const GatedInputs& inputs;
+    const EnergyOperands& energy;
+    const int first, here;
+    Shared h;  // activities before a step
+
+    // Of step t: all gates of a unit together. `source` has the inputs.
+    template <class Source> STPN_DEVICE void measure(int t, const Source& source) const {
+        for (int at = thread_index(); at < here * spec.hidden; at += spec.threads) {
+            const int e = at / spec.hidden, unit = at % spec.hidden;
+            if (!measured_at(energy, t, first + e)) continue;
+            Real sum = 0;
+            for (int row = unit; row < gate_rows(); row += spec.hidden) {
+                for (int input = 0; input < spec.input; ++input)
+                    sum += magnitude(input_weight(a, inputs, row, input)) *
+                           masked_square(energy, input, source.input(t, e, input));
+                for (int k = 0; k < spec.hidden; ++k) {
+                    const Real weight = a.parameters[a.recurrent + row * a.recurrent_row + k * a.recurrent_column];
+                    sum += magnitude(weight) * masked_square(energy, spec.input + k, h[k * spec.tile + e]);
+                }
+            }
+            keep_energy(energy, t, first + e, unit, sum);
+        }
+    }
+};
+
 // What comes from the inputs has been computed before, for all steps at once.
 struct GatedGiven {
-    static constexpr bool plays = false;
+    static constexpr bool plays = false, measures = false;
     const GatedOperands& a;
     const int first, here;
 
@@ -28,9 +60,25 @@ struct GatedGiven {
     }
 };
 
+// The same, and energy is measured.
+struct GatedGivenMeasured : GatedGiven {
+    static constexpr bool measures = true;
+    const GatedMeasured& measured;
+    Shared h;
+
+    STPN_DEVICE GatedGivenMeasured(const GatedMeasured& measured_, Shared h_)
+        : GatedGiven(measured_.sequence), measured(measured_), h(h_) {}
+    STPN_DEVICE Real input(int t, int e, int input) const {
+        return measured.inputs.x[((long long)t * a.batch + first + e) * spec.input + input];
+    }
+    STPN_DEVICE void measure(int t) const {
+        GatedMeter{a, measured.inputs, measured.energy, first, here, h}.measure(t, *this);
+    }
+};
+
 // They come from mazes, which are moved after each step.
 struct GatedMazes {
-    static constexpr bool plays = true;
+    static constexpr bool plays = true, measures = true;
     const GatedRollout& rollout;
     Mazes mazes;
     Shared x;     // [tile, I]
@@ -45,16 +93,13 @@ struct GatedMazes {
     // To be followed by a barrier.
     STPN_DEVICE void begin() const {
         for (int at = thread_index(); at < mazes.here * spec.input; at += spec.threads)
-            x[at] = rollout.x[(long long)mazes.first * spec.input + at];
-    }
-    STPN_DEVICE Real input_weight(int row, int input) const {
-        return rollout.sequence.parameters[rollout.input + row * rollout.input_row + input * rollout.input_column];
+            x[at] = rollout.inputs.x[(long long)mazes.first * spec.input + at];
     }
     STPN_DEVICE void inputs(int, int row, TileValues& to) const {
         STPN_UNROLL_ALWAYS
         for (int e = 0; e < spec.tile; ++e) to.set(e, 0);
         for (int input = 0; input < spec.input; ++input) {
-            const Real weight = input_weight(row, input);
+            const Real weight = input_weight(rollout.sequence, rollout.inputs, row, input);
             STPN_UNROLL_ALWAYS
             for (int e = 0; e < spec.tile; ++e)
                 if (e < mazes.here) to.set(e, fused(weight, x[e * spec.input + input], to.get(e)));
@@ -63,23 +108,10 @@ struct GatedMazes {
         STPN_UNROLL_ALWAYS
         for (int e = 0; e < spec.tile; ++e) to.set(e, to.get(e) + bias);
     }
-    // Of every unit, with the activities before step t: all its gates together.
+    STPN_DEVICE Real input(int, int e, int input) const { return x[e * spec.input + input]; }
     STPN_DEVICE void measure(int t) const {
-        const GatedOperands& a = rollout.sequence;
-        for (int at = thread_index(); at < mazes.here * spec.hidden; at += spec.threads) {
-            const int e = at / spec.hidden, unit = at % spec.hidden;
-            if (!mazes.measures(t, e)) continue;
-            Real energy = 0;
-            for (int row = unit; row < gate_rows(); row += spec.hidden) {
-                for (int input = 0; input < spec.input; ++input)
-                    energy += magnitude(input_weight(row, input)) * mazes.square(input, x[e * spec.input + input]);
-                for (int k = 0; k < spec.hidden; ++k) {
-                    const Real weight = a.parameters[a.recurrent + row * a.recurrent_row + k * a.recurrent_column];
-                    energy += magnitude(weight) * mazes.square(spec.input + k, h[k * spec.tile + e]);
-                }
-            }
-            mazes.keep_energy(t, e, unit, energy);
-        }
+        const PlayOperands& play = rollout.play;
+        GatedMeter{rollout.sequence, rollout.inputs, play.energy, mazes.first, mazes.here, h}.measure(t, *this);
     }
     STPN_DEVICE void turn(int t, bool last) { mazes.turn(t, last, *this); }
 

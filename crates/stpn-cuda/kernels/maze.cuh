@@ -58,21 +58,6 @@ struct Mazes {
         return t ? Real(seen[e * SEEN_LEN + SEEN_START]) != 0 : p.resets[first + e] != 0;
     }
 
-    STPN_DEVICE bool measures(int t, int e) const {
-        return p.energy && first + e < p.energy_batch && t >= p.energy_first &&
-               (t - p.energy_first) % p.energy_every == 0;
-    }
-    // z² of an input or an activity, as it counts for the energy.
-    STPN_DEVICE Real square(int at, Real z) const {
-        if (p.energy_mask && at < spec.input) z *= p.energy_mask[at];
-        return z * z;
-    }
-    STPN_DEVICE void keep_energy(int t, int e, int unit, Real energy) const {
-        if (!measures(t, e)) return;
-        const long long sample = (t - p.energy_first) / p.energy_every;
-        p.energy[(sample * p.energy_batch + first + e) * spec.hidden + unit] = energy;
-    }
-
     // After step t: heads, actions, moves. `network` has the activities, and takes what is seen next.
     template <class Network> STPN_DEVICE void turn(int t, bool last, const Network& network) const {
         const int thread = thread_index(), lane = thread % 32;

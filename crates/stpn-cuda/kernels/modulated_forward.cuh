@@ -58,19 +58,19 @@ template <class Source> STPN_DEVICE void modulated_sequence(const Operands& a, S
         STPN_UNROLL
         for (int i = 0; i < own_rows(); ++i) {
             const int row = place.row(i);
-            Real product = 0, power = 0;
+            Real product = 0, energy = 0;
             STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k) {
                 if (!place.computes(i, k)) continue;
                 const int m = i * own_columns() + k, column = place.column(k);
                 const Real effective = fused(table.alpha(m, row, column), fast.get(m), table.weight(m, row, column));
                 product = fused(effective, z[column], product);
-                if constexpr (Source::plays) power += source.power(t, column, effective, z[column]);
+                if constexpr (Source::measures) energy += power(source.energy, t, column, effective, z[column]);
             }
             product = row_sum(product);
-            if constexpr (Source::plays) {
-                power = row_sum(power);
-                if (place.speaks(i)) source.keep_energy(t, row, power);
+            if constexpr (Source::measures) {
+                energy = row_sum(energy);
+                if (place.speaks(i)) keep_energy(source.energy, t, env, row, energy);
             }
             if (!place.has_row(i)) continue;
             h.set(i, tangent(product + a.parameters[modulated_bias_at() + row]));
@@ -119,6 +119,11 @@ template <class Source> STPN_DEVICE void modulated_sequence(const Operands& a, S
 STPN_FORWARD_KERNEL modulated_forward(Operands a) {
     Given source(a);
     modulated_sequence(a, source);
+}
+
+STPN_FORWARD_KERNEL modulated_measured(SynapseMeasured measured) {
+    Measured source(measured);
+    modulated_sequence(measured.sequence, source);
 }
 
 STPN_FORWARD_KERNEL modulated_rollout(SynapseRollout rollout) {

@@ -72,7 +72,7 @@ template <class Source> STPN_DEVICE void plastic_sequence(const Operands& a, Sou
         for (int i = 0; i < own_rows(); ++i) {
             const int row = place.row(i);
             const Real s = scale.get(i);
-            Real product = 0, square = 0, power = 0;
+            Real product = 0, square = 0, energy = 0;
             STPN_UNROLL_COLUMNS
             for (int k = 0; k < own_columns(); ++k) {
                 if (!place.computes(i, k)) continue;
@@ -80,15 +80,16 @@ template <class Source> STPN_DEVICE void plastic_sequence(const Operands& a, Sou
                 const Real effective = fused(s, fast.get(m), table.weight(m, row, column));
                 product = fused(effective, z[column], product);
                 square = fused(effective, effective, square);
-                if constexpr (Source::plays) power += source.power(t, column, effective, z[column]);
+                if constexpr (Source::measures) energy += power(source.energy, t, column, effective, z[column]);
             }
             product = row_sum(product);
             const bool normed = spec.normalize_forward || spec.normalize_state == 1;
             const Real inverse = normed ? inverse_norm(row_sum(square)) : Real(1);
             if (spec.normalize_forward) product *= inverse;
-            if constexpr (Source::plays) {
-                power = row_sum(power);
-                if (place.speaks(i)) source.keep_energy(t, row, spec.normalize_forward ? power * inverse : power);
+            if constexpr (Source::measures) {
+                energy = row_sum(energy);
+                if (spec.normalize_forward) energy *= inverse;
+                if (place.speaks(i)) keep_energy(source.energy, t, env, row, energy);
             }
             ratio.set(i, spec.normalize_state == 1 ? inverse : Real(1));
             Real pre = product;
@@ -177,6 +178,11 @@ template <class Source> STPN_DEVICE void plastic_sequence(const Operands& a, Sou
 STPN_FORWARD_KERNEL plastic_forward(Operands a) {
     Given source(a);
     plastic_sequence(a, source);
+}
+
+STPN_FORWARD_KERNEL plastic_measured(SynapseMeasured measured) {
+    Measured source(measured);
+    plastic_sequence(measured.sequence, source);
 }
 
 // A rollout: every environment with its network, from the first step to the last.

@@ -6,8 +6,6 @@ struct PlayOperands {
     int size, view_radius, episode_length;
     int free_len;                       // free cells
     int draws_len;                      // drawn words of an environment
-    int energy_first, energy_every;     // energy is measured at these steps
-    int energy_batch;                   // of so many environments, the first ones
     double reward, wall_penalty;
     Global<const unsigned char> resets;  // [B], 1 where the first step is that of an episode
     Global<const Real> heads;           // weights [5, H], biases [5]: four logits and a value
@@ -16,7 +14,6 @@ struct PlayOperands {
     Global<const unsigned char> walls;  // [size, size], 1 for a wall
     Global<const int> free_cells;       // [free_len], row * size + column
     Global<const int> mazes;            // [B, 3]: the agent's cell, the goal among the free cells, the step
-    Global<const Real> energy_mask;     // [I]; null: all inputs count
     Global<unsigned int> actions;       // [B, T]; 4 if the drawn words did not suffice
     Global<Real> log_probs;             // [B, T]
     Global<Real> rewards;               // [B, T]
@@ -24,5 +21,5 @@ struct PlayOperands {
     Global<Real> next;                  // [B, I], what follows the last step
     Global<Real> observed;              // [T, B, I], of which the first row is given; null: it is not kept
     Global<unsigned char> started;      // [T, B], the same for starts of episodes
-    Global<Real> energy;                // [samples, energy_batch, H]; null: not measured
+    EnergyOperands energy;
 };

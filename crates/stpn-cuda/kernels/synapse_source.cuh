@@ -5,9 +5,14 @@ STPN_FIXED forward_shared() {
     return 2 * width() + 2 * warps() + (spec.place == 1 ? padded() * (spec.modulation == 2 ? 2 : 1) : 0);
 }
 
+// |G| z² of a synapse of this block's environment, but for the norm of its row.
+STPN_DEVICE Real power(const EnergyOperands& e, int t, int column, Real effective, Real value) {
+    return measured_at(e, t, block_index()) ? magnitude(effective) * masked_square(e, column, value) : Real(0);
+}
+
 // Inputs and starts of episodes lie in memory, and activities go there.
 struct Given {
-    static constexpr bool plays = false;
+    static constexpr bool plays = false, measures = false;
     const Operands& a;
     const int env;
 
@@ -16,16 +21,25 @@ struct Given {
     STPN_DEVICE void keep(int t, int row, Real activity) const { a.hidden[unit_at(a, t, env, row)] = activity; }
 };
 
+// The same, and energy is measured.
+struct Measured : Given {
+    static constexpr bool measures = true;
+    const EnergyOperands& energy;
+
+    STPN_DEVICE explicit Measured(const SynapseMeasured& measured) : Given(measured.sequence), energy(measured.energy) {}
+};
+
 // They come from a maze, which is moved after each step.
 struct OneMaze {
-    static constexpr bool plays = true;
+    static constexpr bool plays = true, measures = true;
     const Operands& a;
+    const EnergyOperands& energy;
     Mazes mazes;
     Shared hidden;  // [H]
     Shared z;       // presynaptic elements of the next step
 
     STPN_DEVICE explicit OneMaze(const SynapseRollout& rollout)
-        : a(rollout.sequence), mazes(rollout.play, block_index(), 1, 1, shared_memory() + forward_shared()),
+        : a(rollout.sequence), energy(rollout.play.energy), mazes(rollout.play, block_index(), 1, 1, shared_memory() + forward_shared()),
           hidden(shared_memory() + forward_shared() + Mazes::shared_len(1)), z(hidden) {}
 
     STPN_DEVICE bool starts_at(int t) const { return mazes.starts_at(t, 0); }
@@ -33,11 +47,6 @@ struct OneMaze {
         hidden[row] = activity;
         if (a.hidden) a.hidden[unit_at(a, t, block_index(), row)] = activity;
     }
-    // |G| z² of a synapse, but for the norm of its row.
-    STPN_DEVICE Real power(int t, int column, Real effective, Real value) const {
-        return mazes.measures(t, 0) ? magnitude(effective) * mazes.square(column, value) : Real(0);
-    }
-    STPN_DEVICE void keep_energy(int t, int row, Real energy) const { mazes.keep_energy(t, 0, row, energy); }
     STPN_DEVICE void turn(int t, bool last, Shared next) {
         z = next;
         mazes.turn(t, last, *this);

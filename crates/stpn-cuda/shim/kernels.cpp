@@ -15,11 +15,16 @@ namespace {
 namespace plain {
 template <class T> using Global = T*;
 #include "../kernels/operands.cuh"
+#include "../kernels/energy_operands.cuh"
 #include "../kernels/play_operands.cuh"
+#include "../kernels/synapse_measured_operands.cuh"
 #include "../kernels/synapse_rollout_operands.cuh"
 #include "../kernels/gated_operands.cuh"
+#include "../kernels/gated_inputs.cuh"
+#include "../kernels/gated_measured_operands.cuh"
 #include "../kernels/gated_rollout_operands.cuh"
 #include "../kernels/product_operands.cuh"
+#include "../kernels/dense_energy_operands.cuh"
 #include "../kernels/convolution_operands.cuh"
 #include "../kernels/adam_operands.cuh"
 #include "../kernels/loss_operands.cuh"
@@ -104,6 +109,53 @@ public:
         return a;
     }
 
+    EnergyOperands of(const plain::EnergyOperands& raw) {
+        EnergyOperands e;
+        e.first = raw.first;
+        e.every = raw.every;
+        e.batch = raw.batch;
+        e.mask = array("energy_mask", raw.mask);
+        e.energy = array("energy", raw.energy);
+        return e;
+    }
+
+    SynapseMeasured of(const plain::SynapseMeasured& raw) {
+        SynapseMeasured measured;
+        measured.sequence = of(raw.sequence);
+        measured.energy = of(raw.energy);
+        return measured;
+    }
+
+    GatedInputs of(const plain::GatedInputs& raw) {
+        GatedInputs inputs;
+        inputs.x = array("x", raw.x);
+        inputs.first = raw.first;
+        inputs.by_row = raw.by_row;
+        inputs.by_column = raw.by_column;
+        return inputs;
+    }
+
+    GatedMeasured of(const plain::GatedMeasured& raw) {
+        GatedMeasured measured;
+        measured.sequence = of(raw.sequence);
+        measured.inputs = of(raw.inputs);
+        measured.energy = of(raw.energy);
+        return measured;
+    }
+
+    DenseEnergyOperands of(const plain::DenseEnergyOperands& raw) {
+        DenseEnergyOperands a;
+        a.squares_len = raw.squares_len;
+        a.magnitudes_len = raw.magnitudes_len;
+        a.input = raw.input;
+        a.x = array("x", raw.x);
+        a.mask = array("mask", raw.mask);
+        a.parameters = array("parameters", raw.parameters);
+        a.squares = array("squares", raw.squares);
+        a.magnitudes = array("magnitudes", raw.magnitudes);
+        return a;
+    }
+
     PlayOperands of(const plain::PlayOperands& raw) {
         PlayOperands p;
         p.steps = raw.steps;
@@ -114,9 +166,6 @@ public:
         p.episode_length = raw.episode_length;
         p.free_len = raw.free_len;
         p.draws_len = raw.draws_len;
-        p.energy_first = raw.energy_first;
-        p.energy_every = raw.energy_every;
-        p.energy_batch = raw.energy_batch;
         p.reward = raw.reward;
         p.wall_penalty = raw.wall_penalty;
         p.heads = array("heads", raw.heads);
@@ -125,7 +174,6 @@ public:
         p.walls = array("walls", raw.walls);
         p.free_cells = array("free_cells", raw.free_cells);
         p.mazes = array("mazes", raw.mazes);
-        p.energy_mask = array("energy_mask", raw.energy_mask);
         p.actions = array("actions", raw.actions);
         p.log_probs = array("log_probs", raw.log_probs);
         p.rewards = array("rewards", raw.rewards);
@@ -133,7 +181,7 @@ public:
         p.next = array("next", raw.next);
         p.observed = array("observed", raw.observed);
         p.started = array("started", raw.started);
-        p.energy = array("energy", raw.energy);
+        p.energy = of(raw.energy);
         return p;
     }
 
@@ -147,10 +195,7 @@ public:
     GatedRollout of(const plain::GatedRollout& raw) {
         GatedRollout rollout;
         rollout.sequence = of(raw.sequence);
-        rollout.x = array("x", raw.x);
-        rollout.input = raw.input;
-        rollout.input_row = raw.input_row;
-        rollout.input_column = raw.input_column;
+        rollout.inputs = of(raw.inputs);
         rollout.bias = raw.bias;
         rollout.play = of(raw.play);
         return rollout;
@@ -315,6 +360,10 @@ std::function<void()> bound(void (*kernel)(Checks), Arguments& arguments, const 
 std::function<void()> bound(const std::string& name, Arguments& arguments, const void* operands) {
     if (name == "plastic_forward") return bound<plain::Operands>(plastic_forward, arguments, operands);
     if (name == "plastic_backward") return bound<plain::Operands>(plastic_backward, arguments, operands);
+    if (name == "plastic_measured") return bound<plain::SynapseMeasured>(plastic_measured, arguments, operands);
+    if (name == "modulated_measured") return bound<plain::SynapseMeasured>(modulated_measured, arguments, operands);
+    if (name == "gated_measured") return bound<plain::GatedMeasured>(gated_measured, arguments, operands);
+    if (name == "energy_factors") return bound<plain::DenseEnergyOperands>(energy_factors, arguments, operands);
     if (name == "plastic_rollout") return bound<plain::SynapseRollout>(plastic_rollout, arguments, operands);
     if (name == "modulated_rollout") return bound<plain::SynapseRollout>(modulated_rollout, arguments, operands);
     if (name == "gated_rollout") return bound<plain::GatedRollout>(gated_rollout, arguments, operands);

@@ -3,7 +3,8 @@
 
 use crate::nonlinearity::Nonlinearity;
 use crate::product::{Operand, Product, ones_column, part_len, plain_rows};
-use crate::runner::{Runner, Unit, reduce};
+use crate::runner::{Launch, Plain, Runner, Unit, int, long, reduce};
+use crate::spec::GENERAL_THREADS;
 use crate::{Real, Result};
 
 /// A dense layer.
@@ -30,6 +31,24 @@ impl Dense {
         self.output * (self.input + 1)
     }
 }
+
+/// `DenseEnergyOperands` of `kernels/dense_energy_operands.cuh`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct DenseEnergyOperands {
+    squares_len: i64,
+    magnitudes_len: i64,
+    input: i32,
+    x: u64,
+    mask: u64,
+    parameters: u64,
+    squares: u64,
+    magnitudes: u64,
+}
+
+// SAFETY: plain integers in the layout of the C++ struct.
+#[allow(unsafe_code, reason = "what kernels are given")]
+unsafe impl Plain for DenseEnergyOperands {}
 
 /// Gradients of the parameters, and of x if it was asked for.
 #[derive(Debug)]
@@ -62,6 +81,40 @@ pub(crate) fn forward<T: Real, R: Runner<T>>(
     }
     .launch(runner)?;
     Ok(y)
+}
+
+/// The energy Σ_i |W_oi| (m_i x_i)² of every output, `[N, O]`; bias, nonlinearity and scale have no part in it. `mask` is
+/// the address of m `[I]`, 0 for none.
+pub(crate) fn energy<T: Real, R: Runner<T>>(
+    runner: &R,
+    layer: &Dense,
+    rows: usize,
+    [parameters, x]: [&R::Array; 2],
+    mask: u64,
+) -> Result<R::Array> {
+    let Dense { input, output, .. } = *layer;
+    let (squares, magnitudes) = (runner.reserve(rows * input)?, runner.reserve(output * input)?);
+    let operands = DenseEnergyOperands {
+        squares_len: long(rows * input),
+        magnitudes_len: long(output * input),
+        input: int(input),
+        x: runner.address(x),
+        mask,
+        parameters: runner.address(parameters),
+        squares: runner.address(&squares),
+        magnitudes: runner.address(&magnitudes),
+    };
+    let blocks = ((rows + output) * input).div_ceil(GENERAL_THREADS);
+    runner.launch(Launch { unit: Unit::General, kernel: "energy_factors", blocks, shared: 0 }, &operands)?;
+    let energy = runner.reserve(rows * output)?;
+    Product::new(
+        [rows, output, input],
+        Operand { values: operands.squares, place: plain_rows(input) },
+        Operand { values: operands.magnitudes, place: plain_rows(input).transposed() },
+        Operand { values: runner.address(&energy), place: plain_rows(output) },
+    )
+    .launch(runner)?;
+    Ok(energy)
 }
 
 /// From the gradient of y, with the x and y of [`forward`].

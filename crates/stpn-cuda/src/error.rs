@@ -20,6 +20,13 @@ pub enum Error {
         problem: String,
     },
 
+    /// Energy cannot be measured where it is asked for.
+    #[error("energy cannot be measured there: {problem}")]
+    Energy {
+        /// What is wrong.
+        problem: String,
+    },
+
     /// A layer is too large for the kernels.
     #[error(
         "the layer needs {needed} bytes of shared memory a block and the device has {limit}: use fewer units or inputs, \

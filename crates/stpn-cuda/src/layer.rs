@@ -123,6 +123,14 @@ impl Layer {
             Self::Modulated(_) => "modulated_rollout",
         }
     }
+
+    /// That of its sequences whose energy is measured.
+    pub(crate) fn measured_kernel(&self) -> &'static str {
+        match self {
+            Self::Plastic(_) => "plastic_measured",
+            Self::Modulated(_) => "modulated_measured",
+        }
+    }
 }
 
 impl Plastic {

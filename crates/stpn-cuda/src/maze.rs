@@ -4,8 +4,10 @@
 //! it plays what the CPU would play, but for the rounding of the network.
 
 use crate::any::AnyLayer;
+pub use crate::energy::EnergyOf;
+use crate::energy::EnergyOperands;
 use crate::gated::passes;
-use crate::gated::{Gated, GatedKind, GatedOperands, GatedPlan};
+use crate::gated::{Gated, GatedInputs, GatedKind, GatedOperands, GatedPlan};
 use crate::layer::Layer;
 use crate::maze_sizes::SHARED;
 pub use crate::maze_sizes::{ACTIONS, OUTPUTS};
@@ -54,26 +56,6 @@ pub struct MazeState {
     pub goal: usize,
     /// Steps of the episode so far.
     pub step: usize,
-}
-
-/// At which steps energy is measured, in which environments.
-#[derive(Clone, Copy, Debug)]
-pub struct EnergyOf<'a, T> {
-    /// The first step.
-    pub first: usize,
-    /// From step to step.
-    pub every: usize,
-    /// The first so many environments.
-    pub batch: usize,
-    /// `[I]`, 0 for inputs that are left out.
-    pub mask: Option<&'a [T]>,
-}
-
-impl<T> EnergyOf<'_, T> {
-    /// Steps of a rollout at which it is measured.
-    pub fn samples(&self, steps: usize) -> usize {
-        steps.saturating_sub(self.first).div_ceil(self.every)
-    }
 }
 
 /// T steps of B mazes under a recurrent layer with heads. Arrays lie on the host.
@@ -154,8 +136,7 @@ impl<T> MazeRollout<'_, T> {
         fits("state", self.state.len(), state)?;
         fits("draws", self.draws.len(), self.draws.len().div_ceil(batch).max(1) * batch)?;
         if let Some(energy) = &self.energy {
-            fits("energy mask", energy.mask.map_or(layer.input(), <[T]>::len), layer.input())?;
-            must(energy.every > 0 && energy.batch <= batch, "energy of environments or steps that there are not")?;
+            energy.check(layer.input(), batch)?;
         }
         let inside = |cell: usize| {
             let (row, column, last) = (cell / rules.size, cell % rules.size, rules.size - 1);
@@ -230,9 +211,6 @@ struct PlayOperands {
     episode_length: i32,
     free_len: i32,
     draws_len: i32,
-    energy_first: i32,
-    energy_every: i32,
-    energy_batch: i32,
     reward: f64,
     wall_penalty: f64,
     resets: u64,
@@ -242,7 +220,6 @@ struct PlayOperands {
     walls: u64,
     free_cells: u64,
     mazes: u64,
-    energy_mask: u64,
     actions: u64,
     log_probs: u64,
     rewards: u64,
@@ -250,7 +227,7 @@ struct PlayOperands {
     next: u64,
     observed: u64,
     started: u64,
-    energy: u64,
+    energy: EnergyOperands,
 }
 
 /// `SynapseRollout` of `kernels/synapse_rollout_operands.cuh`.
@@ -266,10 +243,7 @@ struct SynapseRollout {
 #[derive(Clone, Copy, Debug)]
 struct GatedRollout {
     sequence: GatedOperands,
-    x: u64,
-    input: i64,
-    input_row: i64,
-    input_column: i64,
+    inputs: GatedInputs,
     bias: i64,
     play: PlayOperands,
 }
@@ -318,8 +292,7 @@ pub(crate) fn play<T: Real, R: Runner<T>>(
 ) -> Result<Arrays<R::Array>> {
     let (rules, Extent { steps, batch }) = (rollout.rules, rollout.extent);
     let [input, hidden, state_len] = planned.sizes();
-    let samples = |energy: &EnergyOf<'_, T>| energy.samples(steps) * energy.batch * hidden;
-    let energy = rollout.energy.as_ref().map(samples).filter(|len| *len > 0);
+    let energy = rollout.energy.as_ref().map(|energy| energy.len(steps, hidden)).filter(|len| *len > 0);
     let keep = addresses.keep;
     let mut arrays = Arrays {
         kept: None,
@@ -330,6 +303,10 @@ pub(crate) fn play<T: Real, R: Runner<T>>(
         state: runner.reserve(batch * state_len)?,
         energy: energy.map(|len| runner.reserve(len)).transpose()?,
     };
+    let energy = match (&rollout.energy, &arrays.energy) {
+        (Some(of), Some(energy)) => EnergyOperands::new(of, addresses.energy_mask, runner.address(energy)),
+        _ => EnergyOperands::none(),
+    };
     let play = PlayOperands {
         steps: int(steps),
         batch: int(batch),
@@ -338,9 +315,6 @@ pub(crate) fn play<T: Real, R: Runner<T>>(
         episode_length: int(rules.episode_length),
         free_len: int(rules.free_cells.len()),
         draws_len: int(rollout.draws.len() / batch),
-        energy_first: rollout.energy.as_ref().map_or(0, |energy| int(energy.first)),
-        energy_every: rollout.energy.as_ref().map_or(1, |energy| int(energy.every)),
-        energy_batch: rollout.energy.as_ref().map_or(0, |energy| int(energy.batch)),
         reward: rules.reward,
         wall_penalty: rules.wall_penalty,
         resets: inputs.resets,
@@ -350,7 +324,6 @@ pub(crate) fn play<T: Real, R: Runner<T>>(
         walls: addresses.walls,
         free_cells: addresses.free_cells,
         mazes: addresses.mazes,
-        energy_mask: addresses.energy_mask,
         actions: addresses.actions,
         log_probs: runner.address(&arrays.log_probs),
         rewards: runner.address(&arrays.rewards),
@@ -358,7 +331,7 @@ pub(crate) fn play<T: Real, R: Runner<T>>(
         next: runner.address(&arrays.next),
         observed: if addresses.started != 0 { runner.address(inputs.x) } else { 0 },
         started: addresses.started,
-        energy: arrays.energy.as_ref().map_or(0, |energy| runner.address(energy)),
+        energy,
     };
     let launch = |kernel, blocks| {
         let shared = planned.shared_len() * size_of::<T>();
@@ -378,13 +351,9 @@ pub(crate) fn play<T: Real, R: Runner<T>>(
             let needed = keep && layer.kind != GatedKind::Rnn;
             let gates = needed.then(|| runner.reserve(batch * steps * layer.rows())).transpose()?;
             let prepared = passes::prepare(runner, layer, inputs, &arrays.state, gates, keep)?;
-            let place = layer.input_place();
             let operands = GatedRollout {
                 sequence: prepared.operands,
-                x: runner.address(inputs.x),
-                input: long(place.first),
-                input_row: long(place.by_row),
-                input_column: long(place.by_column),
+                inputs: GatedInputs::new(layer, runner.address(inputs.x)),
                 bias: long(layer.bias()),
                 play,
             };

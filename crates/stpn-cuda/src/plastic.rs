@@ -1,9 +1,10 @@
 //! The launches of a sequence of a layer with fast weights.
 
+use crate::energy::{EnergyOf, EnergyOperands};
 use crate::layer::Layer;
 use crate::plan::Plan;
 use crate::runner::{Launch, Plain, Runner, Unit, int, long, reduce};
-use crate::sequence::{SequenceGradients, SequenceInputs, SequenceResults};
+use crate::sequence::{MeasuredSequence, SequenceGradients, SequenceInputs, SequenceResults};
 use crate::source::kernel_name;
 use crate::{Extent, Real, Result};
 
@@ -69,6 +70,18 @@ impl Operands {
     }
 }
 
+/// `SynapseMeasured` of `kernels/synapse_measured_operands.cuh`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct SynapseMeasured {
+    sequence: Operands,
+    energy: EnergyOperands,
+}
+
+// SAFETY: plain integers in the layout of the C++ struct.
+#[allow(unsafe_code, reason = "what kernels are given")]
+unsafe impl Plain for SynapseMeasured {}
+
 /// What a launch over a sequence forward needs.
 #[derive(Debug)]
 pub(crate) struct Prepared<A> {
@@ -125,6 +138,29 @@ pub(crate) fn forward<T: Real, R: Runner<T>>(
     let prepared = prepare(runner, layer, plan, inputs, &end, Some(&hidden), tape)?;
     prepared.operands.launch(runner, layer, plan, plan.blocks(extent.batch, false), false)?;
     Ok(SequenceResults { hidden, end, tape: prepared.tape })
+}
+
+/// The same without a tape, and the energy `[samples, B', H]` of what was checked; with the address of its mask.
+pub(crate) fn forward_measured<T: Real, R: Runner<T>>(
+    runner: &R,
+    layer: &Layer,
+    plan: &Plan,
+    inputs: &SequenceInputs<'_, R::Array>,
+    (energy, mask): (&EnergyOf<'_, T>, u64),
+) -> Result<MeasuredSequence<R::Array>> {
+    let (extent, size) = (inputs.extent, layer.hidden());
+    let end = runner.reserve(extent.batch * layer.state_len())?;
+    let hidden = runner.reserve(extent.steps * extent.batch * size)?;
+    let measured = runner.reserve(energy.len(extent.steps, size))?;
+    let prepared = prepare(runner, layer, plan, inputs, &end, Some(&hidden), false)?;
+    let operands = SynapseMeasured {
+        sequence: prepared.operands,
+        energy: EnergyOperands::new(energy, mask, runner.address(&measured)),
+    };
+    let shared = plan.shared_len(layer, false) * size_of::<T>();
+    let blocks = plan.blocks(extent.batch, false);
+    runner.launch(Launch { unit: Unit::Layer, kernel: layer.measured_kernel(), blocks, shared }, &operands)?;
+    Ok(MeasuredSequence { hidden, end, energy: measured })
 }
 
 /// The exact backward pass, from the gradients of the activities `[T, B, H]` and of the final state `[B, S]`.

@@ -22,6 +22,15 @@ pub(crate) struct SequenceResults<A, Tape> {
     pub tape: Option<Tape>,
 }
 
+/// Results of a forward pass that measured: activities `[T, B, H]`, the final state `[B, S]`, and the energy of every unit
+/// `[samples, B', H]`.
+#[derive(Debug)]
+pub(crate) struct MeasuredSequence<A> {
+    pub hidden: A,
+    pub end: A,
+    pub energy: A,
+}
+
 /// Gradients of x, the initial state and the packed parameters.
 #[derive(Debug)]
 pub(crate) struct SequenceGradients<A> {

@@ -20,15 +20,16 @@ macro_rules! files {
 /// The files that all units need, in the order in which `kernels.cu` includes them.
 const COMMON: [File; 5] = files!["device.cuh", "spec.cuh", "nonlinearities.cuh", "warps.cuh", "resets.cuh"];
 
-/// Those of rollouts, which all layers with a memory need.
-const ROLLOUTS: [File; 2] = files!["play_operands.cuh", "maze.cuh"];
+/// Those of energy and of rollouts, which all layers with a memory need.
+const ROLLOUTS: [File; 4] = files!["energy_operands.cuh", "energy.cuh", "play_operands.cuh", "maze.cuh"];
 
 /// Those of layers with fast weights.
-const SYNAPSES: [File; 6] = files![
+const SYNAPSES: [File; 7] = files![
     "layout.cuh",
     "sums.cuh",
     "operands.cuh",
     "presynaptic.cuh",
+    "synapse_measured_operands.cuh",
     "synapse_rollout_operands.cuh",
     "synapse_source.cuh",
 ];
@@ -40,8 +41,10 @@ const PLASTIC: [File; 3] = files!["plastic_table.cuh", "plastic_forward.cuh", "p
 const MODULATED: [File; 3] = files!["modulated_rule.cuh", "modulated_forward.cuh", "modulated_backward.cuh"];
 
 /// Those of LSTM, GRU and RNN.
-const GATED: [File; 8] = files![
+const GATED: [File; 10] = files![
     "gated_operands.cuh",
+    "gated_inputs.cuh",
+    "gated_measured_operands.cuh",
     "gated_rollout_operands.cuh",
     "gated_weights.cuh",
     "gated_units.cuh",
@@ -52,9 +55,11 @@ const GATED: [File; 8] = files![
 ];
 
 /// Those that are the same for all layers.
-const GENERAL: [File; 8] = files![
+const GENERAL: [File; 10] = files![
     "product_operands.cuh",
     "product.cuh",
+    "dense_energy_operands.cuh",
+    "dense_energy.cuh",
     "convolution_operands.cuh",
     "convolution.cuh",
     "adam_operands.cuh",

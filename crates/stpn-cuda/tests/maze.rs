@@ -9,6 +9,7 @@ use stpn_cuda::{
     AnyLayer, Extent, Gated, GatedKind, Granularity, Layer, Modulated, Modulation, NormalizeState, Place, Plastic,
     Rule, Synapses,
 };
+use support::energy::measured;
 use support::maze::{Case, DRAWS, observation, rules};
 use support::{SHARED, distance, gated_plan, gated_there_and_back, plan, there_and_back};
 
@@ -65,66 +66,6 @@ fn apart(layer: &AnyLayer, inputs: Inputs<'_, f64>) -> [Vec<f64>; 3] {
     }
 }
 
-/// The final state alone.
-fn end(layer: &AnyLayer, inputs: Inputs<'_, f64>) -> Vec<f64> {
-    match layer {
-        AnyLayer::Plastic(layer) => {
-            shim::forward(layer, &plan::<f64>(layer, inputs.extent), Machine::default(), inputs).end
-        }
-        AnyLayer::Gated(layer) => {
-            shim::gated_forward(layer, &gated_plan::<f64>(layer, inputs.extent), Machine::default(), inputs).end
-        }
-    }
-}
-
-/// Gates of a unit.
-fn gates(layer: &Gated) -> usize {
-    match layer.kind {
-        GatedKind::Lstm => 4,
-        GatedKind::Gru => 3,
-        GatedKind::Rnn => 1,
-    }
-}
-
-/// Energy of every unit by its equation, Σ |G| z²: G is divided by the norm of its row if products are, and a gated unit
-/// has a row for each gate.
-fn energy(layer: &AnyLayer, parameters: &[f64], state: &[f64], x: &[f64], mask: &[f64]) -> Vec<f64> {
-    let (input, hidden) = (layer.input(), layer.hidden());
-    let recurrent = !matches!(layer, AnyLayer::Plastic(Layer::Plastic(layer)) if !layer.recurrent);
-    let (activity, rest) = state.split_at(if recurrent { hidden } else { 0 });
-    let z: Vec<f64> = x.iter().zip(mask).map(|(x, mask)| x * mask).chain(activity.iter().copied()).collect();
-    let g = |row: usize, column: usize| match layer {
-        AnyLayer::Plastic(Layer::Plastic(layer)) => {
-            let (first, plastic) = layer.plastic();
-            let fast = (first..first + plastic).contains(&column);
-            parameters[row * z.len() + column] + if fast { rest[row * plastic + column - first] } else { 0.0 }
-        }
-        AnyLayer::Plastic(Layer::Modulated(_)) if column < input => parameters[row * input + column],
-        AnyLayer::Plastic(Layer::Modulated(_)) => {
-            let synapse = row * hidden + column - input;
-            let (weights, alphas) = parameters[hidden * (input + 1)..].split_at(hidden * hidden);
-            weights[synapse] + alphas[synapse] * rest[synapse]
-        }
-        AnyLayer::Gated(layer) => {
-            let rows = hidden * gates(layer);
-            parameters[match (layer.kind, layer.split) {
-                (GatedKind::Rnn, false) => column * hidden + row,
-                (_, false) => row * z.len() + column,
-                (_, true) if column < input => row * input + column,
-                (_, true) => rows * input + row * hidden + column - input,
-            }]
-        }
-    };
-    let of_row = |row: usize| {
-        let g: Vec<f64> = (0..z.len()).map(|column| g(row, column)).collect();
-        let normed = matches!(layer, AnyLayer::Plastic(Layer::Plastic(layer)) if layer.normalize_forward);
-        let norm = if normed { g.iter().map(|g| g * g).sum::<f64>().sqrt() } else { 1.0 };
-        g.iter().zip(&z).map(|(g, z)| (g / norm).abs() * z * z).sum::<f64>()
-    };
-    let gates = if let AnyLayer::Gated(layer) = layer { gates(layer) } else { 1 };
-    (0..hidden).map(|unit| (0..gates).map(|gate| of_row(gate * hidden + unit)).sum()).collect()
-}
-
 /// Plays a case and holds everything against the plain maze and the layer's own forward pass; returns how often a goal was
 /// reached.
 fn check(layer: &AnyLayer, case: &Case<f64>, rules: &MazeRules) -> usize {
@@ -175,20 +116,7 @@ fn check(layer: &AnyLayer, case: &Case<f64>, rules: &MazeRules) -> usize {
         let below = |actions: usize| outputs[..actions].iter().map(|logit| logit.exp()).sum::<f64>() / total;
         assert!((below(action)..=below(action + 1)).contains(&case.uniform[at]), "the choice of environment {env}");
     }
-    let (mut wanted, width) = (Vec::new(), layer.state_len());
-    for t in (1..steps).step_by(4) {
-        let extent = Extent { steps: t, batch };
-        let (seen, starts) = (&x[..t * batch * input], Some(&resets[..t * batch]));
-        let before = end(layer, Inputs { extent, x: seen, resets: starts, ..inputs });
-        for env in 0..2 {
-            let (mut state, at) = (before[env * width..(env + 1) * width].to_vec(), t * batch + env);
-            if resets[at] == 1 {
-                state.fill(0.0);
-            }
-            let x = &x[at * input..(at + 1) * input];
-            wanted.extend(energy(layer, &case.parameters, &state, x, &case.mask));
-        }
-    }
+    let wanted = measured(layer, inputs, &rollout.energy.unwrap());
     assert!(distance(&got.energy, &wanted) < 1e-12, "energy");
     rewarded
 }

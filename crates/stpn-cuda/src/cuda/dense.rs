@@ -59,6 +59,20 @@ impl<T: CudaReal> DenseLayer<T> {
         dense::forward(&self.general.runner(None), &self.layer, rows, parameters, x)
     }
 
+    /// The energy Σ_i |W_oi| (m_i x_i)² of every output for x `[N, I]`, `[N, O]`, where m is `mask` `[I]`; bias, nonlinearity
+    /// and scale have no part in it. Returns before the work is done.
+    ///
+    /// # Errors
+    /// [`Error::Length`] for arrays that do not fit, [`Error::Device`].
+    pub fn energy(&self, rows: usize, parameters: &Buffer<T>, x: &Buffer<T>, mask: Option<&[T]>) -> Result<Buffer<T>> {
+        self.check(rows, parameters, x)?;
+        expect("energy mask", mask.map_or(self.layer.input, <[T]>::len), self.layer.input)?;
+        let mask = mask.map(|mask| self.general.device().upload(mask)).transpose()?;
+        let runner = self.general.runner(None);
+        let address = mask.as_ref().map_or(0, |mask| runner.address_of(mask));
+        dense::energy(&runner, &self.layer, rows, [parameters, x], address)
+    }
+
     /// From the gradient of y, with the x and y of [`DenseLayer::forward`], to that of the parameters, and of x if
     /// `to_inputs`. Returns before the work is done.
     ///

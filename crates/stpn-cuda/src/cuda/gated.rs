@@ -5,8 +5,9 @@ use super::general::General;
 use super::kernels::Kernels;
 use super::runner::DeviceRunner;
 use super::sequence::{Backward, Forward, Sequence, Sizes, check_memory};
+use crate::energy::EnergyOf;
 use crate::gated::{Gated, GatedPlan, passes};
-use crate::sequence::SequenceResults;
+use crate::sequence::{MeasuredSequence, SequenceResults};
 use crate::source::gated_source;
 use crate::tape::Tape;
 use crate::{Error, Extent, Result};
@@ -29,8 +30,14 @@ impl<T: CudaReal> GatedLayer<T> {
         layer.check()?;
         let device = general.device();
         let plan = GatedPlan::new(&layer, Extent { steps: 1, batch: 1 }, size_of::<T>(), device.shared())?;
-        let names =
-            ["gated_layout_forward", "gated_layout_backward", "gated_forward", "gated_rollout", "gated_backward"];
+        let names = [
+            "gated_layout_forward",
+            "gated_layout_backward",
+            "gated_forward",
+            "gated_measured",
+            "gated_rollout",
+            "gated_backward",
+        ];
         let kernels = Kernels::new(device, &gated_source::<T>(&layer, &plan), plan.threads, &names)?;
         Ok(Self { general: general.clone(), layer, kernels })
     }
@@ -55,10 +62,11 @@ impl<T: CudaReal> GatedLayer<T> {
         Sizes { parameters: layer.parameters(), input: layer.input, hidden: layer.hidden, state: layer.state_len() }
     }
 
-    /// Refuses a forward pass, or one with the backward pass that follows, for which the memory does not suffice.
-    fn check_memory(&self, sequence: &Sequence<'_, T>, plan: &GatedPlan, both: bool) -> Result<()> {
+    /// Refuses a forward pass, or one with the backward pass that follows, for which the memory does not suffice; `more`
+    /// elements are needed beside.
+    fn check_memory(&self, sequence: &Sequence<'_, T>, plan: &GatedPlan, both: bool, more: usize) -> Result<()> {
         let (layer, device, size) = (&self.layer, self.general.device(), size_of::<T>());
-        let needed = plan.bytes(layer, sequence.extent, size, both);
+        let needed = plan.bytes(layer, sequence.extent, size, both) + more * size;
         let fitting = |free| GatedPlan::fitting(layer, sequence.extent, size, device.shared(), free);
         check_memory(device, needed, sequence, fitting)
     }
@@ -71,11 +79,34 @@ impl<T: CudaReal> GatedLayer<T> {
     pub fn forward(&self, sequence: Sequence<'_, T>, tape: bool) -> Result<Forward<T>> {
         sequence.check(self.sizes())?;
         let plan = self.plan(sequence.extent)?;
-        self.check_memory(&sequence, &plan, tape)?;
+        self.check_memory(&sequence, &plan, tape, 0)?;
         let runner = self.runner();
         let results = passes::forward(&runner, &self.layer, &plan, &sequence.inputs(&runner), tape)?;
         let SequenceResults { hidden, end, tape } = results;
         Ok(Forward { hidden, end, tape: tape.map(Tape::Gated) })
+    }
+
+    /// A sequence forward without tape, and the energy `[samples, B', H]` of every unit where `energy` says. Returns before
+    /// the work is done.
+    ///
+    /// # Errors
+    /// As [`GatedLayer::forward`]; [`Error::Energy`] for steps or environments that there are not.
+    pub fn forward_measured(
+        &self,
+        sequence: Sequence<'_, T>,
+        energy: &EnergyOf<'_, T>,
+    ) -> Result<(Forward<T>, Buffer<T>)> {
+        let (steps, batch) = (sequence.extent.steps, sequence.extent.batch);
+        sequence.check(self.sizes())?;
+        energy.check_sequence(self.layer.input, steps, batch)?;
+        let plan = self.plan(sequence.extent)?;
+        self.check_memory(&sequence, &plan, false, energy.len(steps, self.layer.hidden))?;
+        let runner = self.runner();
+        let mask = energy.mask.map(|mask| runner.device.upload(mask)).transpose()?;
+        let of = (energy, mask.as_ref().map_or(0, |mask| runner.address_of(mask)));
+        let results = passes::forward_measured(&runner, &self.layer, &plan, &sequence.inputs(&runner), of)?;
+        let MeasuredSequence { hidden, end, energy } = results;
+        Ok((Forward { hidden, end, tape: None }, energy))
     }
 
     /// The exact backward pass of that forward pass, from the gradients of the activities `[T, B, H]` and of the final

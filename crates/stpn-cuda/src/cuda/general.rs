@@ -25,8 +25,17 @@ impl<T: CudaReal> General<T> {
     /// [`Error::NoCompiler`](crate::Error::NoCompiler), [`Error::Compile`](crate::Error::Compile),
     /// [`Error::NewCompiler`](crate::Error::NewCompiler), [`Error::Device`](crate::Error::Device).
     pub fn new(device: &Device) -> Result<Self> {
-        let names =
-            ["product", "convolution", "overlap", "sum_rows", "square_sums", "gradient_norm", "adam", "a2c_loss"];
+        let names = [
+            "product",
+            "convolution",
+            "overlap",
+            "energy_factors",
+            "sum_rows",
+            "square_sums",
+            "gradient_norm",
+            "adam",
+            "a2c_loss",
+        ];
         let kernels = Kernels::new(device, &general_source::<T>(), GENERAL_THREADS, &names)?;
         Ok(Self { device: device.clone(), kernels: Arc::new(kernels), element: PhantomData })
     }

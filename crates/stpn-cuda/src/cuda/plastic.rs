@@ -6,10 +6,11 @@ use super::device::{Buffer, CudaReal, Device};
 use super::kernels::Kernels;
 use super::runner::DeviceRunner;
 use super::sequence::{Backward, Forward, Sequence, Sizes, check_memory, expect};
+use crate::energy::EnergyOf;
 use crate::layer::Layer;
 use crate::plan::Plan;
 use crate::plastic;
-use crate::sequence::SequenceResults;
+use crate::sequence::{MeasuredSequence, SequenceResults};
 use crate::source::{kernel_name, source};
 use crate::tape::Tape;
 use crate::{Error, Extent, Result};
@@ -33,7 +34,8 @@ impl<T: CudaReal> PlasticLayer<T> {
         layer.check()?;
         // Refuses what is too large before anything is compiled.
         let threads = Plan::new(&layer, Extent { steps: 1, batch: 1 }, size_of::<T>(), device.shared())?.threads;
-        let names = [kernel_name(&layer, false), kernel_name(&layer, true), layer.rollout_kernel(), "sum_rows"];
+        let (measured, rollout) = (layer.measured_kernel(), layer.rollout_kernel());
+        let names = [kernel_name(&layer, false), kernel_name(&layer, true), measured, rollout, "sum_rows"];
         let kernels = Kernels::new(device, &source::<T>(&layer, &threads), threads.count, &names)?;
         Ok(Self { device: device.clone(), layer, kernels, element: PhantomData })
     }
@@ -57,10 +59,11 @@ impl<T: CudaReal> PlasticLayer<T> {
         DeviceRunner { device: &self.device, layer: Some(&self.kernels), general: None }
     }
 
-    /// Refuses a forward pass, or one with the backward pass that follows, for which the memory does not suffice.
-    fn check_memory(&self, sequence: &Sequence<'_, T>, plan: &Plan, both: bool) -> Result<()> {
+    /// Refuses a forward pass, or one with the backward pass that follows, for which the memory does not suffice; `more`
+    /// elements are needed beside.
+    fn check_memory(&self, sequence: &Sequence<'_, T>, plan: &Plan, both: bool, more: usize) -> Result<()> {
         let (layer, size, shared) = (&self.layer, size_of::<T>(), self.device.shared());
-        let needed = plan.bytes(layer, sequence.extent, size, both);
+        let needed = plan.bytes(layer, sequence.extent, size, both) + more * size;
         let fitting = |free| Plan::fitting(layer, sequence.extent, size, shared, free);
         check_memory(&self.device, needed, sequence, fitting)
     }
@@ -73,11 +76,34 @@ impl<T: CudaReal> PlasticLayer<T> {
     pub fn forward(&self, sequence: Sequence<'_, T>, tape: bool) -> Result<Forward<T>> {
         sequence.check(self.sizes())?;
         let plan = self.plan(sequence.extent)?;
-        self.check_memory(&sequence, &plan, tape)?;
+        self.check_memory(&sequence, &plan, tape, 0)?;
         let runner = self.runner();
         let results = plastic::forward(&runner, &self.layer, &plan, &sequence.inputs(&runner), tape)?;
         let SequenceResults { hidden, end, tape } = results;
         Ok(Forward { hidden, end, tape: tape.map(Tape::Plastic) })
+    }
+
+    /// A sequence forward without tape, and the energy `[samples, B', H]` of every unit where `energy` says. Returns before
+    /// the work is done.
+    ///
+    /// # Errors
+    /// As [`PlasticLayer::forward`]; [`Error::Energy`] for steps or environments that there are not.
+    pub fn forward_measured(
+        &self,
+        sequence: Sequence<'_, T>,
+        energy: &EnergyOf<'_, T>,
+    ) -> Result<(Forward<T>, Buffer<T>)> {
+        let (steps, batch) = (sequence.extent.steps, sequence.extent.batch);
+        sequence.check(self.sizes())?;
+        energy.check_sequence(self.layer.input(), steps, batch)?;
+        let plan = self.plan(sequence.extent)?;
+        self.check_memory(&sequence, &plan, false, energy.len(steps, self.layer.hidden()))?;
+        let runner = self.runner();
+        let mask = energy.mask.map(|mask| runner.device.upload(mask)).transpose()?;
+        let of = (energy, mask.as_ref().map_or(0, |mask| runner.address_of(mask)));
+        let results = plastic::forward_measured(&runner, &self.layer, &plan, &sequence.inputs(&runner), of)?;
+        let MeasuredSequence { hidden, end, energy } = results;
+        Ok((Forward { hidden, end, tape: None }, energy))
     }
 
     /// The exact backward pass of that forward pass, from the gradients of the activities `[T, B, H]` and of the final

@@ -7,6 +7,7 @@ use super::plastic::PlasticLayer;
 use super::sequence::{Backward, Forward, Sequence};
 use crate::Result;
 use crate::any::AnyLayer;
+use crate::energy::EnergyOf;
 
 /// A layer of any cell that has kernels.
 #[derive(Debug)]
@@ -53,6 +54,22 @@ impl<T: CudaReal> SequenceLayer<T> {
         match self {
             Self::Plastic(layer) => layer.forward(sequence, tape),
             Self::Gated(layer) => layer.forward(sequence, tape),
+        }
+    }
+
+    /// A sequence forward without tape, and the energy `[samples, B', H]` of every unit where `energy` says: Σ |G| z² over
+    /// its synapses, as in a rollout. Returns before the work is done.
+    ///
+    /// # Errors
+    /// As [`PlasticLayer::forward_measured`].
+    pub fn forward_measured(
+        &self,
+        sequence: Sequence<'_, T>,
+        energy: &EnergyOf<'_, T>,
+    ) -> Result<(Forward<T>, Buffer<T>)> {
+        match self {
+            Self::Plastic(layer) => layer.forward_measured(sequence, energy),
+            Self::Gated(layer) => layer.forward_measured(sequence, energy),
         }
     }
 

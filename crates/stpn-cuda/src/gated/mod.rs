@@ -6,5 +6,5 @@ pub(crate) mod passes;
 mod plan;
 
 pub use layer::{Gated, GatedKind};
-pub(crate) use operands::GatedOperands;
+pub(crate) use operands::{GatedInputs, GatedOperands};
 pub use plan::GatedPlan;

@@ -1,6 +1,7 @@
 //! What the sequence kernels of LSTM, GRU and RNN are given.
 
 use super::layer::Gated;
+use crate::energy::EnergyOperands;
 use crate::runner::Plain;
 use crate::{Extent, runner};
 
@@ -53,3 +54,39 @@ impl GatedOperands {
         }
     }
 }
+
+/// `GatedInputs` of `kernels/gated_inputs.cuh`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GatedInputs {
+    x: u64,
+    first: i64,
+    by_row: i64,
+    by_column: i64,
+}
+
+impl GatedInputs {
+    /// Inputs at the address `x` of that layer.
+    pub fn new(layer: &Gated, x: u64) -> Self {
+        let place = layer.input_place();
+        Self {
+            x,
+            first: runner::long(place.first),
+            by_row: runner::long(place.by_row),
+            by_column: runner::long(place.by_column),
+        }
+    }
+}
+
+/// `GatedMeasured` of `kernels/gated_measured_operands.cuh`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub(super) struct GatedMeasured {
+    pub sequence: GatedOperands,
+    pub inputs: GatedInputs,
+    pub energy: EnergyOperands,
+}
+
+// SAFETY: plain integers in the layout of the C++ struct.
+#[allow(unsafe_code, reason = "what kernels are given")]
+unsafe impl Plain for GatedMeasured {}

@@ -5,11 +5,12 @@
 //! those of inputs and weights are products over all steps and environments again.
 
 use super::layer::{Gated, GatedKind};
-use super::operands::GatedOperands;
+use super::operands::{GatedInputs, GatedMeasured, GatedOperands};
 use super::plan::GatedPlan;
+use crate::energy::{EnergyOf, EnergyOperands};
 use crate::product::{Operand, Place, Product, ones_column, plain_rows};
 use crate::runner::{Launch, Runner, Unit, reduce};
-use crate::sequence::{SequenceGradients, SequenceInputs, SequenceResults};
+use crate::sequence::{MeasuredSequence, SequenceGradients, SequenceInputs, SequenceResults};
 use crate::{Real, Result};
 
 /// What the backward pass needs beside that.
@@ -86,16 +87,13 @@ pub(crate) fn prepare<T: Real, R: Runner<T>>(
     Ok(Prepared { operands, hidden, tape, _read: (weights, rest) })
 }
 
-/// A sequence forward; with `tape`, [`backward`] can follow.
-pub(crate) fn forward<T: Real, R: Runner<T>>(
+/// What comes from the inputs, `[T, B, rows]`.
+fn from_inputs<T: Real, R: Runner<T>>(
     runner: &R,
     layer: &Gated,
-    plan: &GatedPlan,
     inputs: &SequenceInputs<'_, R::Array>,
-    tape: bool,
-) -> Result<SequenceResults<R::Array, GatedTape<R::Array>>> {
-    let extent = inputs.extent;
-    let (units, rows) = (extent.steps * extent.batch, layer.rows());
+) -> Result<R::Array> {
+    let (units, rows) = (inputs.extent.steps * inputs.extent.batch, layer.rows());
     let gates = runner.reserve(units * rows)?;
     let parameters = runner.address(inputs.parameters);
     Product {
@@ -108,13 +106,51 @@ pub(crate) fn forward<T: Real, R: Runner<T>>(
         )
     }
     .launch(runner)?;
+    Ok(gates)
+}
 
-    let end = runner.reserve(extent.batch * layer.state_len())?;
-    let prepared = prepare(runner, layer, inputs, &end, Some(gates), tape)?;
+/// The launch of a sequence forward.
+fn launch_forward<T>(layer: &Gated, plan: &GatedPlan, kernel: &'static str, batch: usize) -> Launch {
     let shared = plan.shared_len(layer, false) * size_of::<T>();
-    let blocks = plan.blocks(extent.batch);
-    runner.launch(Launch { unit: Unit::Layer, kernel: "gated_forward", blocks, shared }, &prepared.operands)?;
+    Launch { unit: Unit::Layer, kernel, blocks: plan.blocks(batch), shared }
+}
+
+/// A sequence forward; with `tape`, [`backward`] can follow.
+pub(crate) fn forward<T: Real, R: Runner<T>>(
+    runner: &R,
+    layer: &Gated,
+    plan: &GatedPlan,
+    inputs: &SequenceInputs<'_, R::Array>,
+    tape: bool,
+) -> Result<SequenceResults<R::Array, GatedTape<R::Array>>> {
+    let batch = inputs.extent.batch;
+    let gates = from_inputs(runner, layer, inputs)?;
+    let end = runner.reserve(batch * layer.state_len())?;
+    let prepared = prepare(runner, layer, inputs, &end, Some(gates), tape)?;
+    runner.launch(launch_forward::<T>(layer, plan, "gated_forward", batch), &prepared.operands)?;
     Ok(SequenceResults { hidden: prepared.hidden, end, tape: prepared.tape })
+}
+
+/// The same without a tape, and the energy `[samples, B', H]` of what was checked; with the address of its mask.
+pub(crate) fn forward_measured<T: Real, R: Runner<T>>(
+    runner: &R,
+    layer: &Gated,
+    plan: &GatedPlan,
+    inputs: &SequenceInputs<'_, R::Array>,
+    (energy, mask): (&EnergyOf<'_, T>, u64),
+) -> Result<MeasuredSequence<R::Array>> {
+    let (steps, batch) = (inputs.extent.steps, inputs.extent.batch);
+    let gates = from_inputs(runner, layer, inputs)?;
+    let end = runner.reserve(batch * layer.state_len())?;
+    let prepared = prepare(runner, layer, inputs, &end, Some(gates), false)?;
+    let measured = runner.reserve(energy.len(steps, layer.hidden))?;
+    let operands = GatedMeasured {
+        sequence: prepared.operands,
+        inputs: GatedInputs::new(layer, runner.address(inputs.x)),
+        energy: EnergyOperands::new(energy, mask, runner.address(&measured)),
+    };
+    runner.launch(launch_forward::<T>(layer, plan, "gated_measured", batch), &operands)?;
+    Ok(MeasuredSequence { hidden: prepared.hidden, end, energy: measured })
 }
 
 /// The exact backward pass, from the gradients of the activities `[T, B, H]` and of the final state `[B, S]`.

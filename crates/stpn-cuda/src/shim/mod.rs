@@ -7,6 +7,7 @@ pub const EMULATED_DRIVER: &str = env!("STPN_EMULATED_DRIVER");
 
 mod convolution;
 mod dense;
+mod energy;
 mod gated;
 mod loss;
 mod machine;
@@ -17,6 +18,7 @@ mod sequence;
 
 pub use convolution::convolution;
 pub use dense::{AdamResults, DenseResults, adam, dense};
+pub use energy::{MeasuredResults, dense_energy, forward_measured};
 pub use gated::{GatedResults, gated_forward, gated_there_and_back};
 pub use loss::{LossSteps, a2c_loss};
 pub use machine::{Machine, Order, Problems};

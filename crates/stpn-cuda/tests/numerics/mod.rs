@@ -7,11 +7,11 @@
 use std::fmt::Write as _;
 use std::{fs, path::PathBuf};
 
-use stpn_cuda::maze::{self, EnergyOf, MazeRollout, MazeRules, MazeState};
+use stpn_cuda::maze::{self, MazeRollout, MazeRules, MazeState};
 use stpn_cuda::shim::{self, Inputs, LossSteps, Machine};
 use stpn_cuda::{
-    A2cLoss, AdamSettings, AnyLayer, Convolution, Dense, Extent, Gated, GatedKind, Layer, Modulated, Modulation,
-    NUMERICS, Nonlinearity, NormalizeState, Plastic, Rule,
+    A2cLoss, AdamSettings, AnyLayer, Convolution, Dense, EnergyOf, Extent, Gated, GatedKind, Layer, Modulated,
+    Modulation, NUMERICS, Nonlinearity, NormalizeState, Plastic, Rule,
 };
 
 use crate::support::case::{Sizes, Values};
@@ -165,6 +165,31 @@ fn sums() -> Vec<(String, u64)> {
     assert_eq!(problems.count, 0, "{}", problems.first);
     let total = [total.policy, total.value, total.entropy, total.concentration].map(|sum| sum as f32);
     sums.push(("a2c-loss".to_string(), sum(&[&grad, &total])));
+    sums.extend(energies());
+    sums
+}
+
+/// Of the energy of sequences and of a dense layer.
+fn energies() -> Vec<(String, u64)> {
+    let modulated = Modulated { input: INPUT, hidden: HIDDEN, modulation: Modulation::Network, rule: Rule::SoftClamp };
+    let of = EnergyOf { first: 1, every: 3, batch: 2, mask: Some(&[1.0f32, 0.0, 0.5, 1.0]) };
+    let of_layer = |name: &str, layer: AnyLayer| {
+        let single = Single::new(layer.parameters(), layer.state_len());
+        let got = shim::forward_measured(&layer, SHARED, Machine::default(), single.inputs(), &of);
+        assert_eq!(got.problems.count, 0, "{}", got.problems.first);
+        (name.to_string(), sum(&[&got.energy]))
+    };
+    let mut sums = vec![
+        of_layer("energy-stpn-after", Layer::Plastic(Plastic::maze(INPUT, HIDDEN)).into()),
+        of_layer("energy-backpropamine", Layer::Modulated(modulated).into()),
+        of_layer("energy-gru", Gated::new(GatedKind::Gru, INPUT, HIDDEN).into()),
+    ];
+    let mut numbers = Numbers::new(73);
+    let mut draw = |len: usize| -> Vec<f32> { numbers.vec(len, 0.6).iter().map(|value| *value as f32).collect() };
+    let layer = Dense::new(9, 17, Nonlinearity::Relu);
+    let (parameters, x, mask) = (draw(layer.parameters()), draw(30 * 9), draw(9));
+    let (energy, _) = shim::dense_energy(&layer, Machine::default(), &parameters, &x, Some(&mask));
+    sums.push(("energy-dense".to_string(), sum(&[&energy])));
     sums
 }
 

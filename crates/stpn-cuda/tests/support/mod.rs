@@ -3,6 +3,7 @@
 
 pub mod case;
 pub mod dual;
+pub mod energy;
 pub mod gated_reference;
 pub mod golden;
 pub mod maze;

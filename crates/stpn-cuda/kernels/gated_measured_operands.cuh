@@ -1,0 +1,7 @@
+// Operands of a sequence of LSTM, GRU or RNN whose energy is measured.
+
+struct GatedMeasured {
+    GatedOperands sequence;
+    GatedInputs inputs;
+    EnergyOperands energy;
+};
