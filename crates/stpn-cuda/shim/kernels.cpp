@@ -288,26 +288,29 @@ public:
         a.len = raw.len;
         a.values = array("values", raw.values);
         a.partials = array("partials", raw.partials);
-        a.norm = array("norm", raw.norm);
-        a.first = raw.first;
+        a.norms = array("norms", raw.norms);
         a.blocks = raw.blocks;
+        a.which = raw.which;
         return a;
     }
 
     AdamOperands of(const plain::AdamOperands& raw) {
         AdamOperands a;
+        a.first = raw.first;
         a.len = raw.len;
         a.parameters = array("parameters", raw.parameters);
         a.gradients = array("gradients", raw.gradients);
         a.first_moment = array("first_moment", raw.first_moment);
         a.second_moment = array("second_moment", raw.second_moment);
-        a.norm = array("norm", raw.norm);
+        a.norms = array("norms", raw.norms);
         a.max_norm = raw.max_norm;
         a.beta1 = raw.beta1;
         a.beta2 = raw.beta2;
         a.rate = raw.rate;
         a.root_correction = raw.root_correction;
         a.epsilon = raw.epsilon;
+        a.factor = raw.factor;
+        a.limit = raw.limit;
         return a;
     }
 
@@ -377,7 +380,7 @@ std::function<void()> bound(const std::string& name, Arguments& arguments, const
     if (name == "convolution") return bound<plain::WindowOperands>(convolution, arguments, operands);
     if (name == "overlap") return bound<plain::OverlapOperands>(overlap, arguments, operands);
     if (name == "square_sums") return bound<plain::NormOperands>(square_sums, arguments, operands);
-    if (name == "gradient_norm") return bound<plain::NormOperands>(gradient_norm, arguments, operands);
+    if (name == "norm_of_parts") return bound<plain::NormOperands>(norm_of_parts, arguments, operands);
     if (name == "adam") return bound<plain::AdamOperands>(adam, arguments, operands);
     if (name == "a2c_loss") return bound<plain::LossOperands>(a2c_loss, arguments, operands);
     if (name == "sum_rows") return bound<plain::ReduceOperands>(sum_rows, arguments, operands);

@@ -20,6 +20,13 @@ pub enum Error {
         problem: String,
     },
 
+    /// A step of the optimiser contradicts itself or its parameters.
+    #[error("this step of the optimiser is impossible: {problem}")]
+    Optimizer {
+        /// What is wrong with it.
+        problem: String,
+    },
+
     /// Energy cannot be measured where it is asked for.
     #[error("energy cannot be measured there: {problem}")]
     Energy {

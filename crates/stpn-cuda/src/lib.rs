@@ -47,7 +47,7 @@ mod tape;
 /// stands still. What NVRTC makes of the source is not in them.
 pub const NUMERICS: u32 = 3;
 
-pub use adam::AdamSettings;
+pub use adam::{AdamPiece, AdamSettings};
 pub use any::AnyLayer;
 pub use convolution::Convolution;
 pub use dense::Dense;

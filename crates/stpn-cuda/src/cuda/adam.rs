@@ -3,10 +3,10 @@
 use super::device::{Buffer, CudaReal};
 use super::general::General;
 use super::sequence::expect;
-use crate::Result;
-use crate::adam::{self, AdamSettings, AdamState, Moments};
+use crate::adam::{self, AdamPiece, AdamSettings, AdamState};
+use crate::{Error, Result};
 
-/// Adam with its moments on a device, for the parameters of some layers, each in an array of its own.
+/// Adam with its moments on a device, for parameters that lie in one array.
 #[derive(Debug)]
 pub struct Adam<T> {
     general: General<T>,
@@ -14,32 +14,41 @@ pub struct Adam<T> {
 }
 
 impl<T: CudaReal> Adam<T> {
-    /// The state before the first step of arrays of that many parameters.
+    /// The state before the first step of `len` parameters.
     ///
     /// # Errors
-    /// [`Error::Device`](crate::Error::Device).
-    pub fn new(general: &General<T>, lens: &[usize]) -> Result<Self> {
-        let zeros = |len: usize| general.device().zeros(len);
-        let moments = lens.iter().map(|len| Ok(Moments { first: zeros(*len)?, second: zeros(*len)?, len: *len }));
-        Ok(Self { general: general.clone(), state: AdamState { moments: moments.collect::<Result<_>>()?, step: 0 } })
+    /// [`Error::Optimizer`] without parameters, [`Error::Device`].
+    pub fn new(general: &General<T>, len: usize) -> Result<Self> {
+        let zeros = || general.device().zeros(len);
+        Self::of(general, [zeros()?, zeros()?], len, 0)
     }
 
-    /// The state that was saved: both moments of each array, and the steps taken.
+    /// The state that was saved: both moments, and the steps taken.
     ///
     /// # Errors
-    /// [`Error::Length`](crate::Error::Length), [`Error::Device`](crate::Error::Device).
-    pub fn restore(general: &General<T>, moments: &[[Vec<T>; 2]], step: u64) -> Result<Self> {
-        let moments = moments.iter().map(|[first, second]| {
-            expect("second moment", second.len(), first.len())?;
-            let upload = |values: &[T]| general.device().upload(values);
-            Ok(Moments { first: upload(first)?, second: upload(second)?, len: first.len() })
-        });
-        Ok(Self { general: general.clone(), state: AdamState { moments: moments.collect::<Result<_>>()?, step } })
+    /// [`Error::Length`] if one moment is longer than the other, [`Error::Optimizer`] without parameters,
+    /// [`Error::Device`].
+    pub fn restore(general: &General<T>, first: &[T], second: &[T], step: u64) -> Result<Self> {
+        expect("second moment", second.len(), first.len())?;
+        let upload = |values: &[T]| general.device().upload(values);
+        Self::of(general, [upload(first)?, upload(second)?], first.len(), step)
     }
 
-    /// Running means of gradients and of their squares, of each array.
-    pub fn moments(&self) -> Vec<[&Buffer<T>; 2]> {
-        self.state.moments.iter().map(|moments| [&moments.first, &moments.second]).collect()
+    fn of(general: &General<T>, [first, second]: [Buffer<T>; 2], len: usize, step: u64) -> Result<Self> {
+        if len == 0 {
+            return Err(Error::Optimizer { problem: "there are no parameters".to_string() });
+        }
+        Ok(Self { general: general.clone(), state: AdamState { first, second, len, step } })
+    }
+
+    /// Running mean of gradients.
+    pub fn first(&self) -> &Buffer<T> {
+        &self.state.first
+    }
+
+    /// Running mean of their squares.
+    pub fn second(&self) -> &Buffer<T> {
+        &self.state.second
     }
 
     /// Steps taken.
@@ -47,25 +56,25 @@ impl<T: CudaReal> Adam<T> {
         self.state.step
     }
 
-    /// Changes the parameters by one step, with gradients that are clipped by the norm of all of them together. Returns
-    /// the norm that they had before, one value on the device, before the work is done.
+    /// Changes the parameters by one step, with a gradient that is clipped by its norm. Waits for it, and returns the norm
+    /// that the gradient had before, and that of the parameters after the step. `pieces` cover the parameters one after
+    /// another.
     ///
     /// # Errors
-    /// [`Error::Length`](crate::Error::Length), [`Error::Device`](crate::Error::Device).
+    /// [`Error::Optimizer`] for other pieces, [`Error::Length`] for arrays that do not fit, [`Error::Device`].
     pub fn step(
         &mut self,
         settings: &AdamSettings,
-        parameters: &mut [Buffer<T>],
-        gradients: &[&Buffer<T>],
-    ) -> Result<Buffer<f64>> {
-        let moments = &self.state.moments;
-        expect("arrays of parameters", parameters.len(), moments.len())?;
-        expect("arrays of gradients", gradients.len(), moments.len())?;
-        for (moments, (parameters, gradients)) in moments.iter().zip(parameters.iter().zip(gradients)) {
-            expect("parameters", parameters.len(), moments.len)?;
-            expect("gradients", gradients.len(), moments.len)?;
-        }
-        let arrays: Vec<[&Buffer<T>; 2]> = parameters.iter().zip(gradients).map(|(p, g)| [p, *g]).collect();
-        adam::step(&self.general.runner(None), settings, &mut self.state, &arrays)
+        pieces: &[AdamPiece],
+        parameters: &mut Buffer<T>,
+        gradient: &Buffer<T>,
+    ) -> Result<[f64; 2]> {
+        expect("parameters", parameters.len(), self.state.len)?;
+        expect("gradient", gradient.len(), self.state.len)?;
+        adam::check(pieces, self.state.len)?;
+        let runner = self.general.runner(None);
+        let norms = adam::step(&runner, settings, pieces, &mut self.state, [parameters, gradient])?;
+        let norms = self.general.device().download(&norms)?;
+        Ok([norms[0], norms[1]])
     }
 }

@@ -32,7 +32,7 @@ impl<T: CudaReal> General<T> {
             "energy_factors",
             "sum_rows",
             "square_sums",
-            "gradient_norm",
+            "norm_of_parts",
             "adam",
             "a2c_loss",
         ];

@@ -5,6 +5,7 @@
 #[cfg(target_os = "linux")]
 pub const EMULATED_DRIVER: &str = env!("STPN_EMULATED_DRIVER");
 
+mod adam;
 mod convolution;
 mod dense;
 mod energy;
@@ -16,8 +17,9 @@ mod plastic;
 mod runner;
 mod sequence;
 
+pub use adam::{AdamResults, adam};
 pub use convolution::convolution;
-pub use dense::{AdamResults, DenseResults, adam, dense};
+pub use dense::{DenseResults, dense};
 pub use energy::{MeasuredResults, dense_energy, forward_measured};
 pub use gated::{GatedResults, gated_forward, gated_there_and_back};
 pub use loss::{LossSteps, a2c_loss};

@@ -10,8 +10,8 @@ use std::{fs, path::PathBuf};
 use stpn_cuda::maze::{self, MazeRollout, MazeRules, MazeState};
 use stpn_cuda::shim::{self, Inputs, LossSteps, Machine};
 use stpn_cuda::{
-    A2cLoss, AdamSettings, AnyLayer, Convolution, Dense, EnergyOf, Extent, Gated, GatedKind, Layer, Modulated,
-    Modulation, NUMERICS, Nonlinearity, NormalizeState, Plastic, Rule,
+    A2cLoss, AdamPiece, AdamSettings, AnyLayer, Convolution, Dense, EnergyOf, Extent, Gated, GatedKind, Layer,
+    Modulated, Modulation, NUMERICS, Nonlinearity, NormalizeState, Plastic, Rule,
 };
 
 use crate::support::case::{Sizes, Values};
@@ -137,8 +137,12 @@ fn sums() -> Vec<(String, u64)> {
     }
     let settings = AdamSettings { learning_rate: 0.01, beta1: 0.9, beta2: 0.999, epsilon: 1e-5, max_norm: Some(0.5) };
     let (parameters, gradients) = (draw(90), vec![draw(90), draw(90)]);
-    let got = shim::adam(&settings, Machine::default(), &[50, 40], &parameters, &gradients);
+    let piece = |range, factor, limit| AdamPiece { range, factor, limit };
+    let whole = [piece(0..50, 1.0, None), piece(50..90, 1.0, None)];
+    let got = shim::adam(&settings, Machine::default(), &whole, &parameters, &gradients);
     sums.push(("adam".to_string(), sum(&[&got.parameters.concat()])));
+    let apart = [piece(0..30, 1.0, None), piece(30..60, 3.0, Some(0.4)), piece(60..90, 0.5, None)];
+    let apart = shim::adam(&settings, Machine::default(), &apart, &parameters, &gradients);
     let layer = Convolution {
         channels: 2,
         height: 7,
@@ -166,6 +170,7 @@ fn sums() -> Vec<(String, u64)> {
     let total = [total.policy, total.value, total.entropy, total.concentration].map(|sum| sum as f32);
     sums.push(("a2c-loss".to_string(), sum(&[&grad, &total])));
     sums.extend(energies());
+    sums.push(("adam-pieces".to_string(), sum(&[&apart.parameters.concat(), &apart.moments.concat()])));
     sums
 }
 
