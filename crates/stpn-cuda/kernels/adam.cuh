@@ -1,25 +1,14 @@
 // Adam with gradients clipped by their norm, in one pass over parameters, gradients and moments. The norm is summed in
 // double precision, in an order that depends on the number of values alone.
 
-enum { NORM_THREADS = 256, NORM_PART = 4096 };
-
-// Sum over the block's threads; thread 0 gets it.
-STPN_DEVICE double halved_sum(double value, SharedDoubles parts) {
-    parts[thread_index()] = value;
-    barrier(60);
-    for (int half = NORM_THREADS / 2; half > 0; half /= 2) {
-        if (thread_index() < half) parts[thread_index()] = parts[thread_index()] + parts[thread_index() + half];
-        barrier(61);
-    }
-    return parts[0];
-}
+enum { NORM_PART = 4096 };
 
 // Each block adds up the squares of 4096 values.
 STPN_GENERAL_KERNEL square_sums(NormOperands a) {
     const long long first = (long long)block_index() * NORM_PART;
     const long long last = first + NORM_PART < a.len ? first + NORM_PART : a.len;
     double sum = 0;
-    for (long long at = first + thread_index(); at < last; at += NORM_THREADS) {
+    for (long long at = first + thread_index(); at < last; at += SUM_THREADS) {
         const double value = a.values[at];
         sum = sum + value * value;
     }
@@ -30,14 +19,14 @@ STPN_GENERAL_KERNEL square_sums(NormOperands a) {
 // One block adds those up.
 STPN_GENERAL_KERNEL norm_of_parts(NormOperands a) {
     double sum = 0;
-    for (int at = thread_index(); at < a.blocks; at += NORM_THREADS) sum = sum + a.partials[at];
+    for (int at = thread_index(); at < a.blocks; at += SUM_THREADS) sum = sum + a.partials[at];
     sum = halved_sum(sum, shared_doubles());
     if (thread_index() == 0) a.norms[a.which] = double_root(sum);
 }
 
 // The same operations as on the CPU, in the same order.
 STPN_GENERAL_KERNEL adam(AdamOperands a) {
-    const long long own = (long long)block_index() * NORM_THREADS + thread_index(), at = a.first + own;
+    const long long own = (long long)block_index() * SUM_THREADS + thread_index(), at = a.first + own;
     if (own >= a.len) return;
     const double norm_now = a.norms[0];
     Real gradient = a.gradients[at];

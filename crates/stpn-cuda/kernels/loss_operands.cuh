@@ -7,6 +7,7 @@ struct LossOperands {
     Global<const unsigned int> actions;  // [B, T]
     Global<const Real> advantages;      // [T, B]
     Global<const Real> returns;         // [T, B], targets of the value
+    Global<const unsigned char> counts;  // [T, B], 0 where a step has no loss; null: all have
     Global<Real> grad;                  // [T, B, choices + 1], of the outputs
     Global<double> partials;            // [blocks, 4], sums: policy loss, squared error, entropy, concentration
     double value, entropy, concentration;  // coefficients

@@ -28,6 +28,7 @@ template <class T> using Global = T*;
 #include "../kernels/convolution_operands.cuh"
 #include "../kernels/adam_operands.cuh"
 #include "../kernels/loss_operands.cuh"
+#include "../kernels/ppo_operands.cuh"
 #include "../kernels/reduce_operands.cuh"
 }  // namespace plain
 
@@ -323,11 +324,38 @@ public:
         a.actions = array("actions", raw.actions);
         a.advantages = array("advantages", raw.advantages);
         a.returns = array("returns", raw.returns);
+        a.counts = array("counts", raw.counts);
         a.grad = array("grad", raw.grad);
         a.partials = array("partials", raw.partials);
         a.value = raw.value;
         a.entropy = raw.entropy;
         a.concentration = raw.concentration;
+        a.mean = raw.mean;
+        a.inverse_deviation = raw.inverse_deviation;
+        a.scale = raw.scale;
+        return a;
+    }
+
+    PpoOperands of(const plain::PpoOperands& raw) {
+        PpoOperands a;
+        a.steps = raw.steps;
+        a.choices = raw.choices;
+        a.outputs = array("outputs", raw.outputs);
+        a.actions = array("actions", raw.actions);
+        a.advantages = array("advantages", raw.advantages);
+        a.returns = array("returns", raw.returns);
+        a.log_probs = array("log_probs", raw.log_probs);
+        a.values = array("values", raw.values);
+        a.logits = array("logits", raw.logits);
+        a.counts = array("counts", raw.counts);
+        a.grad = array("grad", raw.grad);
+        a.partials = array("partials", raw.partials);
+        a.clip = raw.clip;
+        a.value_clip = raw.value_clip;
+        a.value_error_clamp = raw.value_error_clamp;
+        a.value = raw.value;
+        a.entropy = raw.entropy;
+        a.kl = raw.kl;
         a.mean = raw.mean;
         a.inverse_deviation = raw.inverse_deviation;
         a.scale = raw.scale;
@@ -383,6 +411,7 @@ std::function<void()> bound(const std::string& name, Arguments& arguments, const
     if (name == "norm_of_parts") return bound<plain::NormOperands>(norm_of_parts, arguments, operands);
     if (name == "adam") return bound<plain::AdamOperands>(adam, arguments, operands);
     if (name == "a2c_loss") return bound<plain::LossOperands>(a2c_loss, arguments, operands);
+    if (name == "ppo_loss") return bound<plain::PpoOperands>(ppo_loss, arguments, operands);
     if (name == "sum_rows") return bound<plain::ReduceOperands>(sum_rows, arguments, operands);
     return nullptr;
 }

@@ -27,6 +27,13 @@ pub enum Error {
         problem: String,
     },
 
+    /// A loss contradicts its steps.
+    #[error("this loss is impossible: {problem}")]
+    Loss {
+        /// What is wrong with it.
+        problem: String,
+    },
+
     /// Energy cannot be measured where it is asked for.
     #[error("energy cannot be measured there: {problem}")]
     Energy {

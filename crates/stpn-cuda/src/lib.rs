@@ -3,7 +3,7 @@
 //! The kernels (`kernels/`) compute whole sequences of the STPN, STPNf, HebbFF, differentiable plasticity and
 //! Backpropamine, forward and backward, one block of threads for each environment; the same of LSTM, GRU and RNN, one
 //! block for some environments; the energy of their units; matrix products for dense layers and convolutions; rollouts
-//! in mazes with any of these cells; the loss of A2C; and steps of Adam. They are C++ without any header of the vendor.
+//! in mazes with any of these cells; the losses of A2C and PPO; and steps of Adam. They are C++ without any header of the vendor.
 //!
 //! * With the feature `cuda`, NVRTC compiles them for one layer at its first use, and they run on the device. The
 //!   driver and NVRTC are loaded when they are needed: the crate builds, and programs start, on machines without them.
@@ -31,6 +31,7 @@ mod maze_sizes;
 mod nonlinearity;
 mod plan;
 mod plastic;
+mod ppo;
 mod product;
 mod real;
 mod runner;
@@ -56,8 +57,9 @@ pub use error::{Error, Result};
 pub use extent::{Extent, FAN};
 pub use gated::{Gated, GatedKind, GatedPlan};
 pub use layer::{Granularity, Layer, Modulated, Modulation, NormalizeState, Plastic, Rule, Synapses};
-pub use loss::{A2cLoss, A2cSums};
+pub use loss::{A2cLoss, A2cSteps, A2cSums};
 pub use nonlinearity::Nonlinearity;
 pub use plan::{Place, Plan, Threads};
+pub use ppo::{PpoLoss, PpoSteps, PpoSums};
 pub use real::Real;
 pub use source::{gated_source, general_source, kernel_name, source};

@@ -1,8 +1,8 @@
-//! The loss of steps with discrete actions, and its gradient in the outputs of the heads.
+//! The loss of A2C over steps with discrete actions, and its gradient in the outputs of the heads.
 
 use crate::runner::{Launch, Plain, Runner, Unit, int};
 use crate::spec::GENERAL_THREADS;
-use crate::{Extent, Real, Result};
+use crate::{Error, Extent, Real, Result};
 
 /// Sums that a block writes.
 const SUMS: usize = 4;
@@ -22,6 +22,52 @@ pub struct A2cLoss {
     pub inverse_deviation: f64,
     /// Factor of the gradient.
     pub scale: f64,
+}
+
+/// Steps whose loss A2C computes, N in any one order, e.g. time-major `[L·B]`. Arrays lie on the host.
+#[derive(Clone, Copy, Debug)]
+pub struct A2cSteps<'a, T> {
+    /// Discrete actions that there are.
+    pub choices: usize,
+    /// `[N]`
+    pub actions: &'a [u32],
+    /// `[N]` of the actions.
+    pub advantages: &'a [T],
+    /// `[N]` targets of the values.
+    pub returns: &'a [T],
+    /// `[N]`, 0 where a step is padding, which has no loss; none: all count.
+    pub counts: Option<&'a [u8]>,
+}
+
+impl<T> A2cSteps<'_, T> {
+    /// Refuses arrays of other lengths, and actions that there are not; `outputs` `[N, choices + 1]` has so many values.
+    pub(crate) fn check(&self, outputs: usize) -> Result<()> {
+        check_steps(self.choices, self.actions, self.counts, outputs)?;
+        let lens = [("advantages", self.advantages.len()), ("returns", self.returns.len())];
+        check_lens(&lens, self.actions.len())
+    }
+}
+
+/// Refuses arrays of other lengths.
+pub(crate) fn check_lens(lens: &[(&'static str, usize)], expected: usize) -> Result<()> {
+    match lens.iter().find(|(_, len)| *len != expected) {
+        Some(&(what, got)) => Err(Error::Length { what, expected, got }),
+        None => Ok(()),
+    }
+}
+
+/// Refuses to compute a loss of nothing, actions that there are not, and other numbers of counts or outputs.
+pub(crate) fn check_steps(choices: usize, actions: &[u32], counts: Option<&[u8]>, outputs: usize) -> Result<()> {
+    let steps = actions.len();
+    let refuse = |problem: &str| Err(Error::Loss { problem: problem.to_string() });
+    if steps == 0 || choices == 0 {
+        return refuse("it needs at least one step and one choice");
+    }
+    if actions.iter().any(|&action| action as usize >= choices) {
+        return refuse("an action is none of the choices");
+    }
+    check_lens(&[("counts", counts.map_or(steps, <[u8]>::len))], steps)?;
+    check_lens(&[("outputs", outputs)], steps * (choices + 1))
 }
 
 /// Sums over steps, none of them scaled.
@@ -62,6 +108,7 @@ struct LossOperands {
     actions: u64,
     advantages: u64,
     returns: u64,
+    counts: u64,
     grad: u64,
     partials: u64,
     value: f64,
@@ -77,7 +124,7 @@ struct LossOperands {
 unsafe impl Plain for LossOperands {}
 
 /// Steps as a loss sees them: outputs `[B, T, choices + 1]`, the address of actions `[B, T]`, advantages and returns
-/// `[T, B]`.
+/// `[T, B]`, the address of counts `[T, B]` (0: all steps count). Steps in one order are those of one environment.
 #[derive(Debug)]
 pub(crate) struct LossInputs<'a, A> {
     pub extent: Extent,
@@ -86,6 +133,7 @@ pub(crate) struct LossInputs<'a, A> {
     pub actions: u64,
     pub advantages: &'a A,
     pub returns: &'a A,
+    pub counts: u64,
 }
 
 /// The gradient of the outputs `[T, B, choices + 1]`, and the blocks' sums.
@@ -105,6 +153,7 @@ pub(crate) fn a2c<T: Real, R: Runner<T>>(
         actions: inputs.actions,
         advantages: runner.address(inputs.advantages),
         returns: runner.address(inputs.returns),
+        counts: inputs.counts,
         grad: runner.address(&grad),
         partials: runner.address_of_doubles(&partials),
         value: loss.value,

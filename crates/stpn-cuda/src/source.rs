@@ -55,17 +55,21 @@ const GATED: [File; 10] = files![
 ];
 
 /// Those that are the same for all layers.
-const GENERAL: [File; 10] = files![
+const GENERAL: [File; 14] = files![
     "product_operands.cuh",
     "product.cuh",
     "dense_energy_operands.cuh",
     "dense_energy.cuh",
     "convolution_operands.cuh",
     "convolution.cuh",
+    "double_sums.cuh",
     "adam_operands.cuh",
     "adam.cuh",
+    "softmax.cuh",
     "loss_operands.cuh",
     "loss.cuh",
+    "ppo_operands.cuh",
+    "ppo.cuh",
 ];
 
 const REDUCTION: [File; 2] = files!["reduce_operands.cuh", "reduce.cuh"];

@@ -13,8 +13,8 @@ use stpn_cuda::cuda::{
 use stpn_cuda::maze::{MazeRollout, MazeRules, Played};
 use stpn_cuda::shim::{self, Inputs, LossSteps, Machine};
 use stpn_cuda::{
-    A2cLoss, AdamPiece, AdamSettings, AnyLayer, Convolution, Dense, EnergyOf, Error, Extent, Gated, GatedKind, Layer,
-    Modulated, Modulation, Nonlinearity, Plan, Plastic, Rule,
+    A2cLoss, A2cSteps, AdamPiece, AdamSettings, AnyLayer, Convolution, Dense, EnergyOf, Error, Extent, Gated,
+    GatedKind, Layer, Modulated, Modulation, Nonlinearity, Plan, Plastic, PpoLoss, PpoSteps, Rule,
 };
 use support::golden::{Case, Results, cases, gated_cases};
 use support::maze::{Case as MazeCase, DRAWS, rules};
@@ -381,6 +381,62 @@ fn rollout_and_gradient(general: &General<f32>, layer: &AnyLayer, rules: &MazeRu
     close("gradient of the parameters", &device.download(&back.parameters).unwrap(), &wanted.parameters);
 }
 
+#[test]
+fn on_device_losses_of_given_outputs() {
+    let Some(device) = device() else { return };
+    let general = General::<f32>::new(&device).unwrap();
+    let (steps, choices) = (700, 6);
+    let mut numbers = Numbers::new(83);
+    let mut draw = |len: usize| -> Vec<f32> { numbers.vec(len, 1.0).into_iter().map(|v| v as f32).collect() };
+    let [outputs, logits] = [choices + 1, choices].map(|width| draw(steps * width));
+    let [advantages, returns, values, log_probs] = [0, 1, 2, 3].map(|_| draw(steps));
+    let log_probs: Vec<f32> = log_probs.iter().map(|value| value * 0.3 - 1.8).collect();
+    let actions: Vec<u32> = (0..steps).map(|n| (n * 5 % choices) as u32).collect();
+    let counts: Vec<u8> = (0..steps).map(|n| u8::from(n % 9 != 2)).collect();
+    let there = device.upload(&outputs).unwrap();
+    let close = |what: &str, got: &[f64], want: &[f64]| {
+        assert!(distance(got, want) < 1e-6, "{what}: {:e}", distance(got, want));
+    };
+    let doubles = |values: &[f32]| -> Vec<f64> { values.iter().copied().map(f64::from).collect() };
+
+    let loss =
+        A2cLoss { value: 0.3, entropy: 0.02, concentration: 0.01, mean: 0.1, inverse_deviation: 2.0, scale: 0.1 };
+    let (actions, advantages, returns, counts) = (&actions, &advantages, &returns, Some(&counts[..]));
+    let of_a2c = A2cSteps { choices, actions, advantages, returns, counts };
+    let (grad, sums) = general.a2c_loss(&loss, &there, &of_a2c).unwrap();
+    let (grad_wanted, wanted, _) = shim::a2c_loss_of_steps(&loss, Machine::default(), &outputs, of_a2c);
+    close("gradient of A2C", &doubles(&device.download(&grad).unwrap()), &doubles(&grad_wanted));
+    close("sums of A2C", &[sums.policy, sums.value, sums.entropy], &[wanted.policy, wanted.value, wanted.entropy]);
+    let refused = general.a2c_loss(&loss, &there, &A2cSteps { choices: 5, ..of_a2c });
+    assert!(matches!(refused, Err(Error::Loss { .. })), "{refused:?}");
+
+    let plain = PpoLoss {
+        clip: 0.2,
+        value: 0.3,
+        value_clip: None,
+        value_error_clamp: None,
+        entropy: 0.02,
+        kl: None,
+        mean: 0.1,
+        inverse_deviation: 2.0,
+        scale: 0.1,
+    };
+    let all = PpoLoss { value_clip: Some(0.2), value_error_clamp: Some(1.5), kl: Some(0.1), ..plain };
+    let (log_probs, values) = (&log_probs, &values);
+    for loss in [plain, all] {
+        let logits = loss.kl.map(|_| &logits[..]);
+        let of_ppo = PpoSteps { choices, actions, advantages, returns, log_probs, values, logits, counts };
+        let (grad, sums) = general.ppo_loss(&loss, &there, &of_ppo).unwrap();
+        let (grad_wanted, wanted, problems) = shim::ppo_loss(&loss, Machine::default(), &outputs, of_ppo);
+        assert_eq!(problems.count, 0, "{}", problems.first);
+        close("gradient of PPO", &doubles(&device.download(&grad).unwrap()), &doubles(&grad_wanted));
+        close("sums of PPO", &[sums.total, sums.value, sums.kl], &[wanted.total, wanted.value, wanted.kl]);
+        assert_eq!((sums.steps, sums.clipped), (wanted.steps, wanted.clipped));
+        let short = general.ppo_loss(&loss, &there, &PpoSteps { values: &values[1..], ..of_ppo });
+        assert!(matches!(short, Err(Error::Length { what: "values", .. })), "{short:?}");
+    }
+}
+
 /// Encoder, cell and head together: the sum of an episode's inputs so far is learnt, on arrays that stay there.
 #[test]
 fn on_device_an_encoder_a_cell_and_a_head_learn() {
@@ -521,7 +577,7 @@ fn an_emulated_driver_runs_all_of_this() {
         text
     };
     let text = good(run("on_device", &[("STPN_EMULATED_MEMORY", "100000000")]));
-    assert!(text.contains("on emulated device") && text.contains("10 passed"), "{text}");
+    assert!(text.contains("on emulated device") && text.contains("11 passed"), "{text}");
     // The kernels are in the cache now.
     assert!(fs::read_dir(folder.path().join("cache/stpn/cuda")).unwrap().count() > 10);
 

@@ -4,7 +4,7 @@
 mod support;
 
 use stpn_cuda::shim::{self, LossSteps, Machine, Order};
-use stpn_cuda::{A2cLoss, A2cSums, Extent};
+use stpn_cuda::{A2cLoss, A2cSteps, A2cSums, Extent};
 use support::{Numbers, distance};
 
 const LOSS: A2cLoss =
@@ -110,4 +110,50 @@ fn the_loss_does_not_hide_a_nan() {
     let (grad, sums, _) = case.run(Machine::default());
     assert!(grad[3 * 5..3 * 5 + 4].iter().all(|value| value.is_nan()) && sums.policy.is_nan());
     assert!(grad[..3 * 5].iter().all(|value| value.is_finite()));
+}
+
+#[test]
+fn steps_in_one_order_have_the_same_loss_and_padding_has_none() {
+    let case = Case::new(4);
+    let (grad, sums, _) = case.run(Machine::default());
+    let units = EXTENT.steps * EXTENT.batch;
+    let outputs: Vec<f64> = (0..units).flat_map(|n| &case.outputs[case.there(n) * 5..][..5]).copied().collect();
+    let actions: Vec<u32> = (0..units).map(|n| case.actions[case.there(n)]).collect();
+    let (advantages, returns) = (&case.advantages, &case.returns);
+    let steps = A2cSteps { choices: 4, actions: &actions, advantages, returns, counts: None };
+    let (same_grad, same_sums, problems) = shim::a2c_loss_of_steps(&LOSS, Machine::default(), &outputs, steps);
+    assert_eq!((problems.count, &same_grad, same_sums), (0, &grad, sums));
+
+    let counts: Vec<u8> = (0..units).map(|n| u8::from(n % 5 != 3)).collect();
+    let steps = A2cSteps { counts: Some(&counts), ..steps };
+    let (padded_grad, padded_sums, problems) = shim::a2c_loss_of_steps(&LOSS, Machine::default(), &outputs, steps);
+    assert_eq!(problems.count, 0, "{}", problems.first);
+    let mut total = A2cSums::default();
+    for (n, count) in counts.iter().enumerate() {
+        let row = n * 5..(n + 1) * 5;
+        if *count == 0 {
+            assert_eq!(padded_grad[row], [0.0; 5]);
+        } else {
+            assert_eq!(padded_grad[row.clone()], grad[row.clone()]);
+            case.loss(n, &outputs[row], &mut total);
+        }
+    }
+    let values = |sums: A2cSums| [sums.policy, sums.value, sums.entropy, sums.concentration];
+    assert!(distance(&values(padded_sums), &values(total)) < 1e-12);
+}
+
+#[test]
+fn steps_that_do_not_fit_are_refused() {
+    let steps = A2cSteps { choices: 3, actions: &[0, 2], advantages: &[1.0; 2], returns: &[1.0; 2], counts: None };
+    for (wrong, outputs) in [
+        (A2cSteps { actions: &[0, 3], ..steps }, 8),
+        (A2cSteps { actions: &[], advantages: &[], returns: &[], ..steps }, 0),
+        (A2cSteps { advantages: &[1.0], ..steps }, 8),
+        (A2cSteps { counts: Some(&[1]), ..steps }, 8),
+        (A2cSteps { choices: 0, ..steps }, 2),
+        (steps, 7),
+    ] {
+        let run = || shim::a2c_loss_of_steps(&LOSS, Machine::default(), &vec![0.0; outputs], wrong);
+        assert!(std::panic::catch_unwind(run).is_err(), "{wrong:?}");
+    }
 }

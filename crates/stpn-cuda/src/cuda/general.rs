@@ -35,6 +35,7 @@ impl<T: CudaReal> General<T> {
             "norm_of_parts",
             "adam",
             "a2c_loss",
+            "ppo_loss",
         ];
         let kernels = Kernels::new(device, &general_source::<T>(), GENERAL_THREADS, &names)?;
         Ok(Self { device: device.clone(), kernels: Arc::new(kernels), element: PhantomData })

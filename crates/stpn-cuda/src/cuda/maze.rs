@@ -77,6 +77,7 @@ impl<T: CudaReal> KeptRollout<T> {
             actions: runner.address_of(&self.actions),
             advantages: &advantages,
             returns: &returns,
+            counts: 0,
         };
         let (grad, partials) = loss::a2c(&runner, loss, &inputs)?;
         Ok((grad, A2cSums::of(&device.download(&partials)?)))

@@ -10,6 +10,7 @@ mod device;
 mod gated;
 mod general;
 mod kernels;
+mod loss;
 mod maze;
 mod plastic;
 mod runner;

@@ -22,7 +22,7 @@ pub use convolution::convolution;
 pub use dense::{DenseResults, dense};
 pub use energy::{MeasuredResults, dense_energy, forward_measured};
 pub use gated::{GatedResults, gated_forward, gated_there_and_back};
-pub use loss::{LossSteps, a2c_loss};
+pub use loss::{LossSteps, a2c_loss, a2c_loss_of_steps, ppo_loss};
 pub use machine::{Machine, Order, Problems};
 pub use maze::{MazeBackward, maze_rollout};
 pub use plastic::{Forward, backward, forward};

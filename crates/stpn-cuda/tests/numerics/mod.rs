@@ -11,7 +11,7 @@ use stpn_cuda::maze::{self, MazeRollout, MazeRules, MazeState};
 use stpn_cuda::shim::{self, Inputs, LossSteps, Machine};
 use stpn_cuda::{
     A2cLoss, AdamPiece, AdamSettings, AnyLayer, Convolution, Dense, EnergyOf, Extent, Gated, GatedKind, Layer,
-    Modulated, Modulation, NUMERICS, Nonlinearity, NormalizeState, Plastic, Rule,
+    Modulated, Modulation, NUMERICS, Nonlinearity, NormalizeState, Plastic, PpoLoss, PpoSteps, Rule,
 };
 
 use crate::support::case::{Sizes, Values};
@@ -171,7 +171,39 @@ fn sums() -> Vec<(String, u64)> {
     sums.push(("a2c-loss".to_string(), sum(&[&grad, &total])));
     sums.extend(energies());
     sums.push(("adam-pieces".to_string(), sum(&[&apart.parameters.concat(), &apart.moments.concat()])));
+    sums.push(("ppo-loss".to_string(), ppo_loss()));
     sums
+}
+
+/// Of the loss of PPO.
+fn ppo_loss() -> u64 {
+    let mut numbers = Numbers::new(79);
+    let mut draw = |len: usize| -> Vec<f32> { numbers.vec(len, 0.6).iter().map(|value| *value as f32).collect() };
+    let loss = PpoLoss {
+        clip: 0.2,
+        value: 0.3,
+        value_clip: Some(0.2),
+        value_error_clamp: Some(1.5),
+        entropy: 0.02,
+        kl: Some(0.1),
+        mean: 0.1,
+        inverse_deviation: 2.0,
+        scale: 0.1,
+    };
+    let steps = PpoSteps {
+        choices: 3,
+        actions: &[0, 1, 2, 1, 0, 2, 2].repeat(8),
+        advantages: &draw(8 * 7),
+        returns: &draw(8 * 7),
+        log_probs: &draw(8 * 7).iter().map(|value| value - 1.0).collect::<Vec<f32>>(),
+        values: &draw(8 * 7),
+        logits: Some(&draw(8 * 7 * 3)),
+        counts: Some(&[1, 1, 1, 0, 1, 1, 1].repeat(8)),
+    };
+    let (grad, total, problems) = shim::ppo_loss(&loss, Machine::default(), &draw(8 * 7 * 4), steps);
+    assert_eq!(problems.count, 0, "{}", problems.first);
+    let parts = [total.total, total.policy, total.value, total.kl, total.approx_kl, total.clipped];
+    sum(&[&grad, &parts.map(|part| part as f32)])
 }
 
 /// Of the energy of sequences and of a dense layer.
