@@ -44,6 +44,8 @@
 #include "double_sums.cuh"
 #include "adam_operands.cuh"
 #include "adam.cuh"
+#include "advantage_operands.cuh"
+#include "advantage.cuh"
 #include "softmax.cuh"
 #include "loss_operands.cuh"
 #include "loss.cuh"

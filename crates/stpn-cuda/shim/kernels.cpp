@@ -27,6 +27,7 @@ template <class T> using Global = T*;
 #include "../kernels/dense_energy_operands.cuh"
 #include "../kernels/convolution_operands.cuh"
 #include "../kernels/adam_operands.cuh"
+#include "../kernels/advantage_operands.cuh"
 #include "../kernels/loss_operands.cuh"
 #include "../kernels/ppo_operands.cuh"
 #include "../kernels/reduce_operands.cuh"
@@ -315,6 +316,26 @@ public:
         return a;
     }
 
+    AdvantageOperands of(const plain::AdvantageOperands& raw) {
+        AdvantageOperands a;
+        a.steps = raw.steps;
+        a.batch = raw.batch;
+        a.gamma = raw.gamma;
+        a.lambda = raw.lambda;
+        a.rewards = array("rewards", raw.rewards);
+        a.values = array("values", raw.values);
+        a.first = raw.first;
+        a.by_step = raw.by_step;
+        a.by_environment = raw.by_environment;
+        a.last_values = array("last_values", raw.last_values);
+        a.terminated = array("terminated", raw.terminated);
+        a.truncated = array("truncated", raw.truncated);
+        a.final_values = array("final_values", raw.final_values);
+        a.advantages = array("advantages", raw.advantages);
+        a.returns = array("returns", raw.returns);
+        return a;
+    }
+
     LossOperands of(const plain::LossOperands& raw) {
         LossOperands a;
         a.steps = raw.steps;
@@ -412,6 +433,8 @@ std::function<void()> bound(const std::string& name, Arguments& arguments, const
     if (name == "adam") return bound<plain::AdamOperands>(adam, arguments, operands);
     if (name == "a2c_loss") return bound<plain::LossOperands>(a2c_loss, arguments, operands);
     if (name == "ppo_loss") return bound<plain::PpoOperands>(ppo_loss, arguments, operands);
+    if (name == "generalized_advantages")
+        return bound<plain::AdvantageOperands>(generalized_advantages, arguments, operands);
     if (name == "sum_rows") return bound<plain::ReduceOperands>(sum_rows, arguments, operands);
     return nullptr;
 }

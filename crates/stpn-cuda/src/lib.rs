@@ -3,7 +3,7 @@
 //! The kernels (`kernels/`) compute whole sequences of the STPN, STPNf, HebbFF, differentiable plasticity and
 //! Backpropamine, forward and backward, one block of threads for each environment; the same of LSTM, GRU and RNN, one
 //! block for some environments; the energy of their units; matrix products for dense layers and convolutions; rollouts
-//! in mazes with any of these cells; the losses of A2C and PPO; and steps of Adam. They are C++ without any header of the vendor.
+//! in mazes with any of these cells; the losses of A2C and PPO; advantages; and steps of Adam. They are C++ without any header of the vendor.
 //!
 //! * With the feature `cuda`, NVRTC compiles them for one layer at its first use, and they run on the device. The
 //!   driver and NVRTC are loaded when they are needed: the crate builds, and programs start, on machines without them.
@@ -15,6 +15,7 @@
 #![cfg_attr(not(any(feature = "cuda", feature = "shim")), allow(dead_code))]
 
 mod adam;
+mod advantage;
 mod any;
 mod convolution;
 #[cfg(feature = "cuda")]
@@ -49,6 +50,7 @@ mod tape;
 pub const NUMERICS: u32 = 3;
 
 pub use adam::{AdamPiece, AdamSettings};
+pub use advantage::AdvantageSteps;
 pub use any::AnyLayer;
 pub use convolution::Convolution;
 pub use dense::Dense;

@@ -55,7 +55,7 @@ const GATED: [File; 10] = files![
 ];
 
 /// Those that are the same for all layers.
-const GENERAL: [File; 14] = files![
+const GENERAL: [File; 16] = files![
     "product_operands.cuh",
     "product.cuh",
     "dense_energy_operands.cuh",
@@ -65,6 +65,8 @@ const GENERAL: [File; 14] = files![
     "double_sums.cuh",
     "adam_operands.cuh",
     "adam.cuh",
+    "advantage_operands.cuh",
+    "advantage.cuh",
     "softmax.cuh",
     "loss_operands.cuh",
     "loss.cuh",

@@ -2,6 +2,12 @@
 //! driver that is emulated on the CPU (`shim/driver.cpp`), so that launches, copies and errors are checked anyway.
 #![allow(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
 
+#[path = "device/energy.rs"]
+mod energy;
+#[path = "device/losses.rs"]
+mod losses;
+#[path = "device/rollout.rs"]
+mod rollout;
 mod support;
 
 use std::process::{Command, Output};
@@ -10,15 +16,13 @@ use std::{env, fs};
 use stpn_cuda::cuda::{
     Adam, Buffer, ConvolutionLayer, DenseLayer, Device, General, PlasticLayer, Sequence, SequenceLayer,
 };
-use stpn_cuda::maze::{MazeRollout, MazeRules, Played};
-use stpn_cuda::shim::{self, Inputs, LossSteps, Machine};
+use stpn_cuda::shim::{self, Inputs, Machine};
 use stpn_cuda::{
-    A2cLoss, A2cSteps, AdamPiece, AdamSettings, AnyLayer, Convolution, Dense, EnergyOf, Error, Extent, Gated,
-    GatedKind, Layer, Modulated, Modulation, Nonlinearity, Plan, Plastic, PpoLoss, PpoSteps, Rule,
+    AdamPiece, AdamSettings, AnyLayer, Convolution, Dense, Error, Extent, Gated, GatedKind, Layer, Modulated,
+    Modulation, Nonlinearity, Plan, Plastic, Rule,
 };
 use support::golden::{Case, Results, cases, gated_cases};
-use support::maze::{Case as MazeCase, DRAWS, rules};
-use support::{Numbers, SHARED, distance, gated_plan, gated_there_and_back, plan, there_and_back};
+use support::{Numbers, distance, gated_plan, gated_there_and_back, plan, there_and_back};
 
 /// Set where the driver is the emulated one.
 const EMULATED: &str = "STPN_EMULATED";
@@ -245,198 +249,6 @@ fn on_device_a_convolution() {
     assert!(matches!(impossible, Err(Error::Layer { .. })), "{impossible:?}");
 }
 
-#[test]
-fn on_device_the_energy_of_given_sequences_and_of_a_dense_layer() {
-    let Some(device) = device() else { return };
-    let general = General::<f32>::new(&device).unwrap();
-    let mut numbers = Numbers::new(61);
-    let mut draw = |len: usize| -> Vec<f32> { numbers.vec(len, 0.5).into_iter().map(|v| v as f32).collect() };
-    let close = |what: &str, got: &Buffer<f32>, want: &[f32]| {
-        let got: Vec<f64> = device.download(got).unwrap().into_iter().map(f64::from).collect();
-        let want: Vec<f64> = want.iter().copied().map(f64::from).collect();
-        assert!(distance(&got, &want) < 1e-5, "{what}: {:e}", distance(&got, &want));
-    };
-    let extent = Extent { steps: 7, batch: 9 };
-    let modulated = Modulated { input: 9, hidden: 19, modulation: Modulation::Retroactive, rule: Rule::SoftClamp };
-    let plastic = [Layer::Plastic(Plastic::maze(9, 19)), Layer::Plastic(Plastic::stpn(60, 70))];
-    let gated = [
-        Gated { split: true, layer_norm: true, ..Gated::new(GatedKind::Lstm, 9, 19) },
-        Gated::new(GatedKind::Gru, 9, 19),
-        Gated::new(GatedKind::Rnn, 9, 220),
-    ];
-    let layers = plastic.into_iter().chain([Layer::Modulated(modulated)]).map(AnyLayer::from);
-    for layer in layers.chain(gated.map(AnyLayer::from)) {
-        let [parameters, x, start, mask] = [
-            layer.parameters(),
-            extent.steps * extent.batch * layer.input(),
-            extent.batch * layer.state_len(),
-            layer.input(),
-        ]
-        .map(&mut draw);
-        let resets: Vec<u8> = (0..extent.steps * extent.batch).map(|at| u8::from(at % 13 == 5)).collect();
-        let [parameters_there, x_there, start_there] =
-            [&parameters, &x, &start].map(|values| device.upload(values).unwrap());
-        let resets_there = device.upload(&resets).unwrap();
-        let sequence = Sequence {
-            extent,
-            parameters: &parameters_there,
-            x: &x_there,
-            resets: Some(&resets_there),
-            start: &start_there,
-        };
-        let of = EnergyOf { first: 1, every: 2, batch: 5, mask: Some(&mask) };
-        let on_device = SequenceLayer::new(&general, layer.clone()).unwrap();
-        let (forward, energy) = on_device.forward_measured(sequence, &of).unwrap();
-        let plain = on_device.forward(sequence, false).unwrap();
-        let both = [&forward.hidden, &plain.hidden, &forward.end, &plain.end].map(|b| device.download(b).unwrap());
-        assert!(both[0] == both[1] && both[2] == both[3], "measuring changes bits: {layer:?}");
-        let inputs = Inputs { extent, parameters: &parameters, x: &x, resets: Some(&resets), start: &start };
-        let want = shim::forward_measured(&layer, SHARED, Machine::default(), inputs, &of);
-        assert_eq!(energy.len(), 3 * 5 * layer.hidden());
-        close("energy", &energy, &want.energy);
-        let nowhere = on_device.forward_measured(sequence, &EnergyOf { first: 7, ..of });
-        assert!(matches!(nowhere, Err(Error::Energy { .. })), "{nowhere:?}");
-        let short = on_device.forward_measured(sequence, &EnergyOf { mask: Some(&[1.0]), ..of });
-        assert!(matches!(short, Err(Error::Length { what: "energy mask", .. })), "{short:?}");
-    }
-
-    let (layer, rows) = (Dense::new(17, 70, Nonlinearity::Tanh), 600);
-    let [parameters, x, mask] = [layer.parameters(), rows * 17, 17].map(draw);
-    let [there, x_there] = [&parameters, &x].map(|values| device.upload(values).unwrap());
-    let dense = DenseLayer::new(&general, layer).unwrap();
-    for mask in [None, Some(&mask[..])] {
-        let (want, _) = shim::dense_energy(&layer, Machine::default(), &parameters, &x, mask);
-        close("energy of a dense layer", &dense.energy(rows, &there, &x_there, mask).unwrap(), &want);
-    }
-}
-
-#[test]
-fn on_device_a_rollout_and_the_gradient_of_its_loss() {
-    let Some(device) = device() else { return };
-    let general = General::<f32>::new(&device).unwrap();
-    let rules = rules();
-    let plastic = Layer::Plastic(Plastic { layer_norm: true, ..Plastic::maze(rules.observation_len(), 19) });
-    let input = rules.observation_len();
-    let (modulation, rule) = (Modulation::Retroactive, Rule::SoftClamp);
-    let modulated = Layer::Modulated(Modulated { input, hidden: 9, modulation, rule });
-    [plastic, modulated].into_iter().for_each(|layer| rollout_and_gradient(&general, &layer.into(), &rules));
-    let lstm = Gated { split: true, layer_norm: true, ..Gated::new(GatedKind::Lstm, input, 9) };
-    // The last has a part of its matrix in global memory, and more environments in a block.
-    let rnn = Gated::new(GatedKind::Rnn, input, 220);
-    for layer in [lstm, Gated::new(GatedKind::Gru, input, 9), Gated::new(GatedKind::Rnn, input, 9), rnn] {
-        rollout_and_gradient(&general, &layer.into(), &rules);
-    }
-}
-
-/// A rollout on the device and behind the shim.
-fn rollout_and_gradient(general: &General<f32>, layer: &AnyLayer, rules: &MazeRules) {
-    let device = general.device();
-    let extent = Extent { steps: if layer.hidden() > 100 { 4 } else { 12 }, batch: 9 };
-    let case = MazeCase::new(layer, Extent { batch: 3, ..extent }, rules);
-    // The same three environments again and again, with other draws.
-    let mut case = case.single();
-    case.extent = extent;
-    let mut numbers = Numbers::new(59);
-    let again = extent.batch / 3;
-    case.mazes = case.mazes.repeat(again);
-    (case.x, case.starts, case.state) = (case.x.repeat(again), case.starts.repeat(again), case.state.repeat(again));
-    case.draws = (0..extent.batch * DRAWS).map(|_| ((numbers.next() + 1.0) * 9e18) as u64).collect();
-    case.uniform = numbers.vec(extent.steps * extent.batch, 0.5).iter().map(|value| value + 0.5).collect();
-    let rollout = case.rollout(rules);
-
-    let on_device = SequenceLayer::new(general, layer.clone()).unwrap();
-    let (got, kept) = on_device.maze_rollout(&rollout, true).unwrap();
-    assert_eq!(on_device.maze_rollout(&rollout, false).unwrap().0, got, "two runs differ in their bits");
-    let unwatched = on_device.maze_rollout(&MazeRollout { watched: false, ..rollout }, false).unwrap().0;
-    assert_eq!(unwatched, Played { observed: Vec::new(), ..got.clone() });
-    let (want, wanted, problems) = shim::maze_rollout(layer, device.shared(), Machine::default(), &rollout);
-    assert_eq!(problems.count, 0, "{}", problems.first);
-    assert_eq!((&got.actions, &got.rewards, &got.next), (&want.actions, &want.rewards, &want.next));
-    assert_eq!(got.observed, want.observed);
-    let close = |what: &str, got: &[f32], want: &[f32]| {
-        let [got, want] = [got, want].map(|values| values.iter().copied().map(f64::from).collect::<Vec<f64>>());
-        assert!(distance(&got, &want) < 1e-5, "{what}: {:e}", distance(&got, &want));
-    };
-    close("log-probabilities", &got.log_probs, &want.log_probs);
-    close("outputs", &got.outputs, &want.outputs);
-    close("states", &got.state, &want.state);
-    close("energy", &got.energy, &want.energy);
-
-    let kept = kept.unwrap();
-    let loss =
-        A2cLoss { value: 0.3, entropy: 0.02, concentration: 0.01, mean: 0.1, inverse_deviation: 2.0, scale: 0.1 };
-    let units = extent.steps * extent.batch;
-    let [advantages, returns] =
-        [0, 1].map(|_| numbers.vec(units, 1.0).iter().map(|value| *value as f32).collect::<Vec<f32>>());
-    let (grad, sums) = kept.a2c_loss(general, &loss, &advantages, &returns).unwrap();
-    let (outputs, actions) = (&got.outputs, &got.actions);
-    let steps = LossSteps { extent, outputs, actions, advantages: &advantages, returns: &returns };
-    let (grad_wanted, sums_wanted, _) = shim::a2c_loss(&loss, Machine::default(), steps);
-    close("gradient of the outputs", &device.download(&grad).unwrap(), &grad_wanted);
-    assert!((sums.policy - sums_wanted.policy).abs() < 1e-6 * sums_wanted.policy.abs().max(1.0));
-
-    let ones = |len: usize| device.upload(&vec![1f32; len]).unwrap();
-    let (grad_hidden, grad_end) = (ones(units * layer.hidden()), ones(extent.batch * layer.state_len()));
-    let back = on_device.backward(kept.sequence(), kept.forward(), &grad_hidden, &grad_end).unwrap();
-    close("gradient of the parameters", &device.download(&back.parameters).unwrap(), &wanted.parameters);
-}
-
-#[test]
-fn on_device_losses_of_given_outputs() {
-    let Some(device) = device() else { return };
-    let general = General::<f32>::new(&device).unwrap();
-    let (steps, choices) = (700, 6);
-    let mut numbers = Numbers::new(83);
-    let mut draw = |len: usize| -> Vec<f32> { numbers.vec(len, 1.0).into_iter().map(|v| v as f32).collect() };
-    let [outputs, logits] = [choices + 1, choices].map(|width| draw(steps * width));
-    let [advantages, returns, values, log_probs] = [0, 1, 2, 3].map(|_| draw(steps));
-    let log_probs: Vec<f32> = log_probs.iter().map(|value| value * 0.3 - 1.8).collect();
-    let actions: Vec<u32> = (0..steps).map(|n| (n * 5 % choices) as u32).collect();
-    let counts: Vec<u8> = (0..steps).map(|n| u8::from(n % 9 != 2)).collect();
-    let there = device.upload(&outputs).unwrap();
-    let close = |what: &str, got: &[f64], want: &[f64]| {
-        assert!(distance(got, want) < 1e-6, "{what}: {:e}", distance(got, want));
-    };
-    let doubles = |values: &[f32]| -> Vec<f64> { values.iter().copied().map(f64::from).collect() };
-
-    let loss =
-        A2cLoss { value: 0.3, entropy: 0.02, concentration: 0.01, mean: 0.1, inverse_deviation: 2.0, scale: 0.1 };
-    let (actions, advantages, returns, counts) = (&actions, &advantages, &returns, Some(&counts[..]));
-    let of_a2c = A2cSteps { choices, actions, advantages, returns, counts };
-    let (grad, sums) = general.a2c_loss(&loss, &there, &of_a2c).unwrap();
-    let (grad_wanted, wanted, _) = shim::a2c_loss_of_steps(&loss, Machine::default(), &outputs, of_a2c);
-    close("gradient of A2C", &doubles(&device.download(&grad).unwrap()), &doubles(&grad_wanted));
-    close("sums of A2C", &[sums.policy, sums.value, sums.entropy], &[wanted.policy, wanted.value, wanted.entropy]);
-    let refused = general.a2c_loss(&loss, &there, &A2cSteps { choices: 5, ..of_a2c });
-    assert!(matches!(refused, Err(Error::Loss { .. })), "{refused:?}");
-
-    let plain = PpoLoss {
-        clip: 0.2,
-        value: 0.3,
-        value_clip: None,
-        value_error_clamp: None,
-        entropy: 0.02,
-        kl: None,
-        mean: 0.1,
-        inverse_deviation: 2.0,
-        scale: 0.1,
-    };
-    let all = PpoLoss { value_clip: Some(0.2), value_error_clamp: Some(1.5), kl: Some(0.1), ..plain };
-    let (log_probs, values) = (&log_probs, &values);
-    for loss in [plain, all] {
-        let logits = loss.kl.map(|_| &logits[..]);
-        let of_ppo = PpoSteps { choices, actions, advantages, returns, log_probs, values, logits, counts };
-        let (grad, sums) = general.ppo_loss(&loss, &there, &of_ppo).unwrap();
-        let (grad_wanted, wanted, problems) = shim::ppo_loss(&loss, Machine::default(), &outputs, of_ppo);
-        assert_eq!(problems.count, 0, "{}", problems.first);
-        close("gradient of PPO", &doubles(&device.download(&grad).unwrap()), &doubles(&grad_wanted));
-        close("sums of PPO", &[sums.total, sums.value, sums.kl], &[wanted.total, wanted.value, wanted.kl]);
-        assert_eq!((sums.steps, sums.clipped), (wanted.steps, wanted.clipped));
-        let short = general.ppo_loss(&loss, &there, &PpoSteps { values: &values[1..], ..of_ppo });
-        assert!(matches!(short, Err(Error::Length { what: "values", .. })), "{short:?}");
-    }
-}
-
 /// Encoder, cell and head together: the sum of an episode's inputs so far is learnt, on arrays that stay there.
 #[test]
 fn on_device_an_encoder_a_cell_and_a_head_learn() {
@@ -577,7 +389,7 @@ fn an_emulated_driver_runs_all_of_this() {
         text
     };
     let text = good(run("on_device", &[("STPN_EMULATED_MEMORY", "100000000")]));
-    assert!(text.contains("on emulated device") && text.contains("11 passed"), "{text}");
+    assert!(text.contains("on emulated device") && text.contains("12 passed"), "{text}");
     // The kernels are in the cache now.
     assert!(fs::read_dir(folder.path().join("cache/stpn/cuda")).unwrap().count() > 10);
 

@@ -10,7 +10,7 @@ use crate::Result;
 use crate::source::general_source;
 use crate::spec::GENERAL_THREADS;
 
-/// Matrix products, convolutions, reductions, the optimiser and the loss on a device. Cheap to clone.
+/// Matrix products, convolutions, reductions, the optimiser, losses and advantages on a device. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct General<T> {
     device: Device,
@@ -36,6 +36,7 @@ impl<T: CudaReal> General<T> {
             "adam",
             "a2c_loss",
             "ppo_loss",
+            "generalized_advantages",
         ];
         let kernels = Kernels::new(device, &general_source::<T>(), GENERAL_THREADS, &names)?;
         Ok(Self { device: device.clone(), kernels: Arc::new(kernels), element: PhantomData })

@@ -1,13 +1,15 @@
 //! Rollouts in mazes on a device.
 
+use super::advantage::Advantages;
 use super::device::{Buffer, CudaReal};
 use super::general::General;
 use super::runner::DeviceRunner;
 use super::sequence::{Forward, Sequence, expect};
 use super::sequence_layer::SequenceLayer;
+use crate::advantage::{AdvantageSteps, of_outputs};
 use crate::gated::GatedPlan;
 use crate::loss::{self, A2cLoss, A2cSums, LossInputs};
-use crate::maze::{self, ACTIONS, MazeRollout, Planned, Played};
+use crate::maze::{self, ACTIONS, MazeRollout, OUTPUTS, Planned, Played};
 use crate::plan::Plan;
 use crate::sequence::SequenceInputs;
 use crate::{Error, Extent, Result};
@@ -53,6 +55,15 @@ impl<T: CudaReal> KeptRollout<T> {
         &self.outputs
     }
 
+    /// Advantages and returns of its steps, with the values that its heads gave. Returns before the work is done.
+    ///
+    /// # Errors
+    /// [`Error::Length`] for arrays that do not fit, [`Error::Device`].
+    pub fn advantages(&self, general: &General<T>, steps: &AdvantageSteps<'_, T>) -> Result<Advantages<T>> {
+        steps.check(self.extent)?;
+        general.advantages_of(self.extent, (&self.outputs, of_outputs(self.extent, OUTPUTS)), steps)
+    }
+
     /// The gradient of the outputs of the heads, `[T, B, 5]`, and the sums of the loss, with `advantages` and `returns`
     /// `[T, B]`. Waits for it.
     ///
@@ -62,21 +73,20 @@ impl<T: CudaReal> KeptRollout<T> {
         &self,
         general: &General<T>,
         loss: &A2cLoss,
-        advantages: &[T],
-        returns: &[T],
+        advantages: &Buffer<T>,
+        returns: &Buffer<T>,
     ) -> Result<(Buffer<T>, A2cSums)> {
         let (device, units) = (general.device(), self.extent.steps * self.extent.batch);
         expect("advantages", advantages.len(), units)?;
         expect("returns", returns.len(), units)?;
-        let (advantages, returns) = (device.upload(advantages)?, device.upload(returns)?);
         let runner = general.runner(None);
         let inputs = LossInputs {
             extent: self.extent,
             choices: ACTIONS,
             outputs: &self.outputs,
             actions: runner.address_of(&self.actions),
-            advantages: &advantages,
-            returns: &returns,
+            advantages,
+            returns,
             counts: 0,
         };
         let (grad, partials) = loss::a2c(&runner, loss, &inputs)?;

@@ -2,6 +2,7 @@
 //! on the CPU.
 
 mod adam;
+mod advantage;
 mod cache;
 mod compile;
 mod convolution;
@@ -18,6 +19,7 @@ mod sequence;
 mod sequence_layer;
 
 pub use adam::Adam;
+pub use advantage::Advantages;
 pub use convolution::ConvolutionLayer;
 pub use dense::{DenseGradients, DenseLayer};
 pub use device::{Buffer, CudaReal, Device};

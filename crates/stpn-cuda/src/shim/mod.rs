@@ -6,6 +6,7 @@
 pub const EMULATED_DRIVER: &str = env!("STPN_EMULATED_DRIVER");
 
 mod adam;
+mod advantage;
 mod convolution;
 mod dense;
 mod energy;
@@ -18,6 +19,7 @@ mod runner;
 mod sequence;
 
 pub use adam::{AdamResults, adam};
+pub use advantage::{advantages, advantages_of_outputs};
 pub use convolution::convolution;
 pub use dense::{DenseResults, dense};
 pub use energy::{MeasuredResults, dense_energy, forward_measured};

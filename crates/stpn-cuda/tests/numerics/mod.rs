@@ -10,8 +10,8 @@ use std::{fs, path::PathBuf};
 use stpn_cuda::maze::{self, MazeRollout, MazeRules, MazeState};
 use stpn_cuda::shim::{self, Inputs, LossSteps, Machine};
 use stpn_cuda::{
-    A2cLoss, AdamPiece, AdamSettings, AnyLayer, Convolution, Dense, EnergyOf, Extent, Gated, GatedKind, Layer,
-    Modulated, Modulation, NUMERICS, Nonlinearity, NormalizeState, Plastic, PpoLoss, PpoSteps, Rule,
+    A2cLoss, AdamPiece, AdamSettings, AdvantageSteps, AnyLayer, Convolution, Dense, EnergyOf, Extent, Gated, GatedKind,
+    Layer, Modulated, Modulation, NUMERICS, Nonlinearity, NormalizeState, Plastic, PpoLoss, PpoSteps, Rule,
 };
 
 use crate::support::case::{Sizes, Values};
@@ -172,7 +172,28 @@ fn sums() -> Vec<(String, u64)> {
     sums.extend(energies());
     sums.push(("adam-pieces".to_string(), sum(&[&apart.parameters.concat(), &apart.moments.concat()])));
     sums.push(("ppo-loss".to_string(), ppo_loss()));
+    sums.push(("advantages".to_string(), advantages()));
     sums
+}
+
+/// Of advantages and returns.
+fn advantages() -> u64 {
+    let mut numbers = Numbers::new(101);
+    let mut draw = |len: usize| -> Vec<f32> { numbers.vec(len, 0.6).iter().map(|value| *value as f32).collect() };
+    let units = EXTENT.steps * EXTENT.batch;
+    let ends = |at: usize| -> Vec<u8> { (0..units).map(|n| u8::from(n % 11 == at)).collect() };
+    let steps = AdvantageSteps {
+        gamma: 0.99,
+        lambda: 0.95,
+        rewards: &draw(units),
+        last_values: &draw(EXTENT.batch),
+        terminated: &ends(4),
+        truncated: &ends(9),
+        final_values: &draw(units),
+    };
+    let ([advantages, returns], problems) = shim::advantages(Machine::default(), EXTENT, &draw(units), &steps);
+    assert_eq!(problems.count, 0, "{}", problems.first);
+    sum(&[&advantages, &returns])
 }
 
 /// Of the loss of PPO.

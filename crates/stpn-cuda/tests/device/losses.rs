@@ -1,0 +1,93 @@
+//! Losses and advantages on a device.
+
+use stpn_cuda::cuda::General;
+use stpn_cuda::shim::{self, Machine};
+use stpn_cuda::{A2cLoss, A2cSteps, AdvantageSteps, Error, Extent, PpoLoss, PpoSteps};
+
+use super::device;
+use super::support::{Numbers, distance};
+
+#[test]
+fn on_device_losses_of_given_outputs() {
+    let Some(device) = device() else { return };
+    let general = General::<f32>::new(&device).unwrap();
+    let (steps, choices) = (700, 6);
+    let mut numbers = Numbers::new(83);
+    let mut draw = |len: usize| -> Vec<f32> { numbers.vec(len, 1.0).into_iter().map(|v| v as f32).collect() };
+    let [outputs, logits] = [choices + 1, choices].map(|width| draw(steps * width));
+    let [advantages, returns, values, log_probs] = [0, 1, 2, 3].map(|_| draw(steps));
+    let log_probs: Vec<f32> = log_probs.iter().map(|value| value * 0.3 - 1.8).collect();
+    let actions: Vec<u32> = (0..steps).map(|n| (n * 5 % choices) as u32).collect();
+    let counts: Vec<u8> = (0..steps).map(|n| u8::from(n % 9 != 2)).collect();
+    let there = device.upload(&outputs).unwrap();
+    let close = |what: &str, got: &[f64], want: &[f64]| {
+        assert!(distance(got, want) < 1e-6, "{what}: {:e}", distance(got, want));
+    };
+    let doubles = |values: &[f32]| -> Vec<f64> { values.iter().copied().map(f64::from).collect() };
+
+    let loss =
+        A2cLoss { value: 0.3, entropy: 0.02, concentration: 0.01, mean: 0.1, inverse_deviation: 2.0, scale: 0.1 };
+    let (actions, advantages, returns, counts) = (&actions, &advantages, &returns, Some(&counts[..]));
+    let of_a2c = A2cSteps { choices, actions, advantages, returns, counts };
+    let (grad, sums) = general.a2c_loss(&loss, &there, &of_a2c).unwrap();
+    let (grad_wanted, wanted, _) = shim::a2c_loss_of_steps(&loss, Machine::default(), &outputs, of_a2c);
+    close("gradient of A2C", &doubles(&device.download(&grad).unwrap()), &doubles(&grad_wanted));
+    close("sums of A2C", &[sums.policy, sums.value, sums.entropy], &[wanted.policy, wanted.value, wanted.entropy]);
+    let refused = general.a2c_loss(&loss, &there, &A2cSteps { choices: 5, ..of_a2c });
+    assert!(matches!(refused, Err(Error::Loss { .. })), "{refused:?}");
+
+    let plain = PpoLoss {
+        clip: 0.2,
+        value: 0.3,
+        value_clip: None,
+        value_error_clamp: None,
+        entropy: 0.02,
+        kl: None,
+        mean: 0.1,
+        inverse_deviation: 2.0,
+        scale: 0.1,
+    };
+    let all = PpoLoss { value_clip: Some(0.2), value_error_clamp: Some(1.5), kl: Some(0.1), ..plain };
+    let (log_probs, values) = (&log_probs, &values);
+    for loss in [plain, all] {
+        let logits = loss.kl.map(|_| &logits[..]);
+        let of_ppo = PpoSteps { choices, actions, advantages, returns, log_probs, values, logits, counts };
+        let (grad, sums) = general.ppo_loss(&loss, &there, &of_ppo).unwrap();
+        let (grad_wanted, wanted, problems) = shim::ppo_loss(&loss, Machine::default(), &outputs, of_ppo);
+        assert_eq!(problems.count, 0, "{}", problems.first);
+        close("gradient of PPO", &doubles(&device.download(&grad).unwrap()), &doubles(&grad_wanted));
+        close("sums of PPO", &[sums.total, sums.value, sums.kl], &[wanted.total, wanted.value, wanted.kl]);
+        assert_eq!((sums.steps, sums.clipped), (wanted.steps, wanted.clipped));
+        let short = general.ppo_loss(&loss, &there, &PpoSteps { values: &values[1..], ..of_ppo });
+        assert!(matches!(short, Err(Error::Length { what: "values", .. })), "{short:?}");
+    }
+}
+
+#[test]
+fn on_device_advantages() {
+    let Some(device) = device() else { return };
+    let general = General::<f32>::new(&device).unwrap();
+    let extent = Extent { steps: 40, batch: 300 };
+    let units = extent.steps * extent.batch;
+    let mut numbers = Numbers::new(97);
+    let mut draw = |len: usize| -> Vec<f32> { numbers.vec(len, 1.0).into_iter().map(|v| v as f32).collect() };
+    let [values, rewards, final_values] = [0, 1, 2].map(|_| draw(units));
+    let ends = |share: usize| -> Vec<u8> { (0..units).map(|n| u8::from(n * 7 % share == 3)).collect() };
+    let steps = AdvantageSteps {
+        gamma: 0.99,
+        lambda: 0.95,
+        rewards: &rewards,
+        last_values: &draw(extent.batch),
+        terminated: &ends(13),
+        truncated: &ends(17),
+        final_values: &final_values,
+    };
+    let there = device.upload(&values).unwrap();
+    let got = general.advantages(extent, &there, &steps).unwrap();
+    let got = [&got.advantages, &got.returns].map(|values| device.download(values).unwrap());
+    let (wanted, problems) = shim::advantages(Machine::default(), extent, &values, &steps);
+    assert_eq!(problems.count, 0, "{}", problems.first);
+    assert_eq!(got, wanted, "nothing but sums and products: the bits are the same");
+    let short = general.advantages(extent, &there, &AdvantageSteps { last_values: &[], ..steps });
+    assert!(matches!(short, Err(Error::Length { what: "last_values", .. })), "{short:?}");
+}

@@ -1,0 +1,103 @@
+//! Rollouts on a device.
+
+use stpn_cuda::cuda::{General, SequenceLayer};
+use stpn_cuda::maze::{MazeRollout, MazeRules, Played};
+use stpn_cuda::shim::{self, LossSteps, Machine};
+use stpn_cuda::{
+    A2cLoss, AdvantageSteps, AnyLayer, Error, Extent, Gated, GatedKind, Layer, Modulated, Modulation, Plastic, Rule,
+};
+
+use super::device;
+use super::support::maze::{Case as MazeCase, DRAWS, rules};
+use super::support::{Numbers, distance};
+
+#[test]
+fn on_device_a_rollout_and_the_gradient_of_its_loss() {
+    let Some(device) = device() else { return };
+    let general = General::<f32>::new(&device).unwrap();
+    let rules = rules();
+    let plastic = Layer::Plastic(Plastic { layer_norm: true, ..Plastic::maze(rules.observation_len(), 19) });
+    let input = rules.observation_len();
+    let (modulation, rule) = (Modulation::Retroactive, Rule::SoftClamp);
+    let modulated = Layer::Modulated(Modulated { input, hidden: 9, modulation, rule });
+    [plastic, modulated].into_iter().for_each(|layer| rollout_and_gradient(&general, &layer.into(), &rules));
+    let lstm = Gated { split: true, layer_norm: true, ..Gated::new(GatedKind::Lstm, input, 9) };
+    // The last has a part of its matrix in global memory, and more environments in a block.
+    let rnn = Gated::new(GatedKind::Rnn, input, 220);
+    for layer in [lstm, Gated::new(GatedKind::Gru, input, 9), Gated::new(GatedKind::Rnn, input, 9), rnn] {
+        rollout_and_gradient(&general, &layer.into(), &rules);
+    }
+}
+
+/// A rollout on the device and behind the shim.
+fn rollout_and_gradient(general: &General<f32>, layer: &AnyLayer, rules: &MazeRules) {
+    let device = general.device();
+    let extent = Extent { steps: if layer.hidden() > 100 { 4 } else { 12 }, batch: 9 };
+    let case = MazeCase::new(layer, Extent { batch: 3, ..extent }, rules);
+    // The same three environments again and again, with other draws.
+    let mut case = case.single();
+    case.extent = extent;
+    let mut numbers = Numbers::new(59);
+    let again = extent.batch / 3;
+    case.mazes = case.mazes.repeat(again);
+    (case.x, case.starts, case.state) = (case.x.repeat(again), case.starts.repeat(again), case.state.repeat(again));
+    case.draws = (0..extent.batch * DRAWS).map(|_| ((numbers.next() + 1.0) * 9e18) as u64).collect();
+    case.uniform = numbers.vec(extent.steps * extent.batch, 0.5).iter().map(|value| value + 0.5).collect();
+    let rollout = case.rollout(rules);
+
+    let on_device = SequenceLayer::new(general, layer.clone()).unwrap();
+    let (got, kept) = on_device.maze_rollout(&rollout, true).unwrap();
+    assert_eq!(on_device.maze_rollout(&rollout, false).unwrap().0, got, "two runs differ in their bits");
+    let unwatched = on_device.maze_rollout(&MazeRollout { watched: false, ..rollout }, false).unwrap().0;
+    assert_eq!(unwatched, Played { observed: Vec::new(), ..got.clone() });
+    let (want, wanted, problems) = shim::maze_rollout(layer, device.shared(), Machine::default(), &rollout);
+    assert_eq!(problems.count, 0, "{}", problems.first);
+    assert_eq!((&got.actions, &got.rewards, &got.next), (&want.actions, &want.rewards, &want.next));
+    assert_eq!(got.observed, want.observed);
+    let close = |what: &str, got: &[f32], want: &[f32]| {
+        let [got, want] = [got, want].map(|values| values.iter().copied().map(f64::from).collect::<Vec<f64>>());
+        assert!(distance(&got, &want) < 1e-5, "{what}: {:e}", distance(&got, &want));
+    };
+    close("log-probabilities", &got.log_probs, &want.log_probs);
+    close("outputs", &got.outputs, &want.outputs);
+    close("states", &got.state, &want.state);
+    close("energy", &got.energy, &want.energy);
+
+    let kept = kept.unwrap();
+    let loss =
+        A2cLoss { value: 0.3, entropy: 0.02, concentration: 0.01, mean: 0.1, inverse_deviation: 2.0, scale: 0.1 };
+    let units = extent.steps * extent.batch;
+    let [advantages, returns] =
+        [0, 1].map(|_| numbers.vec(units, 1.0).iter().map(|value| *value as f32).collect::<Vec<f32>>());
+    let [advantages_there, returns_there] = [&advantages, &returns].map(|values| device.upload(values).unwrap());
+    let (grad, sums) = kept.a2c_loss(general, &loss, &advantages_there, &returns_there).unwrap();
+    let (outputs, actions) = (&got.outputs, &got.actions);
+    let steps = LossSteps { extent, outputs, actions, advantages: &advantages, returns: &returns };
+    let (grad_wanted, sums_wanted, _) = shim::a2c_loss(&loss, Machine::default(), steps);
+    close("gradient of the outputs", &device.download(&grad).unwrap(), &grad_wanted);
+    assert!((sums.policy - sums_wanted.policy).abs() < 1e-6 * sums_wanted.policy.abs().max(1.0));
+
+    let short = kept.a2c_loss(general, &loss, kept.heads(), &returns_there);
+    assert!(matches!(short, Err(Error::Length { what: "advantages", .. })), "{short:?}");
+
+    let ends: Vec<u8> = (0..units).map(|n| u8::from(n % 7 == 4)).collect();
+    let steps = AdvantageSteps {
+        gamma: 0.9,
+        lambda: 0.8,
+        rewards: &advantages,
+        last_values: &returns[..extent.batch],
+        terminated: &vec![0; units],
+        truncated: &ends,
+        final_values: &returns,
+    };
+    let estimated = kept.advantages(general, &steps).unwrap();
+    let ([wanted_advantages, wanted_returns], _) =
+        shim::advantages_of_outputs(Machine::default(), extent, &got.outputs, &steps);
+    close("advantages", &device.download(&estimated.advantages).unwrap(), &wanted_advantages);
+    close("returns", &device.download(&estimated.returns).unwrap(), &wanted_returns);
+
+    let ones = |len: usize| device.upload(&vec![1f32; len]).unwrap();
+    let (grad_hidden, grad_end) = (ones(units * layer.hidden()), ones(extent.batch * layer.state_len()));
+    let back = on_device.backward(kept.sequence(), kept.forward(), &grad_hidden, &grad_end).unwrap();
+    close("gradient of the parameters", &device.download(&back.parameters).unwrap(), &wanted.parameters);
+}
