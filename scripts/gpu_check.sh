@@ -35,7 +35,7 @@ nvidia-smi --query-gpu=name,driver_version,memory.total,compute_cap --format=csv
     exit 1
 }
 
-echo "== golden cases of all cells, resets, dense layers, convolutions, rollouts, the optimiser, errors =="
+echo "== golden cases of all cells, resets, dense layers, convolutions, energy, losses, rollouts, the optimiser, errors =="
 output=$(timeout 180 "$device" on_device --nocapture --test-threads 1 2>&1) || { echo "$output"; exit 1; }
 echo "$output"
 # Without a device the same tests pass by what their errors say.
@@ -78,6 +78,12 @@ for where in cuda cpu; do
     echo "$where: update $(last $where update), return $(last $where charts/episodic_return)," \
         "$(last $where charts/SPS) steps per second, seconds of an update: $(last $where time/rollout_seconds)" \
         "rollout, $(last $where time/learn_seconds) learning"
+done
+
+echo "== the same agent evaluated on the device and on the CPU =="
+for where in cuda cpu; do
+    echo "$where:"
+    timeout 60 "$stpn" eval "$runs/cuda" --episodes 100 --device $where | grep -E "mean return|energy"
 done
 
 echo "== $resumed updates, killed and resumed: the same bits =="

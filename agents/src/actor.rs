@@ -7,7 +7,7 @@ use stpn_random::Stream;
 use crate::Result;
 use crate::policy::distribution::ActionBuffer;
 use crate::policy::inference::{PreparedPolicy, Session};
-use crate::rollout::Normalization;
+use crate::rollout::{Normalization, Observations};
 
 /// A policy with the statistics by which it sees observations.
 #[derive(Clone, Copy)]
@@ -82,6 +82,18 @@ impl<'p> Actor<'p> {
             Some(mask) => self.session.step_with_energy(observations.into(), episode_starts, mask),
             None => self.session.step(observations.into(), episode_starts),
         }
+    }
+
+    /// Values of raw observations `[B, O]` from the present recurrent states, which stay as they are. Environments with
+    /// `episode_starts` `[B]` = 1 start from the zero state.
+    ///
+    /// # Errors
+    /// Fails on lengths that do not fit.
+    pub fn peek(&mut self, mut observations: Observations, episode_starts: &[u8]) -> Result<Vec<f32>> {
+        if let ObservationMut::F32(raw) = &mut observations.all_mut() {
+            self.subject.normalization.apply(raw);
+        }
+        self.session.peek(observations.all(), episode_starts)
     }
 
     /// Chooses the action of environment `index` after the last step: a sample drawn from `stream`, or the most probable

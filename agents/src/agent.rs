@@ -9,7 +9,7 @@ use stpn_random::{Purpose, Stream};
 
 use crate::actor::{Actor, Subject};
 use crate::checkpoint::{self, Checkpoint};
-use crate::config::{AgentConfig, RunConfig};
+use crate::config::{AgentConfig, ComputeDevice, RunConfig};
 use crate::evaluation::{Evaluation, EvaluationOptions, evaluate};
 use crate::optimizer::FlatLayout;
 use crate::policy::ActorCritic;
@@ -135,6 +135,16 @@ impl Agent {
         };
         let (config, observations) = (config.clone(), observations.clone());
         Ok(Self { config, progress, observations, policy: policy.prepare()? })
+    }
+
+    /// The agent with its network on `device`.
+    ///
+    /// # Errors
+    /// [`Error::NotBuilt`]; [`Error::Config`] if the device has no kernels for a part of the network; fails if the device
+    /// cannot be used.
+    pub fn on(self, device: ComputeDevice) -> Result<Self> {
+        let policy = self.policy().clone().on(device, &self.config.policy)?;
+        Ok(Self { policy: policy.prepare()?, ..self })
     }
 
     /// Writes the agent without what only training needs into `directory`, as `stpn export` does. Returns the path of

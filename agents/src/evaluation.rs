@@ -15,8 +15,9 @@ use crate::rollout::Observations;
 use crate::stop::Stop;
 use crate::{Error, Result};
 
-/// Environments stepped together in evaluation.
+/// Environments stepped together in evaluation: by a thread, or by a device.
 const GROUP: usize = 16;
+const GROUP_ON_DEVICE: usize = 512;
 
 /// How a policy is measured.
 #[derive(Clone, Debug)]
@@ -102,7 +103,11 @@ pub fn evaluate_until(
     need.check()?;
     let first = make(0)?;
     // Only one environment at a time can tell whose an episode is that it recorded itself.
-    let group = if first.records_episodes() { 1 } else { GROUP };
+    let group = match subject {
+        _ if first.records_episodes() => 1,
+        Some(subject) if subject.policy.policy().is_accelerated() => GROUP_ON_DEVICE,
+        _ => GROUP,
+    };
     let starts: Vec<usize> = (0..options.episodes).step_by(group).collect();
     let groups = starts
         .par_iter()

@@ -38,6 +38,7 @@ impl Evaluator {
         let first: Box<dyn Env> = make(0)?;
         let (observations, actions) = (first.observation_space(), first.action_space());
         let policy = ActorCritic::new(&config.policy, observations, actions, config.seed, DType::F32, &Device::Cpu)?;
+        let policy = policy.on(config.training.device, &config.policy)?;
         let options = EvaluationOptions {
             episodes: config.evaluation.episodes,
             // Not the run's seed itself, so that `stpn eval --seed` with that seed meets other episodes.

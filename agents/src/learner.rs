@@ -1,6 +1,7 @@
 //! The learner: a network, its parameters as one flat buffer, and the optimiser that moves them.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use candle_core::Tensor;
 use rayon::prelude::*;
@@ -9,6 +10,7 @@ use stpn_core::Parameters;
 use crate::optimizer::flat::{PART, clip_norm, norm};
 use crate::optimizer::{Adam, AdamConfig, FlatLayout};
 use crate::policy::ActorCritic;
+use crate::policy::accelerator::{Accelerator, AdamPiece, DeviceOptimizer, GradientOf, Kept};
 use crate::policy::inference::PreparedPolicy;
 use crate::{Error, Result};
 
@@ -37,15 +39,39 @@ impl Gradient {
     }
 }
 
+/// A gradient where it was computed.
+#[derive(Clone, Debug)]
+pub enum PlacedGradient {
+    /// In memory.
+    Here(Gradient),
+    /// On the network's device.
+    There(Kept),
+}
+
+impl From<Gradient> for PlacedGradient {
+    fn from(gradient: Gradient) -> Self {
+        Self::Here(gradient)
+    }
+}
+
 /// A network that has parameters to train.
 pub trait Trainable {
     /// All of them, in a fixed order.
     fn parameters(&self) -> &Parameters;
+
+    /// What computes in place of the CPU.
+    fn accelerator(&self) -> Option<&Arc<dyn Accelerator>> {
+        None
+    }
 }
 
 impl Trainable for ActorCritic {
     fn parameters(&self) -> &Parameters {
         Self::parameters(self)
+    }
+
+    fn accelerator(&self) -> Option<&Arc<dyn Accelerator>> {
+        Self::accelerator(self)
     }
 }
 
@@ -61,6 +87,9 @@ pub struct Learner<N = ActorCritic> {
     plastic: Vec<Range<usize>>,
     /// Where decays lie, if they are limited.
     decays: Vec<Range<usize>>,
+    /// The optimiser with the parameters, if they are on a device: `values` and `adam` are then what they were at the last
+    /// [`Learner::synchronize`].
+    device: Option<Box<dyn DeviceOptimizer>>,
 }
 
 /// Names of decays and rates, below those of the parts of a network.
@@ -89,12 +118,24 @@ impl Learner {
         &self.network
     }
 
+    /// A gradient that is on the policy's device.
+    ///
+    /// # Errors
+    /// Fails if the device does, or there is none.
+    pub(crate) fn read(&self, gradient: &Kept) -> Result<Vec<f32>> {
+        let none = || Error::config("training.device", "the policy is not on a device");
+        self.network.accelerator().ok_or_else(none)?.read(gradient)
+    }
+
     /// The policy's present parameters, laid out for work on slices.
     ///
     /// # Errors
     /// Fails if candle cannot copy parameters out.
     pub fn prepare(&self) -> Result<PreparedPolicy> {
-        self.network.prepare_from(&self.values)
+        match &self.device {
+            Some(device) => Ok(self.network.prepare_there(device.parameters())),
+            None => self.network.prepare_from(&self.values),
+        }
     }
 }
 
@@ -116,7 +157,14 @@ impl<N: Trainable> Learner<N> {
             None => Vec::new(),
             Some(_) => places(&layout, &DECAYS, "optimizer.max_decay")?,
         };
-        Ok(Self { network, layout, values, adam, config: config.clone(), plastic, decays })
+        let device = match network.accelerator() {
+            None => None,
+            Some(accelerator) => {
+                let pieces = pieces(&layout, config, [&plastic, &decays]);
+                Some(Arc::clone(accelerator).optimizer(&pieces, &values, &adam)?)
+            }
+        };
+        Ok(Self { network, layout, values, adam, config: config.clone(), plastic, decays, device })
     }
 
     /// The network.
@@ -127,6 +175,18 @@ impl<N: Trainable> Learner<N> {
     /// Where each parameter lies in flat buffers.
     pub fn layout(&self) -> &FlatLayout {
         &self.layout
+    }
+
+    /// Brings parameters and the optimiser's state here, if they are on a device.
+    ///
+    /// # Errors
+    /// Fails if the device does, or candle cannot copy.
+    pub fn synchronize(&mut self) -> Result<()> {
+        if let Some(device) = &self.device {
+            (self.values, self.adam) = device.read()?;
+            self.layout.assign(&self.values)?;
+        }
+        Ok(())
     }
 
     /// All parameter values, flat.
@@ -151,6 +211,7 @@ impl<N: Trainable> Learner<N> {
             }
         }
         self.layout.assign(&values)?;
+        self.device.iter_mut().try_for_each(|device| device.write(&values, &adam))?;
         self.values = values;
         self.adam = adam;
         Ok(())
@@ -169,16 +230,22 @@ impl<N: Trainable> Learner<N> {
     /// # Errors
     /// [`Error::NotFinite`] if the gradient or the step it leads to is not finite; parameters and optimiser are then
     /// of no use, and the caller goes back to saved ones.
-    pub fn step(&mut self, mut gradient: Gradient, learning_rate: f64, update: u64) -> Result<f64> {
-        let not_finite = |what: &str| Error::NotFinite { what: what.to_string(), update, remedy: LOWER_RATE.into() };
+    pub fn step(&mut self, gradient: impl Into<PlacedGradient>, learning_rate: f64, update: u64) -> Result<f64> {
+        let gradient = gradient.into();
+        if let Some(device) = &mut self.device {
+            let gradient = match &gradient {
+                PlacedGradient::Here(gradient) => GradientOf::Here(&gradient.0),
+                PlacedGradient::There(kept) => GradientOf::There(kept),
+            };
+            let [size, parameters] = device.step(&self.config, learning_rate, gradient)?;
+            self.check_gradient(size, update)?;
+            return if parameters.is_finite() { Ok(size) } else { Err(not_finite("a parameter", update)) };
+        }
+        let PlacedGradient::Here(mut gradient) = gradient else {
+            return Err(Error::config("training.device", "the gradient is on a device that the network is not on"));
+        };
         let size = clip_norm(&mut gradient.0, self.config.max_grad_norm);
-        if !size.is_finite() {
-            return Err(not_finite("the gradient's norm"));
-        }
-        // A squared gradient that overflows would stand still its parameter for ever, every number of it finite.
-        if size.min(self.config.max_grad_norm.unwrap_or(size)).powi(2) > f64::from(f32::MAX) {
-            return Err(not_finite("the square of the gradient's norm"));
-        }
+        self.check_gradient(size, update)?;
         let before: Vec<Vec<f32>> = self.plastic.iter().map(|place| self.values[place.clone()].to_vec()).collect();
         self.adam.step(&self.config, learning_rate, &mut self.values, &gradient.0);
         let factor = self.config.plasticity_rate as f32;
@@ -195,11 +262,41 @@ impl<N: Trainable> Learner<N> {
                 .for_each(|at| values[at] = values[at].clamp(0.0, limit as f32));
         }
         if !norm(&self.values).is_finite() {
-            return Err(not_finite("a parameter"));
+            return Err(not_finite("a parameter", update));
         }
         self.layout.assign(&self.values)?;
         Ok(size)
     }
+
+    /// Refuses a gradient of that norm if it is of no use.
+    fn check_gradient(&self, size: f64, update: u64) -> Result<()> {
+        if !size.is_finite() {
+            return Err(not_finite("the gradient's norm", update));
+        }
+        // A squared gradient that overflows would stand still its parameter for ever, every number of it finite.
+        if size.min(self.config.max_grad_norm.unwrap_or(size)).powi(2) > f64::from(f32::MAX) {
+            return Err(not_finite("the square of the gradient's norm", update));
+        }
+        Ok(())
+    }
+}
+
+fn not_finite(what: &str, update: u64) -> Error {
+    Error::NotFinite { what: what.to_string(), update, remedy: LOWER_RATE.into() }
+}
+
+/// All parameters, in pieces that are moved in the same way: `plastic` ones at a rate of their own, `decays` up to a limit.
+fn pieces(layout: &FlatLayout, config: &AdamConfig, [plastic, decays]: [&[Range<usize>]; 2]) -> Vec<AdamPiece> {
+    let mut pieces: Vec<AdamPiece> = Vec::new();
+    for (.., range) in layout.entries() {
+        let factor = if plastic.contains(&range) { config.plasticity_rate } else { 1.0 };
+        let limit = config.max_decay.filter(|_| decays.contains(&range));
+        match pieces.last_mut() {
+            Some(last) if (last.factor, last.limit) == (factor, limit) => last.range.end = range.end,
+            _ => pieces.push(AdamPiece { range, factor, limit }),
+        }
+    }
+    pieces
 }
 
 #[cfg(test)]

@@ -26,7 +26,9 @@ use crate::policy::ActorCritic;
 use crate::policy::accelerator::Kept;
 use crate::rollout::on_device::Wanted;
 use crate::rollout::worker::{EnergySampling, SavedWorker};
-use crate::rollout::{Estimates, FailureWatch, Fragment, GrowthWatch, Normalization, Worker, on_device};
+use crate::rollout::{
+    Estimates, FailureWatch, Fragment, GrowthWatch, Normalization, Worker, ahead, on_device, together,
+};
 use crate::saved::{Ended, Progress, RECENT_UPDATES, SavedTrainer};
 use crate::statistics::Moments;
 use crate::stop::Stop;
@@ -211,7 +213,6 @@ impl Trainer {
         let workers = &mut self.workers;
         let subject = Subject { policy: &policy, normalization };
         let device = self.learner.policy().rollouts().ok().filter(|_| self.rollouts_here.is_none());
-        let parameters = self.learner.values();
         let update = self.progress.update + 1;
         let wanted = Wanted {
             // A2C learns once from its rollout, under the parameters that collected it. Of several sequences, all but the
@@ -223,12 +224,14 @@ impl Trainer {
         };
         self.watched = true;
         let mut kept = None;
-        let collect = || match device {
-            Some(device) => {
-                kept = on_device::collect(workers, device, parameters, subject, wanted)?;
+        let collect = || match (policy.parameters_there(), device) {
+            (Some(parameters), Some(device)) => {
+                kept = on_device::collect(workers, (device, parameters), subject, wanted)?;
                 Ok(())
             }
-            None => workers.par_iter_mut().try_for_each(|worker| worker.collect(&policy, normalization)),
+            (Some(_), None) if ahead::applies(workers) => ahead::collect(workers, subject),
+            (Some(_), None) => together::collect(workers, subject),
+            (None, _) => workers.par_iter_mut().try_for_each(|worker| worker.collect(&policy, normalization)),
         };
         let lived = self.failures.guard(collect, &self.before);
         drop(policy);
@@ -248,7 +251,8 @@ impl Trainer {
             self.progress.normalization.merge_returns(&self.exchange.moments(&moments));
         }
         if at.update > self.config.training.warmup_updates {
-            metrics.extend(&self.learn(learning_rate, at, kept.as_ref())?);
+            metrics.extend(&self.learn(learning_rate, at, kept)?);
+            self.learner.synchronize()?;
         }
         // Only now: what was learned from was seen with the old statistics.
         let elements = self.progress.normalization.observations.len();
@@ -273,27 +277,37 @@ impl Trainer {
     }
 
     /// Learns from the rollout, of which a device may have kept something.
-    fn learn(&mut self, learning_rate: f64, at: Moment, kept: Option<&Kept>) -> Result<Metrics> {
+    fn learn(&mut self, learning_rate: f64, at: Moment, kept: Option<Kept>) -> Result<Metrics> {
         let (algorithm, normalization) = (&self.config.algorithm, &self.progress.normalization);
         // Fewer steps are not worth waking another thread for.
         let groups = ADVANTAGE_STEPS.div_ceil(self.config.rollout.steps * self.config.rollout.group_size());
-        let estimator = |fragment: &Fragment, estimates: &Estimates| {
+        let discounts = (algorithm.gamma(), algorithm.gae_lambda());
+        let rewards = |fragment: &Fragment| {
             let mut rewards = normalization.rewards(&fragment.rewards);
             if algorithm.clip_rewards() {
                 rewards.iter_mut().for_each(|r| *r = if *r == 0.0 { 0.0 } else { r.signum() });
             }
-            generalized_advantages(fragment, estimates, &rewards, (algorithm.gamma(), algorithm.gae_lambda()))
+            rewards
+        };
+        let estimator = |fragment: &Fragment, estimates: &Estimates| {
+            generalized_advantages(fragment, estimates, &rewards(fragment), discounts)
         };
         let fragments: Vec<&Fragment> = self.workers.iter().map(Worker::fragment).collect();
-        let advantages: Vec<Advantages> = fragments
-            .par_iter()
-            .with_min_len(groups)
-            .map(|fragment| estimator(fragment, &fragment.estimates))
-            .collect();
+        let (advantages, left) = match (kept, self.learner.policy().rollouts()) {
+            (Some(kept), Ok(device)) => {
+                let rewards: Vec<Vec<f32>> = fragments.iter().map(|fragment| rewards(fragment)).collect();
+                let (own, left) = on_device::advantages(&self.workers, device, kept, &rewards, discounts)?;
+                (own, Some(left))
+            }
+            _ => {
+                let own = fragments.par_iter().with_min_len(groups);
+                (own.map(|fragment| estimator(fragment, &fragment.estimates)).collect::<Vec<Advantages>>(), None)
+            }
+        };
         match algorithm {
             AlgorithmConfig::A2c(config) => {
                 let experience = Experience { fragments, advantages: &advantages };
-                a2c::update(config, &mut self.learner, (&experience, kept), &self.exchange, learning_rate, at)
+                a2c::update(config, &mut self.learner, (&experience, left.as_ref()), &self.exchange, learning_rate, at)
             }
             AlgorithmConfig::Ppo(config) => {
                 let state = self.progress.ppo.get_or_insert_with(|| PpoState::new(config, self.config.seed));

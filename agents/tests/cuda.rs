@@ -1,4 +1,4 @@
-//! Gradients and rollouts on a CUDA device that is emulated on the CPU. Its driver must be there when a process starts, so
+//! Policies on a CUDA device that is emulated on the CPU. Its driver must be there when a process starts, so
 //! each test runs itself again with it.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -8,11 +8,12 @@ use std::process::Command;
 
 use candle_core::{DType, Device};
 use stpn_agents::config::ComputeDevice;
+use stpn_agents::evaluation::EvaluationOptions;
 use stpn_agents::policy::encoder::ObservationRef;
 use stpn_agents::policy::{Inputs, PolicyConfig};
 use stpn_agents::rollout::Fragment;
 use stpn_agents::start::training;
-use stpn_agents::{ActorCritic, AgentConfig, RunConfig, Trainer};
+use stpn_agents::{ActorCritic, Agent, AgentConfig, RunConfig, Trainer};
 use stpn_core::cells::CellName;
 use stpn_envs::{Dtype, Space};
 use stpn_random::Stream;
@@ -199,6 +200,13 @@ fn an_update_on_the_device_has_the_losses_of_the_cpu() {
         maze("gru", ""),
         // Of several sequences, nothing is kept on the device.
         maze("lstm", ", sequence_length = 7"),
+        // Losses are computed there: of choices, with a shared trunk.
+        "env = { name = 'cartpole' }
+         rollout = { environments = 5, steps = 12, sequence_length = 5 }
+         policy = { hidden = 5, encoder = { name = 'mlp', sizes = [4] }, cell = 'stpn' }
+         algorithm = { name = 'ppo', epochs = 2, minibatch_size = 20, value_clip = 0.1, entropy_coefficient = 0.02,
+                       kl_penalty = { coefficient = 0.3 } }"
+            .to_string(),
         // Sequences of several lengths in one minibatch, which are padded.
         "env = { name = 'pendulum' }
          rollout = { environments = 5, steps = 12, sequence_length = 5 }
@@ -224,7 +232,12 @@ fn an_update_on_the_device_has_the_losses_of_the_cpu() {
         } else {
             assert!(ended_here != ended_there, "other bits, since the sums have another order");
         }
-        for name in ["losses/total_loss", "losses/value_loss", "losses/entropy", "losses/grad_norm"] {
+        let more: &[&str] = match text.contains("ppo") {
+            true => &["losses/approx_kl", "losses/clipfrac", "losses/old_approx_kl"],
+            false => &[],
+        };
+        let names = ["losses/total_loss", "losses/value_loss", "losses/entropy", "losses/grad_norm"];
+        for name in names.iter().chain(more) {
             let [here, there] = [&here, &there].map(|metrics| metrics.get(name).unwrap());
             assert!((here - there).abs() < 1e-4 * here.abs().max(1.0), "{name}: {there} for {here}");
         }
@@ -304,27 +317,129 @@ fn a_rollout_on_the_device_is_that_of_the_cpu() {
 }
 
 #[test]
-fn what_has_no_kernel_for_rollouts_lives_them_on_the_cpu_and_says_why() {
-    if !emulated("what_has_no_kernel_for_rollouts_lives_them_on_the_cpu_and_says_why") {
+fn environments_on_the_cpu_step_with_the_network_on_the_device() {
+    if !emulated("environments_on_the_cpu_step_with_the_network_on_the_device") {
         return;
     }
     let maze = "{ name = 'maze', size = 5, episode_length = 8 }";
+    let chosen = "stpn', initial_rate = 0.5";
     for (env, policy, rest, why) in [
         (maze, "hidden = 4, cell = 'mlp'", "", "recurrent cells"),
-        (maze, "hidden = 4, encoder = 'mlp', cell = 'stpn'", "", "encoder"),
-        (maze, "hidden = 4, critic = 'separate', cell = 'stpn'", "", "policy.critic"),
+        (maze, &format!("hidden = 4, encoder = 'mlp', cell = {{ name = '{chosen} }}"), "", "encoder"),
+        (maze, "hidden = 4, critic = 'separate', cell = 'gru'", "", "policy.critic"),
         (maze, "hidden = 4, input_scale = 2.0, cell = 'stpn'", "", "policy.input_scale"),
-        (maze, "hidden = 4, cell = 'stpn'", "normalization.observations = true", "normalization.observations"),
-        ("{ name = 'memory' }", "hidden = 4, cell = 'stpn'", "", "this environment"),
-        ("{ name = 'cartpole' }", "hidden = 4, cell = 'stpn'", "", "four choices"),
+        (maze, "hidden = 4, cell = 'lstm'", "normalization.observations = true", "normalization.observations"),
+        // Given in advance, for they ignore actions: whole sequences, with starts of episodes within.
+        ("{ name = 'memory' }", "hidden = 4, cell = 'backpropamine'", "", "this environment"),
+        (
+            "{ name = 'popgym', task = 'count-recall', antialias = true }",
+            "hidden = 4, encoder = 'mlp', cell = 'stpn'",
+            "",
+            "",
+        ),
+        ("{ name = 'memory', delay = 2 }", "hidden = 4, critic = 'separate', cell = 'mlp'", "", ""),
+        ("{ name = 'memory' }", "hidden = 4, cell = 'lstm'", "normalization.observations = true", ""),
+        // Continuous actions, whose deviations no head puts out; episodes are cut off within a fragment.
+        ("{ name = 'pendulum' }", "hidden = 4, cell = 'rnn'", "", "four choices"),
+        ("{ name = 'cartpole' }", "hidden = 4, critic = 'separate', cell = 'mlp'", "", "recurrent cells"),
+        ("{ name = 'popgym', task = 'repeat-previous', previous_action = true }", "hidden = 4, cell = 'gru'", "", ""),
     ] {
+        let steps = if env.contains("pendulum") { 210 } else { 30 };
+        let lived = |device: &str| {
+            let text = format!(
+                "training.device = '{device}'\nenv = {env}\npolicy = {{ {policy} }}\n{rest}
+                 algorithm = {{ name = 'a2c' }}\nrollout = {{ environments = 5, steps = {steps}, sequence_length = 13 }}
+                 log = {{ energy_skip_inputs = [0] }}\noptimizer = {{ epsilon = 1.0 }}"
+            );
+            let mut trainer = Trainer::new(&agent_config(&text)).unwrap();
+            assert!(trainer.rollouts_here().is_some_and(|reason| device == "cpu" || reason.contains(why)), "{text}");
+            let first = trainer.update().unwrap();
+            let fragments: Vec<Fragment> = trainer.workers().iter().map(|worker| worker.fragment().clone()).collect();
+            let saved = trainer.save().unwrap();
+            trainer.update().unwrap();
+            (first, fragments, saved, trainer)
+        };
+        let (here, there) = (lived("cpu"), lived("cuda"));
+        for (here, there) in here.1.iter().zip(&there.1) {
+            assert_eq!(there.episode_starts, here.episode_starts, "{env}");
+            for (what, there, here) in [
+                ("log-probabilities", &there.log_probs, &here.log_probs),
+                ("rewards", &there.rewards, &here.rewards),
+                ("distributions", &there.distributions, &here.distributions),
+                ("values", &there.estimates.values, &here.estimates.values),
+                ("final values", &there.estimates.final_values, &here.estimates.final_values),
+                ("last values", &there.estimates.last_values, &here.estimates.last_values),
+                ("states", &there.sequence_states, &here.sequence_states),
+            ] {
+                assert!(distance(there, here) < 1e-4, "{env} {policy} {what}: {:e}", distance(there, here));
+            }
+        }
+        for name in ["charts/energy", "losses/total_loss", "losses/grad_norm"] {
+            let [here, there] = [&here.0, &there.0].map(|metrics| metrics.get(name).unwrap());
+            assert!((here - there).abs() < 1e-3 * here.abs().max(1.0), "{env} {policy} {name}: {there} for {here}");
+        }
+        // The optimiser took the step of the CPU's.
+        let (here, (_, _, saved, mut trainer)) = (here.2, there);
+        assert!(distance(&saved.parameters, &here.parameters) < 1e-5, "{env} {policy}");
+        assert!(distance(&saved.adam.first_moment, &here.adam.first_moment) < 1e-3, "{env} {policy}");
+        assert_eq!(saved.adam.step, here.adam.step);
+        let wanted = trainer.save().unwrap();
+        trainer.restore(saved).unwrap();
+        trainer.update().unwrap();
+        let again = trainer.save().unwrap();
+        assert_eq!(
+            (again.parameters, again.adam),
+            (wanted.parameters, wanted.adam),
+            "a restored run has the same bits"
+        );
+    }
+}
+
+#[test]
+fn rates_and_limits_of_plastic_synapses_hold_on_the_device() {
+    if !emulated("rates_and_limits_of_plastic_synapses_hold_on_the_device") {
+        return;
+    }
+    let trained = |device: &str| {
         let text = format!(
-            "training.device = 'cuda'\nenv = {env}\npolicy = {{ {policy} }}\nalgorithm = {{ name = 'a2c' }}\n{rest}
-             rollout = {{ environments = 2, steps = 8 }}"
+            "training.device = '{device}'\nenv = {{ name = 'maze', size = 5, episode_length = 8 }}
+             policy = {{ hidden = 4, cell = {{ name = 'stpn', initial_rate = 0.5 }} }}
+             optimizer = {{ epsilon = 1.0, learning_rate = 1.0, plasticity_rate = 30.0, max_decay = 0.3 }}
+             algorithm = {{ name = 'a2c' }}\nrollout = {{ environments = 2, steps = 8 }}"
         );
         let mut trainer = Trainer::new(&agent_config(&text)).unwrap();
-        let reason = trainer.rollouts_here().unwrap_or_else(|| panic!("{text}"));
-        assert!(reason.contains(why), "{reason}");
         trainer.update().unwrap();
+        let decays = trainer.learner().layout().entries().find(|(name, ..)| *name == "cell.lambda").unwrap().2;
+        let saved = trainer.save().unwrap();
+        (saved.parameters[decays].to_vec(), saved.parameters)
+    };
+    let ((decays, here), (_, there)) = (trained("cpu"), trained("cuda"));
+    assert!(decays.contains(&0.3), "the limit was reached");
+    assert!(distance(&there, &here) < 1e-4, "{:e}", distance(&there, &here));
+}
+
+#[test]
+fn an_agent_is_evaluated_on_the_device() {
+    if !emulated("an_agent_is_evaluated_on_the_device") {
+        return;
+    }
+    for policy in [
+        "hidden = 5, cell = { name = 'stpn', initial_rate = 0.5 }",
+        "hidden = 5, encoder = 'mlp', cell = 'mlp'",
+        "hidden = 5, critic = 'separate', cell = 'lstm'",
+        "hidden = 5, cell = { name = 'backpropamine', modulation = 'retroactive' }",
+    ] {
+        let text = format!(
+            "env = {{ name = 'maze', size = 7, episode_length = 25 }}\npolicy = {{ {policy} }}
+             algorithm = {{ name = 'a2c' }}\nlog = {{ energy_skip_inputs = [3] }}"
+        );
+        let config = agent_config(&text);
+        let mut options = EvaluationOptions::new(20);
+        options.energy_skip_inputs = config.log.energy_skip_inputs.clone();
+        let measured = |device| Agent::new(&config).unwrap().on(device).unwrap().evaluate(&options).unwrap();
+        let (here, there) = (measured(ComputeDevice::Cpu), measured(ComputeDevice::Cuda(0)));
+        assert_eq!((&there.returns, &there.lengths), (&here.returns, &here.lengths), "{policy}");
+        let [here, there] = [here, there].map(|evaluation| evaluation.energy_per_unit_step.unwrap());
+        assert!(here > 0.0 && (here - there).abs() < 1e-4 * here, "{policy}: {there} for {here}");
     }
 }

@@ -287,6 +287,12 @@ pub trait Env: Send {
         None
     }
 
+    /// Whether what is observed, and when episodes end, is the same whatever the actions are: they change rewards alone. A
+    /// device can then be given the observations of many steps at once.
+    fn ignores_actions(&self) -> bool {
+        false
+    }
+
     /// The present state as lines of text for a terminal, where there is such a view.
     fn render(&self) -> Option<String> {
         None
@@ -338,6 +344,10 @@ impl<E: Env + ?Sized> Env for Box<E> {
 
     fn on_device(&self) -> Option<OnDevice> {
         (**self).on_device()
+    }
+
+    fn ignores_actions(&self) -> bool {
+        (**self).ignores_actions()
     }
 
     fn render(&self) -> Option<String> {

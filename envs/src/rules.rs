@@ -17,6 +17,9 @@ pub trait Rules: Send {
     /// The registered name.
     const NAME: &'static str;
 
+    /// [`Env::ignores_actions`].
+    const IGNORES_ACTIONS: bool = false;
+
     /// What is observed: floats, not bytes.
     fn observation_space(&self) -> Space;
 
@@ -144,5 +147,9 @@ impl<R: Rules> Env for RulesEnv<R> {
 
     fn oracle_return(&self) -> Option<f64> {
         self.rules.oracle_return()
+    }
+
+    fn ignores_actions(&self) -> bool {
+        R::IGNORES_ACTIONS
     }
 }

@@ -11,11 +11,12 @@ use super::coefficients::{check_coefficients, check_discounts};
 use super::experience::{Experience, Moment, advantage_moments, explained_variance, standard};
 use super::objective::{Derivatives, Losses, Objective, Sample, combined, gradient};
 use crate::collective::Exchange;
-use crate::learner::{Gradient, Learner};
+use crate::learner::{Gradient, Learner, PlacedGradient};
 use crate::metrics::Metrics;
 use crate::optimizer::{Clock, Schedule};
-use crate::policy::accelerator::{A2cLoss, A2cSums, Kept};
+use crate::policy::accelerator::{DeviceLoss, DeviceObjective, Kept};
 use crate::policy::distribution::Terms;
+use crate::rollout::on_device::LeftRollout;
 use crate::statistics::Moments;
 use crate::{Error, Result};
 
@@ -90,14 +91,14 @@ impl A2cConfig {
 }
 
 /// One gradient step from a rollout. Returns the mean losses it came from. If the device that collected the rollout has
-/// `kept` it, the gradient is computed there.
+/// something `left` of it, the gradient is computed there.
 ///
 /// # Errors
 /// Fails if a tensor operation does, or numbers stop being finite.
 pub fn update(
     config: &A2cConfig,
     learner: &mut Learner,
-    (experience, kept): (&Experience<'_>, Option<&Kept>),
+    (experience, left): (&Experience<'_>, Option<&LeftRollout>),
     exchange: &Exchange,
     learning_rate: f64,
     at: Moment,
@@ -126,15 +127,23 @@ pub fn update(
         Reduction::Sum => 1.0,
     };
     let ranks = (exchange, &exchange.owners(blocks.len())[..]);
-    let (gradient, losses) = match kept {
+    let (gradient, losses) = match left {
         None => {
             let gather = |ids: &Vec<SequenceId>| SequenceBatch::gather(fragments, advantages, ids);
             gradient(&objective, &learner.prepare()?, &blocks, ranks, gather, scale)?
         }
-        Some(kept) => {
+        Some(left) => {
             let go_on = exchange.stop().go_on();
-            let part = go_on.and_then(|()| device_gradient(&objective, learner, experience, kept, scale));
-            combined(part.map(|part| vec![part]), ranks, learner.layout().len())?
+            let part = go_on.and_then(|()| device_gradient(&objective, learner, left, scale));
+            match (part, exchange.size()) {
+                (Ok((kept, losses)), 1) => (PlacedGradient::There(kept), losses),
+                (part, _) => {
+                    let read = |(kept, losses)| Ok((Gradient(learner.read(&kept)?), losses));
+                    let parts = part.and_then(read).map(|part| vec![part]);
+                    let (gradient, losses) = combined(parts, ranks, learner.layout().len())?;
+                    (gradient.into(), losses)
+                }
+            }
         }
     };
     let norm = learner.step(gradient, learning_rate, at.update)?;
@@ -147,39 +156,18 @@ pub fn update(
     Ok(metrics)
 }
 
-/// Gradient and losses of a rollout, which is one training sequence, that a device collected and has kept.
+/// Gradient and losses of a rollout, which is one training sequence, of what a device has left of it.
 fn device_gradient(
     objective: &A2cObjective,
     learner: &Learner,
-    Experience { fragments, advantages }: &Experience<'_>,
-    kept: &Kept,
+    LeftRollout { steps, advantages }: &LeftRollout,
     scale: f64,
-) -> Result<(Gradient, Losses)> {
+) -> Result<(Kept, Losses)> {
     let device = learner.policy().rollouts().map_err(|reason| Error::config("training.device", reason))?;
-    let (mut of_actions, mut of_values) = (Vec::new(), Vec::new());
-    for t in 0..fragments[0].shape.steps {
-        for (fragment, advantages) in fragments.iter().zip(*advantages) {
-            let row = t * fragment.shape.batch..(t + 1) * fragment.shape.batch;
-            of_actions.extend_from_slice(&advantages.advantages[row.clone()]);
-            of_values.extend_from_slice(&advantages.returns[row]);
-        }
-    }
-    let loss = A2cLoss {
-        value: objective.value,
-        entropy: objective.entropy,
-        concentration: objective.concentration,
-        standard: objective.standard,
-        scale,
-        advantages: &of_actions,
-        returns: &of_values,
-    };
-    let mut gradient = vec![0.0; learner.layout().len()];
-    let A2cSums { policy, value, entropy, concentration } = device.a2c_gradient(kept, &loss, &mut gradient)?;
-    let total =
-        policy + objective.value * value - objective.entropy * entropy + objective.concentration * concentration;
-    let steps = of_actions.len() as f64;
-    let losses = Losses { steps, total, policy, value, entropy, concentration, ..Losses::default() };
-    Ok((Gradient(gradient), losses))
+    let A2cObjective { value, entropy, concentration, standard } = *objective;
+    let loss = DeviceLoss { objective: DeviceObjective::A2c { value, entropy, concentration }, standard, scale };
+    let (gradient, sums) = device.a2c_gradient(steps, advantages, &loss)?;
+    Ok((gradient, sums.into()))
 }
 
 /// −log π(a|s)·A + c_v (R − V)² − c_e H(π) + c_c Σ_a π(a)².
@@ -204,6 +192,11 @@ impl A2cObjective {
 }
 
 impl Objective for A2cObjective {
+    fn on_device(&self) -> Option<(DeviceObjective, (f64, f64))> {
+        let Self { value, entropy, concentration, standard } = *self;
+        Some((DeviceObjective::A2c { value, entropy, concentration }, standard))
+    }
+
     fn step(&self, sample: &Sample, terms: &Terms, value: f64, losses: &mut Losses) -> Derivatives {
         let advantage = (sample.advantage - self.standard.0) * self.standard.1;
         let error = value - sample.target;

@@ -5,9 +5,10 @@ use rayon::prelude::*;
 use super::batch::SequenceBatch;
 use crate::Result;
 use crate::collective::{Exchange, agree};
-use crate::learner::Gradient;
+use crate::learner::{Gradient, PlacedGradient};
 use crate::metrics::Metrics;
-use crate::policy::distribution::Terms;
+use crate::policy::accelerator::{DeviceLoss, DeviceObjective, DeviceSteps, Kept, LossSums};
+use crate::policy::distribution::{ActionBuffer, Distribution, Terms};
 use crate::policy::element::Element;
 use crate::policy::inference::PreparedPolicy;
 use crate::policy::training::Heads;
@@ -42,6 +43,11 @@ pub trait Objective: Sync {
     /// Whether it needs the KL divergence from the distribution that acted.
     fn needs_kl(&self) -> bool {
         false
+    }
+
+    /// The same for a device, with mean and inverse deviation by which advantages are standardised, if devices know it.
+    fn on_device(&self) -> Option<(DeviceObjective, (f64, f64))> {
+        None
     }
 
     /// Adds the step's loss and its parts to `losses` and returns its derivatives.
@@ -115,10 +121,80 @@ pub fn block_gradient<T: Element>(
     scale: f64,
     gradient: &mut [T],
 ) -> Result<Losses> {
-    let distribution = policy.policy().distribution();
-    let len = distribution.len();
-    // The losses of places `first` and following, as many as there are values; gradients are those of these places.
-    let part = |outputs: &Heads<T>, first: usize, distributions: &mut [T], values: &mut [T]| {
+    let on_device = policy.policy().is_accelerated();
+    policy.differentiate(&batch.inputs(), &batch.state, gradient, |outputs, grads| {
+        let block = BlockLoss { objective, distribution: policy.policy().distribution(), batch, scale };
+        if on_device { block.all(outputs, grads) } else { block.first(outputs, grads) }
+    })
+}
+
+impl From<LossSums> for Losses {
+    fn from(sums: LossSums) -> Self {
+        let LossSums { steps, total, policy, value, entropy, concentration, kl, old_approx_kl, approx_kl, clipped } =
+            sums;
+        Self { steps, total, policy, value, entropy, concentration, kl, old_approx_kl, approx_kl, clipped }
+    }
+}
+
+/// [`block_gradient`] on the policy's device: the gradient stays there. Losses are computed there if it can.
+fn block_gradient_there(
+    objective: &dyn Objective,
+    policy: &PreparedPolicy,
+    batch: &SequenceBatch,
+    scale: f64,
+) -> Result<(Losses, Kept)> {
+    let of_step = objective.on_device().filter(|_| policy.losses_on_device());
+    if let (ActionBuffer::Discrete(actions), Some((objective, standard))) = (&batch.actions, of_step) {
+        let mut counts = vec![0; actions.len()];
+        batch.places(0..actions.len()).for_each(|n| counts[n] = 1);
+        let steps = DeviceSteps {
+            actions,
+            advantages: &batch.advantages,
+            returns: &batch.returns,
+            log_probs: &batch.log_probs,
+            values: &batch.values,
+            distributions: &batch.distributions,
+            counts: &counts,
+        };
+        let loss = DeviceLoss { objective, standard, scale };
+        let (kept, sums) = policy.minimize_on_device(&batch.inputs(), &batch.state, &loss, &steps)?;
+        return Ok((sums.into(), kept));
+    }
+    let block = BlockLoss { objective, distribution: policy.policy().distribution(), batch, scale };
+    policy.differentiate_on_device(&batch.inputs(), &batch.state, |outputs, grads| block.all(outputs, grads))
+}
+
+/// The losses of a block of sequences, with their gradient in the outputs of the heads.
+struct BlockLoss<'b> {
+    objective: &'b dyn Objective,
+    distribution: &'b Distribution,
+    batch: &'b SequenceBatch,
+    scale: f64,
+}
+
+impl BlockLoss<'_> {
+    /// Of all places, one after another.
+    fn first<T: Element>(&self, outputs: &Heads<T>, grads: &mut Heads<T>) -> Losses {
+        self.part(outputs, 0, &mut grads.distributions, &mut grads.values)
+    }
+
+    /// Of all places, by all threads: a device has all sequences in one block.
+    fn all<T: Element>(&self, outputs: &Heads<T>, grads: &mut Heads<T>) -> Losses {
+        let Heads { distributions, values } = grads;
+        let width = LOSS_PART * self.distribution.len();
+        let parts = distributions.par_chunks_mut(width).zip(values.par_chunks_mut(LOSS_PART)).enumerate();
+        let parts: Vec<Losses> = parts
+            .map(|(number, (distributions, values))| self.part(outputs, number * LOSS_PART, distributions, values))
+            .collect();
+        let mut losses = Losses::default();
+        parts.iter().for_each(|part| losses.add(part));
+        losses
+    }
+
+    /// Of places `first` and following, as many as there are values; gradients are those of these places.
+    fn part<T: Element>(&self, outputs: &Heads<T>, first: usize, distributions: &mut [T], values: &mut [T]) -> Losses {
+        let Self { objective, distribution, batch, scale } = self;
+        let len = distribution.len();
         let (mut losses, mut scratch) = (Losses::default(), Vec::new());
         for n in batch.places(first..first + values.len()) {
             let row = n * len..(n + 1) * len;
@@ -140,25 +216,12 @@ pub fn block_gradient<T: Element>(
             values[n - first] = T::of(derivatives.value * scale);
         }
         losses
-    };
-    policy.differentiate(&batch.inputs(), &batch.state, gradient, |outputs, grads| {
-        let Heads { distributions, values } = grads;
-        if !policy.policy().is_accelerated() {
-            return part(outputs, 0, distributions, values);
-        }
-        // All sequences are one block: without these parts, one thread would compute all losses.
-        let parts = distributions.par_chunks_mut(LOSS_PART * len).zip(values.par_chunks_mut(LOSS_PART)).enumerate();
-        let parts: Vec<Losses> = parts
-            .map(|(number, (distributions, values))| part(outputs, number * LOSS_PART, distributions, values))
-            .collect();
-        let mut losses = Losses::default();
-        parts.iter().for_each(|part| losses.add(part));
-        losses
-    })
+    }
 }
 
 /// Gradient and losses of all ranks' blocks of sequences: blocks in parallel, their sums in a fixed order. `owners`
-/// names the rank of every block, in their common order; `blocks` are this rank's.
+/// names the rank of every block, in their common order; `blocks` are this rank's. What a device computes for a process
+/// alone stays there.
 ///
 /// # Errors
 /// Fails, on all ranks, where the network does or the update is to be given up.
@@ -169,7 +232,12 @@ pub fn gradient<B: Send + Sync>(
     (exchange, owners): (&Exchange, &[usize]),
     gather: impl Fn(&B) -> SequenceBatch + Sync,
     scale: f64,
-) -> Result<(Gradient, Losses)> {
+) -> Result<(PlacedGradient, Losses)> {
+    if let ([block], 1, true) = (blocks, exchange.size(), policy.policy().is_accelerated()) {
+        exchange.stop().go_on()?;
+        let (losses, kept) = block_gradient_there(objective, policy, &gather(block), scale)?;
+        return Ok((PlacedGradient::There(kept), losses));
+    }
     let len = policy.policy().parameters().count();
     let one = |block: &B| -> Result<(Gradient, Losses)> {
         exchange.stop().go_on()?;
@@ -182,10 +250,11 @@ pub fn gradient<B: Send + Sync>(
         [block] => one(block).map(|part| vec![part]),
         blocks => blocks.par_iter().map(one).collect::<Result<Vec<_>>>(),
     };
-    combined(parts, (exchange, owners), len)
+    let (gradient, losses) = combined(parts, (exchange, owners), len)?;
+    Ok((gradient.into(), losses))
 }
 
-/// Gradient and losses of all ranks' blocks from those of this rank's, `parts`, in their order.
+/// Gradient and losses of all ranks' blocks in memory from those of this rank's, `parts`, in their order.
 ///
 /// # Errors
 /// Fails, on all ranks, where a part did.

@@ -1,4 +1,4 @@
-//! Which device computes gradients, and plays mazes.
+//! Which device computes a network, and plays mazes.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,11 +11,11 @@ use stpn_core::NUMERICS;
 use crate::{Error, Result};
 
 /// `stpn_cuda::NUMERICS`, which a program without those kernels has to know too: it opens runs that they trained.
-const CUDA_NUMERICS: u32 = 2;
+const CUDA_NUMERICS: u32 = 3;
 #[cfg(feature = "cuda")]
 const _: () = assert!(CUDA_NUMERICS == stpn_cuda::NUMERICS, "the number of CUDA's arithmetic stands here too");
 
-/// The device that computes gradients, and plays mazes.
+/// The device that computes a network, and plays mazes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum ComputeDevice {

@@ -1,12 +1,19 @@
-//! What computes gradients in place of the CPU.
+//! What computes in place of the CPU: gradients, steps of the optimiser, and the network's outputs in rollouts.
 
-use std::any::Any;
+mod kept;
+mod loss;
+mod rollouts;
+
 use std::fmt::Debug;
-
-use stpn_envs::OnDevice;
+use std::ops::Range;
+use std::sync::Arc;
 
 use super::heads::Heads;
 use crate::Result;
+use crate::optimizer::{Adam, AdamConfig};
+pub use kept::Kept;
+pub use loss::{DeviceLoss, DeviceObjective, DeviceSteps, LossSums};
+pub use rollouts::{Collected, EnergySteps, KeptAdvantages, Rollout, RolloutSteps, Rollouts};
 
 /// Sequences as a device is given them; every slice is time-major.
 #[derive(Clone, Copy, Debug)]
@@ -26,146 +33,157 @@ pub struct Sequences<'a> {
 /// Reads the outputs of the heads, and fills in the gradient of a loss in them, which comes in as zeros.
 pub type Loss<'l> = dyn FnMut(&Heads<f32>, &mut Heads<f32>) + 'l;
 
-/// A device that runs a whole policy over sequences, forward and backward.
+/// A device that runs a whole policy, forward and backward.
 pub trait Accelerator: Debug + Send + Sync {
-    /// Runs sequences and writes the gradient of a loss in all parameters, packed like `parameters`.
+    /// Brings packed parameters there.
     ///
     /// # Errors
     /// Fails if the device does.
-    fn differentiate(
+    fn place(&self, parameters: &[f32]) -> Result<Kept>;
+
+    /// The gradient of a loss over sequences in all parameters. It stays there.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn differentiate(&self, sequences: &Sequences<'_>, parameters: &Kept, loss: &mut Loss<'_>) -> Result<Kept>;
+
+    /// Runs sequences without a gradient, and measures energy where it is asked for.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn run(&self, sequences: &Sequences<'_>, parameters: &Kept, energy: Option<&EnergySteps>) -> Result<Ran>;
+
+    /// Whether it computes losses itself, as [`Accelerator::minimize`] does.
+    fn computes_losses(&self) -> bool;
+
+    /// [`Accelerator::differentiate`] with a loss that is computed there; also its sums.
+    ///
+    /// # Errors
+    /// Fails if the device does, or computes no losses.
+    fn minimize(
         &self,
         sequences: &Sequences<'_>,
+        parameters: &Kept,
+        loss: &DeviceLoss,
+        steps: &DeviceSteps<'_>,
+    ) -> Result<(Kept, LossSums)>;
+
+    /// A gradient that is there, packed like the parameters.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn read(&self, gradient: &Kept) -> Result<Vec<f32>>;
+
+    /// The network in `batch` environments, its recurrent states zero.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn stepper<'s>(&'s self, parameters: &'s Kept, batch: usize) -> Result<Box<dyn DeviceStepper + 's>>;
+
+    /// The optimiser with the parameters that it moves, in pieces that cover all of them.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn optimizer(
+        self: Arc<Self>,
+        pieces: &[AdamPiece],
         parameters: &[f32],
-        gradient: &mut [f32],
-        loss: &mut Loss<'_>,
-    ) -> Result<()>;
+        adam: &Adam,
+    ) -> Result<Box<dyn DeviceOptimizer>>;
 
     /// What collects rollouts of this policy on the device.
     ///
     /// # Errors
     /// In words, why nothing does.
-    fn rollouts(&self) -> std::result::Result<&dyn Rollouts, String> {
-        Err("this device computes gradients alone".to_string())
-    }
+    fn rollouts(&self) -> std::result::Result<&dyn Rollouts, String>;
 }
 
-/// A device that collects rollouts by itself: environments, policy and choice of actions, step by step.
-pub trait Rollouts: Debug + Send + Sync {
-    /// Collects the steps of `rollout` under packed `parameters`. With `keep`, what [`Rollouts::a2c_gradient`] needs is left
-    /// on the device.
-    ///
-    /// # Errors
-    /// Fails if the device does.
-    fn collect(&self, rollout: &Rollout, parameters: &[f32], keep: bool) -> Result<(Collected, Option<Kept>)>;
-
-    /// Writes the gradient of A2C's loss over the steps of a rollout in all parameters, packed, without another forward
-    /// pass: the parameters must be those that collected it. Returns the sums of the losses.
-    ///
-    /// # Errors
-    /// Fails if the device does.
-    fn a2c_gradient(&self, kept: &Kept, loss: &A2cLoss<'_>, gradient: &mut [f32]) -> Result<A2cSums>;
-}
-
-/// What a device has left of a rollout. Only the device that collected it can read it.
-#[derive(Debug)]
-pub struct Kept(Box<dyn Any + Send + Sync>);
-
-impl Kept {
-    /// Hides what a device keeps.
-    pub fn new(kept: impl Any + Send + Sync) -> Self {
-        Self(Box::new(kept))
-    }
-
-    /// What [`Kept::new`] hid, if it was of that type.
-    pub fn get<K: Any>(&self) -> Option<&K> {
-        self.0.downcast_ref()
-    }
-}
-
-/// −log π(a|s)·A + c_v (R − V)² − c_e H(π) + c_c Σ_a π(a)² over the steps of a rollout.
-#[derive(Clone, Copy, Debug)]
-pub struct A2cLoss<'a> {
-    /// c_v
-    pub value: f64,
-    /// c_e
-    pub entropy: f64,
-    /// c_c
-    pub concentration: f64,
-    /// Mean and inverse deviation by which advantages are standardised.
-    pub standard: (f64, f64),
-    /// Factor of the gradient.
-    pub scale: f64,
-    /// `[T, B]`
-    pub advantages: &'a [f32],
-    /// `[T, B]` targets of the values.
-    pub returns: &'a [f32],
-}
-
-/// Sums over steps of the parts of the loss, without their coefficients.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct A2cSums {
-    /// −log π(a|s)·A
-    pub policy: f64,
-    /// (R − V)²
-    pub value: f64,
-    /// H(π)
-    pub entropy: f64,
-    /// Σ_a π(a)²
-    pub concentration: f64,
-}
-
-/// T steps of B environments, which all have the same rules. An environment's steps lie one after another.
+/// What sequences gave.
 #[derive(Clone, Debug, Default)]
-pub struct Rollout {
-    /// T
-    pub steps: usize,
-    /// `[B]` before the first step.
-    pub environments: Vec<OnDevice>,
-    /// `[B, T]` uniform in [0, 1): what actions are drawn with.
-    pub uniform: Vec<f64>,
-    /// `[B, O]` to act on first.
-    pub observations: Vec<f32>,
-    /// `[B]` 1 if the first step is that of an episode.
-    pub episode_starts: Vec<u8>,
-    /// `[B, S]` recurrent states before the first step; empty if it is the first step of an episode everywhere.
-    pub state: Vec<f32>,
-    /// Whether all observations are wanted, to compare them with those of the environments here.
-    pub watched: bool,
-    /// Where energy is measured, if it is.
-    pub energy: Option<EnergySteps>,
-}
-
-/// At which steps energy is measured, in which environments.
-#[derive(Clone, Debug)]
-pub struct EnergySteps {
-    /// The first step.
-    pub first: usize,
-    /// From step to step.
-    pub every: usize,
-    /// The first so many environments.
-    pub environments: usize,
-    /// `[E]`, 0 for inputs of the recurrent layer that are left out.
-    pub input_mask: Option<Vec<f32>>,
-}
-
-/// What was collected. An environment's steps lie one after another.
-#[derive(Clone, Debug, Default)]
-pub struct Collected {
-    /// `[B, T]` choices.
-    pub actions: Vec<u32>,
-    /// `[B, T]` log-probabilities of the choices.
-    pub log_probs: Vec<f32>,
-    /// `[B, T]` raw rewards.
-    pub rewards: Vec<f32>,
-    /// `[B, T, P + 1]` outputs of the heads: parameters of the distributions that they were drawn from, then the values of
-    /// the observations acted on.
-    pub outputs: Vec<f32>,
-    /// `[T, B, O]` acted on, time-major, if they are wanted; else empty.
-    pub observed: Vec<f32>,
-    /// `[B, O]` after the last step.
-    pub observations: Vec<f32>,
-    /// `[B, S]` after the last step.
+pub struct Ran {
+    /// Outputs of the heads.
+    pub outputs: Heads<f32>,
+    /// Recurrent states after the last step, `[B, S]`.
     pub state: Vec<f32>,
     /// Sum over measured steps and environments of the mean energy per unit, and their number.
     pub energy: (f64, u64),
+}
+
+/// A network on a device, one batch of observations after another. Its recurrent states stay there.
+pub trait DeviceStepper {
+    /// Takes over packed recurrent states `[B, S]`.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn load(&mut self, state: &[f32]) -> Result<()>;
+
+    /// Writes them out.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn store(&mut self, state: &mut [f32]) -> Result<()>;
+
+    /// Values `[B]` that a step from observations as numbers would give; the states stay as they are.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn peek(&mut self, numbers: &[f32], episode_starts: &[u8]) -> Result<Vec<f32>>;
+
+    /// One step from observations as numbers, `[B, O]`; environments with `episode_starts` `[B]` = 1 start from the zero
+    /// state. With `energy`, that of every unit of the policy's trunk is written to it, `[B, H]`, without the inputs where
+    /// the mask `[E]` is 0.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn step(
+        &mut self,
+        numbers: &[f32],
+        episode_starts: &[u8],
+        outputs: &mut Heads<f32>,
+        energy: Option<(&mut Vec<f32>, Option<&[f32]>)>,
+    ) -> Result<()>;
+}
+
+/// Parameters that the optimiser moves in the same way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdamPiece {
+    /// Where they lie.
+    pub range: Range<usize>,
+    /// Factor on the learning rate.
+    pub factor: f64,
+    /// They are put back between 0 and this after each step.
+    pub limit: Option<f64>,
+}
+
+/// Adam on a device, with the parameters that it moves.
+pub trait DeviceOptimizer: Debug + Send + Sync {
+    /// The present parameters.
+    fn parameters(&self) -> Kept;
+
+    /// One step. Returns the norm of the gradient before it was clipped, and that of the parameters afterwards.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn step(&mut self, config: &AdamConfig, learning_rate: f64, gradient: GradientOf<'_>) -> Result<[f64; 2]>;
+
+    /// The present parameters, packed, and the optimiser's state.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn read(&self) -> Result<(Vec<f32>, Adam)>;
+
+    /// Takes over parameters and state.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn write(&mut self, parameters: &[f32], adam: &Adam) -> Result<()>;
+}
+
+/// A gradient of all parameters.
+#[derive(Clone, Copy, Debug)]
+pub enum GradientOf<'g> {
+    /// Packed, in memory.
+    Here(&'g [f32]),
+    /// On the device.
+    There(&'g Kept),
 }

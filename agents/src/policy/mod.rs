@@ -49,7 +49,7 @@ pub struct ActorCritic {
     distribution: Distribution,
     parameters: Parameters,
     sections: Sections,
-    /// What computes gradients in place of the CPU.
+    /// What computes in place of the CPU.
     accelerator: Option<Arc<dyn Accelerator>>,
 }
 
@@ -139,15 +139,20 @@ impl ActorCritic {
         self.actor.fused().is_some()
     }
 
-    /// The policy with its gradients computed by `accelerator`, which must be made for this very network.
+    /// The policy computed by `accelerator`, which must be made for this very network.
     #[must_use]
     pub fn accelerated(self, accelerator: Arc<dyn Accelerator>) -> Self {
         Self { accelerator: Some(accelerator), ..self }
     }
 
-    /// Whether a device other than the CPU computes gradients. It is best given all sequences at once.
+    /// Whether a device other than the CPU computes it. It is best given all sequences at once.
     pub fn is_accelerated(&self) -> bool {
         self.accelerator.is_some()
+    }
+
+    /// That device.
+    pub(crate) fn accelerator(&self) -> Option<&Arc<dyn Accelerator>> {
+        self.accelerator.as_ref()
     }
 
     /// What collects rollouts in place of the CPU.

@@ -1,4 +1,4 @@
-//! Puts a policy's gradients on a device.
+//! Puts a policy on a device.
 
 #[cfg(feature = "cuda")]
 use std::sync::Arc;
@@ -11,8 +11,8 @@ use crate::Result;
 use crate::config::ComputeDevice;
 
 impl ActorCritic {
-    /// The policy, made from `config`, with its gradients computed on `device`, and its rollouts
-    /// collected there if [`ActorCritic::rollouts`] gives something that can.
+    /// The policy, made from `config`, computed on `device`, its rollouts
+    /// collected there at once if [`ActorCritic::rollouts`] gives something that can.
     ///
     /// # Errors
     /// [`crate::Error::NotBuilt`]; [`crate::Error::Config`] if the device has no kernels for a part of this network; fails

@@ -2,13 +2,13 @@
 
 use stpn_core::kernels::linear::LinearLayer;
 
-use super::accelerator::{Accelerator, Sequences};
+use super::accelerator::{DeviceLoss, DeviceSteps, EnergySteps, Kept, LossSums, Ran, Sequences};
 use super::element::Element;
 pub use super::heads::Heads;
-use super::inference::PreparedPolicy;
+use super::inference::{Place, PreparedPolicy, There, single};
 use super::trunk::Pass;
 use super::{Inputs, columns};
-use crate::Result;
+use crate::{Error, Result};
 
 impl<T: Element> PreparedPolicy<T> {
     /// Runs sequences from packed states `[B, S]` and writes the gradient of a loss in all parameters, packed.
@@ -24,22 +24,27 @@ impl<T: Element> PreparedPolicy<T> {
         gradient: &mut [T],
         loss: impl FnOnce(&Heads<T>, &mut Heads<T>) -> R,
     ) -> Result<R> {
-        if let Some(accelerator) = &self.policy.accelerator {
-            return self.accelerate(accelerator.as_ref(), inputs, state, gradient, loss);
-        }
+        let network = match &self.place {
+            Place::Here(network) => network,
+            Place::There(there) => {
+                let (result, kept) = self.differentiate_there(there, inputs, state, loss)?;
+                gradient.copy_from_slice(&T::of_f32(&there.accelerator.read(&kept)?));
+                return Ok(result);
+            }
+        };
         let n = inputs.steps * inputs.batch;
         let (policy, sections) = (&self.policy, &self.policy.sections);
         let (actor_columns, critic_columns) = policy.state_columns();
-        let actor = self.actor.pass(inputs, &columns(state, policy.state_len(), &actor_columns))?;
-        let critic = match &self.critic {
+        let actor = network.actor.pass(inputs, &columns(state, policy.state_len(), &actor_columns))?;
+        let critic = match &network.critic {
             Some(critic) => Some(critic.pass(inputs, &columns(state, policy.state_len(), &critic_columns))?),
             None => None,
         };
         let len = policy.distribution.len();
         let zeros = || Heads { distributions: vec![T::ZERO; n * len], values: vec![T::ZERO; n] };
         let (mut outputs, mut grads) = (zeros(), zeros());
-        self.distributions(&actor.hidden, &mut outputs.distributions);
-        self.value_head.forward(&critic.as_ref().unwrap_or(&actor).hidden, &mut outputs.values, 1);
+        network.distributions(&actor.hidden, len, &mut outputs.distributions);
+        network.value_head.forward(&critic.as_ref().unwrap_or(&actor).hidden, &mut outputs.values, 1);
         let result = loss(&outputs, &mut grads);
 
         let mut part = |head: &LinearLayer<T>, pass: &Pass<T>, grad: &[T], stride, hidden: &mut [T], section| {
@@ -48,52 +53,31 @@ impl<T: Element> PreparedPolicy<T> {
         };
         let mut grad_hidden = vec![T::ZERO; actor.hidden.len()];
         let section = sections.policy_head.clone();
-        part(&self.policy_head, &actor, &grads.distributions, len, &mut grad_hidden, section);
+        part(&network.policy_head, &actor, &grads.distributions, len, &mut grad_hidden, section);
         let section = sections.value_head.clone();
-        match (&self.critic, &critic) {
+        match (&network.critic, &critic) {
             (Some(trunk), Some(pass)) => {
                 let mut grad_hidden = vec![T::ZERO; pass.hidden.len()];
-                part(&self.value_head, pass, &grads.values, 1, &mut grad_hidden, section);
+                part(&network.value_head, pass, &grads.values, 1, &mut grad_hidden, section);
                 trunk.backward(inputs, pass, &grad_hidden, &mut gradient[sections.critic.clone()])?;
             }
-            _ => part(&self.value_head, &actor, &grads.values, 1, &mut grad_hidden, section),
+            _ => part(&network.value_head, &actor, &grads.values, 1, &mut grad_hidden, section),
         }
-        self.actor.backward(inputs, &actor, &grad_hidden, &mut gradient[sections.actor.clone()])?;
+        network.actor.backward(inputs, &actor, &grad_hidden, &mut gradient[sections.actor.clone()])?;
 
-        self.free_gradient(&grads.distributions, &mut gradient[sections.free.clone()]);
+        free_gradient(&grads.distributions, len, &mut gradient[sections.free.clone()]);
         Ok(result)
     }
 
-    /// Writes the gradient of the parameters of the distribution that no head puts out.
-    fn free_gradient(&self, grad_distributions: &[T], free: &mut [T]) {
-        free.fill(T::ZERO);
-        if !free.is_empty() {
-            let len = self.policy.distribution.len();
-            let first = len - free.len();
-            for row in grad_distributions.chunks_exact(len) {
-                free.iter_mut().zip(&row[first..]).for_each(|(sum, &grad)| *sum += grad);
-            }
-        }
-    }
-
-    /// [`PreparedPolicy::differentiate`] on a device, in single precision.
-    fn accelerate<R>(
+    /// [`PreparedPolicy::differentiate`] on a device, in single precision. The gradient stays there.
+    pub(super) fn differentiate_there<R>(
         &self,
-        accelerator: &dyn Accelerator,
+        there: &There,
         inputs: &Inputs<'_>,
         state: &[f32],
-        gradient: &mut [T],
         loss: impl FnOnce(&Heads<T>, &mut Heads<T>) -> R,
-    ) -> Result<R> {
-        let numbers = self.actor.numbers(inputs.observations);
-        let sequences = Sequences {
-            steps: inputs.steps,
-            batch: inputs.batch,
-            numbers: &single(&numbers),
-            episode_starts: inputs.episode_starts,
-            state,
-        };
-        let mut there = vec![0.0; gradient.len()];
+    ) -> Result<(R, Kept)> {
+        let numbers = self.policy.actor.encoder().numbering().of(inputs.observations);
         let (mut loss, mut result) = (Some(loss), None);
         let mut of_steps = |outputs: &Heads<f32>, grads: &mut Heads<f32>| {
             let Some(loss) = loss.take() else { return };
@@ -101,21 +85,87 @@ impl<T: Element> PreparedPolicy<T> {
                 distributions: T::of_f32(&heads.distributions).into_owned(),
                 values: T::of_f32(&heads.values).into_owned(),
             });
-            let told = loss(&outputs, &mut own);
+            result = Some(loss(&outputs, &mut own));
             *grads = Heads { distributions: single(&own.distributions), values: single(&own.values) };
-            result = Some((told, own.distributions));
         };
-        accelerator.differentiate(&sequences, &single(&self.packed), &mut there, &mut of_steps)?;
-        gradient.copy_from_slice(&T::of_f32(&there));
-        let Some((told, grad_distributions)) = result else {
-            unreachable!("an accelerator that succeeds has asked for the loss")
-        };
-        self.free_gradient(&grad_distributions, &mut gradient[self.policy.sections.free.clone()]);
-        Ok(told)
+        let kept =
+            there.accelerator.differentiate(&sequences(inputs, &numbers, state), &there.parameters, &mut of_steps)?;
+        let Some(result) = result else { unreachable!("an accelerator that succeeds has asked for the loss") };
+        Ok((result, kept))
     }
 }
 
-/// Values in single precision.
-fn single<T: Element>(values: &[T]) -> Vec<f32> {
-    values.iter().map(|value| value.wide() as f32).collect()
+impl PreparedPolicy {
+    /// [`PreparedPolicy::differentiate`] of a policy that is on a device: the gradient stays there.
+    ///
+    /// # Errors
+    /// Fails if the device does, and for a policy that is here.
+    pub(crate) fn differentiate_on_device<R>(
+        &self,
+        inputs: &Inputs<'_>,
+        state: &[f32],
+        loss: impl FnOnce(&Heads<f32>, &mut Heads<f32>) -> R,
+    ) -> Result<(R, Kept)> {
+        self.differentiate_there(self.there()?, inputs, state, loss)
+    }
+
+    /// The same with a loss that the device computes too, and its sums.
+    ///
+    /// # Errors
+    /// Fails if the device does, and for a policy that is here.
+    pub(crate) fn minimize_on_device(
+        &self,
+        inputs: &Inputs<'_>,
+        state: &[f32],
+        loss: &DeviceLoss,
+        steps: &DeviceSteps<'_>,
+    ) -> Result<(Kept, LossSums)> {
+        let there = self.there()?;
+        let numbers = self.policy.actor.encoder().numbering().of(inputs.observations);
+        there.accelerator.minimize(&sequences(inputs, &numbers, state), &there.parameters, loss, steps)
+    }
+
+    /// Runs sequences of a policy that is on a device, without a gradient, and measures energy where it is asked for.
+    ///
+    /// # Errors
+    /// Fails if the device does, and for a policy that is here.
+    pub(crate) fn run_on_device(
+        &self,
+        inputs: &Inputs<'_>,
+        state: &[f32],
+        energy: Option<&EnergySteps>,
+    ) -> Result<Ran> {
+        let there = self.there()?;
+        let numbers = self.policy.actor.encoder().numbering().of(inputs.observations);
+        there.accelerator.run(&sequences(inputs, &numbers, state), &there.parameters, energy)
+    }
+
+    /// Whether the policy's device computes losses.
+    pub(crate) fn losses_on_device(&self) -> bool {
+        self.there().is_ok_and(|there| there.accelerator.computes_losses())
+    }
+
+    fn there(&self) -> Result<&There> {
+        match &self.place {
+            Place::Here(_) => Err(Error::config("training.device", "the policy is not on a device")),
+            Place::There(there) => Ok(there),
+        }
+    }
+}
+
+/// Sequences for a device, with observations as `numbers`.
+fn sequences<'s>(inputs: &Inputs<'s>, numbers: &'s [f32], state: &'s [f32]) -> Sequences<'s> {
+    let Inputs { steps, batch, episode_starts, .. } = *inputs;
+    Sequences { steps, batch, numbers, episode_starts, state }
+}
+
+/// Writes the gradient of the parameters of the distribution that no head puts out, from that of distributions `[N, len]`.
+pub(super) fn free_gradient<T: Element>(grad_distributions: &[T], len: usize, free: &mut [T]) {
+    free.fill(T::ZERO);
+    if !free.is_empty() {
+        let first = len - free.len();
+        for row in grad_distributions.chunks_exact(len) {
+            free.iter_mut().zip(&row[first..]).for_each(|(sum, &grad)| *sum += grad);
+        }
+    }
 }

@@ -1,6 +1,5 @@
 //! A trunk: what lies between observations and heads.
 
-use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -60,7 +59,6 @@ impl Trunk {
     }
 
     /// From observations to features.
-    #[cfg(feature = "cuda")]
     pub(super) fn encoder(&self) -> &Encoder {
         &self.encoder
     }
@@ -170,11 +168,6 @@ impl PreparedTrunk<f32> {
 }
 
 impl<T: Element> PreparedTrunk<T> {
-    /// Observations as numbers, `[N, O]`.
-    pub fn numbers<'o>(&self, observations: ObservationRef<'o>) -> Cow<'o, [T]> {
-        self.encoder.numbers(observations)
-    }
-
     /// Activities of sequences from states `[B, S]`, with what their gradient needs.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! Rollouts: what the agents lived through, and the workers that live it.
 
+pub mod ahead;
 pub mod failures;
 pub mod fragment;
 pub mod growth;
@@ -7,6 +8,7 @@ pub mod noise;
 pub mod normalization;
 pub mod observations;
 pub mod on_device;
+pub mod together;
 pub mod watchdog;
 pub mod worker;
 

@@ -2,20 +2,24 @@
 
 mod follow;
 mod recompute;
+mod saving;
 
-use stpn_envs::vector::Transition;
+use stpn_envs::vector::{Foresight, Transition};
 use stpn_envs::{EnvGroup, ObservationMut};
 use stpn_random::{Purpose, Stream};
 
 use super::normalization::{Normalization, discounted_returns};
 use super::{CorrelatedNoise, Fragment, Observations};
 use crate::actor::{Actor, Subject};
+use crate::policy::accelerator::EnergySteps;
+use crate::policy::distribution::Distribution;
 use crate::policy::encoder::ObservationRef;
 use crate::policy::inference::PreparedPolicy;
 use crate::statistics::Moments;
 use crate::stop::Stop;
 use crate::{Error, Result};
 pub use recompute::Recompute;
+pub use saving::SavedWorker;
 
 /// How often energy is measured in a rollout: sampling keeps it far below 5 % of an update.
 const ENERGY_EVERY: usize = 16;
@@ -39,12 +43,13 @@ pub struct Worker {
     /// `[O]` of the raw observations of the last rollout, where observations are normalised.
     observation_moments: Vec<Moments>,
     final_observations: Observations,
-    final_state: Vec<f32>,
     /// The truncated steps of the last fragment, in order.
     finals: Vec<usize>,
     /// `[·, O]` their raw final observations.
     final_rows: Observations,
     energy: Option<EnergySampling>,
+    /// Of choosing actions: a distribution's numbers, and continuous actions as environments take them.
+    scratch: (Vec<f64>, Vec<f32>),
     stop: Stop,
 }
 
@@ -75,11 +80,11 @@ impl Worker {
             discounted_returns: vec![0.0; batch],
             observation_moments: Vec::new(),
             final_observations: Observations::zeros(fragment.observations.dtype(), row),
-            final_state: vec![0.0; batch * shape.state],
             finals: Vec::new(),
             final_rows: fragment.observations.empty_like(0),
             fragment,
             energy: None,
+            scratch: Default::default(),
             stop: Stop::default(),
         })
     }
@@ -132,82 +137,200 @@ impl Worker {
     pub fn collect(&mut self, policy: &PreparedPolicy, normalization: &Normalization) -> Result<()> {
         let subject = Subject { policy, normalization };
         self.begin(normalization);
-        let shape = self.fragment.shape;
-        let batch = shape.batch;
-        let (row, state_row, distribution_row) =
-            (batch * shape.observation, self.state.len(), batch * shape.distribution);
-        let fragment = &mut self.fragment;
-
-        let mut actor = Actor::new(subject, batch)?;
+        let (shape, state_row) = (self.fragment.shape, self.state.len());
+        let mut actor = Actor::new(subject, shape.batch)?;
         actor.session_mut().load(&self.state)?;
         for t in 0..shape.steps {
             self.stop.go_on()?;
             if t % shape.sequence_length == 0 {
                 let start = t / shape.sequence_length * state_row;
-                actor.session_mut().store(&mut fragment.sequence_states[start..start + state_row])?;
+                actor.session_mut().store(&mut self.fragment.sequence_states[start..start + state_row])?;
             }
-            let now = t * batch..(t + 1) * batch;
-            fragment.episode_starts[now.clone()].copy_from_slice(&self.episode_starts);
-            let mut observations = fragment.observations.range_mut(t * row..(t + 1) * row);
-            if let ObservationMut::F32(raw) = &observations {
-                take_in(&mut self.observation_moments, raw);
+            let measured = self.measures(t);
+            let (observations, starts) = self.observed(t);
+            match &measured {
+                Some(energy) => actor.observe_with_energy(observations, starts, energy.input_mask.as_deref())?,
+                None => actor.observe(observations, starts)?,
             }
-
-            match &self.energy {
-                Some(energy) if t % ENERGY_EVERY == 0 => {
-                    let mask = energy.input_mask.as_deref();
-                    actor.observe_with_energy(observations.reborrow(), &self.episode_starts, mask)?;
-                    let energy = actor.session().energy();
-                    if !energy.is_empty() {
-                        let sum: f64 = energy.iter().map(|&e| f64::from(e)).sum();
-                        fragment.energy.0 += sum / (energy.len() / batch) as f64;
-                        fragment.energy.1 += batch as u64;
-                    }
-                }
-                _ => actor.observe(observations.reborrow(), &self.episode_starts)?,
+            if measured.is_some() {
+                self.add_energy(actor.session().energy());
             }
-            fragment.estimates.values[now.clone()].copy_from_slice(actor.session().values());
-            fragment.distributions[t * distribution_row..(t + 1) * distribution_row]
-                .copy_from_slice(actor.session().distributions());
-            let noise = self.noise.as_mut().map(|noise| noise.advance(&mut self.streams, &self.episode_starts));
-            for (i, at) in now.clone().enumerate() {
-                fragment.log_probs[at] = match noise {
-                    Some(noise) => {
-                        let own = &noise[i * shape.action..(i + 1) * shape.action];
-                        actor.choose_with_noise(i, own, &mut fragment.actions, at)
-                    }
-                    None => actor.choose(i, Some(&mut self.streams[i]), &mut fragment.actions, at),
-                };
-            }
-
-            let mut transition = Transition {
-                observations: fragment.observations.range_mut((t + 1) * row..(t + 2) * row),
-                final_observations: self.final_observations.all_mut(),
-                rewards: &mut fragment.rewards[now.clone()],
-                terminated: &mut fragment.terminated[now.clone()],
-                truncated: &mut fragment.truncated[now.clone()],
-            };
-            let actions = actor.for_environment(&fragment.actions, now.start, batch);
-            self.group.step(actions, &mut transition)?;
-
-            fragment.estimates.final_values[now.clone()].fill(0.0);
-            let truncated = |i: usize| fragment.truncated[now.start + i] && !fragment.terminated[now.start + i];
-            if (0..batch).any(truncated) {
-                actor.session_mut().store(&mut self.final_state)?;
-                let values = peek(subject, &self.final_state, self.final_observations.all(), &vec![0; batch])?;
-                for i in (0..batch).filter(|&i| truncated(i)).collect::<Vec<_>>() {
-                    fragment.estimates.final_values[now.start + i] = values[i];
-                    self.finals.push(now.start + i);
-                    let own = i * shape.observation..(i + 1) * shape.observation;
-                    self.final_rows.extend(self.final_observations.range(own));
-                }
-            }
-            for (i, start) in self.episode_starts.iter_mut().enumerate() {
-                *start = u8::from(fragment.terminated[now.start + i] || fragment.truncated[now.start + i]);
+            self.act(t, policy.policy().distribution(), actor.session().distributions(), actor.session().values())?;
+            if self.was_truncated(t) {
+                let values = actor.peek(self.final_observations.clone(), &vec![0; shape.batch])?;
+                self.value_finals(t, &values);
             }
         }
         actor.session_mut().store(&mut self.state)?;
         self.end(subject)
+    }
+
+    /// Where energy is measured at step `t`, if it is.
+    pub(super) fn measures(&self, t: usize) -> Option<EnergySampling> {
+        self.energy.clone().filter(|_| t.is_multiple_of(ENERGY_EVERY))
+    }
+
+    /// At which steps from `first` on energy is measured, if it is, in the first so many of all environments.
+    pub(super) fn energy_steps(&self, first: usize, environments: usize) -> Option<EnergySteps> {
+        self.energy.as_ref().map(|energy| EnergySteps {
+            first: first.next_multiple_of(ENERGY_EVERY) - first,
+            every: ENERGY_EVERY,
+            environments,
+            input_mask: energy.input_mask.clone(),
+        })
+    }
+
+    /// Adds a sum of mean energies per unit, and their number.
+    pub(super) fn add_measured(&mut self, (sum, samples): (f64, u64)) {
+        self.fragment.energy.0 += sum;
+        self.fragment.energy.1 += samples;
+    }
+
+    /// Adds the energies of units `[B, H]`.
+    pub(super) fn add_energy(&mut self, energies: &[f32]) {
+        let batch = self.fragment.shape.batch;
+        if !energies.is_empty() {
+            let sum: f64 = energies.iter().map(|&energy| f64::from(energy)).sum();
+            self.add_measured((sum / (energies.len() / batch) as f64, batch as u64));
+        }
+    }
+
+    /// The observations `[B, O]` of step `t`, which are to be normalised in place, and whose first ones they are.
+    pub(super) fn observed(&mut self, t: usize) -> (ObservationMut<'_>, &[u8]) {
+        let fragment = &mut self.fragment;
+        let (batch, row) = (fragment.shape.batch, fragment.shape.batch * fragment.shape.observation);
+        fragment.episode_starts[t * batch..(t + 1) * batch].copy_from_slice(&self.episode_starts);
+        let observations = fragment.observations.range_mut(t * row..(t + 1) * row);
+        if let ObservationMut::F32(raw) = &observations {
+            take_in(&mut self.observation_moments, raw);
+        }
+        (observations, &self.episode_starts)
+    }
+
+    /// Acts at step `t` on what the network put out: parameters of distributions `[B, P]` and values `[B]`.
+    ///
+    /// # Errors
+    /// Fails if an environment does.
+    pub(super) fn act(
+        &mut self,
+        t: usize,
+        distribution: &Distribution,
+        distributions: &[f32],
+        values: &[f32],
+    ) -> Result<()> {
+        let fragment = &mut self.fragment;
+        let shape = fragment.shape;
+        let (batch, row, width) = (shape.batch, shape.batch * shape.observation, shape.distribution);
+        let now = t * batch..(t + 1) * batch;
+        fragment.estimates.values[now.clone()].copy_from_slice(values);
+        fragment.distributions[now.start * width..now.end * width].copy_from_slice(distributions);
+        let noise = self.noise.as_mut().map(|noise| noise.advance(&mut self.streams, &self.episode_starts));
+        for (i, at) in now.clone().enumerate() {
+            let parameters = &distributions[i * width..(i + 1) * width];
+            fragment.log_probs[at] = match noise {
+                Some(noise) => {
+                    let own = &noise[i * shape.action..(i + 1) * shape.action];
+                    distribution.act_with_noise(parameters, own, &mut fragment.actions, at)
+                }
+                None => {
+                    let (stream, scratch) = (Some(&mut self.streams[i]), &mut self.scratch.0);
+                    distribution.act(parameters, stream, &mut fragment.actions, at, scratch)
+                }
+            };
+        }
+        let mut transition = Transition {
+            observations: fragment.observations.range_mut((t + 1) * row..(t + 2) * row),
+            final_observations: self.final_observations.all_mut(),
+            rewards: &mut fragment.rewards[now.clone()],
+            terminated: &mut fragment.terminated[now.clone()],
+            truncated: &mut fragment.truncated[now.clone()],
+        };
+        let actions = distribution.for_environment(&fragment.actions, now.start, batch, &mut self.scratch.1);
+        self.group.step(actions, &mut transition)?;
+        fragment.estimates.final_values[now.clone()].fill(0.0);
+        for (start, at) in self.episode_starts.iter_mut().zip(now) {
+            *start = u8::from(fragment.terminated[at] || fragment.truncated[at]);
+        }
+        Ok(())
+    }
+
+    /// Keeps the states `[B, S]` before the training sequence that begins at step `t`.
+    pub(super) fn keep_state(&mut self, t: usize, state: &[f32]) {
+        let start = t / self.fragment.shape.sequence_length * state.len();
+        self.fragment.sequence_states[start..start + state.len()].copy_from_slice(state);
+    }
+
+    /// The observations `[B, O]` of step `t`.
+    pub(super) fn seen(&self, t: usize) -> ObservationRef<'_> {
+        let row = self.fragment.shape.batch * self.fragment.shape.observation;
+        self.fragment.observations.range(t * row..(t + 1) * row)
+    }
+
+    /// Refuses observations of step `t` that are not those that were expected.
+    ///
+    /// # Errors
+    /// [`Error::Differs`].
+    pub(super) fn compare(&self, t: usize, expected: &[f32]) -> Result<()> {
+        let ObservationRef::F32(seen) = self.seen(t) else { return Ok(()) };
+        let width = self.fragment.shape.observation;
+        let other = seen.chunks_exact(width).zip(expected.chunks_exact(width)).position(|(seen, there)| seen != there);
+        match other {
+            Some(i) => Err(Error::Differs { environment: self.group.first() + i, step: t }),
+            None => Ok(()),
+        }
+    }
+
+    /// What the environments will show, if that does not depend on actions.
+    ///
+    /// # Errors
+    /// Fails if an environment does.
+    pub(super) fn foresee(&mut self, steps: usize) -> Result<Foresight> {
+        Ok(self.group.foresee(steps)?)
+    }
+
+    /// Whether to go on.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub(super) fn go_on(&self) -> Result<()> {
+        self.stop.go_on()
+    }
+
+    /// `[B]` 1 if the next step is the first of an episode.
+    pub(super) fn episode_starts(&self) -> &[u8] {
+        &self.episode_starts
+    }
+
+    /// Puts what the network saw in their place.
+    pub(super) fn keep_seen(&mut self, t: usize, seen: ObservationRef<'_>) {
+        self.fragment.observations.write(t * seen.len(), seen);
+    }
+
+    /// Whether an episode was cut off at step `t`.
+    pub(super) fn was_truncated(&self, t: usize) -> bool {
+        self.truncated_at(t).next().is_some()
+    }
+
+    /// The environments whose episodes were.
+    fn truncated_at(&self, t: usize) -> impl Iterator<Item = usize> {
+        let (fragment, batch) = (&self.fragment, self.fragment.shape.batch);
+        (0..batch).filter(move |i| fragment.truncated[t * batch + i] && !fragment.terminated[t * batch + i])
+    }
+
+    /// Final observations `[B, O]` of the episodes that ended at the last step.
+    pub(super) fn final_observations(&self) -> ObservationRef<'_> {
+        self.final_observations.all()
+    }
+
+    /// Takes in the values `[B]` of final observations, where an episode was cut off at step `t`.
+    pub(super) fn value_finals(&mut self, t: usize, values: &[f32]) {
+        let shape = self.fragment.shape;
+        for i in self.truncated_at(t).collect::<Vec<_>>() {
+            let at = t * shape.batch + i;
+            self.fragment.estimates.final_values[at] = values[i];
+            self.finals.push(at);
+            self.final_rows.extend(self.final_observations.range(i * shape.observation..(i + 1) * shape.observation));
+        }
     }
 
     /// Begins a fragment with the observations that the last one left.
@@ -228,139 +351,35 @@ impl Worker {
     /// # Errors
     /// Fails if a step of the network does.
     pub(super) fn end(&mut self, subject: Subject<'_>) -> Result<()> {
-        let fragment = &mut self.fragment;
-        let (steps, row) = (fragment.shape.steps, fragment.shape.batch * fragment.shape.observation);
-        let next = fragment.observations.range(steps * row..(steps + 1) * row);
-        let values = peek(subject, &self.state, next, &self.episode_starts)?;
-        fragment.estimates.last_values.copy_from_slice(&values);
-        fragment.episodes.extend(self.group.drain_episodes());
+        let (next, starts) = self.next();
+        let values = peek(subject, &self.state, next, starts)?;
+        self.estimate(&values);
         Ok(())
+    }
+
+    /// The raw observations `[B, O]` to act on next, and whose first ones they are.
+    pub(super) fn next(&self) -> (ObservationRef<'_>, &[u8]) {
+        let fragment = &self.fragment;
+        let (steps, row) = (fragment.shape.steps, fragment.shape.batch * fragment.shape.observation);
+        (fragment.observations.range(steps * row..(steps + 1) * row), &self.episode_starts)
+    }
+
+    /// [`Worker::end`] with the states `[B, S]` after the last step, and the values `[B]` of what follows.
+    pub(super) fn finish(&mut self, state: &[f32], values: &[f32]) {
+        self.state.copy_from_slice(state);
+        self.estimate(values);
+    }
+
+    /// Takes in the values `[B]` of what follows, and the episodes that ended.
+    fn estimate(&mut self, values: &[f32]) {
+        let fragment = &mut self.fragment;
+        fragment.estimates.last_values.copy_from_slice(values);
+        fragment.episodes.extend(self.group.drain_episodes());
     }
 
     /// Moves the discounted returns along the last fragment's rewards and gives their moments.
     pub fn discounted_returns(&mut self, gamma: f64) -> Moments {
         discounted_returns(&self.fragment, gamma, &mut self.discounted_returns)
-    }
-
-    /// Writes down everything needed to continue.
-    ///
-    /// # Errors
-    /// Fails if an environment cannot be saved.
-    pub fn save(&self, saved: &mut SavedWorker) -> Result<()> {
-        saved.environments.clear();
-        self.group.save_state(&mut saved.environments)?;
-        saved.streams.clone_from(&self.streams);
-        saved.noise.clear();
-        saved.noise.extend_from_slice(self.noise.as_ref().map_or(&[], CorrelatedNoise::last));
-        saved.episode_starts.clone_from(&self.episode_starts);
-        // If the next step begins an episode, the memory is cleared before it is read.
-        saved.state.clear();
-        let width = self.fragment.shape.state;
-        for (row, _) in self.episode_starts.iter().enumerate().filter(|&(_, &start)| start == 0) {
-            saved.state.extend_from_slice(&self.state[row * width..][..width]);
-        }
-        saved.discounted_returns.clone_from(&self.discounted_returns);
-        saved.observations = self.fragment.observations.empty_like(self.final_observations.len());
-        let next = self.fragment.observations.len() - self.final_observations.len();
-        saved.observations.extend(self.fragment.observations.range(next..self.fragment.observations.len()));
-        Ok(())
-    }
-
-    /// Takes over what [`Worker::save`] wrote in a worker of the same configuration.
-    ///
-    /// # Errors
-    /// Fails on extents that do not fit or an environment that refuses its state.
-    pub fn restore(&mut self, saved: &SavedWorker) -> Result<()> {
-        let width = self.fragment.shape.state;
-        // Before format 4, the memories of all environments were saved.
-        let every = saved.state.len() == self.state.len();
-        let remembers = |row: &usize| every || saved.episode_starts.get(*row) == Some(&0);
-        let rows: Vec<usize> = (0..self.streams.len()).filter(remembers).collect();
-        let noise = self.streams.len() * self.fragment.shape.action;
-        let fits = [
-            ("action streams", saved.streams.len(), self.streams.len()),
-            ("noise", saved.noise.len(), if saved.noise.is_empty() { 0 } else { noise }),
-            ("episode starts", saved.episode_starts.len(), self.episode_starts.len()),
-            ("recurrent state", saved.state.len(), rows.len() * width),
-            ("discounted returns", saved.discounted_returns.len(), self.discounted_returns.len()),
-            ("observations", saved.observations.len(), self.final_observations.len()),
-        ];
-        for (what, got, expected) in fits {
-            if got != expected {
-                let problem = format!("saved {what} has {got} elements where the configuration needs {expected}");
-                return Err(Error::config("checkpoint", problem));
-            }
-        }
-        if saved.observations.dtype() != self.fragment.observations.dtype() {
-            let problem = format!("saved observations are {:?}, not the environment's", saved.observations.dtype());
-            return Err(Error::config("checkpoint", problem));
-        }
-        self.group.restore_state(&saved.environments)?;
-        self.streams.clone_from(&saved.streams);
-        self.noise.iter_mut().for_each(|noise| noise.restore(&saved.noise));
-        self.episode_starts.clone_from(&saved.episode_starts);
-        self.state.fill(0.0);
-        for (place, row) in rows.into_iter().enumerate() {
-            self.state[row * width..][..width].copy_from_slice(&saved.state[place * width..][..width]);
-        }
-        self.discounted_returns.clone_from(&saved.discounted_returns);
-        let next = self.fragment.observations.len() - self.final_observations.len();
-        self.fragment.observations.write(next, saved.observations.all());
-        self.begin_lost_episodes(next)
-    }
-
-    /// Begins new episodes where the environment could not be saved; observations to act on lie at `next`.
-    fn begin_lost_episodes(&mut self, next: usize) -> Result<()> {
-        let lost = self.group.lost_episodes();
-        let (width, state) = (self.fragment.shape.observation, self.fragment.shape.state);
-        for &row in &lost {
-            let here = next + row * width..next + (row + 1) * width;
-            self.group.begin_anew(row, self.fragment.observations.range_mut(here))?;
-            self.episode_starts[row] = 1;
-            self.state[row * state..(row + 1) * state].fill(0.0);
-            self.discounted_returns[row] = 0.0;
-        }
-        if !lost.is_empty() {
-            let first = self.group.first();
-            tracing::warn!(
-                "environments {first} to {} cannot be saved: they begin new episodes",
-                first + self.group.len() - 1
-            );
-        }
-        Ok(())
-    }
-}
-
-/// Everything a worker needs to continue exactly.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SavedWorker {
-    /// The environments' own bytes.
-    pub environments: Vec<u8>,
-    /// `[B]` action streams.
-    pub streams: Vec<Stream>,
-    /// `[B, A]` noise of the last actions, where it is correlated; else empty.
-    pub noise: Vec<f32>,
-    /// `[B]`
-    pub episode_starts: Vec<u8>,
-    /// `[E, S]` of the E environments whose next step continues an episode; the others have nothing to remember.
-    pub state: Vec<f32>,
-    /// `[B]` discounted return of the episode under way.
-    pub discounted_returns: Vec<f32>,
-    /// `[B, O]` the observations to act on next.
-    pub observations: Observations,
-}
-
-impl Default for SavedWorker {
-    fn default() -> Self {
-        Self {
-            environments: Vec::new(),
-            streams: Vec::new(),
-            noise: Vec::new(),
-            episode_starts: Vec::new(),
-            state: Vec::new(),
-            discounted_returns: Vec::new(),
-            observations: Observations::F32(Vec::new()),
-        }
     }
 }
 

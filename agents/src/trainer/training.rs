@@ -5,6 +5,7 @@ use crate::Result;
 use crate::logging::Histogram;
 use crate::metrics::Metrics;
 use crate::optimizer::FlatLayout;
+use crate::rollout::ahead;
 use crate::saved::{Progress, SavedTrainer};
 use crate::stop::Stop;
 use crate::training::{Best, OnHang, Training, parameter_histograms};
@@ -20,11 +21,14 @@ impl Training for Trainer {
 
     fn placement(&self) -> Option<String> {
         let device = self.config().training.device;
-        let rollouts = match self.rollouts_here() {
-            None => format!("rollouts on {device}"),
-            Some(reason) => format!("rollouts on the CPU: {reason}"),
+        let environments = match self.rollouts_here() {
+            None => "whole rollouts, too: the environments follow on the CPU".to_string(),
+            Some(_) if ahead::applies(self.workers()) => {
+                "it is given whole sequences, since what the environments show does not depend on actions".to_string()
+            }
+            Some(reason) => format!("it goes step by step with the environments on the CPU: {reason}"),
         };
-        self.learner().policy().is_accelerated().then(|| format!("gradients on {device}, {rollouts}"))
+        self.learner().policy().is_accelerated().then(|| format!("the network is on {device}; {environments}"))
     }
 
     fn counters(&self) -> [(&'static str, u64); 2] {

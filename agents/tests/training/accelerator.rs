@@ -4,10 +4,16 @@ use std::sync::Arc;
 
 use candle_core::{DType, Device};
 use stpn_agents::actor::Subject;
+use stpn_agents::learner::{Gradient, Learner};
+use stpn_agents::optimizer::flat::{clip_norm, norm};
+use stpn_agents::optimizer::{Adam, AdamConfig};
 use stpn_agents::policy::accelerator::{
-    A2cLoss, A2cSums, Accelerator, Collected, Kept, Loss, Rollout, Rollouts, Sequences,
+    Accelerator, AdamPiece, Collected, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps, EnergySteps,
+    GradientOf, Kept, KeptAdvantages, Loss, LossSums, Ran, Rollout, RolloutSteps, Rollouts, Sequences,
 };
 use stpn_agents::policy::encoder::ObservationRef;
+use stpn_agents::policy::inference::PreparedPolicy;
+use stpn_agents::policy::training::Heads;
 use stpn_agents::policy::{Inputs, PolicyConfig};
 use stpn_agents::rollout::on_device::{Wanted, collect, obstacle};
 use stpn_agents::rollout::{Fragment, Normalization, NormalizationConfig, Worker};
@@ -20,23 +26,168 @@ use stpn_envs::{Env, EnvGroup, Space};
 #[derive(Debug)]
 struct Own(ActorCritic);
 
+/// Numbers that are "there".
+#[derive(Debug)]
+struct Numbers(Vec<f32>);
+
+fn there(kept: &Kept) -> &[f32] {
+    &kept.get::<Numbers>().unwrap().0
+}
+
+fn keep(numbers: &[f32]) -> Kept {
+    Kept::new(Numbers(numbers.to_vec()))
+}
+
 impl Accelerator for Own {
+    fn place(&self, parameters: &[f32]) -> stpn_agents::Result<Kept> {
+        Ok(keep(parameters))
+    }
+
     fn differentiate(
         &self,
         sequences: &Sequences<'_>,
-        parameters: &[f32],
-        gradient: &mut [f32],
+        parameters: &Kept,
         loss: &mut Loss<'_>,
-    ) -> stpn_agents::Result<()> {
+    ) -> stpn_agents::Result<Kept> {
         let inputs = Inputs {
             steps: sequences.steps,
             batch: sequences.batch,
             observations: ObservationRef::F32(sequences.numbers),
             episode_starts: sequences.episode_starts,
         };
-        self.0.prepare_from(parameters)?.differentiate(&inputs, sequences.state, gradient, |outputs, grads| {
+        let (parameters, mut gradient) = (there(parameters), vec![0.0; self.0.parameters().count()]);
+        self.0.prepare_from(parameters)?.differentiate(&inputs, sequences.state, &mut gradient, |outputs, grads| {
             loss(outputs, grads);
-        })
+        })?;
+        Ok(keep(&gradient))
+    }
+
+    fn run(&self, _: &Sequences<'_>, _: &Kept, _: Option<&EnergySteps>) -> stpn_agents::Result<Ran> {
+        unreachable!("nothing asks for it")
+    }
+
+    fn computes_losses(&self) -> bool {
+        false
+    }
+
+    fn minimize(
+        &self,
+        _: &Sequences<'_>,
+        _: &Kept,
+        _: &DeviceLoss,
+        _: &DeviceSteps<'_>,
+    ) -> stpn_agents::Result<(Kept, LossSums)> {
+        unreachable!("it computes none")
+    }
+
+    fn read(&self, gradient: &Kept) -> stpn_agents::Result<Vec<f32>> {
+        Ok(there(gradient).to_vec())
+    }
+
+    fn stepper<'s>(&'s self, parameters: &'s Kept, batch: usize) -> stpn_agents::Result<Box<dyn DeviceStepper + 's>> {
+        let state = vec![0.0; batch * self.0.state_len()];
+        Ok(Box::new(OwnStepper { prepared: self.0.prepare_from(there(parameters))?, state, batch }))
+    }
+
+    fn optimizer(
+        self: Arc<Self>,
+        pieces: &[AdamPiece],
+        parameters: &[f32],
+        adam: &Adam,
+    ) -> stpn_agents::Result<Box<dyn DeviceOptimizer>> {
+        // Nothing here has a rate or a limit of its own.
+        let [AdamPiece { range, factor, limit }] = pieces else { panic!("{pieces:?}") };
+        assert_eq!((range.clone(), *factor, *limit), (0..parameters.len(), 1.0, None));
+        Ok(Box::new(OwnOptimizer { values: parameters.to_vec(), adam: adam.clone() }))
+    }
+
+    fn rollouts(&self) -> Result<&dyn Rollouts, String> {
+        Err("it has none".to_string())
+    }
+}
+
+/// Steps that policy.
+struct OwnStepper {
+    prepared: PreparedPolicy,
+    state: Vec<f32>,
+    batch: usize,
+}
+
+impl DeviceStepper for OwnStepper {
+    fn load(&mut self, state: &[f32]) -> stpn_agents::Result<()> {
+        self.state.copy_from_slice(state);
+        Ok(())
+    }
+
+    fn store(&mut self, state: &mut [f32]) -> stpn_agents::Result<()> {
+        state.copy_from_slice(&self.state);
+        Ok(())
+    }
+
+    fn peek(&mut self, numbers: &[f32], episode_starts: &[u8]) -> stpn_agents::Result<Vec<f32>> {
+        let mut session = self.prepared.session(self.batch)?;
+        session.load(&self.state)?;
+        session.step(ObservationRef::F32(numbers), episode_starts)?;
+        Ok(session.values().to_vec())
+    }
+
+    fn step(
+        &mut self,
+        numbers: &[f32],
+        episode_starts: &[u8],
+        outputs: &mut Heads<f32>,
+        energy: Option<(&mut Vec<f32>, Option<&[f32]>)>,
+    ) -> stpn_agents::Result<()> {
+        let mut session = self.prepared.session(self.batch)?;
+        session.load(&self.state)?;
+        match energy {
+            None => session.step(ObservationRef::F32(numbers), episode_starts)?,
+            Some((energy, mask)) => {
+                session.step_with_energy(ObservationRef::F32(numbers), episode_starts, mask)?;
+                *energy = session.energy().to_vec();
+            }
+        }
+        session.store(&mut self.state)?;
+        outputs.distributions.copy_from_slice(session.distributions());
+        outputs.values.copy_from_slice(session.values());
+        Ok(())
+    }
+}
+
+/// The optimiser of the CPU.
+#[derive(Debug)]
+struct OwnOptimizer {
+    values: Vec<f32>,
+    adam: Adam,
+}
+
+impl DeviceOptimizer for OwnOptimizer {
+    fn parameters(&self) -> Kept {
+        keep(&self.values)
+    }
+
+    fn step(
+        &mut self,
+        config: &AdamConfig,
+        learning_rate: f64,
+        gradient: GradientOf<'_>,
+    ) -> stpn_agents::Result<[f64; 2]> {
+        let mut gradient = match gradient {
+            GradientOf::Here(gradient) => gradient.to_vec(),
+            GradientOf::There(kept) => there(kept).to_vec(),
+        };
+        let norm_before = clip_norm(&mut gradient, config.max_grad_norm);
+        self.adam.step(config, learning_rate, &mut self.values, &gradient);
+        Ok([norm_before, norm(&self.values)])
+    }
+
+    fn read(&self) -> stpn_agents::Result<(Vec<f32>, Adam)> {
+        Ok((self.values.clone(), self.adam.clone()))
+    }
+
+    fn write(&mut self, parameters: &[f32], adam: &Adam) -> stpn_agents::Result<()> {
+        (self.values, self.adam) = (parameters.to_vec(), adam.clone());
+        Ok(())
     }
 }
 
@@ -65,6 +216,36 @@ fn an_accelerator_is_given_sequences_and_parameters_and_its_gradient_is_taken() 
     let (expected, got) = (run(made()), run(accelerated));
     assert!(expected.1.iter().any(|value| *value != 0.0));
     assert_eq!(got, expected);
+
+    // Steps, too, and those of the optimiser, which gives the parameters back if it is asked to.
+    let stepped = |policy: ActorCritic| {
+        let prepared = policy.prepare::<f32>().unwrap();
+        let (mut session, mut after) = (prepared.session(batch).unwrap(), state.clone());
+        session.load(&state).unwrap();
+        session.step_with_energy(ObservationRef::F32(&x[..batch * 3]), &[1, 0], None).unwrap();
+        session.store(&mut after).unwrap();
+        (session.distributions().to_vec(), session.values().to_vec(), session.energy().to_vec(), after)
+    };
+    let accelerated = || made().accelerated(Arc::new(Own(made())));
+    assert_eq!(stepped(accelerated()), stepped(made()));
+    let learned = |policy: ActorCritic| {
+        let mut learner = Learner::new(policy, &AdamConfig::default()).unwrap();
+        let norm = learner.step(Gradient(expected.1.clone()), 0.01, 1).unwrap();
+        let outputs = stepped_from(&learner, &x[..batch * 3], batch);
+        learner.synchronize().unwrap();
+        let (values, adam) = (learner.values().to_vec(), learner.adam().clone());
+        learner.restore(values.iter().map(|value| 0.5 * value).collect(), adam.clone()).unwrap();
+        (norm, outputs, values, adam, stepped_from(&learner, &x[..batch * 3], batch))
+    };
+    assert_eq!(learned(accelerated()), learned(made()));
+}
+
+/// Values of the learner's present policy.
+fn stepped_from(learner: &Learner, x: &[f32], batch: usize) -> Vec<f32> {
+    let prepared = learner.prepare().unwrap();
+    let mut session = prepared.session(batch).unwrap();
+    session.step(ObservationRef::F32(x), &vec![1; batch]).unwrap();
+    session.values().to_vec()
 }
 
 /// A device that is wrong.
@@ -75,7 +256,7 @@ struct Wrong {
 }
 
 impl Rollouts for Wrong {
-    fn collect(&self, rollout: &Rollout, _: &[f32], _: bool) -> stpn_agents::Result<(Collected, Option<Kept>)> {
+    fn collect(&self, rollout: &Rollout, _: &Kept, _: bool) -> stpn_agents::Result<(Collected, Option<Kept>)> {
         let n = rollout.steps * rollout.environments.len();
         let collected = Collected {
             actions: vec![0; n],
@@ -90,7 +271,11 @@ impl Rollouts for Wrong {
         Ok((collected, None))
     }
 
-    fn a2c_gradient(&self, _: &Kept, _: &A2cLoss<'_>, _: &mut [f32]) -> stpn_agents::Result<A2cSums> {
+    fn advantages(&self, _: &Kept, _: &RolloutSteps) -> stpn_agents::Result<KeptAdvantages> {
+        unreachable!("nothing was kept")
+    }
+
+    fn a2c_gradient(&self, _: &Kept, _: &Kept, _: &DeviceLoss) -> stpn_agents::Result<(Kept, LossSums)> {
         unreachable!("nothing was kept")
     }
 }
@@ -114,7 +299,7 @@ fn a_device_that_plays_otherwise_than_the_environments_here_is_found() {
     for (reward, watched, step) in [(7.0, false, 0), (0.0, true, 0), (0.0, false, 1)] {
         let observed = if watched { std::mem::take(&mut seen) } else { Vec::new() };
         let device = Wrong { reward, observed };
-        let error = collect(&mut workers, &device, &[], subject, Wanted { keep: false, watched }).unwrap_err();
+        let error = collect(&mut workers, (&device, &keep(&[])), subject, Wanted { keep: false, watched }).unwrap_err();
         assert!(matches!(error, Error::Differs { environment: 4, step: at } if at == step), "{error}");
         let text = error.to_string();
         assert!(text.contains("environment 4") && text.contains("training.device to \"cpu\""), "{text}");

@@ -58,9 +58,22 @@ pub struct MazeState {
     pub step: usize,
 }
 
-/// T steps of B mazes under a recurrent layer with heads. Arrays lie on the host.
-#[derive(Clone, Copy, Debug)]
-pub struct MazeRollout<'a, T> {
+/// Number of elements of an array, wherever it lies.
+pub trait Length {
+    /// That number.
+    fn length(&self) -> usize;
+}
+
+impl<T> Length for [T] {
+    fn length(&self) -> usize {
+        self.len()
+    }
+}
+
+/// T steps of B mazes under a recurrent layer with heads. Arrays lie on the host, but for parameters `A`, which may be on a
+/// device.
+#[derive(Debug)]
+pub struct MazeRollout<'a, T, A: ?Sized = [T]> {
     /// T and B.
     pub extent: Extent,
     /// Of all mazes.
@@ -72,9 +85,9 @@ pub struct MazeRollout<'a, T> {
     /// `[B, T]`, uniform in [0, 1), for the actions.
     pub uniform: &'a [f64],
     /// Packed parameters of the layer.
-    pub parameters: &'a [T],
+    pub parameters: &'a A,
     /// Of the heads: weights `[5, H]`, then biases `[5]`; four logits and the value.
-    pub heads: &'a [T],
+    pub heads: &'a A,
     /// `[B, I]` observations to act on first.
     pub x: &'a [T],
     /// `[B]`, 1 if the first step is that of an episode.
@@ -108,7 +121,23 @@ pub struct Played<T> {
     pub energy: Vec<T>,
 }
 
-impl<T> MazeRollout<'_, T> {
+impl<T: Copy, A: ?Sized> Clone for MazeRollout<'_, T, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: Copy, A: ?Sized> Copy for MazeRollout<'_, T, A> {}
+
+impl<'a, T, A: ?Sized> MazeRollout<'a, T, A> {
+    /// The same rollout with its parameters, and those of the heads, somewhere else.
+    pub fn with_parameters<P: ?Sized>(self, parameters: &'a P, heads: &'a P) -> MazeRollout<'a, T, P> {
+        let Self { extent, rules, mazes, draws, uniform, x, starts, state, watched, energy, .. } = self;
+        MazeRollout { extent, rules, mazes, draws, uniform, parameters, heads, x, starts, state, watched, energy }
+    }
+}
+
+impl<T, A: Length + ?Sized> MazeRollout<'_, T, A> {
     /// Refuses arrays that do not fit a layer, and cells that are not in the maze.
     pub(crate) fn check(&self, layer: &AnyLayer) -> Result<()> {
         let Self { extent: Extent { steps, batch }, rules, .. } = *self;
@@ -128,8 +157,8 @@ impl<T> MazeRollout<'_, T> {
         fits("walls", rules.walls.len(), rules.size * rules.size)?;
         fits("mazes", self.mazes.len(), batch)?;
         fits("uniform", self.uniform.len(), steps * batch)?;
-        fits("parameters", self.parameters.len(), layer.parameters())?;
-        fits("heads", self.heads.len(), OUTPUTS * (layer.hidden() + 1))?;
+        fits("parameters", self.parameters.length(), layer.parameters())?;
+        fits("heads", self.heads.length(), OUTPUTS * (layer.hidden() + 1))?;
         fits("x", self.x.len(), batch * layer.input())?;
         fits("starts", self.starts.len(), batch)?;
         let state = if self.is_fresh() && self.state.is_empty() { 0 } else { batch * layer.state_len() };
@@ -283,10 +312,10 @@ impl Planned<'_> {
 
 /// Plays `rollout`, which was checked; `inputs` and `addresses` are those of its arrays. If starts are kept, x has
 /// room for all steps, and gets them.
-pub(crate) fn play<T: Real, R: Runner<T>>(
+pub(crate) fn play<T: Real, R: Runner<T>, A: Length + ?Sized>(
     runner: &R,
     planned: Planned<'_>,
-    rollout: &MazeRollout<'_, T>,
+    rollout: &MazeRollout<'_, T, A>,
     inputs: &SequenceInputs<'_, R::Array>,
     addresses: Addresses,
 ) -> Result<Arrays<R::Array>> {

@@ -45,6 +45,7 @@ fn a_device_left_out_is_named_with_its_feature() {
     for line in [
         format!("train maze-small --device cuda --run-dir {out}"),
         format!("compare maze-small --set training.device=cuda --out {out}"),
+        format!("eval {}/../../checkpoints/maze-small-stpn --device cuda", env!("CARGO_MANIFEST_DIR")),
     ] {
         let refused = finished(program().args(line.split(' ')));
         assert_eq!(refused.status.code(), Some(2), "{line}: {}", refused.error);

@@ -81,6 +81,7 @@ impl Rules for Memory {
     type State = State;
 
     const NAME: &'static str = "memory";
+    const IGNORES_ACTIONS: bool = true;
 
     fn observation_space(&self) -> Space {
         Space::boxed(0.0, 1.0, [self.config.cues + 3])

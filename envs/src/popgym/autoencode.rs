@@ -37,6 +37,8 @@ impl Game for Autoencode {
     type Luck = ();
     type State = State;
 
+    const IGNORES_ACTIONS: bool = true;
+
     fn observation_space(&self) -> Space {
         Space::MultiDiscrete { counts: vec![2, 4] }
     }

@@ -60,6 +60,8 @@ impl Game for CountRecall {
     type Luck = ();
     type State = State;
 
+    const IGNORES_ACTIONS: bool = true;
+
     fn observation_space(&self) -> Space {
         Space::MultiDiscrete { counts: vec![self.kinds; 2] }
     }

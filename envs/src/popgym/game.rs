@@ -18,6 +18,9 @@ pub trait Game: Send {
     /// What changes within an episode.
     type State: Clone + Serialize + DeserializeOwned + Send;
 
+    /// [`Env::ignores_actions`].
+    const IGNORES_ACTIONS: bool = false;
+
     /// What is observed.
     fn observation_space(&self) -> Space;
 
@@ -177,5 +180,9 @@ impl<G: Game> Env for Play<G> {
 
     fn oracle_return(&self) -> Option<f64> {
         self.game.oracle_return()
+    }
+
+    fn ignores_actions(&self) -> bool {
+        G::IGNORES_ACTIONS
     }
 }

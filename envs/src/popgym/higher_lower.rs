@@ -36,6 +36,8 @@ impl Game for HigherLower {
     type Luck = ();
     type State = State;
 
+    const IGNORES_ACTIONS: bool = true;
+
     fn observation_space(&self) -> Space {
         Space::discrete(13)
     }

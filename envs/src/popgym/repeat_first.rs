@@ -35,6 +35,8 @@ impl Game for RepeatFirst {
     type Luck = ();
     type State = State;
 
+    const IGNORES_ACTIONS: bool = true;
+
     fn observation_space(&self) -> Space {
         Space::discrete(4)
     }

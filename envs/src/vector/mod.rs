@@ -9,6 +9,7 @@
 
 mod buffers;
 mod failure;
+mod foresight;
 mod group;
 mod halves;
 mod heartbeat;
@@ -16,6 +17,7 @@ mod make;
 
 pub use buffers::{ActionRows, Actions, Transition};
 pub use failure::OnFailure;
+pub use foresight::Foresight;
 pub use group::EnvGroup;
 pub use heartbeat::Heartbeat;
 pub use make::{MakeEnv, Maker};

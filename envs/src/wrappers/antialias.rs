@@ -89,6 +89,10 @@ impl<E: Env> Env for Antialias<E> {
         self.env.oracle_return()
     }
 
+    fn ignores_actions(&self) -> bool {
+        self.env.ignores_actions()
+    }
+
     fn render(&self) -> Option<String> {
         self.env.render()
     }

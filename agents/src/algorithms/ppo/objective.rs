@@ -4,6 +4,7 @@ use super::PpoConfig;
 use crate::algorithms::experience::standard;
 use crate::algorithms::objective::{Derivatives, Losses, Objective, Sample};
 use crate::optimizer::Clock;
+use crate::policy::accelerator::DeviceObjective;
 use crate::policy::distribution::Terms;
 use crate::statistics::Moments;
 
@@ -53,6 +54,11 @@ impl PpoObjective {
 }
 
 impl Objective for PpoObjective {
+    fn on_device(&self) -> Option<(DeviceObjective, (f64, f64))> {
+        let Self { clip, value, value_clip, value_error_clamp, entropy, kl, standard } = *self;
+        Some((DeviceObjective::Ppo { clip, value, value_clip, value_error_clamp, entropy, kl }, standard))
+    }
+
     fn needs_kl(&self) -> bool {
         self.kl.is_some()
     }

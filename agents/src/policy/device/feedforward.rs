@@ -3,7 +3,7 @@
 use stpn_cuda::cuda::{Buffer, ConvolutionLayer, DenseGradients, DenseLayer, General};
 use stpn_cuda::{Convolution, Dense, Nonlinearity};
 
-use super::cells::nonlinearity;
+use super::cells::{nonlinearity, unsupported};
 use crate::Result;
 use crate::policy::encoder::EncoderLayer;
 
@@ -65,6 +65,23 @@ impl Feedforward {
             Self::Dense(layer) => layer.forward(rows, parameters, x)?,
             Self::Convolution(layer) => layer.forward(rows, parameters, x)?,
         })
+    }
+
+    /// Energy of every unit, `[N, O]`, from x `[N, I]`. Only a cell has one: a convolution is none.
+    ///
+    /// # Errors
+    /// Fails if the device does, and for convolutions.
+    pub fn energy(
+        &self,
+        rows: usize,
+        parameters: &Buffer<f32>,
+        x: &Buffer<f32>,
+        mask: Option<&[f32]>,
+    ) -> Result<Buffer<f32>> {
+        match self {
+            Self::Dense(layer) => Ok(layer.energy(rows, parameters, x, mask)?),
+            Self::Convolution(_) => Err(unsupported("a convolution has no energy")),
+        }
     }
 
     /// Gradients of parameters, and of x if `to_inputs`, from parameters, x, y and the gradient of y.

@@ -15,12 +15,6 @@ pub(super) struct DeviceHeads {
     parts: Vec<(Range<usize>, usize)>,
 }
 
-/// What a forward pass leaves for the backward pass.
-pub(super) struct HeadsPass {
-    parameters: Buffer<f32>,
-    y: Buffer<f32>,
-}
-
 impl DeviceHeads {
     /// Heads over activities of `hidden` units.
     ///
@@ -32,23 +26,16 @@ impl DeviceHeads {
         Ok(Self { layer, parts })
     }
 
-    /// Outputs of all heads, `[N, outputs]`, and what the backward pass needs.
+    /// Outputs of all heads, `[N, outputs]`.
     ///
     /// # Errors
     /// Fails if the device does.
-    pub fn forward(
-        &self,
-        device: &Device,
-        rows: usize,
-        hidden: &Buffer<f32>,
-        parameters: &[f32],
-    ) -> Result<(Vec<f32>, HeadsPass)> {
-        let own = device.upload(&self.joined(parameters))?;
-        let y = self.layer.forward(rows, &own, hidden)?;
-        Ok((device.download(&y)?, HeadsPass { parameters: own, y }))
+    pub fn forward(&self, rows: usize, parameters: &Buffer<f32>, hidden: &Buffer<f32>) -> Result<Buffer<f32>> {
+        Ok(self.layer.forward(rows, parameters, hidden)?)
     }
 
-    /// Writes the gradient of the heads' parameters from that of their outputs; returns that of the activities.
+    /// Puts the gradient of the heads' parameters into that of all, from parameters, activities, outputs and the gradient
+    /// of those; returns that of the activities.
     ///
     /// # Errors
     /// Fails if the device does.
@@ -56,50 +43,41 @@ impl DeviceHeads {
         &self,
         device: &Device,
         rows: usize,
-        hidden: &Buffer<f32>,
-        pass: &HeadsPass,
-        (grad_outputs, gradient): (&[f32], &mut [f32]),
-    ) -> Result<Buffer<f32>> {
-        self.back(device, rows, (&pass.parameters, hidden, &pass.y), &device.upload(grad_outputs)?, gradient)
-    }
-
-    /// [`DeviceHeads::backward`] from what is on the device: parameters, activities, outputs and the gradient of those.
-    ///
-    /// # Errors
-    /// Fails if the device does.
-    pub fn back(
-        &self,
-        device: &Device,
-        rows: usize,
-        (parameters, hidden, y): (&Buffer<f32>, &Buffer<f32>, &Buffer<f32>),
-        grad_y: &Buffer<f32>,
-        gradient: &mut [f32],
+        [parameters, hidden, y, grad_y]: [&Buffer<f32>; 4],
+        gradient: &mut Buffer<f32>,
     ) -> Result<Buffer<f32>> {
         let backward = self.layer.backward(rows, [parameters, hidden, y, grad_y], true)?;
-        self.split(&device.download(&backward.parameters)?, gradient);
+        for (joined, place) in self.halves() {
+            let half = device.part(&backward.parameters, joined)?;
+            device.put(&half, gradient, place.start)?;
+        }
         let missing = || stpn_cuda::Error::Length { what: "gradient of x", expected: hidden.len(), got: 0 };
         Ok(backward.x.ok_or_else(missing)?)
     }
 
-    /// The heads' parameters as those of one layer: all weights, then all biases.
-    pub fn joined(&self, parameters: &[f32]) -> Vec<f32> {
-        let halves =
-            self.parts.iter().map(|(place, outputs)| parameters[place.clone()].split_at(place.len() - outputs));
-        let (weights, biases): (Vec<&[f32]>, Vec<&[f32]>) = halves.unzip();
-        [weights.concat(), biases.concat()].concat()
+    /// The heads' parameters as those of one layer, from all that are on the device.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    pub fn parameters(&self, device: &Device, all: &Buffer<f32>) -> Result<Buffer<f32>> {
+        let mut joined = device.zeros(self.layer.layer().parameters())?;
+        for (to, place) in self.halves() {
+            device.put(&device.part(all, place)?, &mut joined, to.start)?;
+        }
+        Ok(joined)
     }
 
-    /// Writes the gradient of that layer's parameters to the heads' places.
-    fn split(&self, joined: &[f32], gradient: &mut [f32]) {
-        let outputs: usize = self.parts.iter().map(|(_, outputs)| outputs).sum();
-        let (mut weights, mut biases) = joined.split_at(joined.len() - outputs);
-        for (place, outputs) in &self.parts {
-            let (of_weights, of_biases) = gradient[place.clone()].split_at_mut(place.len() - outputs);
-            for (to, from) in [(of_weights, &mut weights), (of_biases, &mut biases)] {
-                let (own, rest) = from.split_at(to.len());
-                to.copy_from_slice(own);
-                *from = rest;
-            }
-        }
+    /// Where each head's weights and biases lie: among those of one layer, which has all weights first, and among all
+    /// parameters.
+    fn halves(&self) -> Vec<(Range<usize>, Range<usize>)> {
+        let weights = self.parts.iter().map(|(place, outputs)| place.start..place.end - outputs);
+        let biases = self.parts.iter().map(|(place, outputs)| place.end - outputs..place.end);
+        let mut end = 0;
+        let joined = |place: Range<usize>| {
+            let start = end;
+            end += place.len();
+            (start..end, place)
+        };
+        weights.chain(biases).map(joined).collect()
     }
 }

@@ -1,13 +1,16 @@
 //! Rollouts on a device: recurrent networks in mazes.
 
-use stpn_cuda::Extent;
-use stpn_cuda::cuda::KeptRollout;
+use stpn_cuda::cuda::{Advantages, KeptRollout};
 use stpn_cuda::maze::{ACTIONS, EnergyOf, MazeRollout, MazeRules, MazeState};
+use stpn_cuda::{AdvantageSteps, Extent};
 use stpn_envs::OnDevice;
 use stpn_envs::maze::{MazeConfig, MazeOnDevice, Position};
 
-use super::DeviceNetwork;
-use crate::policy::accelerator::{A2cLoss, A2cSums, Collected, Kept, Rollout, Rollouts};
+use super::losses::{a2c_loss, a2c_sums};
+use super::network::{DeviceNetwork, elsewhere, of_parameters};
+use crate::policy::accelerator::{
+    Collected, DeviceLoss, DeviceObjective, Kept, KeptAdvantages, LossSums, Rollout, RolloutSteps, Rollouts,
+};
 use crate::{Error, Result};
 
 /// Words drawn beyond the two that a step can need, for a new place and a new goal: a word is rejected with a probability
@@ -15,9 +18,11 @@ use crate::{Error, Result};
 const SPARE_DRAWS: usize = 8;
 
 impl Rollouts for DeviceNetwork {
-    fn collect(&self, rollout: &Rollout, parameters: &[f32], keep: bool) -> Result<(Collected, Option<Kept>)> {
+    fn collect(&self, rollout: &Rollout, parameters: &Kept, keep: bool) -> Result<(Collected, Option<Kept>)> {
+        let own = &of_parameters(parameters)?.actor;
         let (steps, batch) = (rollout.steps, rollout.environments.len());
-        let (Some(layer), Some(first)) = (self.actor.trunk.alone(), rollout.environments.first()) else {
+        let layer = self.actor.trunk.alone().zip(own.trunk.cell.as_ref());
+        let (Some((layer, of_cell)), Some(first)) = (layer, rollout.environments.first()) else {
             return Err(Error::config("training.device", "this network has no rollouts on a device"));
         };
         let OnDevice::Maze(maze) = first else { return Err(no_kernel()) };
@@ -44,8 +49,8 @@ impl Rollouts for DeviceNetwork {
             mazes: &mazes,
             draws: &draws,
             uniform: &rollout.uniform,
-            parameters: &parameters[self.actor.parameters.clone()],
-            heads: &self.actor.heads.joined(parameters),
+            parameters: of_cell,
+            heads: &own.heads,
             x: &rollout.observations,
             starts: &rollout.episode_starts,
             state: &rollout.state,
@@ -71,33 +76,53 @@ impl Rollouts for DeviceNetwork {
             state: played.state,
             energy: (energy / hidden as f64, (played.energy.len() / hidden) as u64),
         };
-        Ok((collected, kept.map(Kept::new)))
+        let left = |rollout| Kept::new(Left { rollout, parameters: parameters.clone() });
+        Ok((collected, kept.map(left)))
     }
 
-    fn a2c_gradient(&self, kept: &Kept, loss: &A2cLoss<'_>, gradient: &mut [f32]) -> Result<A2cSums> {
-        let (Some(layer), Some(kept)) = (self.actor.trunk.alone(), kept.get::<KeptRollout<f32>>()) else {
-            return Err(Error::config("training.device", "the rollout was collected on another device"));
+    fn advantages(&self, kept: &Kept, steps: &RolloutSteps) -> Result<KeptAdvantages> {
+        let Left { rollout, .. } = kept.get().ok_or_else(elsewhere)?;
+        let steps = AdvantageSteps {
+            gamma: steps.gamma,
+            lambda: steps.lambda,
+            rewards: &steps.rewards,
+            last_values: &steps.last_values,
+            terminated: &steps.terminated,
+            truncated: &steps.truncated,
+            final_values: &steps.final_values,
         };
-        let Extent { steps, batch } = kept.extent();
-        let of_steps = stpn_cuda::A2cLoss {
-            value: loss.value,
-            entropy: loss.entropy,
-            concentration: loss.concentration,
-            mean: loss.standard.0,
-            inverse_deviation: loss.standard.1,
-            scale: loss.scale,
-        };
-        let (grad_outputs, sums) = kept.a2c_loss(&self.general, &of_steps, loss.advantages, loss.returns)?;
-        // The heads are linear, so that their outputs, which have another order, are not read.
-        let passes = (kept.heads(), &kept.forward().hidden, kept.outputs());
-        let grad_hidden = self.actor.heads.back(&self.device, steps * batch, passes, &grad_outputs, gradient)?;
-        // Nothing looks at the last state: the next rollout is another update's business.
-        let grad_end = self.device.zeros(kept.forward().end.len())?;
-        let backward = layer.backward(kept.sequence(), kept.forward(), &grad_hidden, &grad_end)?;
-        gradient[self.actor.parameters.clone()].copy_from_slice(&self.device.download(&backward.parameters)?);
-        let stpn_cuda::A2cSums { policy, value, entropy, concentration } = sums;
-        Ok(A2cSums { policy, value, entropy, concentration })
+        let there = rollout.advantages(&self.general, &steps)?;
+        let (advantages, returns) = (self.device.download(&there.advantages)?, self.device.download(&there.returns)?);
+        Ok(KeptAdvantages { kept: Kept::new(there), advantages, returns })
     }
+
+    fn a2c_gradient(&self, kept: &Kept, advantages: &Kept, loss: &DeviceLoss) -> Result<(Kept, LossSums)> {
+        let Advantages { advantages, returns } = advantages.get::<Advantages<f32>>().ok_or_else(elsewhere)?;
+        let Left { rollout, parameters } = kept.get().ok_or_else(elsewhere)?;
+        let own = &of_parameters(parameters)?.actor;
+        let (Some(layer), Some(of_cell)) = (self.actor.trunk.alone(), &own.trunk.cell) else { return Err(elsewhere()) };
+        let DeviceObjective::A2c { value, entropy, concentration } = loss.objective else {
+            return Err(Error::config("algorithm.name", "what a rollout left on a device is for A2C"));
+        };
+        let Extent { steps, batch } = rollout.extent();
+        let of_steps = a2c_loss(loss, [value, entropy, concentration]);
+        let (grad_outputs, sums) = rollout.a2c_loss(&self.general, &of_steps, advantages, returns)?;
+        let mut gradient = self.device.zeros(self.parameters_len)?;
+        // The heads are linear, so that their outputs, which have another order, are not read.
+        let passes = [&own.heads, &rollout.forward().hidden, rollout.outputs(), &grad_outputs];
+        let grad_hidden = self.actor.heads.backward(&self.device, steps * batch, passes, &mut gradient)?;
+        // Nothing looks at the last state: the next rollout is another update's business.
+        let grad_end = self.device.zeros(rollout.forward().end.len())?;
+        let backward = layer.backward(rollout.sequence(of_cell), rollout.forward(), &grad_hidden, &grad_end)?;
+        self.device.put(&backward.parameters, &mut gradient, self.actor.first)?;
+        Ok((Kept::new(gradient), a2c_sums(&of_steps, sums, steps * batch)))
+    }
+}
+
+/// What is left of a rollout, with the parameters that collected it.
+struct Left {
+    rollout: KeptRollout<f32>,
+    parameters: Kept,
 }
 
 fn no_kernel() -> Error {

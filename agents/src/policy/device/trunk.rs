@@ -5,9 +5,11 @@ use std::ops::Range;
 use stpn_core::CellConfig;
 use stpn_cuda::Extent;
 use stpn_cuda::cuda::{Buffer, Device, Forward, General, Sequence, SequenceLayer};
+use stpn_cuda::maze::EnergyOf;
 
 use super::cells::{DeviceCell, unsupported};
 use super::feedforward::Feedforward;
+use super::parameters::TrunkParameters;
 use crate::Result;
 use crate::policy::trunk::Trunk;
 
@@ -31,16 +33,9 @@ pub(super) struct DeviceTrunk {
 
 /// What a forward pass leaves for the backward pass.
 pub(super) struct TrunkPass {
-    /// Parameters and output of every layer without memory.
-    feedforward: Vec<(Buffer<f32>, Buffer<f32>)>,
-    cell: Option<CellPass>,
-}
-
-struct CellPass {
-    parameters: Buffer<f32>,
-    /// The initial state `[B, S]`.
-    start: Buffer<f32>,
-    forward: Forward<f32>,
+    /// Output of every layer without memory.
+    feedforward: Vec<Buffer<f32>>,
+    cell: Option<Forward<f32>>,
 }
 
 impl DeviceTrunk {
@@ -90,33 +85,80 @@ impl DeviceTrunk {
         self.cell.as_ref().filter(|_| self.feedforward.is_empty()).map(|(layer, _)| layer)
     }
 
-    /// Activities of sequences from states `[B, S]`.
+    /// The trunk's parameters, of which the first one is number `first` of all that are on the device.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    pub fn parameters(&self, device: &Device, all: &Buffer<f32>, first: usize) -> Result<TrunkParameters> {
+        let own = |place: &Range<usize>| Ok(device.part(all, first + place.start..first + place.end)?);
+        Ok(TrunkParameters {
+            feedforward: self.feedforward.iter().map(|(_, place)| own(place)).collect::<Result<_>>()?,
+            cell: self.cell.as_ref().map(|(_, place)| own(place)).transpose()?,
+        })
+    }
+
+    /// Activities of sequences from states `[B, S]`. With `tape`, [`DeviceTrunk::backward`] can follow.
     ///
     /// # Errors
     /// Fails if the device does.
     pub fn forward(
         &self,
-        device: &Device,
         inputs: TrunkInputs<'_>,
-        parameters: &[f32],
-        state: &[f32],
+        parameters: &TrunkParameters,
+        start: &Buffer<f32>,
+        tape: bool,
     ) -> Result<TrunkPass> {
-        let rows = inputs.extent.steps * inputs.extent.batch;
-        let mut pass = TrunkPass { feedforward: Vec::with_capacity(self.feedforward.len()), cell: None };
-        for (layer, place) in &self.feedforward {
-            let own = device.upload(&parameters[place.clone()])?;
-            let y = layer.forward(rows, &own, pass.encoded(inputs))?;
-            pass.feedforward.push((own, y));
-        }
-        if let Some((layer, place)) = &self.cell {
-            let (own, start) = (device.upload(&parameters[place.clone()])?, device.upload(state)?);
-            let forward = layer.forward(pass.sequence(inputs, &own, &start), true)?;
-            pass.cell = Some(CellPass { parameters: own, start, forward });
+        let mut pass = self.encode(inputs, parameters)?;
+        if let (Some((layer, _)), Some(own)) = (&self.cell, &parameters.cell) {
+            pass.cell = Some(layer.forward(pass.sequence(inputs, own, start), tape)?);
         }
         Ok(pass)
     }
 
-    /// Writes the gradient of the packed parameters, from that of the activities.
+    /// [`DeviceTrunk::forward`] without a tape that also gives the energy of every unit at the measured steps of the measured
+    /// environments, `[samples, B', H]`.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    pub fn forward_measured(
+        &self,
+        device: &Device,
+        inputs: TrunkInputs<'_>,
+        parameters: &TrunkParameters,
+        start: &Buffer<f32>,
+        measured: &EnergyOf<'_, f32>,
+    ) -> Result<(TrunkPass, Vec<f32>)> {
+        let mut pass = self.encode(inputs, parameters)?;
+        if let (Some((layer, _)), Some(own)) = (&self.cell, &parameters.cell) {
+            let (forward, energy) = layer.forward_measured(pass.sequence(inputs, own, start), measured)?;
+            pass.cell = Some(forward);
+            return Ok((pass, device.download(&energy)?));
+        }
+        // The cell is the last of the layers without memory.
+        let ([.., (layer, _)], [.., own]) = (&self.feedforward[..], &parameters.feedforward[..]) else {
+            return Err(unsupported("a network without a cell has no energy"));
+        };
+        let Extent { steps, batch } = inputs.extent;
+        let energy = device.download(&layer.energy(steps * batch, own, pass.before_last(inputs), measured.mask)?)?;
+        let row = energy.len() / steps;
+        let samples = energy.chunks_exact(row).skip(measured.first).step_by(measured.every);
+        let energy = samples.flat_map(|row| &row[..row.len() / batch * measured.batch]).copied().collect();
+        Ok((pass, energy))
+    }
+
+    /// The layers without memory.
+    fn encode(&self, inputs: TrunkInputs<'_>, parameters: &TrunkParameters) -> Result<TrunkPass> {
+        let rows = inputs.extent.steps * inputs.extent.batch;
+        let mut pass = TrunkPass { feedforward: Vec::with_capacity(self.feedforward.len()), cell: None };
+        for ((layer, _), own) in self.feedforward.iter().zip(&parameters.feedforward) {
+            let y = layer.forward(rows, own, pass.encoded(inputs))?;
+            pass.feedforward.push(y);
+        }
+        Ok(pass)
+    }
+
+    /// Puts the gradient of the trunk's parameters into that of all, where the first one is number `first`, from that of
+    /// the activities.
     ///
     /// # Errors
     /// Fails if the device does.
@@ -124,27 +166,27 @@ impl DeviceTrunk {
         &self,
         device: &Device,
         inputs: TrunkInputs<'_>,
-        pass: &TrunkPass,
+        (parameters, start, pass): (&TrunkParameters, &Buffer<f32>, &TrunkPass),
         grad_hidden: Buffer<f32>,
-        gradient: &mut [f32],
+        (gradient, first): (&mut Buffer<f32>, usize),
     ) -> Result<()> {
         let rows = inputs.extent.steps * inputs.extent.batch;
         let mut grad = grad_hidden;
-        if let (Some((layer, place)), Some(cell)) = (&self.cell, &pass.cell) {
+        if let (Some((layer, place)), Some(own), Some(forward)) = (&self.cell, &parameters.cell, &pass.cell) {
             // Nothing looks at the last state: the next sequences are others' business.
-            let grad_end = device.zeros(cell.start.len())?;
-            let sequence = pass.sequence(inputs, &cell.parameters, &cell.start);
-            let backward = layer.backward(sequence, &cell.forward, &grad, &grad_end)?;
-            gradient[place.clone()].copy_from_slice(&device.download(&backward.parameters)?);
+            let grad_end = device.zeros(start.len())?;
+            let backward = layer.backward(pass.sequence(inputs, own, start), forward, &grad, &grad_end)?;
+            device.put(&backward.parameters, gradient, first + place.start)?;
             grad = backward.x;
         }
-        for (index, ((layer, place), (own, y))) in self.feedforward.iter().zip(&pass.feedforward).enumerate().rev() {
+        let layers = self.feedforward.iter().zip(&parameters.feedforward).zip(&pass.feedforward);
+        for (index, (((layer, place), own), y)) in layers.enumerate().rev() {
             let x = match index {
                 0 => inputs.x,
-                _ => &pass.feedforward[index - 1].1,
+                _ => &pass.feedforward[index - 1],
             };
             let backward = layer.backward(rows, [own, x, y, &grad], index > 0)?;
-            gradient[place.clone()].copy_from_slice(&device.download(&backward.parameters)?);
+            device.put(&backward.parameters, gradient, first + place.start)?;
             if let Some(x) = backward.x {
                 grad = x;
             }
@@ -156,12 +198,27 @@ impl DeviceTrunk {
 impl TrunkPass {
     /// Activities `[N, H]`; the inputs themselves if there is no layer.
     pub fn hidden<'a>(&'a self, inputs: TrunkInputs<'a>) -> &'a Buffer<f32> {
-        self.cell.as_ref().map_or_else(|| self.encoded(inputs), |cell| &cell.forward.hidden)
+        self.cell.as_ref().map_or_else(|| self.encoded(inputs), |forward| &forward.hidden)
+    }
+
+    /// The states after the last step, if there are any.
+    pub fn end(&self) -> Option<&Buffer<f32>> {
+        self.cell.as_ref().map(|forward| &forward.end)
+    }
+
+    /// The same, alone.
+    pub fn into_end(self) -> Option<Buffer<f32>> {
+        self.cell.map(|forward| forward.end)
     }
 
     /// What the last layer without memory put out so far.
     fn encoded<'a>(&'a self, inputs: TrunkInputs<'a>) -> &'a Buffer<f32> {
-        self.feedforward.last().map_or(inputs.x, |(_, y)| y)
+        self.feedforward.last().unwrap_or(inputs.x)
+    }
+
+    /// What that layer was given.
+    fn before_last<'a>(&'a self, inputs: TrunkInputs<'a>) -> &'a Buffer<f32> {
+        self.feedforward.iter().rev().nth(1).unwrap_or(inputs.x)
     }
 
     fn sequence<'a>(

@@ -8,15 +8,15 @@ mod config;
 #[cfg(feature = "cuda")]
 mod layer;
 mod mlp;
+mod numbering;
+mod observation;
 mod one_hot;
-
-use std::borrow::Cow;
 
 use candle_core::{DType, Tensor};
 use stpn_core::kernels::Real;
 use stpn_core::kernels::convolution::{Filters, Pixels};
 use stpn_core::{Initializer, Parameters};
-use stpn_envs::{ObservationMut, Space};
+use stpn_envs::Space;
 
 pub use bytes::ByteScaling;
 use cnn::{Cnn, CnnTape, PreparedCnn, image_of_shape};
@@ -24,6 +24,8 @@ pub use config::{EncoderConfig, IdentityConfig, MlpConfig, NatureCnnConfig, Pape
 #[cfg(feature = "cuda")]
 pub(super) use layer::EncoderLayer;
 use mlp::{Mlp, PreparedMlp};
+pub(super) use numbering::Numbering;
+pub use observation::ObservationRef;
 use one_hot::OneHot;
 
 use super::initialization::Initialization;
@@ -173,48 +175,13 @@ impl Encoder {
             Network::Mlp(mlp) => PreparedNetwork::Mlp(mlp.prepare(packed)),
             Network::Cnn(cnn) => PreparedNetwork::Cnn(cnn.prepare(packed)),
         };
+        PreparedEncoder { network, numbers: self.numbering(), input: self.input, output: self.output }
+    }
+
+    /// How observations become numbers, in work on slices.
+    pub(super) fn numbering<T: Real>(&self) -> Numbering<T> {
         let (factor, summand) = self.bytes.affine();
-        PreparedEncoder {
-            network,
-            factor: T::of(factor),
-            summand: T::of(summand),
-            one_hot: self.one_hot.clone(),
-            input: self.input,
-            output: self.output,
-        }
-    }
-}
-
-/// Observations in the element type their space has.
-#[derive(Clone, Copy, Debug)]
-pub enum ObservationRef<'a> {
-    /// Numbers.
-    F32(&'a [f32]),
-    /// Bytes: pixels.
-    U8(&'a [u8]),
-}
-
-impl<'a> From<ObservationMut<'a>> for ObservationRef<'a> {
-    fn from(observations: ObservationMut<'a>) -> Self {
-        match observations {
-            ObservationMut::F32(values) => Self::F32(values),
-            ObservationMut::U8(bytes) => Self::U8(bytes),
-        }
-    }
-}
-
-impl ObservationRef<'_> {
-    /// Number of elements.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::F32(values) => values.len(),
-            Self::U8(bytes) => bytes.len(),
-        }
-    }
-
-    /// True without elements.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        Numbering { factor: T::of(factor), summand: T::of(summand), one_hot: self.one_hot.clone() }
     }
 }
 
@@ -224,10 +191,7 @@ impl ObservationRef<'_> {
 #[derive(Debug)]
 pub struct PreparedEncoder<T: Real = f32> {
     network: PreparedNetwork<T>,
-    /// A byte becomes `byte · factor + summand`.
-    factor: T,
-    summand: T,
-    one_hot: Option<OneHot>,
+    numbers: Numbering<T>,
     input: usize,
     output: usize,
 }
@@ -277,16 +241,18 @@ impl<T: Real> PreparedEncoder<T> {
         assert_eq!((count * self.input, count * self.output), (observations.len(), out.len()), "extents do not fit");
         match &self.network {
             PreparedNetwork::Identity => {
-                match (observations, &self.one_hot) {
+                match (observations, &self.numbers.one_hot) {
                     (ObservationRef::F32(x), Some(one_hot)) => one_hot.spread(x, out),
                     (ObservationRef::F32(x), None) => {
                         out.iter_mut().zip(x).for_each(|(out, &x)| *out = T::of(f64::from(x)))
                     }
-                    (ObservationRef::U8(x), _) => out.iter_mut().zip(x).for_each(|(out, &x)| *out = self.number(x)),
+                    (ObservationRef::U8(x), _) => {
+                        out.iter_mut().zip(x).for_each(|(out, &x)| *out = self.numbers.number(x))
+                    }
                 }
                 Kept::Nothing
             }
-            PreparedNetwork::Mlp(mlp) => Kept::Mlp(mlp.forward(&self.numbers(observations), count, out)),
+            PreparedNetwork::Mlp(mlp) => Kept::Mlp(mlp.forward(&self.numbers.of(observations), count, out)),
             PreparedNetwork::Cnn(cnn) => {
                 let kept = self.pixels(observations, |pixels| cnn.forward(pixels, count, out, tape));
                 kept.map_or(Kept::Nothing, Kept::Cnn)
@@ -310,7 +276,7 @@ impl<T: Real> PreparedEncoder<T> {
         match (&self.network, &tape.0) {
             (PreparedNetwork::Identity, _) => {}
             (PreparedNetwork::Mlp(mlp), Kept::Mlp(inner)) => {
-                mlp.backward(&self.numbers(observations), inner, features, grad_features, grad_packed);
+                mlp.backward(&self.numbers.of(observations), inner, features, grad_features, grad_packed);
             }
             (PreparedNetwork::Cnn(cnn), Kept::Cnn(tape)) => {
                 self.pixels(observations, |pixels| cnn.backward(pixels, features, tape, grad_features, grad_packed));
@@ -319,23 +285,13 @@ impl<T: Real> PreparedEncoder<T> {
         }
     }
 
-    fn number(&self, byte: u8) -> T {
-        T::of_byte(byte) * self.factor + self.summand
-    }
-
-    /// Observations `[N, O]` as the network's numbers.
-    pub(super) fn numbers<'a>(&self, observations: ObservationRef<'a>) -> Cow<'a, [T]> {
-        match (observations, &self.one_hot) {
-            (ObservationRef::F32(choices), Some(one_hot)) => one_hot.spread_all(choices).into(),
-            (ObservationRef::F32(values), None) => T::from_single(values),
-            (ObservationRef::U8(bytes), _) => bytes.iter().map(|&byte| self.number(byte)).collect(),
-        }
-    }
-
     fn pixels<R>(&self, observations: ObservationRef<'_>, act: impl FnOnce(Pixels<'_, T>) -> R) -> R {
         match observations {
             ObservationRef::F32(values) => act(Pixels::Values(&T::from_single(values))),
-            ObservationRef::U8(bytes) => act(Pixels::Bytes { bytes, factor: self.factor, summand: self.summand }),
+            ObservationRef::U8(bytes) => {
+                let Numbering { factor, summand, .. } = self.numbers;
+                act(Pixels::Bytes { bytes, factor, summand })
+            }
         }
     }
 }

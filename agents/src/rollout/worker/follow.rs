@@ -3,8 +3,8 @@
 use stpn_envs::vector::{Actions, Transition};
 use stpn_envs::{Env, OnDevice};
 
-use super::{ENERGY_EVERY, Worker};
-use crate::policy::accelerator::{Collected, EnergySteps, Rollout};
+use super::Worker;
+use crate::policy::accelerator::{Collected, Rollout};
 use crate::policy::distribution::ActionBuffer;
 use crate::policy::encoder::ObservationRef;
 use crate::{Error, Result};
@@ -24,14 +24,9 @@ impl Worker {
         let shape = self.fragment.shape;
         let first = segment * shape.sequence_length;
         let row = shape.batch * shape.observation;
-        if let Some(energy) = &self.energy {
-            rollout.energy = Some(EnergySteps {
-                first: first.next_multiple_of(ENERGY_EVERY) - first,
-                every: ENERGY_EVERY,
-                // The first worker measures.
-                environments: rollout.environments.len() + shape.batch,
-                input_mask: energy.input_mask.clone(),
-            });
+        // The first worker measures.
+        if let Some(energy) = self.energy_steps(first, rollout.environments.len() + shape.batch) {
+            rollout.energy = Some(energy);
         }
         let environments = self.on_device();
         let observations = self.fragment.observations.range(first * row..(first + 1) * row);
@@ -103,18 +98,12 @@ impl Worker {
         let mut seen: Vec<(usize, &[f32])> = (0..steps).zip(collected.observed.chunks_exact(all * width)).collect();
         seen.push((steps, &collected.observations));
         for (t, there) in seen {
-            let step = segment * shape.sequence_length + t;
-            let ObservationRef::F32(here) = fragment.observations.range(step * row..(step + 1) * row) else { continue };
-            let there = there[first * width..].chunks_exact(width);
-            if let Some(i) = here.chunks_exact(width).zip(there).position(|(here, there)| here != there) {
-                return Err(differs(i, step));
-            }
+            self.compare(segment * shape.sequence_length + t, &there[first * width..])?;
         }
         let len = self.state.len();
         self.state.copy_from_slice(&collected.state[first * shape.state..][..len]);
         if self.energy.is_some() {
-            fragment.energy.0 += collected.energy.0;
-            fragment.energy.1 += collected.energy.1;
+            self.add_measured(collected.energy);
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! A device, and memory on it.
 #![allow(unsafe_code, reason = "the driver is a C library")]
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use cudarc::driver::sys::{CUdevice_attribute, CUresult};
@@ -134,6 +135,27 @@ impl Device {
     /// [`Error::Device`], also for a kernel before it that failed.
     pub fn download<T: DeviceRepr>(&self, buffer: &Buffer<T>) -> Result<Vec<T>> {
         self.stream.clone_dtoh(&buffer.0).map_err(|error| failed("a copy from the device", error))
+    }
+
+    /// A copy of a part of an array.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if the array does not reach so far, [`Error::Device`].
+    pub fn part<T: DeviceRepr>(&self, from: &Buffer<T>, range: Range<usize>) -> Result<Buffer<T>> {
+        let (len, expected) = (from.len(), range.end);
+        let part = from.0.try_slice(range).ok_or(Error::Length { what: "array of a part", expected, got: len })?;
+        self.stream.clone_dtod(&part).map(Buffer).map_err(|error| failed("a copy on the device", error))
+    }
+
+    /// Copies an array into another one, from the element `at` on.
+    ///
+    /// # Errors
+    /// [`Error::Length`] if the other one does not reach so far, [`Error::Device`].
+    pub fn put<T: DeviceRepr>(&self, from: &Buffer<T>, to: &mut Buffer<T>, at: usize) -> Result<()> {
+        let (len, expected) = (to.len(), at + from.len());
+        let short = Error::Length { what: "array of a part", expected, got: len };
+        let mut part = to.0.try_slice_mut(at..expected).ok_or(short)?;
+        self.stream.memcpy_dtod(&from.0, &mut part).map_err(|error| failed("a copy on the device", error))
     }
 
     /// Zeros on the device.

@@ -65,6 +65,10 @@ impl<T: CudaReal> GatedLayer<T> {
     /// Refuses a forward pass, or one with the backward pass that follows, for which the memory does not suffice; `more`
     /// elements are needed beside.
     fn check_memory(&self, sequence: &Sequence<'_, T>, plan: &GatedPlan, both: bool, more: usize) -> Result<()> {
+        // A step needs little, and asking costs as much as it does.
+        if sequence.extent.steps == 1 && !both {
+            return Ok(());
+        }
         let (layer, device, size) = (&self.layer, self.general.device(), size_of::<T>());
         let needed = plan.bytes(layer, sequence.extent, size, both) + more * size;
         let fitting = |free| GatedPlan::fitting(layer, sequence.extent, size, device.shared(), free);

@@ -9,17 +9,21 @@ use super::sequence_layer::SequenceLayer;
 use crate::advantage::{AdvantageSteps, of_outputs};
 use crate::gated::GatedPlan;
 use crate::loss::{self, A2cLoss, A2cSums, LossInputs};
-use crate::maze::{self, ACTIONS, MazeRollout, OUTPUTS, Planned, Played};
+use crate::maze::{self, ACTIONS, Length, MazeRollout, OUTPUTS, Planned, Played};
 use crate::plan::Plan;
 use crate::sequence::SequenceInputs;
 use crate::{Error, Extent, Result};
+
+impl<T> Length for Buffer<T> {
+    fn length(&self) -> usize {
+        self.len()
+    }
+}
 
 /// What is left of a rollout on the device, for a gradient from its own steps.
 #[derive(Debug)]
 pub struct KeptRollout<T> {
     extent: Extent,
-    parameters: Buffer<T>,
-    heads: Buffer<T>,
     x: Buffer<T>,
     starts: Buffer<u8>,
     start: Buffer<T>,
@@ -34,20 +38,15 @@ impl<T: CudaReal> KeptRollout<T> {
         self.extent
     }
 
-    /// The operands of its forward pass.
-    pub fn sequence(&self) -> Sequence<'_, T> {
-        let Self { extent, parameters, x, starts, start, .. } = self;
+    /// The operands of its forward pass, under the parameters that collected it.
+    pub fn sequence<'s>(&'s self, parameters: &'s Buffer<T>) -> Sequence<'s, T> {
+        let Self { extent, x, starts, start, .. } = self;
         Sequence { extent: *extent, parameters, x, resets: Some(starts), start }
     }
 
     /// The forward pass, with what the backward pass needs.
     pub fn forward(&self) -> &Forward<T> {
         &self.forward
-    }
-
-    /// Parameters of the heads.
-    pub fn heads(&self) -> &Buffer<T> {
-        &self.heads
     }
 
     /// Outputs of the heads, `[B, T, 5]`.
@@ -121,7 +120,7 @@ impl<T: CudaReal> SequenceLayer<T> {
     /// [`Error::Memory`], [`Error::Device`].
     pub fn maze_rollout(
         &self,
-        rollout: &MazeRollout<'_, T>,
+        rollout: &MazeRollout<'_, T, Buffer<T>>,
         keep: bool,
     ) -> Result<(Played<T>, Option<KeptRollout<T>>)> {
         rollout.check(&self.any())?;
@@ -152,12 +151,11 @@ impl<T: CudaReal> SequenceLayer<T> {
 fn play<T: CudaReal>(
     runner: &DeviceRunner<'_>,
     planned: Planned<'_>,
-    rollout: &MazeRollout<'_, T>,
+    rollout: &MazeRollout<'_, T, Buffer<T>>,
     keep: bool,
 ) -> Result<(Played<T>, Option<KeptRollout<T>>)> {
     let (device, extent, rules) = (runner.device, rollout.extent, rollout.rules);
     let [.., state_len] = planned.sizes();
-    let (parameters, heads) = (device.upload(rollout.parameters)?, device.upload(rollout.heads)?);
     // The rows of later steps are written there.
     let all = keep || rollout.watched;
     let rows = if all { extent.steps } else { 1 };
@@ -175,7 +173,7 @@ fn play<T: CudaReal>(
     let mask = rollout.energy.and_then(|energy| energy.mask).map(|mask| device.upload(mask)).transpose()?;
     let actions = device.reserve::<u32>(rollout.uniform.len())?;
     let addresses = maze::Addresses {
-        heads: runner.address_of(&heads),
+        heads: runner.address_of(rollout.heads),
         uniform: runner.address_of(&uniform),
         draws: runner.address_of(&draws),
         walls: runner.address_of(&walls),
@@ -187,7 +185,7 @@ fn play<T: CudaReal>(
         keep,
     };
     let resets = runner.address_of(&starts);
-    let inputs = SequenceInputs { extent, parameters: &parameters, x: &x, resets, start: &start };
+    let inputs = SequenceInputs { extent, parameters: rollout.parameters, x: &x, resets, start: &start };
     let arrays = maze::play(runner, planned, rollout, &inputs, addresses)?;
     let energy = arrays.energy.as_ref().map_or(Ok(Vec::new()), |energy| device.download(energy))?;
     let played = Played {
@@ -203,8 +201,6 @@ fn play<T: CudaReal>(
     let (outputs, end) = (arrays.outputs, arrays.state);
     let kept = arrays.kept.map(|kept| KeptRollout {
         extent,
-        parameters,
-        heads,
         x,
         starts,
         start,

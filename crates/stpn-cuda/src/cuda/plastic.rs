@@ -62,6 +62,10 @@ impl<T: CudaReal> PlasticLayer<T> {
     /// Refuses a forward pass, or one with the backward pass that follows, for which the memory does not suffice; `more`
     /// elements are needed beside.
     fn check_memory(&self, sequence: &Sequence<'_, T>, plan: &Plan, both: bool, more: usize) -> Result<()> {
+        // A step needs little, and asking costs as much as it does.
+        if sequence.extent.steps == 1 && !both {
+            return Ok(());
+        }
         let (layer, size, shared) = (&self.layer, size_of::<T>(), self.device.shared());
         let needed = plan.bytes(layer, sequence.extent, size, both) + more * size;
         let fitting = |free| Plan::fitting(layer, sequence.extent, size, shared, free);

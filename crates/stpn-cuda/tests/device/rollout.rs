@@ -46,9 +46,11 @@ fn rollout_and_gradient(general: &General<f32>, layer: &AnyLayer, rules: &MazeRu
     let rollout = case.rollout(rules);
 
     let on_device = SequenceLayer::new(general, layer.clone()).unwrap();
-    let (got, kept) = on_device.maze_rollout(&rollout, true).unwrap();
-    assert_eq!(on_device.maze_rollout(&rollout, false).unwrap().0, got, "two runs differ in their bits");
-    let unwatched = on_device.maze_rollout(&MazeRollout { watched: false, ..rollout }, false).unwrap().0;
+    let [parameters, heads] = [rollout.parameters, rollout.heads].map(|values| device.upload(values).unwrap());
+    let there = rollout.with_parameters(&parameters, &heads);
+    let (got, kept) = on_device.maze_rollout(&there, true).unwrap();
+    assert_eq!(on_device.maze_rollout(&there, false).unwrap().0, got, "two runs differ in their bits");
+    let unwatched = on_device.maze_rollout(&MazeRollout { watched: false, ..there }, false).unwrap().0;
     assert_eq!(unwatched, Played { observed: Vec::new(), ..got.clone() });
     let (want, wanted, problems) = shim::maze_rollout(layer, device.shared(), Machine::default(), &rollout);
     assert_eq!(problems.count, 0, "{}", problems.first);
@@ -77,7 +79,7 @@ fn rollout_and_gradient(general: &General<f32>, layer: &AnyLayer, rules: &MazeRu
     close("gradient of the outputs", &device.download(&grad).unwrap(), &grad_wanted);
     assert!((sums.policy - sums_wanted.policy).abs() < 1e-6 * sums_wanted.policy.abs().max(1.0));
 
-    let short = kept.a2c_loss(general, &loss, kept.heads(), &returns_there);
+    let short = kept.a2c_loss(general, &loss, &heads, &returns_there);
     assert!(matches!(short, Err(Error::Length { what: "advantages", .. })), "{short:?}");
 
     let ends: Vec<u8> = (0..units).map(|n| u8::from(n % 7 == 4)).collect();
@@ -98,6 +100,6 @@ fn rollout_and_gradient(general: &General<f32>, layer: &AnyLayer, rules: &MazeRu
 
     let ones = |len: usize| device.upload(&vec![1f32; len]).unwrap();
     let (grad_hidden, grad_end) = (ones(units * layer.hidden()), ones(extent.batch * layer.state_len()));
-    let back = on_device.backward(kept.sequence(), kept.forward(), &grad_hidden, &grad_end).unwrap();
+    let back = on_device.backward(kept.sequence(&parameters), kept.forward(), &grad_hidden, &grad_end).unwrap();
     close("gradient of the parameters", &device.download(&back.parameters).unwrap(), &wanted.parameters);
 }

@@ -4,6 +4,7 @@ use std::fs;
 
 use serde::{Deserialize, Serialize};
 use stpn_agents::RunConfig;
+use stpn_agents::config::ComputeDevice;
 use stpn_agents::run::saved_config;
 
 use super::PlannedRun;
@@ -148,7 +149,11 @@ fn kept_evaluation(
     }
     let episodes = protocol.episodes.to_string();
     let deterministic = protocol.deterministic.then_some("--deterministic");
-    let arguments: Vec<&str> = ["--episodes", &episodes].into_iter().chain(deterministic).collect();
+    // The device that trained it. What has no device of its own is on the CPU.
+    let device = Some(run.config.training().device).filter(|device| *device != ComputeDevice::Cpu);
+    let device = device.map(|device| format!("--device={device}"));
+    let arguments: Vec<&str> =
+        ["--episodes", &episodes].into_iter().chain(deterministic).chain(device.as_deref()).collect();
     let mut measured = eval(run, &arguments, changes)?;
     measured["update"] = updates.into();
     measured["deterministic"] = protocol.deterministic.into();

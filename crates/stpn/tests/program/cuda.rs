@@ -1,4 +1,4 @@
-//! Training with gradients on a CUDA device that is emulated on the CPU.
+//! Training and evaluation on a CUDA device that is emulated on the CPU.
 #![cfg(all(feature = "cuda-shim", target_os = "linux"))]
 
 use std::fs;
@@ -57,8 +57,14 @@ fn a_run_on_the_device_goes_on_bit_for_bit_and_also_on_the_cpu() {
     assert!(here.error.contains(&format!("number {there}")) && here.error.contains("bit for bit"), "{}", here.error);
     let config = fs::read_to_string(copied.join("config.toml")).unwrap();
     assert!(config.starts_with(&format!("# numerics {NUMERICS}\n")), "{config}");
-    let evaluated = go(&words(&format!("eval {} --episodes 3", whole.display())));
-    assert!(evaluated.output.contains("mean return"), "{}", evaluated.output);
+    let evaluated = |device: &str| {
+        let done = go(&words(&format!("eval {} --episodes 3 --json{device}", whole.display())));
+        serde_json::from_str::<serde_json::Value>(&done.output).unwrap()
+    };
+    let (here, there) = (evaluated(""), evaluated(" --device cuda"));
+    assert_eq!(here["mean_return"], there["mean_return"]);
+    let [here, there] = [here, there].map(|measured| measured["energy_per_unit_step"].as_f64().unwrap());
+    assert!((here - there).abs() < 1e-4 * here && here != there, "measured in two places: {here}, {there}");
 }
 
 fn copy(from: &Path, to: &Path) {

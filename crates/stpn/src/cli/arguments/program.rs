@@ -103,7 +103,7 @@ pub struct BenchArguments {
     /// Worker threads; 0 = one per core [default: 0].
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Which device computes gradients: `cpu`, `cuda`, or `cuda:1` for the second one [default: cpu]. Only for `updates`.
+    /// Which device computes the network: `cpu`, `cuda`, or `cuda:1` for the second one [default: cpu]. Only for `updates`.
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<ComputeDevice>,
     /// Updates or calls before those that count [default: 4].

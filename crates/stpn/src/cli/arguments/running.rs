@@ -64,7 +64,7 @@ pub struct TrainArguments {
     /// not depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Which device computes gradients, and plays the mazes of a rollout: `cpu`, `cuda`, or `cuda:1` for the second one.
+    /// Which device computes the network, and plays the mazes of a rollout: `cpu`, `cuda`, or `cuda:1` for the second one.
     /// CUDA needs a program that is built with the feature `cuda`; it is untested on hardware.
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<ComputeDevice>,
@@ -174,7 +174,7 @@ pub struct ResumeArguments {
     /// not depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Which device computes gradients, and plays the mazes of a rollout: `cpu`, `cuda`, or `cuda:1` for the second one.
+    /// Which device computes the network, and plays the mazes of a rollout: `cpu`, `cuda`, or `cuda:1` for the second one.
     /// CUDA needs a program that is built with the feature `cuda`; it is untested on hardware.
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<ComputeDevice>,
@@ -242,6 +242,10 @@ pub struct EvalArguments {
     /// Worker threads; 0 = one per core.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub threads: usize,
+    /// Which device computes the network, whichever trained it: `cpu`, `cuda`, or `cuda:1` for the second one [default:
+    /// cpu]. CUDA needs a program that is built with the feature `cuda`; it is untested on hardware.
+    #[arg(long, value_name = "DEVICE", conflicts_with = "random")]
+    pub device: Option<ComputeDevice>,
 }
 
 /// Arguments of `stpn play`.

@@ -26,7 +26,8 @@ pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
         RunConfig::Supervised(config) => return supervised(config, &checkpoint, arguments),
     };
     let config = &AgentConfig { env: variant(config, &arguments.overrides)?, ..config.clone() };
-    let agent = if arguments.random { None } else { Some(Agent::of_checkpoint(&checkpoint)?) };
+    let device = arguments.device.unwrap_or_default();
+    let agent = if arguments.random { None } else { Some(Agent::of_checkpoint(&checkpoint)?.on(device)?) };
     let options = EvaluationOptions {
         episodes: arguments.episodes,
         seed: arguments.seed.unwrap_or(0),
@@ -46,8 +47,10 @@ pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
 
 /// Measures a checkpoint of a supervised task on its test data.
 fn supervised(config: &SupervisedConfig, checkpoint: &Checkpoint, arguments: &EvalArguments) -> Result<ExitCode> {
-    if arguments.random || arguments.deterministic || !arguments.overrides.is_empty() {
-        let problem = "--random, --deterministic and --set are for agents; this is a run on a supervised task";
+    let of_agents = arguments.random || arguments.deterministic || arguments.device.is_some();
+    if of_agents || !arguments.overrides.is_empty() {
+        let problem =
+            "--random, --deterministic, --device and --set are for agents; this is a run on a supervised task";
         return Err(UsageError(problem.into()).into());
     }
     let pool = threads::pool(arguments.threads)?;

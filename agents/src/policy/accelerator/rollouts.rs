@@ -1,0 +1,118 @@
+//! What collects rollouts in place of the CPU.
+
+use std::fmt::Debug;
+
+use stpn_envs::OnDevice;
+
+use super::kept::Kept;
+use super::loss::{DeviceLoss, LossSums};
+use crate::Result;
+
+/// A device that collects rollouts by itself: environments, policy and choice of actions, step by step.
+pub trait Rollouts: Debug + Send + Sync {
+    /// Collects the steps of `rollout` under `parameters`. With `keep`, what [`Rollouts::a2c_gradient`] needs is left
+    /// on the device.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn collect(&self, rollout: &Rollout, parameters: &Kept, keep: bool) -> Result<(Collected, Option<Kept>)>;
+
+    /// Generalised advantages of the steps of a rollout, from the values that it left on the device.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn advantages(&self, kept: &Kept, steps: &RolloutSteps) -> Result<KeptAdvantages>;
+
+    /// The gradient of A2C's loss over the steps of a rollout in all parameters, which stays on the device, without another
+    /// forward pass: the parameters are those that collected it. Also the sums of the losses.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn a2c_gradient(&self, kept: &Kept, advantages: &Kept, loss: &DeviceLoss) -> Result<(Kept, LossSums)>;
+}
+
+/// T steps of B environments, which all have the same rules. An environment's steps lie one after another.
+#[derive(Clone, Debug, Default)]
+pub struct Rollout {
+    /// T
+    pub steps: usize,
+    /// `[B]` before the first step.
+    pub environments: Vec<OnDevice>,
+    /// `[B, T]` uniform in [0, 1): what actions are drawn with.
+    pub uniform: Vec<f64>,
+    /// `[B, O]` to act on first.
+    pub observations: Vec<f32>,
+    /// `[B]` 1 if the first step is that of an episode.
+    pub episode_starts: Vec<u8>,
+    /// `[B, S]` recurrent states before the first step; empty if it is the first step of an episode everywhere.
+    pub state: Vec<f32>,
+    /// Whether all observations are wanted, to compare them with those of the environments here.
+    pub watched: bool,
+    /// Where energy is measured, if it is.
+    pub energy: Option<EnergySteps>,
+}
+
+/// At which steps energy is measured, in which environments.
+#[derive(Clone, Debug)]
+pub struct EnergySteps {
+    /// The first step.
+    pub first: usize,
+    /// From step to step.
+    pub every: usize,
+    /// The first so many environments.
+    pub environments: usize,
+    /// `[E]`, 0 for inputs of the recurrent layer that are left out.
+    pub input_mask: Option<Vec<f32>>,
+}
+
+/// What was collected. An environment's steps lie one after another.
+#[derive(Clone, Debug, Default)]
+pub struct Collected {
+    /// `[B, T]` choices.
+    pub actions: Vec<u32>,
+    /// `[B, T]` log-probabilities of the choices.
+    pub log_probs: Vec<f32>,
+    /// `[B, T]` raw rewards.
+    pub rewards: Vec<f32>,
+    /// `[B, T, P + 1]` outputs of the heads: parameters of the distributions that they were drawn from, then the values of
+    /// the observations acted on.
+    pub outputs: Vec<f32>,
+    /// `[T, B, O]` acted on, time-major, if they are wanted; else empty.
+    pub observed: Vec<f32>,
+    /// `[B, O]` after the last step.
+    pub observations: Vec<f32>,
+    /// `[B, S]` after the last step.
+    pub state: Vec<f32>,
+    /// Sum over measured steps and environments of the mean energy per unit, and their number.
+    pub energy: (f64, u64),
+}
+
+/// What advantages are computed from, beside the values; `[T, B]` if not said otherwise.
+#[derive(Clone, Debug, Default)]
+pub struct RolloutSteps {
+    /// γ
+    pub gamma: f64,
+    /// λ
+    pub lambda: f64,
+    /// Rewards, as the algorithm takes them.
+    pub rewards: Vec<f32>,
+    /// 1 if the task ended with this step.
+    pub terminated: Vec<u8>,
+    /// 1 if the episode was cut off after this step.
+    pub truncated: Vec<u8>,
+    /// Values of the final observations of such episodes.
+    pub final_values: Vec<f32>,
+    /// `[B]` values of what follows the last step.
+    pub last_values: Vec<f32>,
+}
+
+/// Advantages and returns `[T, B]`, here and on the device.
+#[derive(Clone, Debug)]
+pub struct KeptAdvantages {
+    /// Those on the device.
+    pub kept: Kept,
+    /// How much better an action turned out than the value expected.
+    pub advantages: Vec<f32>,
+    /// Targets of the values.
+    pub returns: Vec<f32>,
+}

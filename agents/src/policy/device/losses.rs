@@ -1,0 +1,57 @@
+//! Losses on a device, from the outputs of heads that lie there.
+
+use stpn_cuda::cuda::{Buffer, General};
+use stpn_cuda::{A2cLoss, A2cSteps, PpoLoss, PpoSteps, PpoSums};
+
+use crate::Result;
+use crate::policy::accelerator::{DeviceLoss, DeviceObjective, DeviceSteps, LossSums};
+
+/// A2C's loss as the kernel has it, with these coefficients.
+pub(super) fn a2c_loss(loss: &DeviceLoss, [value, entropy, concentration]: [f64; 3]) -> A2cLoss {
+    let (mean, inverse_deviation) = loss.standard;
+    A2cLoss { value, entropy, concentration, mean, inverse_deviation, scale: loss.scale }
+}
+
+/// The sums of A2C's loss over so many steps.
+pub(super) fn a2c_sums(loss: &A2cLoss, sums: stpn_cuda::A2cSums, steps: usize) -> LossSums {
+    let stpn_cuda::A2cSums { policy, value, entropy, concentration } = sums;
+    let total = policy + loss.value * value - loss.entropy * entropy + loss.concentration * concentration;
+    LossSums { steps: steps as f64, total, policy, value, entropy, concentration, ..LossSums::default() }
+}
+
+/// The gradient of a loss in the outputs `[N, choices + 1]`, and its sums.
+///
+/// # Errors
+/// Fails if the device does.
+pub(super) fn of_steps(
+    general: &General<f32>,
+    choices: usize,
+    outputs: &Buffer<f32>,
+    loss: &DeviceLoss,
+    steps: &DeviceSteps<'_>,
+) -> Result<(Buffer<f32>, LossSums)> {
+    let DeviceSteps { actions, advantages, returns, log_probs, values, distributions, counts } = *steps;
+    let counting = counts.iter().filter(|&&count| count != 0).count();
+    let counts = (counting < counts.len()).then_some(counts);
+    match loss.objective {
+        DeviceObjective::A2c { value, entropy, concentration } => {
+            let loss = a2c_loss(loss, [value, entropy, concentration]);
+            let steps = A2cSteps { choices, actions, advantages, returns, counts };
+            let (grad, sums) = general.a2c_loss(&loss, outputs, &steps)?;
+            Ok((grad, a2c_sums(&loss, sums, counting)))
+        }
+        DeviceObjective::Ppo { clip, value, value_clip, value_error_clamp, entropy, kl } => {
+            let ((mean, inverse_deviation), scale) = (loss.standard, loss.scale);
+            let loss =
+                PpoLoss { clip, value, value_clip, value_error_clamp, entropy, kl, mean, inverse_deviation, scale };
+            let logits = kl.map(|_| distributions);
+            let steps = PpoSteps { choices, actions, advantages, returns, log_probs, values, logits, counts };
+            let (grad, sums) = general.ppo_loss(&loss, outputs, &steps)?;
+            let PpoSums { steps, total, policy, value, entropy, concentration, kl, .. } = sums;
+            let PpoSums { old_approx_kl, approx_kl, clipped, .. } = sums;
+            let sums =
+                LossSums { steps, total, policy, value, entropy, concentration, kl, old_approx_kl, approx_kl, clipped };
+            Ok((grad, sums))
+        }
+    }
+}
