@@ -67,7 +67,8 @@ class ShortTermPlasticity(nn.Module):
         self.plasticity = nn.Parameter(torch.empty(shape).uniform_(-scale / 1000, scale / 1000))
 
     def zero_state(self, batch):
-        return torch.zeros(batch, self.hidden), torch.zeros(batch, self.hidden, self.presynaptic)
+        zeros = self.weight.new_zeros
+        return zeros(batch, self.hidden), zeros(batch, self.hidden, self.presynaptic)
 
     def norm(self, fast: Tensor) -> Tensor:
         return torch.linalg.vector_norm(self.weight + fast, dim=-1, keepdim=True) + 1e-16
@@ -99,7 +100,8 @@ class Lstm(nn.Module):
         self.hidden, self.cell = hidden, nn.LSTMCell(inputs, hidden)
 
     def zero_state(self, batch):
-        return torch.zeros(batch, self.hidden), torch.zeros(batch, self.hidden)
+        zeros = self.cell.weight_hh.new_zeros
+        return zeros(batch, self.hidden), zeros(batch, self.hidden)
 
     def forward(self, x: Tensor, state):
         h, c = self.cell(x, state)
@@ -114,7 +116,7 @@ class Gru(nn.Module):
         self.hidden, self.cell = hidden, nn.GRUCell(inputs, hidden)
 
     def zero_state(self, batch):
-        return (torch.zeros(batch, self.hidden),)
+        return (self.cell.weight_hh.new_zeros(batch, self.hidden),)
 
     def forward(self, x: Tensor, state):
         h = self.cell(x, state[0])
@@ -170,16 +172,19 @@ def main():
     parser.add_argument("--scale", type=float, default=1.0, help="fraction of the batch, where memory is short")
     parser.add_argument("--warmup", type=int, default=4, help="steps not counted: the allocator settles late")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
     options = parser.parse_args()
 
     torch.set_num_threads(options.threads)
     torch.manual_seed(1)
     case = CASES[options.case]
     batch = max(1, round(case.batch * options.scale))
-    agent = Agent(case)
-    observations = torch.rand(case.steps, batch, *case.observation)
-    actions = torch.randint(case.actions, (case.steps, batch))
-    returns = torch.rand(case.steps, batch)
+    device = torch.device(options.device)
+    on_gpu = device.type == "cuda"
+    agent = Agent(case).to(device)
+    observations = torch.rand(case.steps, batch, *case.observation, device=device)
+    actions = torch.randint(case.actions, (case.steps, batch), device=device)
+    returns = torch.rand(case.steps, batch, device=device)
     optimizer = torch.optim.Adam(agent.parameters(), lr=1e-4)
 
     seconds = []
@@ -190,11 +195,16 @@ def main():
         loss.backward()
         nn.utils.clip_grad_norm_(agent.parameters(), 4.0)
         optimizer.step()
+        if on_gpu:
+            torch.cuda.synchronize(device)
         seconds.append(time.perf_counter() - start)
     counted = seconds[options.warmup :]
     if not math.isfinite(loss.item()):
         raise SystemExit(f"{options.case}: the loss is {loss.item()}")
 
+    peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if on_gpu:
+        peak_mib = torch.cuda.max_memory_allocated(device) / 2**20
     synapses = agent.cell.weight.numel() if case.cell == "stpn" else 0
     median = statistics.median(counted)
     print(json.dumps({
@@ -206,10 +216,10 @@ def main():
         "seconds_min": min(counted),
         "env_steps_per_second": case.steps * batch / median,
         "synapse_steps": case.steps * batch * synapses,
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mib": peak_mib,
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "processor": processor(),
+        "processor": torch.cuda.get_device_name(device) if on_gpu else processor(),
     }))  # fmt: skip
 
 

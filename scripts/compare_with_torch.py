@@ -2,11 +2,13 @@
 """Times training steps of this project and of plain PyTorch in turn on this machine, and prints their ratios.
 
     python3 scripts/compare_with_torch.py [--cases maze,pong] [--threads 2] [--out docs/speed.md]
+    python3 scripts/compare_with_torch.py --device cuda --cases maze,pong
 
 Builds the release binary, makes a virtual environment with PyTorch in `.torch` (about 5 GB) where there is none, runs
 `stpn bench updates` and `benches/torch_stpn.py` alternately, several rounds of each, and takes the median of the
 rounds. Where PyTorch's memory does not hold a whole batch it gets a part, and its time is scaled up: in its favour,
-as its time per environment grows with the batch. Run it on an idle machine; needs Python 3 and pip.
+as its time per environment grows with the batch. Run it on an idle machine; needs Python 3 and pip. With
+`--device cuda`, both compute on the first NVIDIA device, where PyTorch gets whole batches.
 """
 
 import argparse
@@ -53,22 +55,28 @@ def run(command):
 
 def ours(case, options):
     command = [STPN, "bench", "updates", "--case", case, "--threads", options.threads, "--json"]
+    command += ["--device", options.device]
     report = run(command + ["--repeats", options.repeats, "--warmup", options.warmup])
     return report["updates"][0]
 
 
 def theirs(case, python, options):
     command = [python, ROOT / "benches/torch_stpn.py", "--case", case, "--threads", options.threads]
-    command += ["--repeats", options.repeats, "--warmup", options.warmup, "--scale", CASES[case][0] * options.scale]
+    share = CASES[case][0] if options.device == "cpu" else 1
+    command += ["--repeats", options.repeats, "--warmup", options.warmup, "--scale", share * options.scale]
+    command += ["--device", options.device]
     return run(command)
 
 
-def table(rows):
+def table(rows, device):
     header = ["case", "PyTorch s", "ours s", "times faster", "goal", "PyTorch MiB", "ours MiB", "goal"]
     header += ["env steps/s", "ns per synapse-step"]
     lines = ["| " + " | ".join(header) + " |", "|---" + "|---:" * (len(header) - 1) + "|"]
     for case, theirs, ours in rows:
         share, faster, memory = CASES[case]
+        if device != "cpu":
+            # Goals are those of the CPU.
+            faster = memory = ""
         scaled = theirs["seconds"] / theirs["scale"]
         synapse = ours["ns_per_synapse_step"]
         note = "" if theirs["scale"] == 1 else f" (batch × {theirs['scale']:g})"
@@ -88,6 +96,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=5, help="steps timed in a round")
     parser.add_argument("--warmup", type=int, default=4, help="steps before, not timed")
     parser.add_argument("--scale", type=float, default=1.0, help="further fraction of PyTorch's batch, for less memory")
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     parser.add_argument("--no-build", action="store_true", help="take target/release/stpn as it is")
     parser.add_argument("--out", type=pathlib.Path, help="also write the Markdown there")
     options = parser.parse_args()
@@ -99,7 +108,8 @@ def main():
     python = VENV / "bin" / "python"
     install_torch(python)
     if not options.no_build:
-        subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "stpn"], cwd=ROOT, check=True)
+        features = [] if options.device == "cpu" else ["--features", "cuda"]
+        subprocess.run(["cargo", "build", "--release", "--quiet", "-p", "stpn", *features], cwd=ROOT, check=True)
 
     rows = []
     for case in cases:
@@ -120,13 +130,16 @@ def main():
         rows.append((case, *medians))
 
     torch = rows[0][1]
+    memory = "the whole process"
+    if options.device != "cpu":
+        memory = "the whole process, and of PyTorch's arrays on the device"
     text = f"""# One training step, beside plain PyTorch
 
-{table(rows)}
+{table(rows, options.device)}
 
 Seconds of one training step: forward over the sequence, heads, loss, backward, clipping, Adam; medians of
 {options.rounds} rounds of {options.repeats} steps after {options.warmup} uncounted ones, alternating. Memory is the
-peak of the whole process. If PyTorch had a part of the batch, its time is divided by that part and its memory is as
+peak of {memory}. If PyTorch had a part of the batch, its time is divided by that part and its memory is as
 measured. {torch["processor"]}, {options.threads} threads, PyTorch {torch["torch"]}, Python {torch["python"]},
 {platform.system()} {platform.machine()}, commit {commit()}, {datetime.date.today()}. Made by
 `scripts/compare_with_torch.py`.

@@ -6,7 +6,7 @@
 #                                   golden cases must lie where they were when `device` was built
 #
 # Variables, for smaller machines: EXPERIMENT and UPDATES of the trainings (maze, 1000), RESUMED updates of the run that is
-# killed (60), CASES to measure (`--case maze …`) and their REPEATS (9).
+# killed (60), CASES to measure (`--case maze …`) and their REPEATS (9). TORCH is a Python with PyTorch, to compare with.
 #
 # Needs NVIDIA's driver, and NVRTC in LD_LIBRARY_PATH (CUDA toolkit 12, or pip install nvidia-cuda-nvrtc-cu12==12.9.86).
 set -eu
@@ -50,6 +50,14 @@ for where in cuda cpu; do
     timeout 90 "$stpn" bench updates ${CASES:---case maze --case maze-update --case pong} --device $where \
         --repeats "${REPEATS:-9}"
 done
+
+if [ -n "${TORCH:-}" ]; then
+    echo "== the same step in plain PyTorch, on the device =="
+    timeout 60 "$TORCH" benches/torch_stpn.py --case maze --device cuda
+    timeout 60 "$TORCH" benches/torch_stpn.py --case pong --device cuda
+else
+    echo "PyTorch is left out: TORCH=PYTHON, of a Python that has it, times the same step in it"
+fi
 
 runs=$(mktemp -d)
 trap 'rm -rf "$runs"' EXIT

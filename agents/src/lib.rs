@@ -14,6 +14,7 @@ pub mod algorithms;
 pub mod checkpoint;
 pub mod collective;
 pub mod config;
+pub mod device_limits;
 pub mod episode;
 pub mod error;
 pub mod evaluation;

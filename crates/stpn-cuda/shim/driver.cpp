@@ -102,6 +102,10 @@ int cuDeviceGetName(char* name, int len, int) {
 }
 int cuDeviceGetAttribute(int* value, int attribute, int) {
     switch (attribute) {
+        case 13: *value = 1410000; break;    // kHz of the multiprocessors, as an A100 of 80 GB has them
+        case 16: *value = 108; break;        // multiprocessors
+        case 36: *value = 1593000; break;    // kHz of the memory
+        case 37: *value = 5120; break;       // bits of the memory's bus
         case 75: *value = 8; break;          // compute capability, major
         case 76: *value = 0; break;          // minor
         case 97: *value = 166912; break;     // shared memory a block may ask for

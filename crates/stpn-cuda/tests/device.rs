@@ -69,6 +69,19 @@ fn check_golden<L: Clone + Into<AnyLayer>>(general: &General<f64>, case: &Case<L
 }
 
 #[test]
+fn on_device_limits() {
+    let Some(device) = device() else { return };
+    let limits = device.limits().unwrap();
+    let rates = [limits.multiply_adds_per_second / 1e12, limits.memory_bytes_per_second / 1e12];
+    println!("at most {:.2} T multiply-adds and {:.2} TB of memory per second", rates[0], rates[1]);
+    match device.name().contains("emulated") {
+        // An A100's data sheet has 19.5 T operations and 2.039 TB.
+        true => assert!((2.0 * rates[0] - 19.5).abs() < 0.05 && (rates[1] - 2.039).abs() < 0.001, "{rates:?}"),
+        false => assert!((0.5..1e3).contains(&rates[0]) && (0.05..1e2).contains(&rates[1]), "{rates:?}"),
+    }
+}
+
+#[test]
 fn on_device_golden_cases() {
     let Some(device) = device() else { return };
     let general = General::new(&device).unwrap();

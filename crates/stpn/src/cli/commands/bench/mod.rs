@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use serde_json::json;
+use stpn_agents::device_limits::DeviceLimits;
 
 use crate::cli::exit::UsageError;
 use crate::cli::{BenchArguments, Suite};
@@ -51,8 +52,18 @@ pub fn run(arguments: &BenchArguments) -> Result<ExitCode> {
         limits.print();
     }
     let mut report = json!({ "machine": limits });
+    let device = DeviceLimits::of(arguments.device.unwrap_or_default())?;
+    if let Some(device) = &device {
+        let DeviceLimits { name, multiply_adds_per_second, memory_bytes_per_second } = device;
+        if !arguments.json {
+            println!("device         {name}, at most:");
+            println!("multiply-adds  {:.1} G/s", multiply_adds_per_second / 1e9);
+            println!("memory         {:.1} GB/s", memory_bytes_per_second / 1e9);
+        }
+        report["device"] = json!(device);
+    }
     if matches!(arguments.suite, Suite::Updates | Suite::All) {
-        let updates = updates::measure_all(&cases, threads, &limits, arguments)?;
+        let updates = updates::measure_all(&cases, threads, (&limits, device.as_ref()), arguments)?;
         report["updates"] = json!(updates);
     }
     if matches!(arguments.suite, Suite::Kernels | Suite::All) {

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use stpn_agents::Trainer;
 use stpn_agents::config::ComputeDevice;
+use stpn_agents::device_limits::DeviceLimits;
 use stpn_envs::{Action, Env, ObservationMut, Space, Step};
 use stpn_random::{Purpose, Stream};
 
@@ -23,7 +24,7 @@ pub struct Report {
     pub case: String,
     /// `learning`, or `update` where environments and the rollout are included.
     pub measure: String,
-    /// What computed gradients.
+    /// What computed the network.
     pub device: ComputeDevice,
     pub threads: usize,
     pub steps: usize,
@@ -60,15 +61,22 @@ pub struct Shares {
 pub fn measure_all(
     cases: &[&'static Case],
     threads: usize,
-    limits: &Limits,
+    (limits, device): (&Limits, Option<&DeviceLimits>),
     arguments: &BenchArguments,
 ) -> Result<Vec<Report>> {
     let mut reports = Vec::with_capacity(cases.len());
     for case in cases {
         let mut report = in_child(case, threads, arguments)?;
-        // The limits are those of this machine's processor.
-        let has_shares = case.measure == Measure::Learning && report.device == ComputeDevice::Cpu;
-        report.shares = has_shares.then(|| shares(case, report.seconds, limits));
+        if case.measure == Measure::Learning {
+            report.shares = Some(match device {
+                None => shares(case, report.seconds, limits),
+                // Fast weights do not go through its memory as they do on the CPU.
+                Some(device) => {
+                    let multiply_adds = work(case) / report.seconds / device.multiply_adds_per_second;
+                    Shares { multiply_adds, l2: None, memory: None }
+                }
+            });
+        }
         if !arguments.json {
             eprintln!("{}: {:.4} s", case.name, report.seconds);
         }
@@ -80,13 +88,17 @@ pub fn measure_all(
     Ok(reports)
 }
 
-fn shares(case: &Case, seconds: f64, limits: &Limits) -> Shares {
+/// Multiply-adds of a case.
+fn work(case: &Case) -> f64 {
     let (layer, encoder) = (case.layer_work(), case.encoder_work());
-    let work = (layer.0 + layer.1 + encoder.0 + encoder.1) as f64;
+    (layer.0 + layer.1 + encoder.0 + encoder.1) as f64
+}
+
+fn shares(case: &Case, seconds: f64, limits: &Limits) -> Shares {
     let bytes = (case.synapses() * case.env_steps() * (SYNAPSE_FORWARD_BYTES + SYNAPSE_BACKWARD_BYTES)) as f64;
     let traffic = |limit: f64| (bytes > 0.0).then_some(bytes / seconds / limit);
     Shares {
-        multiply_adds: work / seconds / limits.multiply_adds_per_second,
+        multiply_adds: work(case) / seconds / limits.multiply_adds_per_second,
         l2: traffic(limits.l2_bytes_per_second),
         memory: traffic(limits.memory_bytes_per_second),
     }
