@@ -94,6 +94,16 @@ for where in cuda cpu; do
     timeout 60 "$stpn" eval "$runs/cuda" --episodes 100 --device $where | grep -E "mean return|energy"
 done
 
+echo "== step by step with PPO, and sequences that are known in advance: on the device and on the CPU =="
+for task in cartpole memory; do
+    for where in cuda cpu; do
+        within 45 "$stpn" train $task --device $where --updates 40 --set log.every=10 --set evaluation.every=0 \
+            --run-dir "$runs/$task-$where" || [ $? = 124 ] || exit 1
+        echo "$task, $where: update $(last $task-$where update), return $(last $task-$where charts/episodic_return)," \
+            "$(last $task-$where charts/SPS) steps per second"
+    done
+done
+
 echo "== $resumed updates, killed and resumed: the same bits =="
 within 60 "$stpn" train "$experiment" --device cuda --updates "$resumed" --run-dir "$runs/whole"
 timeout 60 "$stpn" train "$experiment" --device cuda --updates "$resumed" --set checkpoint.every=5 \

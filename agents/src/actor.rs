@@ -103,13 +103,6 @@ impl<'p> Actor<'p> {
         distribution.act(self.session.distribution(index), stream, actions, at, &mut self.scratch)
     }
 
-    /// Chooses the continuous action of environment `index` after the last step with standard normal `noise` `[A]`; as
-    /// [`Actor::choose`] otherwise.
-    pub fn choose_with_noise(&self, index: usize, noise: &[f32], actions: &mut ActionBuffer, at: usize) -> f32 {
-        let distribution = self.subject.policy.policy().distribution();
-        distribution.act_with_noise(self.session.distribution(index), noise, actions, at)
-    }
-
     /// Chooses the actions of all B environments after the last step, each as [`Actor::choose`] does with a stream of its
     /// own, and returns them in the form that environments take.
     ///

@@ -30,6 +30,18 @@ pub enum Error {
     #[error("training.device: {0}")]
     Cuda(#[from] stpn_cuda::Error),
 
+    /// An environment showed something else than it did in advance.
+    #[error(
+        "environment {environment} did not show at step {step} of the rollout what it had shown in advance: its \
+         `ignores_actions` must say no, or its saved states are not exact. Until then, set training.device to \"cpu\""
+    )]
+    NotForeseen {
+        /// Its number.
+        environment: usize,
+        /// The step.
+        step: usize,
+    },
+
     /// An environment behaved differently on a device and here.
     #[error(
         "environment {environment} behaved differently on the device and on the CPU, at step {step} of the rollout: this \

@@ -7,6 +7,7 @@ use candle_core::Tensor;
 use rayon::prelude::*;
 use stpn_core::Parameters;
 
+use crate::collective::{Collective, agree};
 use crate::optimizer::flat::{PART, clip_norm, norm};
 use crate::optimizer::{Adam, AdamConfig, FlatLayout};
 use crate::policy::ActorCritic;
@@ -266,6 +267,22 @@ impl<N: Trainable> Learner<N> {
         }
         self.layout.assign(&self.values)?;
         Ok(size)
+    }
+
+    /// [`Learner::step`] with the same gradient on all ranks, whose devices may fail one by one.
+    ///
+    /// # Errors
+    /// As [`Learner::step`], on all ranks if it fails on one.
+    pub(crate) fn step_on_ranks(
+        &mut self,
+        gradient: PlacedGradient,
+        learning_rate: f64,
+        update: u64,
+        collective: &dyn Collective,
+    ) -> Result<f64> {
+        let norm = self.step(gradient, learning_rate, update);
+        // On the CPU, all ranks do the same.
+        if self.device.is_some() { agree(collective, norm) } else { norm }
     }
 
     /// Refuses a gradient of that norm if it is of no use.

@@ -194,16 +194,29 @@ impl Trainer {
         self.remember()?;
         let due = self.config.evaluation.is_due(self.progress.update + 1);
         // Taken out for the update's time, so that each has what it works on to itself.
-        let Some(mut evaluator) = self.evaluator.take_if(|_| due) else { return self.advance() };
+        let Some(mut evaluator) = self.evaluator.take_if(|_| due) else { return self.advance_or_undo() };
         let loaded = evaluator.load(&self.before);
         // On the pool's threads like everything else: with one of them, the evaluation is done after the update.
-        let (metrics, evaluation) = rayon::join(|| self.advance(), || loaded.and_then(|()| evaluator.evaluate()));
+        let (metrics, evaluation) =
+            rayon::join(|| self.advance_or_undo(), || loaded.and_then(|()| evaluator.evaluate()));
         self.evaluator = Some(evaluator);
         let mut metrics = metrics?;
         let evaluation = agree(self.exchange.collective(), evaluation)?;
         self.evaluated = evaluation.get(MEAN_RETURN);
         metrics.extend(&evaluation);
         Ok(metrics)
+    }
+
+    /// The update itself. If it fails, a device gets back the parameters from before it: it may have taken a step before the
+    /// step was refused.
+    fn advance_or_undo(&mut self) -> Result<Metrics> {
+        let metrics = self.advance();
+        if metrics.is_err() && self.learner.policy().is_accelerated() {
+            let SavedTrainer { parameters, adam, .. } = &self.before;
+            // A device that has failed fails again, which is known then.
+            let _ = self.learner.restore(parameters.clone(), adam.clone());
+        }
+        metrics
     }
 
     /// The update itself.
@@ -252,7 +265,7 @@ impl Trainer {
         }
         if at.update > self.config.training.warmup_updates {
             metrics.extend(&self.learn(learning_rate, at, kept)?);
-            self.learner.synchronize()?;
+            agree(self.exchange.collective(), self.learner.synchronize())?;
         }
         // Only now: what was learned from was seen with the old statistics.
         let elements = self.progress.normalization.observations.len();
@@ -296,7 +309,8 @@ impl Trainer {
         let (advantages, left) = match (kept, self.learner.policy().rollouts()) {
             (Some(kept), Ok(device)) => {
                 let rewards: Vec<Vec<f32>> = fragments.iter().map(|fragment| rewards(fragment)).collect();
-                let (own, left) = on_device::advantages(&self.workers, device, kept, &rewards, discounts)?;
+                let computed = on_device::advantages(&self.workers, device, kept, &rewards, discounts);
+                let (own, left) = agree(self.exchange.collective(), computed)?;
                 (own, Some(left))
             }
             _ => {

@@ -288,7 +288,8 @@ pub trait Env: Send {
     }
 
     /// Whether what is observed, and when episodes end, is the same whatever the actions are: they change rewards alone. A
-    /// device can then be given the observations of many steps at once.
+    /// device can then be given the observations of many steps at once. They are found out by steps that are undone with
+    /// [`Env::save_state`] and [`Env::restore_state`], which must be exact.
     fn ignores_actions(&self) -> bool {
         false
     }

@@ -146,7 +146,7 @@ pub fn update(
             }
         }
     };
-    let norm = learner.step(gradient, learning_rate, at.update)?;
+    let norm = learner.step_on_ranks(gradient, learning_rate, at.update, exchange.collective())?;
 
     let mut metrics = losses.metrics();
     metrics.set("losses/total_loss", losses.total * scale);

@@ -121,10 +121,9 @@ pub fn block_gradient<T: Element>(
     scale: f64,
     gradient: &mut [T],
 ) -> Result<Losses> {
-    let on_device = policy.policy().is_accelerated();
     policy.differentiate(&batch.inputs(), &batch.state, gradient, |outputs, grads| {
         let block = BlockLoss { objective, distribution: policy.policy().distribution(), batch, scale };
-        if on_device { block.all(outputs, grads) } else { block.first(outputs, grads) }
+        block.first(outputs, grads)
     })
 }
 
@@ -241,6 +240,10 @@ pub fn gradient<B: Send + Sync>(
     let len = policy.policy().parameters().count();
     let one = |block: &B| -> Result<(Gradient, Losses)> {
         exchange.stop().go_on()?;
+        if policy.policy().is_accelerated() {
+            let (losses, kept) = block_gradient_there(objective, policy, &gather(block), scale)?;
+            return Ok((Gradient(policy.read(&kept)?), losses));
+        }
         let mut gradient = vec![0.0; len];
         let losses = block_gradient(objective, policy, &gather(block), scale, &mut gradient)?;
         Ok((Gradient(gradient), losses))

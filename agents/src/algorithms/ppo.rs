@@ -102,7 +102,7 @@ pub fn update(
             let (gradient, part) =
                 gradient(&objective, &policy, &blocks, (exchange, &owners), gather, 1.0 / count as f64)?;
             drop(policy);
-            norm += learner.step(gradient, learning_rate, at.update)?;
+            norm += learner.step_on_ranks(gradient, learning_rate, at.update, exchange.collective())?;
             steps += 1.0;
             losses.add(&part);
         }

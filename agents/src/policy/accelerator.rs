@@ -110,7 +110,7 @@ pub struct Ran {
 }
 
 /// A network on a device, one batch of observations after another. Its recurrent states stay there.
-pub trait DeviceStepper {
+pub trait DeviceStepper: Send {
     /// Takes over packed recurrent states `[B, S]`.
     ///
     /// # Errors

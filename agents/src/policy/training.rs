@@ -140,6 +140,14 @@ impl PreparedPolicy {
         there.accelerator.run(&sequences(inputs, &numbers, state), &there.parameters, energy)
     }
 
+    /// A gradient that is on the policy's device.
+    ///
+    /// # Errors
+    /// Fails if the device does, and for a policy that is here.
+    pub(crate) fn read(&self, gradient: &Kept) -> Result<Vec<f32>> {
+        self.there()?.accelerator.read(gradient)
+    }
+
     /// Whether the policy's device computes losses.
     pub(crate) fn losses_on_device(&self) -> bool {
         self.there().is_ok_and(|there| there.accelerator.computes_losses())

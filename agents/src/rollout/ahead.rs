@@ -20,7 +20,7 @@ pub fn applies(workers: &[Worker]) -> bool {
 /// Collects one fragment of every worker, and leaves it in [`Worker::fragment`].
 ///
 /// # Errors
-/// [`crate::Error::Differs`] if an environment shows something else than it did in advance; fails if the device or an environment
+/// [`crate::Error::NotForeseen`] if an environment shows something else than it did in advance; fails if the device or an environment
 /// does, and with [`crate::Error::Stopped`] if the update is to be given up.
 pub fn collect(workers: &mut [Worker], subject: Subject<'_>) -> Result<()> {
     let Some(shape) = workers.first().map(|worker| worker.fragment().shape) else { return Ok(()) };
@@ -98,16 +98,30 @@ fn follow(
                 worker.go_on()?;
                 let (t, row) = (first + step, step * batch + column..step * batch + column + worker.group().len());
                 worker.observed(t);
-                if t > 0 {
-                    worker.compare(t, shown(worker, foresight, t).0)?;
-                }
+                check(worker, foresight, t)?;
                 worker.keep_seen(t, ObservationRef::F32(&seen[row.start * width..row.end * width]));
                 let parameters = &ran.outputs.distributions[row.start * len..row.end * len];
                 worker.act(t, distribution, parameters, &ran.outputs.values[row])?;
+                if worker.was_truncated(t) {
+                    return Err(worker.not_foreseen(0, t));
+                }
             }
-            Ok(())
+            check(worker, foresight, first + steps)
         })
         .collect();
     // What fails first, by the order of the environments.
     followed.into_iter().collect()
+}
+
+/// Refuses what a worker's environments show before step `t` if it is not what they showed in advance.
+fn check(worker: &Worker, foresight: &Foresight, t: usize) -> Result<()> {
+    if t == 0 {
+        return Ok(());
+    }
+    let (observations, starts) = shown(worker, foresight, t);
+    let other = worker.episode_starts().iter().zip(starts).position(|(here, there)| here != there);
+    match other.or_else(|| worker.differs(t, observations)) {
+        Some(environment) => Err(worker.not_foreseen(environment, t)),
+        None => Ok(()),
+    }
 }

@@ -6,9 +6,9 @@
 
 use rayon::prelude::*;
 
-use super::{Fragment, Normalization, Worker};
+use super::{Fragment, Normalization, Worker, together};
 use crate::Result;
-use crate::actor::Subject;
+use crate::actor::{Actor, Subject};
 use crate::advantage::Advantages;
 use crate::policy::ActorCritic;
 use crate::policy::accelerator::{Collected, Kept, KeptAdvantages, Rollout, RolloutSteps, Rollouts};
@@ -61,7 +61,10 @@ pub fn collect(
         last = kept;
         follow(workers, segment, &collected)?;
     }
-    workers.par_iter_mut().try_for_each(|worker| worker.end(subject))?;
+    let state: Vec<f32> = workers.iter().flat_map(Worker::state).copied().collect();
+    let mut actor = Actor::new(subject, workers.iter().map(|worker| worker.group().len()).sum())?;
+    actor.session_mut().load(&state)?;
+    together::end(workers, &mut actor, &state)?;
     Ok(last)
 }
 

@@ -2,11 +2,12 @@
 
 use rayon::prelude::*;
 
-use super::Observations;
 use super::worker::Worker;
+use super::{Normalization, Observations};
 use crate::Result;
 use crate::actor::{Actor, Subject};
 use crate::policy::encoder::ObservationRef;
+use crate::policy::inference::Session;
 
 /// Collects one fragment of every worker, and leaves it in [`Worker::fragment`].
 ///
@@ -21,12 +22,13 @@ pub fn collect(workers: &mut [Worker], subject: Subject<'_>) -> Result<()> {
     let mut actor = Actor::new(subject, batch)?;
     actor.session_mut().load(&state)?;
     for t in 0..shape.steps {
+        workers.iter().try_for_each(Worker::go_on)?;
         if t % shape.sequence_length == 0 {
             actor.session_mut().store(&mut state)?;
             let states = rows(workers, &state, shape.state);
             workers.iter_mut().zip(states).for_each(|(worker, state)| worker.keep_state(t, state));
         }
-        observe(&mut actor, workers, t)?;
+        step(actor.session_mut(), workers, t, subject.normalization)?;
         let session = actor.session();
         let parameters = rows(workers, session.distributions(), shape.distribution);
         let values = rows(workers, session.values(), 1);
@@ -60,27 +62,21 @@ pub(super) fn end(workers: &mut [Worker], actor: &mut Actor<'_>, state: &[f32]) 
     Ok(())
 }
 
-/// One step of the network from what all environments show at step `t`. What it saw stands in the fragments.
-fn observe(actor: &mut Actor<'_>, workers: &mut [Worker], t: usize) -> Result<()> {
+/// One step of the network from what all environments show at step `t`.
+fn step(session: &mut Session<'_>, workers: &mut [Worker], t: usize, normalization: &Normalization) -> Result<()> {
+    let starts: Vec<Vec<u8>> = workers.par_iter_mut().map(|worker| worker.look(t, normalization)).collect();
+    let (starts, seen) = (starts.concat(), joined(workers.iter().map(|worker| worker.seen(t))));
     // The first worker measures.
-    let energy = workers.first().and_then(|worker| worker.measures(t));
-    let starts: Vec<u8> = workers.iter_mut().flat_map(|worker| worker.observed(t).1.to_vec()).collect();
-    let mut seen = joined(workers.iter().map(|worker| worker.seen(t)));
-    match &energy {
-        Some(energy) => actor.observe_with_energy(seen.all_mut(), &starts, energy.input_mask.as_deref())?,
-        None => actor.observe(seen.all_mut(), &starts)?,
+    let Some(first) = workers.first_mut() else { return Ok(()) };
+    match first.measures(t) {
+        None => session.step(seen.all(), &starts),
+        Some(energy) => {
+            session.step_with_energy(seen.all(), &starts, energy.input_mask.as_deref())?;
+            let own = session.energy().len() / starts.len() * first.group().len();
+            first.add_energy(&session.energy()[..own]);
+            Ok(())
+        }
     }
-    if let (Some(first), Some(_)) = (workers.first_mut(), energy) {
-        let energies = actor.session().energy();
-        let own = energies.len() / starts.len() * first.group().len();
-        first.add_energy(&energies[..own]);
-    }
-    if let Observations::F32(seen) = &seen {
-        let width = seen.len() / starts.len();
-        let seen = rows(workers, seen, width);
-        workers.iter_mut().zip(seen).for_each(|(worker, seen)| worker.keep_seen(t, ObservationRef::F32(seen)));
-    }
-    Ok(())
 }
 
 /// Each worker's rows of `[B, width]`.

@@ -254,6 +254,15 @@ impl Worker {
         Ok(())
     }
 
+    /// Normalises the observations of step `t`, which the network then sees; returns whose first ones they are.
+    pub(super) fn look(&mut self, t: usize, normalization: &Normalization) -> Vec<u8> {
+        let (mut observations, starts) = self.observed(t);
+        if let ObservationMut::F32(raw) = &mut observations {
+            normalization.apply(raw);
+        }
+        starts.to_vec()
+    }
+
     /// Keeps the states `[B, S]` before the training sequence that begins at step `t`.
     pub(super) fn keep_state(&mut self, t: usize, state: &[f32]) {
         let start = t / self.fragment.shape.sequence_length * state.len();
@@ -266,18 +275,16 @@ impl Worker {
         self.fragment.observations.range(t * row..(t + 1) * row)
     }
 
-    /// Refuses observations of step `t` that are not those that were expected.
-    ///
-    /// # Errors
-    /// [`Error::Differs`].
-    pub(super) fn compare(&self, t: usize, expected: &[f32]) -> Result<()> {
-        let ObservationRef::F32(seen) = self.seen(t) else { return Ok(()) };
+    /// The first environment whose observation of step `t` is not the `expected` one, `[B, O]`.
+    pub(super) fn differs(&self, t: usize, expected: &[f32]) -> Option<usize> {
+        let ObservationRef::F32(seen) = self.seen(t) else { return None };
         let width = self.fragment.shape.observation;
-        let other = seen.chunks_exact(width).zip(expected.chunks_exact(width)).position(|(seen, there)| seen != there);
-        match other {
-            Some(i) => Err(Error::Differs { environment: self.group.first() + i, step: t }),
-            None => Ok(()),
-        }
+        seen.chunks_exact(width).zip(expected.chunks_exact(width)).position(|(seen, there)| seen != there)
+    }
+
+    /// The error of an environment that shows at step `t` what was not foreseen.
+    pub(super) fn not_foreseen(&self, environment: usize, step: usize) -> Error {
+        Error::NotForeseen { environment: self.group.first() + environment, step }
     }
 
     /// What the environments will show, if that does not depend on actions.

@@ -40,7 +40,7 @@ pub struct TrainingRequest {
     pub steps: Option<u64>,
     /// Worker threads.
     pub threads: Option<usize>,
-    /// Which device computes gradients.
+    /// Which device computes the network.
     pub device: Option<ComputeDevice>,
     /// Which path sequences take.
     pub kernel: Option<String>,

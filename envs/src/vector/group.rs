@@ -172,6 +172,16 @@ impl EnvGroup {
         self.failures.drain(..)
     }
 
+    /// Number of these failures.
+    pub(super) fn failures_len(&self) -> usize {
+        self.failures.len()
+    }
+
+    /// Forgets all but so many of them: those of steps that were undone.
+    pub(super) fn forget_failures(&mut self, len: usize) {
+        self.failures.truncate(len);
+    }
+
     /// Fails if one of the environments has other spaces than environment `reference`.
     pub(super) fn agrees_with(&self, reference: usize, observation: &Space, action: &Space) -> Result<()> {
         for (index, slot) in (self.first..).zip(&self.slots) {

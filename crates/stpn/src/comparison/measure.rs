@@ -27,6 +27,9 @@ pub struct RunResult {
     pub energy: Option<f64>,
     /// Updates done.
     pub updates: u64,
+    /// A loss, a gradient or a parameter stopped being finite: the run ended there, and counts with what it had learned.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub diverged: bool,
     /// Seconds spent in updates.
     pub seconds: f64,
     /// The learning curve, as `curves.csv` holds it.
@@ -113,9 +116,23 @@ pub fn result(run: &PlannedRun, protocol: Protocol) -> Result<RunResult> {
         result: value,
         energy: measured[keys.1].as_f64(),
         updates,
+        diverged: false,
         seconds,
         curve,
     })
+}
+
+/// Measures a run on a supervised task that diverged, by its best state in validation, and writes what its end would have
+/// written.
+///
+/// # Errors
+/// Fails if the measurement does.
+pub fn test_diverged(run: &PlannedRun) -> Result<()> {
+    if run.config.agent().is_err() {
+        let measured = eval(run, &[], &[])?;
+        files::write(&run.directory.join("test.json"), files::json(&measured)?)?;
+    }
+    Ok(())
 }
 
 /// What `stpn eval --json` says of a run, kept in its `evaluation.json`.

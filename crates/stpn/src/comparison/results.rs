@@ -6,10 +6,10 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 use stpn_core::cells::CellName;
 
-use super::Plan;
 use super::aggregate::{self, Estimate, Scores};
 use super::measure::{self, Protocol, RunResult};
 use super::statistics::{ANY, METHOD, Mean, NOT_NEGATIVE, SHARE};
+use super::{Plan, PlannedRun};
 use crate::machine::Provenance;
 use crate::presets::Size;
 use crate::progress::thousands;
@@ -123,6 +123,28 @@ impl Comparison {
             cells: cells.collect(),
             runs,
         })
+    }
+
+    /// Marks the runs that diverged, of which `updates` were planned, and says so.
+    pub fn note_diverged<'r>(&mut self, runs: impl IntoIterator<Item = &'r PlannedRun>, updates: u64) {
+        let mut told = Vec::new();
+        for planned in runs {
+            let name = planned.name();
+            for run in self.runs.iter_mut().filter(|run| run.directory == name) {
+                run.diverged = true;
+                let (after, of) = (thousands(run.updates), thousands(updates));
+                told.push(format!("{} with seed {} after {after} of {of} updates", run.cell, run.seed));
+            }
+        }
+        if !told.is_empty() {
+            let best = if self.is_supervised() { "its best state in validation" } else { "its last state" };
+            // Writing to a string cannot fail.
+            let _ = write!(
+                self.note,
+                " **Diverged**: {}; a number stopped being finite, so that the run ended, and counts with {best} before.",
+                told.join(", ")
+            );
+        }
     }
 
     /// The same from its runs, by the methods of this program.

@@ -22,7 +22,7 @@ pub use verdict::{Finding, Verdict};
 
 use crate::comparison::generalization::{self, GENERALIZATION_TABLE};
 use crate::comparison::jobs::{self, Jobs};
-use crate::comparison::measure::Protocol;
+use crate::comparison::measure::{self, Protocol};
 use crate::comparison::plan::Request;
 use crate::comparison::{Comparison, GeneralizationCurves, Observer, Plan};
 use crate::machine::Provenance;
@@ -107,7 +107,8 @@ impl Reproduction {
         let (updates, published) = (length.updates, length.published_updates);
         observer.note(&format!("{updates} of {published} published updates, for every cell"));
         let plan = plan(Some(length.updates))?;
-        jobs::train(&plan.runs, self.jobs, observer)?;
+        let diverged = jobs::train_or_diverge(&plan.runs, self.jobs, observer)?;
+        diverged.iter().try_for_each(|failure| measure::test_diverged(&failure.run))?;
         let mut note = length.statement();
         if !self.overrides.is_empty() {
             let changed: Vec<String> = self.overrides.iter().map(ToString::to_string).collect();
@@ -119,7 +120,8 @@ impl Reproduction {
         if !absent.is_empty() {
             let _ = write!(note, " **Not run**: {}.", absent.join(", "));
         }
-        let comparison = Comparison { note, ..Comparison::of(&plan, Protocol::sampled(self.episodes))? };
+        let mut comparison = Comparison { note, ..Comparison::of(&plan, Protocol::sampled(self.episodes))? };
+        comparison.note_diverged(diverged.iter().map(|failure| &failure.run), updates);
         comparison.write(&results)?;
         if let Some(curves) = GeneralizationCurves::of(&plan)? {
             curves.write(&results)?;

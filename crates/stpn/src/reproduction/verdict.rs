@@ -89,7 +89,8 @@ impl Finding {
         let about = || rivals.iter().map(|(rival, _)| *rival).chain([cell]);
         let seeds = about().map(|cell| cell.result.count).min().unwrap_or(0);
         let of_cells = comparison.runs.iter().filter(|run| about().any(|cell| cell.cell == run.cell));
-        let updates = of_cells.map(|run| run.updates).min().unwrap_or(0);
+        // A run that diverged is at its end.
+        let updates = of_cells.filter(|run| !run.diverged).map(|run| run.updates).min().unwrap_or(0);
         let mut missing = Vec::new();
         if !absent.is_empty() {
             missing.push(format!("{} not run", absent.join(", ")));
@@ -202,6 +203,7 @@ mod tests {
             result: *result,
             energy: Some(result / 10.0),
             updates: 20,
+            diverged: false,
             seconds: 1.0,
             curve: Vec::new(),
         };
@@ -245,6 +247,16 @@ mod tests {
         assert_eq!((found.seeds, found.updates), (2, 20));
         let result = found.result.unwrap();
         assert!(result.starts_with("mean return: stpn 9.05 [8.41, 9.69]; best rival rnn 2.05 ["), "{result}");
+    }
+
+    #[test]
+    fn a_run_that_diverged_was_taken_for_one_that_was_cut_short() {
+        let mut compared = comparison(&[("stpn", &[9.0, 9.1]), ("lstm", &[1.0, 1.1]), ("rnn", &[2.0, 2.1])]);
+        compared.runs[2].updates = 7;
+        assert_eq!(Finding::of(&CLAIM, Some(&compared), 20).verdict, Verdict::NotEnoughEvidence);
+        compared.runs[2].diverged = true;
+        let found = Finding::of(&CLAIM, Some(&compared), 20);
+        assert_eq!((found.verdict, found.updates), (Verdict::Holds, 20));
     }
 
     #[test]

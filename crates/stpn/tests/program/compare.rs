@@ -301,6 +301,27 @@ fn a_reproduction_under_a_budget_is_shortened_says_so_and_is_lengthened_by_a_lar
 }
 
 #[test]
+fn a_reproduction_was_given_up_if_one_run_diverged() {
+    let directory = tempfile::tempdir().unwrap();
+    let (out, runs) = (directory.path().join("reproduction"), directory.path().join("runs"));
+    // At the second update, so large a learning rate makes parameters infinite.
+    let rates = "optimizer.learning_rate={initial=1e-3,last=1e39,horizon=1}";
+    let done = run(&format!(
+        "reproduce familiarity --only familiarity-fresh-r6 --cells lstm,stpnf --seeds 1 --updates 3 --jobs 2 --set \
+         task.steps=120 --set task.test_intervals=[1,5] --set {rates} --runs {} --out {}",
+        runs.display(),
+        out.display()
+    ));
+    assert!(done.status.success(), "{}", done.error);
+    let report = fs::read_to_string(out.join("README.md")).unwrap();
+    for text in ["**Diverged**: lstm with seed 1 after 1 of 3 updates", "its best state in validation"] {
+        assert!(report.contains(text), "{text} in\n{report}");
+    }
+    let results = json(&out.join("familiarity-fresh-r6/comparison.json"));
+    assert_eq!(results["runs"].as_array().unwrap().iter().filter(|run| run["diverged"] == true).count(), 2);
+}
+
+#[test]
 fn a_search_continues_where_it_was_interrupted_and_names_the_best() {
     let directory = tempfile::tempdir().unwrap();
     let out = directory.path().join("tune");
