@@ -4,6 +4,7 @@ mod kept;
 mod loss;
 mod rollouts;
 
+use std::borrow::Cow;
 use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,12 +23,28 @@ pub struct Sequences<'a> {
     pub steps: usize,
     /// Sequences B.
     pub batch: usize,
-    /// Observations as numbers, `[L, B, O]`.
-    pub numbers: &'a [f32],
+    /// Observations, `[L, B, O]`.
+    pub observations: &'a Seen<'a>,
     /// `[L, B]` 1 if the state is zeroed before the step.
     pub episode_starts: &'a [u8],
     /// Recurrent states before the first step, `[B, S]`.
     pub state: &'a [f32],
+}
+
+/// Observations as a device is given them.
+#[derive(Clone, Debug)]
+pub enum Seen<'a> {
+    /// Numbers.
+    Numbers(Cow<'a, [f32]>),
+    /// Bytes, which become numbers there: `byte · factor + summand`.
+    Bytes {
+        /// The bytes.
+        bytes: &'a [u8],
+        /// What they are multiplied by.
+        factor: f32,
+        /// What is added then.
+        summand: f32,
+    },
 }
 
 /// Reads the outputs of the heads, and fills in the gradient of a loss in them, which comes in as zeros.
@@ -123,13 +140,13 @@ pub trait DeviceStepper: Send {
     /// Fails if the device does.
     fn store(&mut self, state: &mut [f32]) -> Result<()>;
 
-    /// Values `[B]` that a step from observations as numbers would give; the states stay as they are.
+    /// Values `[B]` that a step from observations `[B, O]` would give; the states stay as they are.
     ///
     /// # Errors
     /// Fails if the device does.
-    fn peek(&mut self, numbers: &[f32], episode_starts: &[u8]) -> Result<Vec<f32>>;
+    fn peek(&mut self, observations: &Seen<'_>, episode_starts: &[u8]) -> Result<Vec<f32>>;
 
-    /// One step from observations as numbers, `[B, O]`; environments with `episode_starts` `[B]` = 1 start from the zero
+    /// One step from observations `[B, O]`; environments with `episode_starts` `[B]` = 1 start from the zero
     /// state. With `energy`, that of every unit of the policy's trunk is written to it, `[B, H]`, without the inputs where
     /// the mask `[E]` is 0.
     ///
@@ -137,7 +154,7 @@ pub trait DeviceStepper: Send {
     /// Fails if the device does.
     fn step(
         &mut self,
-        numbers: &[f32],
+        observations: &Seen<'_>,
         episode_starts: &[u8],
         outputs: &mut Heads<f32>,
         energy: Option<(&mut Vec<f32>, Option<&[f32]>)>,

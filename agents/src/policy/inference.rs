@@ -208,7 +208,7 @@ impl Session<'_> {
     /// Fails on lengths that do not fit.
     pub fn peek(&mut self, observations: ObservationRef<'_>, episode_starts: &[u8]) -> Result<Vec<f32>> {
         if let PolicyStepper::There { numbering, stepper } = &mut self.stepper {
-            return stepper.peek(&numbering.of(observations), episode_starts);
+            return stepper.peek(&numbering.for_device(observations), episode_starts);
         }
         let batch = self.outputs.values.len();
         let mut state = vec![0.0; batch * self.prepared.policy.state_len()];
@@ -237,7 +237,7 @@ impl Session<'_> {
                 Ok(())
             }
             PolicyStepper::There { numbering, stepper } => {
-                stepper.step(&numbering.of(x), resets, &mut self.outputs, energy)
+                stepper.step(&numbering.for_device(x), resets, &mut self.outputs, energy)
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use stpn_core::kernels::linear::LinearLayer;
 
-use super::accelerator::{DeviceLoss, DeviceSteps, EnergySteps, Kept, LossSums, Ran, Sequences};
+use super::accelerator::{DeviceLoss, DeviceSteps, EnergySteps, Kept, LossSums, Ran, Seen, Sequences};
 use super::element::Element;
 pub use super::heads::Heads;
 use super::inference::{Place, PreparedPolicy, There, single};
@@ -77,7 +77,7 @@ impl<T: Element> PreparedPolicy<T> {
         state: &[f32],
         loss: impl FnOnce(&Heads<T>, &mut Heads<T>) -> R,
     ) -> Result<(R, Kept)> {
-        let numbers = self.policy.actor.encoder().numbering().of(inputs.observations);
+        let seen = self.policy.actor.encoder().numbering().for_device(inputs.observations);
         let (mut loss, mut result) = (Some(loss), None);
         let mut of_steps = |outputs: &Heads<f32>, grads: &mut Heads<f32>| {
             let Some(loss) = loss.take() else { return };
@@ -89,7 +89,7 @@ impl<T: Element> PreparedPolicy<T> {
             *grads = Heads { distributions: single(&own.distributions), values: single(&own.values) };
         };
         let kept =
-            there.accelerator.differentiate(&sequences(inputs, &numbers, state), &there.parameters, &mut of_steps)?;
+            there.accelerator.differentiate(&sequences(inputs, &seen, state), &there.parameters, &mut of_steps)?;
         let Some(result) = result else { unreachable!("an accelerator that succeeds has asked for the loss") };
         Ok((result, kept))
     }
@@ -121,8 +121,8 @@ impl PreparedPolicy {
         steps: &DeviceSteps<'_>,
     ) -> Result<(Kept, LossSums)> {
         let there = self.there()?;
-        let numbers = self.policy.actor.encoder().numbering().of(inputs.observations);
-        there.accelerator.minimize(&sequences(inputs, &numbers, state), &there.parameters, loss, steps)
+        let seen = self.policy.actor.encoder().numbering().for_device(inputs.observations);
+        there.accelerator.minimize(&sequences(inputs, &seen, state), &there.parameters, loss, steps)
     }
 
     /// Runs sequences of a policy that is on a device, without a gradient, and measures energy where it is asked for.
@@ -136,8 +136,8 @@ impl PreparedPolicy {
         energy: Option<&EnergySteps>,
     ) -> Result<Ran> {
         let there = self.there()?;
-        let numbers = self.policy.actor.encoder().numbering().of(inputs.observations);
-        there.accelerator.run(&sequences(inputs, &numbers, state), &there.parameters, energy)
+        let seen = self.policy.actor.encoder().numbering().for_device(inputs.observations);
+        there.accelerator.run(&sequences(inputs, &seen, state), &there.parameters, energy)
     }
 
     /// A gradient that is on the policy's device.
@@ -161,10 +161,10 @@ impl PreparedPolicy {
     }
 }
 
-/// Sequences for a device, with observations as `numbers`.
-fn sequences<'s>(inputs: &Inputs<'s>, numbers: &'s [f32], state: &'s [f32]) -> Sequences<'s> {
+/// Sequences for a device, which is given their observations in another form.
+fn sequences<'s>(inputs: &Inputs<'s>, observations: &'s Seen<'s>, state: &'s [f32]) -> Sequences<'s> {
     let Inputs { steps, batch, episode_starts, .. } = *inputs;
-    Sequences { steps, batch, numbers, episode_starts, state }
+    Sequences { steps, batch, observations, episode_starts, state }
 }
 
 /// Writes the gradient of the parameters of the distribution that no head puts out, from that of distributions `[N, len]`.

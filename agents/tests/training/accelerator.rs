@@ -5,15 +5,11 @@ use std::sync::Arc;
 use candle_core::{DType, Device};
 use stpn_agents::actor::Subject;
 use stpn_agents::learner::{Gradient, Learner};
-use stpn_agents::optimizer::flat::{clip_norm, norm};
-use stpn_agents::optimizer::{Adam, AdamConfig};
+use stpn_agents::optimizer::AdamConfig;
 use stpn_agents::policy::accelerator::{
-    Accelerator, AdamPiece, Collected, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps, EnergySteps,
-    GradientOf, Kept, KeptAdvantages, Loss, LossSums, Ran, Rollout, RolloutSteps, Rollouts, Sequences,
+    Collected, DeviceLoss, Kept, KeptAdvantages, LossSums, Rollout, RolloutSteps, Rollouts,
 };
 use stpn_agents::policy::encoder::ObservationRef;
-use stpn_agents::policy::inference::PreparedPolicy;
-use stpn_agents::policy::training::Heads;
 use stpn_agents::policy::{Inputs, PolicyConfig};
 use stpn_agents::rollout::on_device::{Wanted, collect, obstacle};
 use stpn_agents::rollout::{Fragment, Normalization, NormalizationConfig, Worker};
@@ -22,174 +18,7 @@ use stpn_core::cells::CellName;
 use stpn_envs::maze::MazeConfig;
 use stpn_envs::{Env, EnvGroup, Space};
 
-/// The same policy on the CPU.
-#[derive(Debug)]
-struct Own(ActorCritic);
-
-/// Numbers that are "there".
-#[derive(Debug)]
-struct Numbers(Vec<f32>);
-
-fn there(kept: &Kept) -> &[f32] {
-    &kept.get::<Numbers>().unwrap().0
-}
-
-fn keep(numbers: &[f32]) -> Kept {
-    Kept::new(Numbers(numbers.to_vec()))
-}
-
-impl Accelerator for Own {
-    fn place(&self, parameters: &[f32]) -> stpn_agents::Result<Kept> {
-        Ok(keep(parameters))
-    }
-
-    fn differentiate(
-        &self,
-        sequences: &Sequences<'_>,
-        parameters: &Kept,
-        loss: &mut Loss<'_>,
-    ) -> stpn_agents::Result<Kept> {
-        let inputs = Inputs {
-            steps: sequences.steps,
-            batch: sequences.batch,
-            observations: ObservationRef::F32(sequences.numbers),
-            episode_starts: sequences.episode_starts,
-        };
-        let (parameters, mut gradient) = (there(parameters), vec![0.0; self.0.parameters().count()]);
-        self.0.prepare_from(parameters)?.differentiate(&inputs, sequences.state, &mut gradient, |outputs, grads| {
-            loss(outputs, grads);
-        })?;
-        Ok(keep(&gradient))
-    }
-
-    fn run(&self, _: &Sequences<'_>, _: &Kept, _: Option<&EnergySteps>) -> stpn_agents::Result<Ran> {
-        unreachable!("nothing asks for it")
-    }
-
-    fn computes_losses(&self) -> bool {
-        false
-    }
-
-    fn minimize(
-        &self,
-        _: &Sequences<'_>,
-        _: &Kept,
-        _: &DeviceLoss,
-        _: &DeviceSteps<'_>,
-    ) -> stpn_agents::Result<(Kept, LossSums)> {
-        unreachable!("it computes none")
-    }
-
-    fn read(&self, gradient: &Kept) -> stpn_agents::Result<Vec<f32>> {
-        Ok(there(gradient).to_vec())
-    }
-
-    fn stepper<'s>(&'s self, parameters: &'s Kept, batch: usize) -> stpn_agents::Result<Box<dyn DeviceStepper + 's>> {
-        let state = vec![0.0; batch * self.0.state_len()];
-        Ok(Box::new(OwnStepper { prepared: self.0.prepare_from(there(parameters))?, state, batch }))
-    }
-
-    fn optimizer(
-        self: Arc<Self>,
-        pieces: &[AdamPiece],
-        parameters: &[f32],
-        adam: &Adam,
-    ) -> stpn_agents::Result<Box<dyn DeviceOptimizer>> {
-        // Nothing here has a rate or a limit of its own.
-        let [AdamPiece { range, factor, limit }] = pieces else { panic!("{pieces:?}") };
-        assert_eq!((range.clone(), *factor, *limit), (0..parameters.len(), 1.0, None));
-        Ok(Box::new(OwnOptimizer { values: parameters.to_vec(), adam: adam.clone() }))
-    }
-
-    fn rollouts(&self) -> Result<&dyn Rollouts, String> {
-        Err("it has none".to_string())
-    }
-}
-
-/// Steps that policy.
-struct OwnStepper {
-    prepared: PreparedPolicy,
-    state: Vec<f32>,
-    batch: usize,
-}
-
-impl DeviceStepper for OwnStepper {
-    fn load(&mut self, state: &[f32]) -> stpn_agents::Result<()> {
-        self.state.copy_from_slice(state);
-        Ok(())
-    }
-
-    fn store(&mut self, state: &mut [f32]) -> stpn_agents::Result<()> {
-        state.copy_from_slice(&self.state);
-        Ok(())
-    }
-
-    fn peek(&mut self, numbers: &[f32], episode_starts: &[u8]) -> stpn_agents::Result<Vec<f32>> {
-        let mut session = self.prepared.session(self.batch)?;
-        session.load(&self.state)?;
-        session.step(ObservationRef::F32(numbers), episode_starts)?;
-        Ok(session.values().to_vec())
-    }
-
-    fn step(
-        &mut self,
-        numbers: &[f32],
-        episode_starts: &[u8],
-        outputs: &mut Heads<f32>,
-        energy: Option<(&mut Vec<f32>, Option<&[f32]>)>,
-    ) -> stpn_agents::Result<()> {
-        let mut session = self.prepared.session(self.batch)?;
-        session.load(&self.state)?;
-        match energy {
-            None => session.step(ObservationRef::F32(numbers), episode_starts)?,
-            Some((energy, mask)) => {
-                session.step_with_energy(ObservationRef::F32(numbers), episode_starts, mask)?;
-                *energy = session.energy().to_vec();
-            }
-        }
-        session.store(&mut self.state)?;
-        outputs.distributions.copy_from_slice(session.distributions());
-        outputs.values.copy_from_slice(session.values());
-        Ok(())
-    }
-}
-
-/// The optimiser of the CPU.
-#[derive(Debug)]
-struct OwnOptimizer {
-    values: Vec<f32>,
-    adam: Adam,
-}
-
-impl DeviceOptimizer for OwnOptimizer {
-    fn parameters(&self) -> Kept {
-        keep(&self.values)
-    }
-
-    fn step(
-        &mut self,
-        config: &AdamConfig,
-        learning_rate: f64,
-        gradient: GradientOf<'_>,
-    ) -> stpn_agents::Result<[f64; 2]> {
-        let mut gradient = match gradient {
-            GradientOf::Here(gradient) => gradient.to_vec(),
-            GradientOf::There(kept) => there(kept).to_vec(),
-        };
-        let norm_before = clip_norm(&mut gradient, config.max_grad_norm);
-        self.adam.step(config, learning_rate, &mut self.values, &gradient);
-        Ok([norm_before, norm(&self.values)])
-    }
-
-    fn read(&self) -> stpn_agents::Result<(Vec<f32>, Adam)> {
-        Ok((self.values.clone(), self.adam.clone()))
-    }
-
-    fn write(&mut self, parameters: &[f32], adam: &Adam) -> stpn_agents::Result<()> {
-        (self.values, self.adam) = (parameters.to_vec(), adam.clone());
-        Ok(())
-    }
-}
+use crate::own_device::{Own, keep};
 
 #[test]
 fn an_accelerator_is_given_sequences_and_parameters_and_its_gradient_is_taken() {

@@ -37,6 +37,8 @@
 #include "gated_backward.cuh"
 #include "product_operands.cuh"
 #include "product.cuh"
+#include "bytes_operands.cuh"
+#include "bytes.cuh"
 #include "dense_energy_operands.cuh"
 #include "dense_energy.cuh"
 #include "convolution_operands.cuh"

@@ -24,6 +24,7 @@ template <class T> using Global = T*;
 #include "../kernels/gated_measured_operands.cuh"
 #include "../kernels/gated_rollout_operands.cuh"
 #include "../kernels/product_operands.cuh"
+#include "../kernels/bytes_operands.cuh"
 #include "../kernels/dense_energy_operands.cuh"
 #include "../kernels/convolution_operands.cuh"
 #include "../kernels/adam_operands.cuh"
@@ -143,6 +144,16 @@ public:
         measured.inputs = of(raw.inputs);
         measured.energy = of(raw.energy);
         return measured;
+    }
+
+    BytesOperands of(const plain::BytesOperands& raw) {
+        BytesOperands a;
+        a.len = raw.len;
+        a.bytes = array("bytes", raw.bytes);
+        a.numbers = array("numbers", raw.numbers);
+        a.factor = raw.factor;
+        a.summand = raw.summand;
+        return a;
     }
 
     DenseEnergyOperands of(const plain::DenseEnergyOperands& raw) {
@@ -416,6 +427,7 @@ std::function<void()> bound(const std::string& name, Arguments& arguments, const
     if (name == "modulated_measured") return bound<plain::SynapseMeasured>(modulated_measured, arguments, operands);
     if (name == "gated_measured") return bound<plain::GatedMeasured>(gated_measured, arguments, operands);
     if (name == "energy_factors") return bound<plain::DenseEnergyOperands>(energy_factors, arguments, operands);
+    if (name == "numbers_of_bytes") return bound<plain::BytesOperands>(numbers_of_bytes, arguments, operands);
     if (name == "plastic_rollout") return bound<plain::SynapseRollout>(plastic_rollout, arguments, operands);
     if (name == "modulated_rollout") return bound<plain::SynapseRollout>(modulated_rollout, arguments, operands);
     if (name == "gated_rollout") return bound<plain::GatedRollout>(gated_rollout, arguments, operands);

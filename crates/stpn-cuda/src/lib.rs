@@ -17,6 +17,7 @@
 mod adam;
 mod advantage;
 mod any;
+mod bytes;
 mod convolution;
 #[cfg(feature = "cuda")]
 pub mod cuda;

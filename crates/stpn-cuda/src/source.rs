@@ -55,9 +55,11 @@ const GATED: [File; 10] = files![
 ];
 
 /// Those that are the same for all layers.
-const GENERAL: [File; 16] = files![
+const GENERAL: [File; 18] = files![
     "product_operands.cuh",
     "product.cuh",
+    "bytes_operands.cuh",
+    "bytes.cuh",
     "dense_energy_operands.cuh",
     "dense_energy.cuh",
     "convolution_operands.cuh",

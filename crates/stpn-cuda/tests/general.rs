@@ -109,3 +109,14 @@ fn without_any_one_barrier_there_is_a_race() {
         assert!(got.problems.count > 0, "no race found without barrier {barrier}");
     }
 }
+
+#[test]
+fn bytes_become_numbers() {
+    let bytes: Vec<u8> = (0..1000).map(|at| (at * 7 % 256) as u8).collect();
+    for order in [Order::Reversed, Order::Shuffled] {
+        let machine = Machine { order, ..Machine::default() };
+        let (numbers, problems) = shim::numbers_of_bytes::<f64>(machine, &bytes, 0.5, -3.0);
+        assert_eq!(problems.count, 0, "{}", problems.first);
+        assert_eq!(numbers, bytes.iter().map(|&byte| f64::from(byte) * 0.5 - 3.0).collect::<Vec<f64>>());
+    }
+}

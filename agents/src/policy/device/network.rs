@@ -9,7 +9,7 @@ use super::obstacle::obstacle;
 use super::parameters::{BranchParameters, DeviceParameters};
 use super::trunk::DeviceTrunk;
 use crate::policy::ActorCritic;
-use crate::policy::accelerator::Kept;
+use crate::policy::accelerator::{Kept, Seen};
 use crate::policy::columns;
 use crate::policy::config::PolicyConfig;
 use crate::policy::distribution::Distribution;
@@ -130,10 +130,17 @@ impl DeviceNetwork {
     }
 
     /// Observations as numbers on the device, as trunks take them.
-    pub(super) fn upload(&self, numbers: &[f32]) -> Result<Buffer<f32>> {
-        Ok(match self.input_scale {
-            1.0 => self.device.upload(numbers)?,
-            scale => self.device.upload(&numbers.iter().map(|number| number * scale).collect::<Vec<f32>>())?,
+    pub(super) fn upload(&self, observations: &Seen<'_>) -> Result<Buffer<f32>> {
+        let scale = self.input_scale;
+        Ok(match observations {
+            Seen::Numbers(numbers) if scale == 1.0 => self.device.upload(numbers)?,
+            Seen::Numbers(numbers) => {
+                self.device.upload(&numbers.iter().map(|number| number * scale).collect::<Vec<f32>>())?
+            }
+            Seen::Bytes { bytes, factor, summand } => {
+                let [factor, summand] = [factor, summand].map(|number| f64::from(number * scale));
+                self.general.numbers_of_bytes(bytes, factor, summand)?
+            }
         })
     }
 

@@ -27,7 +27,7 @@ impl NetworkInputs {
     pub fn new(network: &DeviceNetwork, sequences: &Sequences<'_>) -> Result<Self> {
         Ok(Self {
             extent: Extent { steps: sequences.steps, batch: sequences.batch },
-            x: network.upload(sequences.numbers)?,
+            x: network.upload(sequences.observations)?,
             resets: network.device.upload(sequences.episode_starts)?,
         })
     }

@@ -8,7 +8,7 @@ use super::network::{Branch, DeviceNetwork};
 use super::parameters::{BranchParameters, DeviceParameters};
 use super::trunk::TrunkInputs;
 use crate::Result;
-use crate::policy::accelerator::DeviceStepper;
+use crate::policy::accelerator::{DeviceStepper, Seen};
 use crate::policy::heads::Heads;
 
 /// A policy in some environments.
@@ -58,7 +58,7 @@ impl<'s> Stepper<'s> {
     /// One step of both branches: their outputs, and the states after it.
     fn run(
         &self,
-        numbers: &[f32],
+        observations: &Seen<'_>,
         episode_starts: &[u8],
         outputs: &mut Heads<f32>,
         energy: Option<(&mut Vec<f32>, Option<&[f32]>)>,
@@ -66,7 +66,7 @@ impl<'s> Stepper<'s> {
         let (network, parameters) = (self.network, self.parameters);
         let inputs = TrunkInputs {
             extent: Extent { steps: 1, batch: self.batch },
-            x: &network.upload(numbers)?,
+            x: &network.upload(observations)?,
             resets: &network.device.upload(episode_starts)?,
         };
         let (of_actor, actor) = self.advance(&network.actor, &parameters.actor, inputs, &self.actor, energy)?;
@@ -90,21 +90,21 @@ impl DeviceStepper for Stepper<'_> {
         self.network.download_states([Some(&self.actor), self.critic.as_ref()], state)
     }
 
-    fn peek(&mut self, numbers: &[f32], episode_starts: &[u8]) -> Result<Vec<f32>> {
+    fn peek(&mut self, observations: &Seen<'_>, episode_starts: &[u8]) -> Result<Vec<f32>> {
         let len = self.network.distribution[0];
         let mut outputs = Heads { distributions: vec![0.0; self.batch * len], values: vec![0.0; self.batch] };
-        self.run(numbers, episode_starts, &mut outputs, None)?;
+        self.run(observations, episode_starts, &mut outputs, None)?;
         Ok(outputs.values)
     }
 
     fn step(
         &mut self,
-        numbers: &[f32],
+        observations: &Seen<'_>,
         episode_starts: &[u8],
         outputs: &mut Heads<f32>,
         energy: Option<(&mut Vec<f32>, Option<&[f32]>)>,
     ) -> Result<()> {
-        let [actor, critic] = self.run(numbers, episode_starts, outputs, energy)?;
+        let [actor, critic] = self.run(observations, episode_starts, outputs, energy)?;
         if let Some(end) = actor {
             self.actor = end;
         }

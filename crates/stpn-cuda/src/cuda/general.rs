@@ -30,6 +30,7 @@ impl<T: CudaReal> General<T> {
             "convolution",
             "overlap",
             "energy_factors",
+            "numbers_of_bytes",
             "sum_rows",
             "square_sums",
             "norm_of_parts",

@@ -3,6 +3,7 @@
 
 mod adam;
 mod advantage;
+mod bytes;
 mod cache;
 mod compile;
 mod convolution;

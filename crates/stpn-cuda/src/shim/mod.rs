@@ -7,6 +7,7 @@ pub const EMULATED_DRIVER: &str = env!("STPN_EMULATED_DRIVER");
 
 mod adam;
 mod advantage;
+mod bytes;
 mod convolution;
 mod dense;
 mod energy;
@@ -20,6 +21,7 @@ mod sequence;
 
 pub use adam::{AdamResults, adam};
 pub use advantage::{advantages, advantages_of_outputs};
+pub use bytes::numbers_of_bytes;
 pub use convolution::convolution;
 pub use dense::{DenseResults, dense};
 pub use energy::{MeasuredResults, dense_energy, forward_measured};

@@ -1,0 +1,171 @@
+//! Rollouts of environments on the CPU with a network on a device.
+
+use std::sync::Arc;
+
+use candle_core::{DType, Device};
+use serde::{Deserialize, Serialize};
+use stpn_agents::actor::Subject;
+use stpn_agents::policy::PolicyConfig;
+use stpn_agents::rollout::worker::EnergySampling;
+use stpn_agents::rollout::{Fragment, Normalization, NormalizationConfig, Worker, ahead, together};
+use stpn_agents::{ActorCritic, Error, Stop};
+use stpn_core::cells::CellName;
+use stpn_envs::classic::{MemoryConfig, PendulumConfig};
+use stpn_envs::{Action, Env, EnvGroup, Rules, RulesEnv, Space, Step};
+use stpn_random::Stream;
+
+use crate::own_device::Own;
+
+type Make = fn() -> stpn_envs::Result<Box<dyn Env>>;
+
+fn memory() -> stpn_envs::Result<Box<dyn Env>> {
+    Ok(Box::new(MemoryConfig { delay: 3, ..MemoryConfig::default() }.make()?))
+}
+
+fn pendulum() -> stpn_envs::Result<Box<dyn Env>> {
+    PendulumConfig::default().make().map(|env| Box::new(env) as Box<dyn Env>)
+}
+
+/// Three environments and two of another worker, at steps of their own.
+fn workers(make: Make, policy: &ActorCritic, steps: usize) -> Vec<Worker> {
+    let of = |(first, count): (usize, usize)| {
+        let group = EnvGroup::new(&|_: usize| make(), first, count, 1).unwrap();
+        let fragment = Fragment::new(steps, count, 13, &group.observation_space().clone(), policy);
+        Worker::new(group, fragment, 1).unwrap()
+    };
+    let mut workers: Vec<Worker> = [(0, 3), (3, 2)].map(of).into();
+    workers[0].set_energy(Some(EnergySampling { input_mask: None }));
+    workers
+}
+
+struct Case {
+    policy: ActorCritic,
+    normalization: Normalization,
+}
+
+impl Case {
+    fn new(make: Make, cell: CellName, observations_normalized: bool) -> Self {
+        let env = make().unwrap();
+        let config = PolicyConfig::new(cell.config(), 5);
+        let (observations, actions) = (env.observation_space(), env.action_space());
+        let policy = ActorCritic::new(&config, observations, actions, 3, DType::F32, &Device::Cpu).unwrap();
+        let config = NormalizationConfig { observations: observations_normalized, ..NormalizationConfig::default() };
+        Self { policy, normalization: Normalization::new(&config, observations).unwrap() }
+    }
+
+    fn on_device(&self) -> ActorCritic {
+        self.policy.clone().accelerated(Arc::new(Own(self.policy.clone())))
+    }
+}
+
+/// All that a rollout left, in words; energy apart, whose sums are divided otherwise.
+fn left(workers: &[Worker]) -> (Vec<String>, f64) {
+    let energy = workers[0].fragment().energy;
+    let of = |worker: &Worker| {
+        let fragment = Fragment { energy: (0.0, energy.1), ..worker.fragment().clone() };
+        format!("{fragment:?} {:?} {:?}", worker.state(), worker.observation_moments())
+    };
+    (workers.iter().map(of).collect(), energy.0)
+}
+
+#[test]
+fn rollouts_with_a_device_are_those_without_one() {
+    for (make, cell, normalized) in [
+        (memory as Make, CellName::Stpn, false),
+        (memory, CellName::Mlp, true),
+        (memory, CellName::Lstm, false),
+        // Continuous actions; episodes are cut off.
+        (pendulum, CellName::Stpnf, true),
+    ] {
+        let case = Case::new(make, cell, normalized);
+        let steps = 210;
+        let (mut here, mut there) = (workers(make, &case.policy, steps), workers(make, &case.policy, steps));
+        let (policy, device) = (case.policy.prepare().unwrap(), case.on_device().prepare().unwrap());
+        let subject = Subject { policy: &device, normalization: &case.normalization };
+        // The second begins within an episode.
+        for _ in 0..2 {
+            here.iter_mut().for_each(|worker| worker.collect(&policy, &case.normalization).unwrap());
+            match ahead::applies(&there) {
+                true => ahead::collect(&mut there, subject).unwrap(),
+                false => together::collect(&mut there, subject).unwrap(),
+            }
+            let ((here, energy_here), (there, energy_there)) = (left(&here), left(&there));
+            assert!(here == there, "{cell}");
+            assert!((energy_here - energy_there).abs() <= 1e-12 * energy_here, "{energy_here} {energy_there}");
+        }
+        let truncated = here.iter().any(|worker| worker.fragment().truncated.contains(&true));
+        assert_eq!((ahead::applies(&there), truncated), (!truncated, !ahead::applies(&there)));
+    }
+}
+
+#[test]
+fn a_stop_was_not_heard_in_rollouts_step_by_step() {
+    for make in [memory as Make, pendulum] {
+        let case = Case::new(make, CellName::Rnn, false);
+        let device = case.on_device().prepare().unwrap();
+        let subject = Subject { policy: &device, normalization: &case.normalization };
+        let (mut workers, stop) = (workers(make, &case.policy, 20), Stop::default());
+        workers.iter_mut().for_each(|worker| worker.set_stop(stop.clone()));
+        stop.abandon();
+        let stopped = match ahead::applies(&workers) {
+            true => ahead::collect(&mut workers, subject),
+            false => together::collect(&mut workers, subject),
+        };
+        assert!(matches!(stopped, Err(Error::Stopped)));
+    }
+}
+
+/// Rules that say of actions that they make no difference, but they do: to what is shown, or to when an episode ends.
+struct Lying {
+    shows: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Shown {
+    action: usize,
+    step: u32,
+}
+
+impl Rules for Lying {
+    type State = Shown;
+
+    const NAME: &'static str = "lying";
+    const IGNORES_ACTIONS: bool = true;
+
+    fn observation_space(&self) -> Space {
+        Space::boxed(0.0, 1.0, [1])
+    }
+
+    fn action_space(&self) -> Space {
+        Space::discrete(2)
+    }
+
+    fn start(&self, _: &mut Stream) -> Shown {
+        Shown { action: 0, step: 0 }
+    }
+
+    fn step(&self, state: &mut Shown, action: Action<'_>, _: &mut Stream) -> stpn_envs::Result<Step> {
+        *state = Shown { action: action.discrete(2)?, step: state.step + 1 };
+        let ends = if self.shows { state.step == 9 } else { state.action == 1 };
+        Ok(Step { terminated: ends, ..Step::default() })
+    }
+
+    fn observe(&self, state: &Shown, observation: &mut [f32]) {
+        observation[0] = if self.shows { state.action as f32 } else { 0.0 };
+    }
+}
+
+#[test]
+fn what_was_not_foreseen_is_found() {
+    let shows: Make = || Ok(Box::new(RulesEnv::new(Lying { shows: true })));
+    let ends: Make = || Ok(Box::new(RulesEnv::new(Lying { shows: false })));
+    for make in [shows, ends] {
+        let case = Case::new(make, CellName::Rnn, false);
+        let device = case.on_device().prepare().unwrap();
+        let subject = Subject { policy: &device, normalization: &case.normalization };
+        let error = ahead::collect(&mut workers(make, &case.policy, 20), subject).unwrap_err();
+        assert!(matches!(error, Error::NotForeseen { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.contains("`ignores_actions`") && text.contains("training.device to \"cpu\""), "{text}");
+    }
+}

@@ -1,0 +1,219 @@
+//! A device that is the CPU: it computes what a policy on the CPU computes, bit for bit.
+
+use std::sync::Arc;
+
+use stpn_agents::ActorCritic;
+use stpn_agents::optimizer::flat::{clip_norm, norm};
+use stpn_agents::optimizer::{Adam, AdamConfig};
+use stpn_agents::policy::Inputs;
+use stpn_agents::policy::accelerator::{
+    Accelerator, AdamPiece, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps, EnergySteps, GradientOf, Kept,
+    Loss, LossSums, Ran, Rollouts, Seen, Sequences,
+};
+use stpn_agents::policy::encoder::ObservationRef;
+use stpn_agents::policy::inference::PreparedPolicy;
+use stpn_agents::policy::training::Heads;
+
+/// The same policy on the CPU.
+#[derive(Debug)]
+pub struct Own(pub ActorCritic);
+
+/// Numbers that are "there".
+#[derive(Debug)]
+struct Numbers(Vec<f32>);
+
+fn there(kept: &Kept) -> &[f32] {
+    &kept.get::<Numbers>().unwrap().0
+}
+
+fn numbers<'s>(observations: &'s Seen<'_>) -> &'s [f32] {
+    match observations {
+        Seen::Numbers(numbers) => numbers,
+        Seen::Bytes { .. } => unreachable!("there are no images here"),
+    }
+}
+
+pub fn keep(numbers: &[f32]) -> Kept {
+    Kept::new(Numbers(numbers.to_vec()))
+}
+
+impl Accelerator for Own {
+    fn place(&self, parameters: &[f32]) -> stpn_agents::Result<Kept> {
+        Ok(keep(parameters))
+    }
+
+    fn differentiate(
+        &self,
+        sequences: &Sequences<'_>,
+        parameters: &Kept,
+        loss: &mut Loss<'_>,
+    ) -> stpn_agents::Result<Kept> {
+        let inputs = Inputs {
+            steps: sequences.steps,
+            batch: sequences.batch,
+            observations: ObservationRef::F32(numbers(sequences.observations)),
+            episode_starts: sequences.episode_starts,
+        };
+        let (parameters, mut gradient) = (there(parameters), vec![0.0; self.0.parameters().count()]);
+        self.0.prepare_from(parameters)?.differentiate(&inputs, sequences.state, &mut gradient, |outputs, grads| {
+            loss(outputs, grads);
+        })?;
+        Ok(keep(&gradient))
+    }
+
+    fn run(
+        &self,
+        sequences: &Sequences<'_>,
+        parameters: &Kept,
+        energy: Option<&EnergySteps>,
+    ) -> stpn_agents::Result<Ran> {
+        let prepared = self.0.prepare_from(there(parameters))?;
+        let mut ran = Ran { state: sequences.state.to_vec(), ..Ran::default() };
+        let mut session = prepared.session(sequences.batch)?;
+        session.load(sequences.state)?;
+        let seen = numbers(sequences.observations);
+        let width = seen.len() / sequences.steps;
+        let steps = seen.chunks_exact(width).zip(sequences.episode_starts.chunks_exact(sequences.batch));
+        for (t, (x, starts)) in steps.enumerate() {
+            let x = ObservationRef::F32(x);
+            match energy.filter(|energy| t >= energy.first && (t - energy.first).is_multiple_of(energy.every)) {
+                None => session.step(x, starts)?,
+                Some(energy) => {
+                    session.step_with_energy(x, starts, energy.input_mask.as_deref())?;
+                    let units = session.energy().len() / sequences.batch;
+                    let own = &session.energy()[..energy.environments * units];
+                    ran.energy.0 += own.iter().map(|&energy| f64::from(energy)).sum::<f64>() / units as f64;
+                    ran.energy.1 += energy.environments as u64;
+                }
+            }
+            ran.outputs.distributions.extend_from_slice(session.distributions());
+            ran.outputs.values.extend_from_slice(session.values());
+        }
+        session.store(&mut ran.state)?;
+        Ok(ran)
+    }
+
+    fn computes_losses(&self) -> bool {
+        false
+    }
+
+    fn minimize(
+        &self,
+        _: &Sequences<'_>,
+        _: &Kept,
+        _: &DeviceLoss,
+        _: &DeviceSteps<'_>,
+    ) -> stpn_agents::Result<(Kept, LossSums)> {
+        unreachable!("it computes none")
+    }
+
+    fn read(&self, gradient: &Kept) -> stpn_agents::Result<Vec<f32>> {
+        Ok(there(gradient).to_vec())
+    }
+
+    fn stepper<'s>(&'s self, parameters: &'s Kept, batch: usize) -> stpn_agents::Result<Box<dyn DeviceStepper + 's>> {
+        let state = vec![0.0; batch * self.0.state_len()];
+        Ok(Box::new(OwnStepper { prepared: self.0.prepare_from(there(parameters))?, state, batch }))
+    }
+
+    fn optimizer(
+        self: Arc<Self>,
+        pieces: &[AdamPiece],
+        parameters: &[f32],
+        adam: &Adam,
+    ) -> stpn_agents::Result<Box<dyn DeviceOptimizer>> {
+        // Nothing here has a rate or a limit of its own.
+        let [AdamPiece { range, factor, limit }] = pieces else { panic!("{pieces:?}") };
+        assert_eq!((range.clone(), *factor, *limit), (0..parameters.len(), 1.0, None));
+        Ok(Box::new(OwnOptimizer { values: parameters.to_vec(), adam: adam.clone() }))
+    }
+
+    fn rollouts(&self) -> Result<&dyn Rollouts, String> {
+        Err("it has none".to_string())
+    }
+}
+
+/// Steps that policy.
+struct OwnStepper {
+    prepared: PreparedPolicy,
+    state: Vec<f32>,
+    batch: usize,
+}
+
+impl DeviceStepper for OwnStepper {
+    fn load(&mut self, state: &[f32]) -> stpn_agents::Result<()> {
+        self.state.copy_from_slice(state);
+        Ok(())
+    }
+
+    fn store(&mut self, state: &mut [f32]) -> stpn_agents::Result<()> {
+        state.copy_from_slice(&self.state);
+        Ok(())
+    }
+
+    fn peek(&mut self, observations: &Seen<'_>, episode_starts: &[u8]) -> stpn_agents::Result<Vec<f32>> {
+        let mut session = self.prepared.session(self.batch)?;
+        session.load(&self.state)?;
+        session.step(ObservationRef::F32(numbers(observations)), episode_starts)?;
+        Ok(session.values().to_vec())
+    }
+
+    fn step(
+        &mut self,
+        observations: &Seen<'_>,
+        episode_starts: &[u8],
+        outputs: &mut Heads<f32>,
+        energy: Option<(&mut Vec<f32>, Option<&[f32]>)>,
+    ) -> stpn_agents::Result<()> {
+        let mut session = self.prepared.session(self.batch)?;
+        session.load(&self.state)?;
+        match energy {
+            None => session.step(ObservationRef::F32(numbers(observations)), episode_starts)?,
+            Some((energy, mask)) => {
+                session.step_with_energy(ObservationRef::F32(numbers(observations)), episode_starts, mask)?;
+                *energy = session.energy().to_vec();
+            }
+        }
+        session.store(&mut self.state)?;
+        outputs.distributions.copy_from_slice(session.distributions());
+        outputs.values.copy_from_slice(session.values());
+        Ok(())
+    }
+}
+
+/// The optimiser of the CPU.
+#[derive(Debug)]
+struct OwnOptimizer {
+    values: Vec<f32>,
+    adam: Adam,
+}
+
+impl DeviceOptimizer for OwnOptimizer {
+    fn parameters(&self) -> Kept {
+        keep(&self.values)
+    }
+
+    fn step(
+        &mut self,
+        config: &AdamConfig,
+        learning_rate: f64,
+        gradient: GradientOf<'_>,
+    ) -> stpn_agents::Result<[f64; 2]> {
+        let mut gradient = match gradient {
+            GradientOf::Here(gradient) => gradient.to_vec(),
+            GradientOf::There(kept) => there(kept).to_vec(),
+        };
+        let norm_before = clip_norm(&mut gradient, config.max_grad_norm);
+        self.adam.step(config, learning_rate, &mut self.values, &gradient);
+        Ok([norm_before, norm(&self.values)])
+    }
+
+    fn read(&self) -> stpn_agents::Result<(Vec<f32>, Adam)> {
+        Ok((self.values.clone(), self.adam.clone()))
+    }
+
+    fn write(&mut self, parameters: &[f32], adam: &Adam) -> stpn_agents::Result<()> {
+        (self.values, self.adam) = (parameters.to_vec(), adam.clone());
+        Ok(())
+    }
+}
