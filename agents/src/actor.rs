@@ -96,15 +96,15 @@ impl<'p> Actor<'p> {
         self.session.peek(observations.all(), episode_starts)
     }
 
-    /// Chooses the action of environment `index` after the last step: a sample drawn from `stream`, or the most probable
-    /// one without it. Writes it at `at` and returns its log-probability.
+    /// Chooses the action of environment `index` after the last step: a sample drawn from `stream`, or the most
+    /// probable one without it. Writes it at `at` and returns its log-probability.
     pub fn choose(&mut self, index: usize, stream: Option<&mut Stream>, actions: &mut ActionBuffer, at: usize) -> f32 {
         let distribution = self.subject.policy.policy().distribution();
         distribution.act(self.session.distribution(index), stream, actions, at, &mut self.scratch)
     }
 
-    /// Chooses the actions of all B environments after the last step, each as [`Actor::choose`] does with a stream of its
-    /// own, and returns them in the form that environments take.
+    /// Chooses the actions of all B environments after the last step, each as [`Actor::choose`] does with a stream of
+    /// its own, and returns them in the form that environments take.
     ///
     /// # Panics
     /// If there are fewer streams than environments.

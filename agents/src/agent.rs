@@ -140,8 +140,8 @@ impl Agent {
     /// The agent with its network on `device`.
     ///
     /// # Errors
-    /// [`Error::NotBuilt`]; [`Error::Config`] if the device has no kernels for a part of the network; fails if the device
-    /// cannot be used.
+    /// [`Error::NotBuilt`]; [`Error::Config`] if the device has no kernels for a part of the network; fails if the
+    /// device cannot be used.
     pub fn on(self, device: ComputeDevice) -> Result<Self> {
         let policy = self.policy().clone().on(device, &self.config.policy)?;
         Ok(Self { policy: policy.prepare()?, ..self })
@@ -215,8 +215,8 @@ impl Agent {
     }
 
     /// One step of B episodes that the caller remembers, from their observations `[B, O]` as the environment gives them
-    /// and their packed states `[B, S]`, which are moved one step on. An episode whose `episode_starts` `[B]` is 1 starts
-    /// from the zero state. The actor that comes out knows what the network put out, and chooses actions.
+    /// and their packed states `[B, S]`, which are moved one step on. An episode whose `episode_starts` `[B]` is 1
+    /// starts from the zero state. The actor that comes out knows what the network put out, and chooses actions.
     ///
     /// # Errors
     /// [`Error::Config`] if the observations or the states are not B times those of one episode.

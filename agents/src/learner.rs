@@ -88,8 +88,8 @@ pub struct Learner<N = ActorCritic> {
     plastic: Vec<Range<usize>>,
     /// Where decays lie, if they are limited.
     decays: Vec<Range<usize>>,
-    /// The optimiser with the parameters, if they are on a device: `values` and `adam` are then what they were at the last
-    /// [`Learner::synchronize`].
+    /// The optimiser with the parameters, if they are on a device: `values` and `adam` are then what they were at the
+    /// last [`Learner::synchronize`].
     device: Option<Box<dyn DeviceOptimizer>>,
 }
 
@@ -144,8 +144,8 @@ impl<N: Trainable> Learner<N> {
     /// A learner at the first step.
     ///
     /// # Errors
-    /// Fails if the parameters cannot be read; [`Error::Unused`] if decays and rates are to have a learning rate of their
-    /// own or a limit, and the network has none.
+    /// Fails if the parameters cannot be read; [`Error::Unused`] if decays and rates are to have a learning rate of
+    /// their own or a limit, and the network has none.
     pub fn new(network: N, config: &AdamConfig) -> Result<Self> {
         let layout = FlatLayout::new(network.parameters());
         let values = layout.values()?;
@@ -302,7 +302,8 @@ fn not_finite(what: &str, update: u64) -> Error {
     Error::NotFinite { what: what.to_string(), update, remedy: LOWER_RATE.into() }
 }
 
-/// All parameters, in pieces that are moved in the same way: `plastic` ones at a rate of their own, `decays` up to a limit.
+/// All parameters, in pieces that are moved in the same way: `plastic` ones at a rate of their own, `decays` up to a
+/// limit.
 fn pieces(layout: &FlatLayout, config: &AdamConfig, [plastic, decays]: [&[Range<usize>]; 2]) -> Vec<AdamPiece> {
     let mut pieces: Vec<AdamPiece> = Vec::new();
     for (.., range) in layout.entries() {

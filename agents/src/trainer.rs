@@ -184,8 +184,8 @@ impl Trainer {
         &self.workers
     }
 
-    /// One update: a rollout of every environment, then learning from it. Beside it, where an evaluation is due, that of
-    /// the policy before this update, which collects the rollout.
+    /// One update: a rollout of every environment, then learning from it. Beside it, where an evaluation is due, that
+    /// of the policy before this update, which collects the rollout.
     ///
     /// # Errors
     /// Fails if an environment does or numbers stop being finite, and with [`Error::Stopped`] if the update is to
@@ -207,8 +207,8 @@ impl Trainer {
         Ok(metrics)
     }
 
-    /// The update itself. If it fails, a device gets back the parameters from before it: it may have taken a step before the
-    /// step was refused.
+    /// The update itself. If it fails, a device gets back the parameters from before it: it may have taken a step
+    /// before the step was refused.
     fn advance_or_undo(&mut self) -> Result<Metrics> {
         let metrics = self.advance();
         if metrics.is_err() && self.learner.policy().is_accelerated() {
@@ -228,8 +228,8 @@ impl Trainer {
         let device = self.learner.policy().rollouts().ok().filter(|_| self.rollouts_here.is_none());
         let update = self.progress.update + 1;
         let wanted = Wanted {
-            // A2C learns once from its rollout, under the parameters that collected it. Of several sequences, all but the
-            // first would take memory from the next.
+            // A2C learns once from its rollout, under the parameters that collected it. Of several sequences, all but
+            // the first would take memory from the next.
             keep: matches!(self.config.algorithm, AlgorithmConfig::A2c(_))
                 && update > self.config.training.warmup_updates
                 && self.config.rollout.sequence_length() == self.config.rollout.steps,
@@ -419,7 +419,8 @@ impl Trainer {
     }
 
     /// Which state is the best so far, remembered: the one before the last update, where the evaluation beside it was
-    /// the best; without evaluations the present one, where its recent return is the best at a checkpoint that is `due`.
+    /// the best; without evaluations the present one, where its recent return is the best at a checkpoint that is
+    /// `due`.
     pub fn note_best(&mut self, due: bool) -> Option<Best> {
         let (mean, best) = match &self.evaluator {
             None => (self.progress.recent_return().filter(|_| due), Best::Present),

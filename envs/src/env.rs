@@ -281,15 +281,15 @@ pub trait Env: Send {
         None
     }
 
-    /// What a device needs to play on from here, if there is a kernel of the environment's rules and an episode is under
-    /// way. A wrapper that changes anything must not hand this on from what it wraps.
+    /// What a device needs to play on from here, if there is a kernel of the environment's rules and an episode is
+    /// under way. A wrapper that changes anything must not hand this on from what it wraps.
     fn on_device(&self) -> Option<OnDevice> {
         None
     }
 
-    /// Whether what is observed, and when episodes end, is the same whatever the actions are: they change rewards alone. A
-    /// device can then be given the observations of many steps at once. They are found out by steps that are undone with
-    /// [`Env::save_state`] and [`Env::restore_state`], which must be exact.
+    /// Whether what is observed, and when episodes end, is the same whatever the actions are: they change rewards
+    /// alone. A device can then be given the observations of many steps at once. They are found out by steps that are
+    /// undone with [`Env::save_state`] and [`Env::restore_state`], which must be exact.
     fn ignores_actions(&self) -> bool {
         false
     }

@@ -46,8 +46,8 @@ impl PpoState {
 /// How advantages come from a fragment and estimates of its values.
 pub type Estimator<'a> = dyn Fn(&Fragment, &Estimates) -> Advantages + Sync + 'a;
 
-/// All epochs over a rollout seen with `normalization`, with the advantages `acted` of the policy that acted. Returns the
-/// losses of the last one, as means over its steps.
+/// All epochs over a rollout seen with `normalization`, with the advantages `acted` of the policy that acted. Returns
+/// the losses of the last one, as means over its steps.
 ///
 /// # Errors
 /// Fails if the network does, or numbers stop being finite.

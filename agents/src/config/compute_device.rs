@@ -40,8 +40,8 @@ impl ComputeDevice {
         }
     }
 
-    /// The number of the arithmetic with which a run on it computes: the thousands count that of the device, the rest is
-    /// that of the CPU, on which everything else runs.
+    /// The number of the arithmetic with which a run on it computes: the thousands count that of the device, the rest
+    /// is that of the CPU, on which everything else runs.
     pub fn numerics(self) -> u32 {
         match self {
             Self::Cpu => NUMERICS,

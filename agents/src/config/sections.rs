@@ -23,9 +23,9 @@ pub struct TrainingConfig {
     pub target_return: Option<f64>,
     /// Worker threads; 0 = one per core. The result does not depend on it.
     pub threads: usize,
-    /// Which device computes the network, its gradient and the optimiser: `"cpu"`, `"cuda"`, or `"cuda:1"` for the second
-    /// one; agents only. It also plays the mazes of a rollout, if the policy has a recurrent cell and no encoder; other
-    /// environments are on the CPU. `"cuda"` is untested on hardware, and not in every build.
+    /// Which device computes the network, its gradient and the optimiser: `"cpu"`, `"cuda"`, or `"cuda:1"` for the
+    /// second one; agents only. It also plays the mazes of a rollout, if the policy has a recurrent cell and no
+    /// encoder; other environments are on the CPU. `"cuda"` is untested on hardware, and not in every build.
     #[schemars(extend("x-sb3" = "device"))]
     pub device: ComputeDevice,
 }

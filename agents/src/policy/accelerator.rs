@@ -146,9 +146,9 @@ pub trait DeviceStepper: Send {
     /// Fails if the device does.
     fn peek(&mut self, observations: &Seen<'_>, episode_starts: &[u8]) -> Result<Vec<f32>>;
 
-    /// One step from observations `[B, O]`; environments with `episode_starts` `[B]` = 1 start from the zero
-    /// state. With `energy`, that of every unit of the policy's trunk is written to it, `[B, H]`, without the inputs where
-    /// the mask `[E]` is 0.
+    /// One step from observations `[B, O]`; environments with `episode_starts` `[B]` = 1 start from the zero state.
+    /// With `energy`, that of every unit of the policy's trunk is written to it, `[B, H]`, without the inputs where the
+    /// mask `[E]` is 0.
     ///
     /// # Errors
     /// Fails if the device does.

@@ -15,8 +15,8 @@ impl ActorCritic {
     /// collected there at once if [`ActorCritic::rollouts`] gives something that can.
     ///
     /// # Errors
-    /// [`crate::Error::NotBuilt`]; [`crate::Error::Config`] if the device has no kernels for a part of this network; fails
-    /// if the device cannot be used.
+    /// [`crate::Error::NotBuilt`]; [`crate::Error::Config`] if the device has no kernels for a part of this network;
+    /// fails if the device cannot be used.
     #[cfg_attr(not(feature = "cuda"), allow(unused_variables, reason = "there is nothing to make from it"))]
     pub fn on(self, device: ComputeDevice, config: &PolicyConfig) -> Result<Self> {
         device.check()?;

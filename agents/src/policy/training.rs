@@ -167,7 +167,8 @@ fn sequences<'s>(inputs: &Inputs<'s>, observations: &'s Seen<'s>, state: &'s [f3
     Sequences { steps, batch, observations, episode_starts, state }
 }
 
-/// Writes the gradient of the parameters of the distribution that no head puts out, from that of distributions `[N, len]`.
+/// Writes the gradient of the parameters of the distribution that no head puts out, from that of distributions `[N,
+/// len]`.
 pub(super) fn free_gradient<T: Element>(grad_distributions: &[T], len: usize, free: &mut [T]) {
     free.fill(T::ZERO);
     if !free.is_empty() {

@@ -1,5 +1,5 @@
-//! Rollouts of environments that show the same whatever is done, with a network on a device, which is given whole training
-//! sequences at once. The environments are stepped afterwards.
+//! Rollouts of environments that show the same whatever is done, with a network on a device, which is given whole
+//! training sequences at once. The environments are stepped afterwards.
 
 use rayon::prelude::*;
 use stpn_envs::vector::Foresight;
@@ -20,8 +20,8 @@ pub fn applies(workers: &[Worker]) -> bool {
 /// Collects one fragment of every worker, and leaves it in [`Worker::fragment`].
 ///
 /// # Errors
-/// [`crate::Error::NotForeseen`] if an environment shows something else than it did in advance; fails if the device or an environment
-/// does, and with [`crate::Error::Stopped`] if the update is to be given up.
+/// [`crate::Error::NotForeseen`] if an environment shows something else than it did in advance; fails if the device or
+/// an environment does, and with [`crate::Error::Stopped`] if the update is to be given up.
 pub fn collect(workers: &mut [Worker], subject: Subject<'_>) -> Result<()> {
     let Some(shape) = workers.first().map(|worker| worker.fragment().shape) else { return Ok(()) };
     let foreseen: Vec<Result<Foresight>> = workers.par_iter_mut().map(|worker| worker.foresee(shape.steps)).collect();

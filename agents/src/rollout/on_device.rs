@@ -38,8 +38,8 @@ pub struct Wanted {
     pub watched: bool,
 }
 
-/// Collects one fragment of every worker on the device, and leaves it in [`Worker::fragment`]. Returns what is kept of its
-/// last training sequence.
+/// Collects one fragment of every worker on the device, and leaves it in [`Worker::fragment`]. Returns what is kept of
+/// its last training sequence.
 ///
 /// # Errors
 /// Fails if the device or an environment does, and with [`crate::Error::Stopped`] if the update is to be given up.
@@ -77,8 +77,8 @@ pub struct LeftRollout {
     pub advantages: Kept,
 }
 
-/// Advantages of a rollout that was one training sequence, worker by worker, of `rewards` `[T, B]` of each. They are computed
-/// on the device, from the values that are there.
+/// Advantages of a rollout that was one training sequence, worker by worker, of `rewards` `[T, B]` of each. They are
+/// computed on the device, from the values that are there.
 ///
 /// # Errors
 /// Fails if the device does.

@@ -47,8 +47,8 @@ pub(super) fn check(config: &AgentConfig, make: &MakeEnv<'_>) -> Result<()> {
     let step = element * observations.len() as f64 + NUMBER * numbers as f64;
     need.bytes(most, environments * steps * step);
     if on_device {
-        // All sequences of a gradient at once, and their observations as numbers; and those of a rollout, if they are known
-        // in advance.
+        // All sequences of a gradient at once, and their observations as numbers; and those of a rollout, if they are
+        // known in advance.
         let together = match &config.algorithm {
             AlgorithmConfig::Ppo(config) if env.ignores_actions() => {
                 (environments * rollout.sequence_length() as f64).max(config.minibatch_size as f64)

@@ -1,5 +1,6 @@
-// Generalised advantage estimation (Schulman et al. 2016), Σ_k (γλ)^k δ_{t+k} up to the end of an episode. A thread goes back
-// through the steps of one environment, in double precision as the CPU does, with the same operations in the same order.
+// Generalised advantage estimation (Schulman et al. 2016), Σ_k (γλ)^k δ_{t+k} up to the end of an episode. A thread
+// goes back through the steps of one environment, in double precision as the CPU does, with the same operations in the
+// same order.
 
 STPN_GENERAL_KERNEL generalized_advantages(AdvantageOperands a) {
     const long long env = (long long)block_index() * SUM_THREADS + thread_index();

@@ -1,5 +1,5 @@
-// Operands of the loss of steps with discrete actions. Outputs and actions have an environment's steps one after another;
-// all else is time-major.
+// Operands of the loss of steps with discrete actions. Outputs and actions have an environment's steps one after
+// another; all else is time-major.
 
 struct LossOperands {
     int steps, batch, choices;

@@ -1,5 +1,5 @@
-// The maze on a device: the rules of `stpn_envs::maze`, over tables of walls and free cells that are made there. One thread
-// moves the agent of an environment; all threads of the block write what it sees.
+// The maze on a device: the rules of `stpn_envs::maze`, over tables of walls and free cells that are made there. One
+// thread moves the agent of an environment; all threads of the block write what it sees.
 
 enum { MAZE_ACTIONS = 4, MAZE_OUTPUTS = MAZE_ACTIONS + 1 };
 
@@ -31,7 +31,8 @@ struct Draws {
     }
 };
 
-// The environments of a block. Each belongs to one thread, which moves its agent: environment number 0 to the first one.
+// The environments of a block. Each belongs to one thread, which moves its agent: environment number 0 to the first
+// one.
 struct Mazes {
     const PlayOperands& p;
     const int first, here;  // those of the block

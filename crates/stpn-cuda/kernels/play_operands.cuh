@@ -1,5 +1,5 @@
-// Operands of the mazes of a rollout. If not said otherwise, arrays of B environments have an environment's steps one after
-// another.
+// Operands of the mazes of a rollout. If not said otherwise, arrays of B environments have an environment's steps one
+// after another.
 
 struct PlayOperands {
     int steps, batch;

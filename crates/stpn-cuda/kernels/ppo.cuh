@@ -1,5 +1,6 @@
-// The loss of PPO, −min(r A, clip(r, 1 ± ε) A) + c_v (R − V)² − c_e H(π) + c_k KL(π_old ‖ π) with r = π(a|s) / π_old(a|s),
-// and its gradient in the outputs of the heads. A thread computes one step, in double precision as the CPU does.
+// The loss of PPO, −min(r A, clip(r, 1 ± ε) A) + c_v (R − V)² − c_e H(π) + c_k KL(π_old ‖ π) with r = π(a|s) /
+// π_old(a|s), and its gradient in the outputs of the heads. A thread computes one step, in double precision as the CPU
+// does.
 
 enum { PPO_STEPS, PPO_TOTAL, PPO_POLICY, PPO_VALUE, PPO_ENTROPY, PPO_CONCENTRATION, PPO_KL, PPO_OLD_APPROX_KL,
        PPO_APPROX_KL, PPO_CLIPPED, PPO_SUMS };

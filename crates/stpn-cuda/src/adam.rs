@@ -115,8 +115,8 @@ unsafe impl<T: Real> Plain for AdamOperands<T> {}
 const GRADIENTS: i32 = 0;
 const PARAMETERS: i32 = 1;
 
-/// One step over checked pieces of the parameters, with gradients that are clipped by the norm of all of them. Returns the
-/// norm that the gradients had, and that of the parameters after the step, where they were computed.
+/// One step over checked pieces of the parameters, with gradients that are clipped by the norm of all of them. Returns
+/// the norm that the gradients had, and that of the parameters after the step, where they were computed.
 pub(crate) fn step<T: Real, R: Runner<T>>(
     runner: &R,
     settings: &AdamSettings,

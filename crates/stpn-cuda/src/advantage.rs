@@ -6,7 +6,8 @@ use crate::runner::{Launch, Plain, Runner, Unit, int, long};
 use crate::spec::GENERAL_THREADS;
 use crate::{Error, Extent, Real, Result};
 
-/// What advantages are estimated from beside values, as on the CPU. Arrays lie on the host, `[T, B]` if not said otherwise.
+/// What advantages are estimated from beside values, as on the CPU. Arrays lie on the host, `[T, B]` if not said
+/// otherwise.
 #[derive(Clone, Copy, Debug)]
 pub struct AdvantageSteps<'a, T> {
     /// Discount γ.

@@ -83,8 +83,8 @@ pub(crate) fn forward<T: Real, R: Runner<T>>(
     Ok(y)
 }
 
-/// The energy Σ_i |W_oi| (m_i x_i)² of every output, `[N, O]`; bias, nonlinearity and scale have no part in it. `mask` is
-/// the address of m `[I]`, 0 for none.
+/// The energy Σ_i |W_oi| (m_i x_i)² of every output, `[N, O]`; bias, nonlinearity and scale have no part in it. `mask`
+/// is the address of m `[I]`, 0 for none.
 pub(crate) fn energy<T: Real, R: Runner<T>>(
     runner: &R,
     layer: &Dense,

@@ -40,7 +40,8 @@ pub struct A2cSteps<'a, T> {
 }
 
 impl<T> A2cSteps<'_, T> {
-    /// Refuses arrays of other lengths, and actions that there are not; `outputs` `[N, choices + 1]` has so many values.
+    /// Refuses arrays of other lengths, and actions that there are not; `outputs` `[N, choices + 1]` has so many
+    /// values.
     pub(crate) fn check(&self, outputs: usize) -> Result<()> {
         check_steps(self.choices, self.actions, self.counts, outputs)?;
         let lens = [("advantages", self.advantages.len()), ("returns", self.returns.len())];

@@ -1,7 +1,7 @@
 //! Rollouts in mazes: environments and network step by step in one launch.
 //!
-//! The device plays with the numbers that the environments' and the agents' own streams give, which are drawn before. So
-//! it plays what the CPU would play, but for the rounding of the network.
+//! The device plays with the numbers that the environments' and the agents' own streams give, which are drawn before.
+//! So it plays what the CPU would play, but for the rounding of the network.
 
 use crate::any::AnyLayer;
 pub use crate::energy::EnergyOf;
@@ -70,8 +70,8 @@ impl<T> Length for [T] {
     }
 }
 
-/// T steps of B mazes under a recurrent layer with heads. Arrays lie on the host, but for parameters `A`, which may be on a
-/// device.
+/// T steps of B mazes under a recurrent layer with heads. Arrays lie on the host, but for parameters `A`, which may be
+/// on a device.
 #[derive(Debug)]
 pub struct MazeRollout<'a, T, A: ?Sized = [T]> {
     /// T and B.
@@ -300,8 +300,8 @@ impl Planned<'_> {
         }
     }
 
-    /// Elements of shared memory of a block: a sequence's, those of its mazes, then the activities (with fast weights) or
-    /// the inputs (gated), which a plain sequence does not keep there.
+    /// Elements of shared memory of a block: a sequence's, those of its mazes, then the activities (with fast weights)
+    /// or the inputs (gated), which a plain sequence does not keep there.
     pub fn shared_len(&self) -> usize {
         match self {
             Self::Plastic(layer, plan) => plan.shared_len(layer, false) + SHARED + layer.hidden(),

@@ -91,8 +91,8 @@ pub(crate) struct Prepared<A> {
     _scratch: A,
 }
 
-/// Operands of a sequence forward whose final states go to `end`, and activities `[T, B, H]` to `hidden` if it is given;
-/// with `tape`, arrays for one.
+/// Operands of a sequence forward whose final states go to `end`, and activities `[T, B, H]` to `hidden` if it is
+/// given; with `tape`, arrays for one.
 pub(crate) fn prepare<T: Real, R: Runner<T>>(
     runner: &R,
     layer: &Layer,

@@ -2,8 +2,8 @@
 
 use crate::Extent;
 
-/// Operands of a pass: packed parameters, x `[T, B, I]`, the address of resets `[T, B]` (0: there are none), the initial
-/// state `[B, S]`.
+/// Operands of a pass: packed parameters, x `[T, B, I]`, the address of resets `[T, B]` (0: there are none), the
+/// initial state `[B, S]`.
 #[derive(Debug)]
 pub(crate) struct SequenceInputs<'a, A> {
     pub extent: Extent,
@@ -22,8 +22,8 @@ pub(crate) struct SequenceResults<A, Tape> {
     pub tape: Option<Tape>,
 }
 
-/// Results of a forward pass that measured: activities `[T, B, H]`, the final state `[B, S]`, and the energy of every unit
-/// `[samples, B', H]`.
+/// Results of a forward pass that measured: activities `[T, B, H]`, the final state `[B, S]`, and the energy of every
+/// unit `[samples, B', H]`.
 #[derive(Debug)]
 pub(crate) struct MeasuredSequence<A> {
     pub hidden: A,

@@ -24,8 +24,8 @@ fn norm(values: &[f32]) -> f64 {
     values.iter().map(|value| f64::from(*value) * f64::from(*value)).sum::<f64>().sqrt()
 }
 
-/// The CPU's optimiser, operation by operation: clipped by the norm, then Adam in single precision, then what pieces ask
-/// for. Gives the parameters after each step and both norms.
+/// The CPU's optimiser, operation by operation: clipped by the norm, then Adam in single precision, then what pieces
+/// ask for. Gives the parameters after each step and both norms.
 fn adam_of_the_cpu(
     settings: &AdamSettings,
     pieces: &[AdamPiece],

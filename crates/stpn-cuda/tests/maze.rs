@@ -66,8 +66,8 @@ fn apart(layer: &AnyLayer, inputs: Inputs<'_, f64>) -> [Vec<f64>; 3] {
     }
 }
 
-/// Plays a case and holds everything against the plain maze and the layer's own forward pass; returns how often a goal was
-/// reached.
+/// Plays a case and holds everything against the plain maze and the layer's own forward pass; returns how often a goal
+/// was reached.
 fn check(layer: &AnyLayer, case: &Case<f64>, rules: &MazeRules) -> usize {
     let (rollout, input, size) = (case.rollout(rules), layer.input(), layer.hidden());
     let (got, back) = played(layer, Machine::default(), &rollout);

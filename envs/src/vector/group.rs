@@ -21,8 +21,8 @@ pub struct EnvGroup {
     /// The observations acted on next, where failing environments are replaced: their final ones.
     last: Option<Observations>,
     heartbeat: Arc<Heartbeat>,
-    /// How long a call into an environment may take, where they end longer ones themselves; else a watchdog looks at the
-    /// heartbeat.
+    /// How long a call into an environment may take, where they end longer ones themselves; else a watchdog looks at
+    /// the heartbeat.
     call_limit: Option<Option<Duration>>,
     /// Rows whose environment was replaced in the last step.
     replaced: Vec<usize>,

@@ -3,7 +3,8 @@
 use std::any::Any;
 use std::sync::Arc;
 
-/// What is on a device: parameters, a gradient, or what it has left of a rollout. It is of use for the policy alone that made it.
+/// What is on a device: parameters, a gradient, or what it has left of a rollout. It is of use for the policy alone
+/// that made it.
 #[derive(Clone, Debug)]
 pub struct Kept(Arc<dyn Any + Send + Sync>);
 

@@ -23,8 +23,8 @@ pub trait Rollouts: Debug + Send + Sync {
     /// Fails if the device does.
     fn advantages(&self, kept: &Kept, steps: &RolloutSteps) -> Result<KeptAdvantages>;
 
-    /// The gradient of A2C's loss over the steps of a rollout in all parameters, which stays on the device, without another
-    /// forward pass: the parameters are those that collected it. Also the sums of the losses.
+    /// The gradient of A2C's loss over the steps of a rollout in all parameters, which stays on the device, without
+    /// another forward pass: the parameters are those that collected it. Also the sums of the losses.
     ///
     /// # Errors
     /// Fails if the device does.
@@ -74,8 +74,8 @@ pub struct Collected {
     pub log_probs: Vec<f32>,
     /// `[B, T]` raw rewards.
     pub rewards: Vec<f32>,
-    /// `[B, T, P + 1]` outputs of the heads: parameters of the distributions that they were drawn from, then the values of
-    /// the observations acted on.
+    /// `[B, T, P + 1]` outputs of the heads: parameters of the distributions that they were drawn from, then the values
+    /// of the observations acted on.
     pub outputs: Vec<f32>,
     /// `[T, B, O]` acted on, time-major, if they are wanted; else empty.
     pub observed: Vec<f32>,

@@ -34,8 +34,8 @@ impl DeviceHeads {
         Ok(self.layer.forward(rows, parameters, hidden)?)
     }
 
-    /// Puts the gradient of the heads' parameters into that of all, from parameters, activities, outputs and the gradient
-    /// of those; returns that of the activities.
+    /// Puts the gradient of the heads' parameters into that of all, from parameters, activities, outputs and the
+    /// gradient of those; returns that of the activities.
     ///
     /// # Errors
     /// Fails if the device does.

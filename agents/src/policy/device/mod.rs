@@ -1,9 +1,9 @@
-//! A policy on a CUDA device: its parameters and their optimiser, gradients, steps in environments on the CPU, and whole
-//! rollouts of recurrent networks in mazes. **Untested on hardware.**
+//! A policy on a CUDA device: its parameters and their optimiser, gradients, steps in environments on the CPU, and
+//! whole rollouts of recurrent networks in mazes. **Untested on hardware.**
 //!
-//! Parameters, their gradient and the moments of Adam stay there. Per gradient, observations, states and the gradients of the
-//! heads go to the device, and outputs of the heads come back, if the loss is computed here. All sums have a fixed order, so
-//! the same input gives the same bits.
+//! Parameters, their gradient and the moments of Adam stay there. Per gradient, observations, states and the gradients
+//! of the heads go to the device, and outputs of the heads come back, if the loss is computed here. All sums have a
+//! fixed order, so the same input gives the same bits.
 
 mod cells;
 mod feedforward;

@@ -168,8 +168,8 @@ impl<'n> NetworkPass<'n> {
         self.network.download_states([self.actor.trunk.end(), critic], states)
     }
 
-    /// Outputs of the heads that read the actor's trunk, `[N, width]`: those of the policy, then the value if the trunk is
-    /// shared.
+    /// Outputs of the heads that read the actor's trunk, `[N, width]`: those of the policy, then the value if the trunk
+    /// is shared.
     pub fn outputs(&self) -> &Buffer<f32> {
         &self.actor.outputs
     }

@@ -13,8 +13,8 @@ use crate::policy::accelerator::{
 };
 use crate::{Error, Result};
 
-/// Words drawn beyond the two that a step can need, for a new place and a new goal: a word is rejected with a probability
-/// below 2⁻⁵⁰, and then the next one takes its place.
+/// Words drawn beyond the two that a step can need, for a new place and a new goal: a word is rejected with a
+/// probability below 2⁻⁵⁰, and then the next one takes its place.
 const SPARE_DRAWS: usize = 8;
 
 impl Rollouts for DeviceNetwork {

@@ -115,8 +115,8 @@ impl DeviceTrunk {
         Ok(pass)
     }
 
-    /// [`DeviceTrunk::forward`] without a tape that also gives the energy of every unit at the measured steps of the measured
-    /// environments, `[samples, B', H]`.
+    /// [`DeviceTrunk::forward`] without a tape that also gives the energy of every unit at the measured steps of the
+    /// measured environments, `[samples, B', H]`.
     ///
     /// # Errors
     /// Fails if the device does.
@@ -157,8 +157,8 @@ impl DeviceTrunk {
         Ok(pass)
     }
 
-    /// Puts the gradient of the trunk's parameters into that of all, where the first one is number `first`, from that of
-    /// the activities.
+    /// Puts the gradient of the trunk's parameters into that of all, where the first one is number `first`, from that
+    /// of the activities.
     ///
     /// # Errors
     /// Fails if the device does.

@@ -47,8 +47,8 @@ impl Worker {
         self.streams.iter_mut().flat_map(|stream| (0..steps).map(|_| stream.unit())).collect()
     }
 
-    /// Steps the environments with the actions that were taken on the device, where they are number `first` and those after
-    /// it, and fills the fragment.
+    /// Steps the environments with the actions that were taken on the device, where they are number `first` and those
+    /// after it, and fills the fragment.
     ///
     /// # Errors
     /// [`Error::Differs`] if an environment behaves differently; fails if one does, and with [`Error::Stopped`] if the

@@ -56,9 +56,9 @@ impl<T: CudaReal> Adam<T> {
         self.state.step
     }
 
-    /// Changes the parameters by one step, with a gradient that is clipped by its norm. Waits for it, and returns the norm
-    /// that the gradient had before, and that of the parameters after the step. `pieces` cover the parameters one after
-    /// another.
+    /// Changes the parameters by one step, with a gradient that is clipped by its norm. Waits for it, and returns the
+    /// norm that the gradient had before, and that of the parameters after the step. `pieces` cover the parameters one
+    /// after another.
     ///
     /// # Errors
     /// [`Error::Optimizer`] for other pieces, [`Error::Length`] for arrays that do not fit, [`Error::Device`].

@@ -5,7 +5,8 @@ use super::general::General;
 use crate::{Result, bytes};
 
 impl<T: CudaReal> General<T> {
-    /// Brings bytes to the device, and makes numbers of them: `byte * factor + summand`. Returns before the work is done.
+    /// Brings bytes to the device, and makes numbers of them: `byte * factor + summand`. Returns before the work is
+    /// done.
     ///
     /// # Errors
     /// [`Error::Device`](crate::Error::Device).

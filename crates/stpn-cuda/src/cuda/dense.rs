@@ -59,8 +59,8 @@ impl<T: CudaReal> DenseLayer<T> {
         dense::forward(&self.general.runner(None), &self.layer, rows, parameters, x)
     }
 
-    /// The energy Σ_i |W_oi| (m_i x_i)² of every output for x `[N, I]`, `[N, O]`, where m is `mask` `[I]`; bias, nonlinearity
-    /// and scale have no part in it. Returns before the work is done.
+    /// The energy Σ_i |W_oi| (m_i x_i)² of every output for x `[N, I]`, `[N, O]`, where m is `mask` `[I]`; bias,
+    /// nonlinearity and scale have no part in it. Returns before the work is done.
     ///
     /// # Errors
     /// [`Error::Length`] for arrays that do not fit, [`Error::Device`].

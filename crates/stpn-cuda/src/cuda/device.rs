@@ -168,7 +168,8 @@ impl Device {
         zeros.map(Buffer).map_err(|error| failed("reserving memory", error))
     }
 
-    /// Memory with nothing in it yet, for what a kernel writes before anything reads it: zeros would cost a pass over it.
+    /// Memory with nothing in it yet, for what a kernel writes before anything reads it: zeros would cost a pass over
+    /// it.
     pub(super) fn reserve<T: DeviceRepr>(&self, len: usize) -> Result<Buffer<T>> {
         // SAFETY: nothing reads it before a kernel or a copy has written it, and numbers have no invalid bits.
         let memory = unsafe { self.stream.alloc(len.max(1)) };

@@ -62,8 +62,8 @@ impl<T: CudaReal> GatedLayer<T> {
         Sizes { parameters: layer.parameters(), input: layer.input, hidden: layer.hidden, state: layer.state_len() }
     }
 
-    /// Refuses a forward pass, or one with the backward pass that follows, for which the memory does not suffice; `more`
-    /// elements are needed beside.
+    /// Refuses a forward pass, or one with the backward pass that follows, for which the memory does not suffice;
+    /// `more` elements are needed beside.
     fn check_memory(&self, sequence: &Sequence<'_, T>, plan: &GatedPlan, both: bool, more: usize) -> Result<()> {
         // A step needs little, and asking costs as much as it does.
         if sequence.extent.steps == 1 && !both {
@@ -90,8 +90,8 @@ impl<T: CudaReal> GatedLayer<T> {
         Ok(Forward { hidden, end, tape: tape.map(Tape::Gated) })
     }
 
-    /// A sequence forward without tape, and the energy `[samples, B', H]` of every unit where `energy` says. Returns before
-    /// the work is done.
+    /// A sequence forward without tape, and the energy `[samples, B', H]` of every unit where `energy` says. Returns
+    /// before the work is done.
     ///
     /// # Errors
     /// As [`GatedLayer::forward`]; [`Error::Energy`] for steps or environments that there are not.

@@ -7,12 +7,12 @@ use crate::ppo::{self, PpoInputs, PpoLoss, PpoSteps, PpoSums};
 use crate::{Extent, Result};
 
 impl<T: CudaReal> General<T> {
-    /// The gradient of A2C's loss in the outputs `[N, choices + 1]` (logits and a value), in their order, and the sums of
-    /// the loss. Steps that do not count have zeros. Waits for it.
+    /// The gradient of A2C's loss in the outputs `[N, choices + 1]` (logits and a value), in their order, and the sums
+    /// of the loss. Steps that do not count have zeros. Waits for it.
     ///
     /// # Errors
-    /// [`Error::Length`](crate::Error::Length) for arrays that do not fit, [`Error::Loss`](crate::Error::Loss) for actions
-    /// that there are not, [`Error::Device`](crate::Error::Device).
+    /// [`Error::Length`](crate::Error::Length) for arrays that do not fit, [`Error::Loss`](crate::Error::Loss) for
+    /// actions that there are not, [`Error::Device`](crate::Error::Device).
     pub fn a2c_loss(
         &self,
         loss: &A2cLoss,
@@ -37,12 +37,13 @@ impl<T: CudaReal> General<T> {
         Ok((grad, A2cSums::of(&device.download(&partials)?)))
     }
 
-    /// The gradient of PPO's loss in the outputs `[N, choices + 1]` (logits and a value), in their order, and the sums of
-    /// the loss. Steps that do not count have zeros. Waits for it.
+    /// The gradient of PPO's loss in the outputs `[N, choices + 1]` (logits and a value), in their order, and the sums
+    /// of the loss. Steps that do not count have zeros. Waits for it.
     ///
     /// # Errors
-    /// [`Error::Length`](crate::Error::Length) for arrays that do not fit, [`Error::Loss`](crate::Error::Loss) for actions
-    /// that there are not, or for a divergence without coefficient or logits, [`Error::Device`](crate::Error::Device).
+    /// [`Error::Length`](crate::Error::Length) for arrays that do not fit, [`Error::Loss`](crate::Error::Loss) for
+    /// actions that there are not, or for a divergence without coefficient or logits,
+    /// [`Error::Device`](crate::Error::Device).
     pub fn ppo_loss(
         &self,
         loss: &PpoLoss,

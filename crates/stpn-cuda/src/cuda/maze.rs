@@ -116,8 +116,8 @@ impl<T: CudaReal> SequenceLayer<T> {
     /// forward pass, is left on the device if it is to be kept.
     ///
     /// # Errors
-    /// [`Error::Rollout`] for a maze that is not sound, [`Error::Length`] for arrays that do not fit, [`Error::TooLarge`],
-    /// [`Error::Memory`], [`Error::Device`].
+    /// [`Error::Rollout`] for a maze that is not sound, [`Error::Length`] for arrays that do not fit,
+    /// [`Error::TooLarge`], [`Error::Memory`], [`Error::Device`].
     pub fn maze_rollout(
         &self,
         rollout: &MazeRollout<'_, T, Buffer<T>>,

@@ -1,5 +1,5 @@
-//! The kernels on a device. **Untested on hardware**: launches, copies and errors are tested on a driver that is emulated
-//! on the CPU.
+//! The kernels on a device. **Untested on hardware**: launches, copies and errors are tested on a driver that is
+//! emulated on the CPU.
 
 mod adam;
 mod advantage;

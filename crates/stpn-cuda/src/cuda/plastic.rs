@@ -59,8 +59,8 @@ impl<T: CudaReal> PlasticLayer<T> {
         DeviceRunner { device: &self.device, layer: Some(&self.kernels), general: None }
     }
 
-    /// Refuses a forward pass, or one with the backward pass that follows, for which the memory does not suffice; `more`
-    /// elements are needed beside.
+    /// Refuses a forward pass, or one with the backward pass that follows, for which the memory does not suffice;
+    /// `more` elements are needed beside.
     fn check_memory(&self, sequence: &Sequence<'_, T>, plan: &Plan, both: bool, more: usize) -> Result<()> {
         // A step needs little, and asking costs as much as it does.
         if sequence.extent.steps == 1 && !both {
@@ -87,8 +87,8 @@ impl<T: CudaReal> PlasticLayer<T> {
         Ok(Forward { hidden, end, tape: tape.map(Tape::Plastic) })
     }
 
-    /// A sequence forward without tape, and the energy `[samples, B', H]` of every unit where `energy` says. Returns before
-    /// the work is done.
+    /// A sequence forward without tape, and the energy `[samples, B', H]` of every unit where `energy` says. Returns
+    /// before the work is done.
     ///
     /// # Errors
     /// As [`PlasticLayer::forward`]; [`Error::Energy`] for steps or environments that there are not.

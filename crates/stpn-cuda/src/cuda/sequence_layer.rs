@@ -57,8 +57,8 @@ impl<T: CudaReal> SequenceLayer<T> {
         }
     }
 
-    /// A sequence forward without tape, and the energy `[samples, B', H]` of every unit where `energy` says: Σ |G| z² over
-    /// its synapses, as in a rollout. Returns before the work is done.
+    /// A sequence forward without tape, and the energy `[samples, B', H]` of every unit where `energy` says: Σ |G| z²
+    /// over its synapses, as in a rollout. Returns before the work is done.
     ///
     /// # Errors
     /// As [`PlasticLayer::forward_measured`].

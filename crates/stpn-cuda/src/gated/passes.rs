@@ -52,8 +52,8 @@ pub(crate) struct Prepared<A> {
     _read: (A, Option<A>),
 }
 
-/// Operands of a sequence forward whose final states go to `end`; `gates` `[T, B, rows]` have what comes from the inputs,
-/// or become those of the tape.
+/// Operands of a sequence forward whose final states go to `end`; `gates` `[T, B, rows]` have what comes from the
+/// inputs, or become those of the tape.
 pub(crate) fn prepare<T: Real, R: Runner<T>>(
     runner: &R,
     layer: &Gated,

@@ -1,7 +1,7 @@
 //! The kernels on the CPU, for tests: every access to memory is checked, and races are found.
 
-/// The folder of a driver and an NVRTC that run on the CPU, for `LD_LIBRARY_PATH` of the programs under test. Environment
-/// variables ask for faults (`shim/driver.cpp`).
+/// The folder of a driver and an NVRTC that run on the CPU, for `LD_LIBRARY_PATH` of the programs under test.
+/// Environment variables ask for faults (`shim/driver.cpp`).
 #[cfg(target_os = "linux")]
 pub const EMULATED_DRIVER: &str = env!("STPN_EMULATED_DRIVER");
 

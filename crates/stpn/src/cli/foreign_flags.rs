@@ -6,8 +6,8 @@ use stpn_agents::config::catalogue::{by_foreign_name, catalogue};
 
 use super::arguments::Cli;
 
-/// A flag's names, and what is said of it where a command has an option; the first that it has counts, and every command
-/// has the option of no name.
+/// A flag's names, and what is said of it where a command has an option; the first that it has counts, and every
+/// command has the option of no name.
 type Flag = (&'static [&'static str], &'static [(&'static str, &'static str)]);
 
 /// Those that are no key of a configuration by the same name.

@@ -27,7 +27,8 @@ pub struct RunResult {
     pub energy: Option<f64>,
     /// Updates done.
     pub updates: u64,
-    /// A loss, a gradient or a parameter stopped being finite: the run ended there, and counts with what it had learned.
+    /// A loss, a gradient or a parameter stopped being finite: the run ended there, and counts with what it had
+    /// learned.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub diverged: bool,
     /// Seconds spent in updates.
@@ -122,8 +123,8 @@ pub fn result(run: &PlannedRun, protocol: Protocol) -> Result<RunResult> {
     })
 }
 
-/// Measures a run on a supervised task that diverged, by its best state in validation, and writes what its end would have
-/// written.
+/// Measures a run on a supervised task that diverged, by its best state in validation, and writes what its end would
+/// have written.
 ///
 /// # Errors
 /// Fails if the measurement does.
@@ -140,7 +141,8 @@ fn evaluation(run: &PlannedRun, protocol: Protocol) -> Result<serde_json::Value>
     kept_evaluation(run, protocol, "evaluation.json", &[])
 }
 
-/// Mean return of a run's agent in its environment with a key changed; what was measured is kept in the file of that name.
+/// Mean return of a run's agent in its environment with a key changed; what was measured is kept in the file of that
+/// name.
 ///
 /// # Errors
 /// Fails if the evaluation does.

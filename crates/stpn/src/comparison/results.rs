@@ -164,7 +164,8 @@ impl Comparison {
         low.unwrap_or(*ANY.start())..=high.unwrap_or(*ANY.end())
     }
 
-    /// The place of a cell among all that were compared, by which pictures colour it: the same on every task of a suite.
+    /// The place of a cell among all that were compared, by which pictures colour it: the same on every task of a
+    /// suite.
     pub fn place(&self, cell: &CellResult) -> usize {
         let known = self.compared.iter().position(|compared| *compared == cell.cell);
         known.or_else(|| self.cells.iter().position(|other| other.cell == cell.cell)).unwrap_or_default()

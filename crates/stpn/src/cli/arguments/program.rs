@@ -103,7 +103,8 @@ pub struct BenchArguments {
     /// Worker threads; 0 = one per core [default: 0].
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Which device computes the network: `cpu`, `cuda`, or `cuda:1` for the second one [default: cpu]. Only for `updates`.
+    /// Which device computes the network: `cpu`, `cuda`, or `cuda:1` for the second one [default: cpu]. Only for
+    /// `updates`.
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<ComputeDevice>,
     /// Updates or calls before those that count [default: 4].
@@ -113,16 +114,16 @@ pub struct BenchArguments {
     /// each, of which the best counts.
     #[arg(long, value_name = "N", default_value_t = 9)]
     pub repeats: usize,
-    /// Measure the recurrent layers with this instruction set: `portable`, `avx2`, `avx512` or `neon` [default: the best
-    /// that the processor has]. Convolutions always use the best, so they are left out. Only for `kernels`.
+    /// Measure the recurrent layers with this instruction set: `portable`, `avx2`, `avx512` or `neon` [default: the
+    /// best that the processor has]. Convolutions always use the best, so they are left out. Only for `kernels`.
     #[arg(long, value_name = "SET", value_parser = instructions)]
     pub instructions: Option<Instructions>,
     /// How many environments are stepped together [default: 1,024, or 32 per thread for Atari and MuJoCo]. Only for
     /// `envs`.
     #[arg(long, value_name = "N", value_parser = environments)]
     pub environments: Option<usize>,
-    /// Check memory instead of speed: run 1,000 copies of each environment (or --environments) for this many steps each,
-    /// and see whether memory stays the same. CartPole if no case is named. Only for `envs`.
+    /// Check memory instead of speed: run 1,000 copies of each environment (or --environments) for this many steps
+    /// each, and see whether memory stays the same. CartPole if no case is named. Only for `envs`.
     #[arg(long, value_name = "STEPS", num_args = 0..=1, default_missing_value = "100000",
         conflicts_with_all = ["json", "repeats"])]
     pub soak: Option<u64>,

@@ -60,12 +60,12 @@ pub struct TrainArguments {
     /// Environment steps to train for, over all ranks, rounded up to whole updates.
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub steps: Option<u64>,
-    /// Worker threads; 0 = one per core that this process may use, shared with other ranks on this host. The result does
-    /// not depend on it.
+    /// Worker threads; 0 = one per core that this process may use, shared with other ranks on this host. The result
+    /// does not depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Which device computes the network, and plays the mazes of a rollout: `cpu`, `cuda`, or `cuda:1` for the second one.
-    /// CUDA needs a program that is built with the feature `cuda`; it is untested on hardware.
+    /// Which device computes the network, and plays the mazes of a rollout: `cpu`, `cuda`, or `cuda:1` for the second
+    /// one. CUDA needs a program that is built with the feature `cuda`; it is untested on hardware.
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<ComputeDevice>,
     /// `auto` (fused kernels where there are any) or `composed` (candle operations, slow, for comparison).
@@ -170,12 +170,12 @@ pub struct ResumeArguments {
     /// How to end early.
     #[command(flatten)]
     pub ending: EndingArguments,
-    /// Worker threads; 0 = one per core that this process may use, shared with other ranks on this host. The result does
-    /// not depend on it.
+    /// Worker threads; 0 = one per core that this process may use, shared with other ranks on this host. The result
+    /// does not depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Which device computes the network, and plays the mazes of a rollout: `cpu`, `cuda`, or `cuda:1` for the second one.
-    /// CUDA needs a program that is built with the feature `cuda`; it is untested on hardware.
+    /// Which device computes the network, and plays the mazes of a rollout: `cpu`, `cuda`, or `cuda:1` for the second
+    /// one. CUDA needs a program that is built with the feature `cuda`; it is untested on hardware.
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<ComputeDevice>,
     /// Changes one key from here on: rates, coefficients, lengths, evaluation, checkpoints, logging. What the
