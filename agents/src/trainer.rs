@@ -1,6 +1,8 @@
 //! The training loop's body: collect a rollout, learn from it.
 
 mod memory;
+mod rollout_metrics;
+mod saving;
 mod training;
 
 use std::sync::Arc;
@@ -19,7 +21,6 @@ use crate::config::AgentConfig;
 use crate::evaluation::energy_mask;
 use crate::evaluator::{Evaluator, MEAN_RETURN};
 use crate::learner::{LOWER_RATE, Learner};
-use crate::logging::LogState;
 use crate::metrics::{Metrics, Over};
 use crate::optimizer::Clock;
 use crate::policy::ActorCritic;
@@ -29,7 +30,7 @@ use crate::rollout::worker::{EnergySampling, SavedWorker};
 use crate::rollout::{
     Estimates, FailureWatch, Fragment, GrowthWatch, Normalization, Worker, ahead, on_device, together,
 };
-use crate::saved::{Ended, Progress, RECENT_UPDATES, SavedTrainer};
+use crate::saved::{Progress, SavedTrainer};
 use crate::statistics::Moments;
 use crate::stop::Stop;
 use crate::training::{Best, OnHang};
@@ -332,17 +333,6 @@ impl Trainer {
         }
     }
 
-    /// Keeps the state before an update, so that a failing one can be undone.
-    fn remember(&mut self) -> Result<()> {
-        self.evaluated = None;
-        let before = &mut self.before;
-        before.progress.clone_from(&self.progress);
-        before.parameters.clear();
-        before.parameters.extend_from_slice(self.learner.values());
-        before.adam.clone_from(self.learner.adam());
-        self.workers.par_iter_mut().zip(&mut before.workers).try_for_each(|(worker, saved)| worker.save(saved))
-    }
-
     /// How far the run has come and how far it goes, in environment steps over all ranks.
     fn clock(&self) -> Clock {
         let left = self.config.training.updates.saturating_sub(self.progress.update);
@@ -370,54 +360,6 @@ impl Trainer {
         Ok(())
     }
 
-    /// What the rollout says by itself, over all ranks.
-    fn rollout_metrics(&self) -> Metrics {
-        let own: Vec<[f64; 5]> = self
-            .workers
-            .iter()
-            .map(|worker| {
-                let fragment = worker.fragment();
-                let returns = fragment.episodes.iter().map(|e| e.total_reward).sum();
-                let lengths = fragment.episodes.iter().map(|e| e.length as f64).sum();
-                let (energy, samples) = fragment.energy;
-                [fragment.episodes.len() as f64, returns, lengths, energy, samples as f64]
-            })
-            .collect();
-        let mut sums = [0.0; 5];
-        for row in self.exchange.rows(&own, &self.exchange.owners(own.len())) {
-            sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-        }
-        let [episodes, returns, lengths, energy, samples] = sums;
-        let mut metrics = Metrics::default();
-        if episodes > 0.0 {
-            metrics.set_over("charts/episodic_return", returns / episodes, Over::Mean(episodes));
-            metrics.set_over("charts/episodic_length", lengths / episodes, Over::Mean(episodes));
-        }
-        metrics.set_over("charts/episodes", episodes, Over::Sum);
-        if samples > 0.0 {
-            metrics.set_over("charts/energy", energy / samples, Over::Mean(samples));
-        }
-        metrics
-    }
-
-    /// Moves the counters on.
-    fn count(&mut self, metrics: &mut Metrics) {
-        let steps = self.steps_per_update();
-        let progress = &mut self.progress;
-        progress.update += 1;
-        progress.env_steps += steps;
-        let episodes = metrics.get("charts/episodes").unwrap_or(0.0);
-        let returns = metrics.get("charts/episodic_return").unwrap_or(0.0) * episodes;
-        progress.episodes += episodes as u64;
-        progress.recent.push_back(Ended { episodes: episodes as u64, returns });
-        if progress.recent.len() > RECENT_UPDATES {
-            progress.recent.pop_front();
-        }
-        if let Some(recent) = progress.recent_return() {
-            metrics.set_over("charts/episodic_return_recent", recent, Over::Last);
-        }
-    }
-
     /// Which state is the best so far, remembered: the one before the last update, where the evaluation beside it was
     /// the best; without evaluations the present one, where its recent return is the best at a checkpoint that is
     /// `due`.
@@ -431,27 +373,6 @@ impl Trainer {
         Some(best)
     }
 
-    /// Everything needed to continue from here.
-    ///
-    /// # Errors
-    /// Fails if an environment cannot be saved.
-    pub fn save(&mut self) -> Result<SavedTrainer> {
-        let mut workers = vec![SavedWorker::default(); self.workers.len()];
-        self.workers.par_iter_mut().zip(&mut workers).try_for_each(|(worker, saved)| worker.save(saved))?;
-        Ok(SavedTrainer {
-            progress: self.progress.clone(),
-            parameters: self.learner.values().to_vec(),
-            adam: self.learner.adam().clone(),
-            workers,
-            log: LogState::default(),
-        })
-    }
-
-    /// Everything needed to continue from before the update that failed.
-    pub fn last_good(&self) -> SavedTrainer {
-        self.before.clone()
-    }
-
     /// From now on whatever takes long asks `stop` whether to go on.
     pub fn set_stop(&mut self, stop: &Stop) {
         self.workers.iter_mut().for_each(|worker| worker.set_stop(stop.clone()));
@@ -462,23 +383,5 @@ impl Trainer {
     /// Whom to call where an environment hangs.
     pub fn on_hang(&mut self, on_hang: OnHang) {
         self.failures.on_hang(on_hang);
-    }
-
-    /// Continues from a saved state of the same configuration. Without saved workers the environments stay as they are.
-    ///
-    /// # Errors
-    /// Fails, naming what differs, where the state is of another configuration.
-    pub fn restore(&mut self, saved: SavedTrainer) -> Result<()> {
-        if !saved.workers.is_empty() && saved.workers.len() != self.workers.len() {
-            let problem = format!("{} saved workers where {} are needed", saved.workers.len(), self.workers.len());
-            return Err(Error::config("checkpoint", problem));
-        }
-        if saved.progress.normalization.observations.len() != self.progress.normalization.observations.len() {
-            return Err(Error::config("checkpoint", "its observation statistics are of another environment"));
-        }
-        self.learner.restore(saved.parameters, saved.adam)?;
-        self.workers.iter_mut().zip(&saved.workers).try_for_each(|(worker, saved)| worker.restore(saved))?;
-        self.progress = saved.progress;
-        Ok(())
     }
 }

@@ -1,10 +1,11 @@
 //! A worker: one group of environments with its action streams and recurrent state, run by one thread at a time.
 
+mod beside;
 mod follow;
 mod recompute;
 mod saving;
 
-use stpn_envs::vector::{Foresight, Transition};
+use stpn_envs::vector::Transition;
 use stpn_envs::{EnvGroup, ObservationMut};
 use stpn_random::{Purpose, Stream};
 
@@ -254,65 +255,6 @@ impl Worker {
         Ok(())
     }
 
-    /// Normalises the observations of step `t`, which the network then sees; returns whose first ones they are.
-    pub(super) fn look(&mut self, t: usize, normalization: &Normalization) -> Vec<u8> {
-        let (mut observations, starts) = self.observed(t);
-        if let ObservationMut::F32(raw) = &mut observations {
-            normalization.apply(raw);
-        }
-        starts.to_vec()
-    }
-
-    /// Keeps the states `[B, S]` before the training sequence that begins at step `t`.
-    pub(super) fn keep_state(&mut self, t: usize, state: &[f32]) {
-        let start = t / self.fragment.shape.sequence_length * state.len();
-        self.fragment.sequence_states[start..start + state.len()].copy_from_slice(state);
-    }
-
-    /// The observations `[B, O]` of step `t`.
-    pub(super) fn seen(&self, t: usize) -> ObservationRef<'_> {
-        let row = self.fragment.shape.batch * self.fragment.shape.observation;
-        self.fragment.observations.range(t * row..(t + 1) * row)
-    }
-
-    /// The first environment whose observation of step `t` is not the `expected` one, `[B, O]`.
-    pub(super) fn differs(&self, t: usize, expected: &[f32]) -> Option<usize> {
-        let ObservationRef::F32(seen) = self.seen(t) else { return None };
-        let width = self.fragment.shape.observation;
-        seen.chunks_exact(width).zip(expected.chunks_exact(width)).position(|(seen, there)| seen != there)
-    }
-
-    /// The error of an environment that shows at step `t` what was not foreseen.
-    pub(super) fn not_foreseen(&self, environment: usize, step: usize) -> Error {
-        Error::NotForeseen { environment: self.group.first() + environment, step }
-    }
-
-    /// What the environments will show, if that does not depend on actions.
-    ///
-    /// # Errors
-    /// Fails if an environment does.
-    pub(super) fn foresee(&mut self, steps: usize) -> Result<Foresight> {
-        Ok(self.group.foresee(steps)?)
-    }
-
-    /// Whether to go on.
-    ///
-    /// # Errors
-    /// [`Error::Stopped`].
-    pub(super) fn go_on(&self) -> Result<()> {
-        self.stop.go_on()
-    }
-
-    /// `[B]` 1 if the next step is the first of an episode.
-    pub(super) fn episode_starts(&self) -> &[u8] {
-        &self.episode_starts
-    }
-
-    /// Puts what the network saw in their place.
-    pub(super) fn keep_seen(&mut self, t: usize, seen: ObservationRef<'_>) {
-        self.fragment.observations.write(t * seen.len(), seen);
-    }
-
     /// Whether an episode was cut off at step `t`.
     pub(super) fn was_truncated(&self, t: usize) -> bool {
         self.truncated_at(t).next().is_some()
@@ -322,11 +264,6 @@ impl Worker {
     fn truncated_at(&self, t: usize) -> impl Iterator<Item = usize> {
         let (fragment, batch) = (&self.fragment, self.fragment.shape.batch);
         (0..batch).filter(move |i| fragment.truncated[t * batch + i] && !fragment.terminated[t * batch + i])
-    }
-
-    /// Final observations `[B, O]` of the episodes that ended at the last step.
-    pub(super) fn final_observations(&self) -> ObservationRef<'_> {
-        self.final_observations.all()
     }
 
     /// Takes in the values `[B]` of final observations, where an episode was cut off at step `t`.
@@ -369,12 +306,6 @@ impl Worker {
         let fragment = &self.fragment;
         let (steps, row) = (fragment.shape.steps, fragment.shape.batch * fragment.shape.observation);
         (fragment.observations.range(steps * row..(steps + 1) * row), &self.episode_starts)
-    }
-
-    /// [`Worker::end`] with the states `[B, S]` after the last step, and the values `[B]` of what follows.
-    pub(super) fn finish(&mut self, state: &[f32], values: &[f32]) {
-        self.state.copy_from_slice(state);
-        self.estimate(values);
     }
 
     /// Takes in the values `[B]` of what follows, and the episodes that ended.
