@@ -18,7 +18,7 @@ use crate::policy::encoder::ObservationRef;
 use crate::policy::inference::PreparedPolicy;
 use crate::statistics::Moments;
 use crate::stop::Stop;
-use crate::{Error, Result};
+use crate::Result;
 pub use recompute::Recompute;
 pub use saving::SavedWorker;
 
