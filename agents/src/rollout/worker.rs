@@ -11,6 +11,7 @@ use stpn_random::{Purpose, Stream};
 
 use super::normalization::{Normalization, discounted_returns};
 use super::{CorrelatedNoise, Fragment, Observations};
+use crate::Result;
 use crate::actor::{Actor, Subject};
 use crate::policy::accelerator::EnergySteps;
 use crate::policy::distribution::Distribution;
@@ -18,7 +19,6 @@ use crate::policy::encoder::ObservationRef;
 use crate::policy::inference::PreparedPolicy;
 use crate::statistics::Moments;
 use crate::stop::Stop;
-use crate::Result;
 pub use recompute::Recompute;
 pub use saving::SavedWorker;
 
