@@ -134,7 +134,7 @@ impl Worker {
     /// Lives one fragment under `policy` and leaves it in [`Worker::fragment`].
     ///
     /// # Errors
-    /// Fails if an environment does, and with [`Error::Stopped`] if the update is to be given up.
+    /// Fails if an environment does, and with [`crate::Error::Stopped`] if the update is to be given up.
     pub fn collect(&mut self, policy: &PreparedPolicy, normalization: &Normalization) -> Result<()> {
         let subject = Subject { policy, normalization };
         self.begin(normalization);
