@@ -35,6 +35,7 @@ const RULES: &[Rule] = &[
     ("whole", "reset and step write every element of the observation", replay::whole),
     ("determinism", "same seed and actions, same episodes, whatever other instances do", replay::determinism),
     ("seeding", "a seed restarts the random stream, no seed continues it", replay::seeding),
+    ("foresight", "if it ignores actions, it shows the same whatever they are", replay::foresight),
     ("save-restore", "a restored state continues as the saved one does, also in a new instance", replay::save_restore),
     ("bad-states", "bytes that are no saved state are refused", contract::bad_states),
     ("order", "a step is refused before the first reset and after the end of an episode", contract::order),

@@ -24,6 +24,7 @@ pub enum Flaw {
     SharedState,
     SeedIgnoresRest,
     SameWithoutSeed,
+    MindsActions,
     ForgetsTheSteps,
     ForgetsTheSeed,
     ForgetsTheStream,
@@ -55,6 +56,7 @@ pub const FLAWS: &[(Flaw, &str, &str)] = &[
     (Flaw::SharedState, "determinism", "beside another instance, after"),
     (Flaw::SeedIgnoresRest, "seeding", "reset with the same seed within an episode"),
     (Flaw::SameWithoutSeed, "seeding", "without a seed are all the same"),
+    (Flaw::MindsActions, "foresight", "with other actions, after"),
     (Flaw::ForgetsTheSteps, "save-restore", "restored in the same instance"),
     // The same instance still has what the saved state lacks.
     (Flaw::ForgetsTheSeed, "save-restore", "restored in a new instance"),
@@ -146,6 +148,10 @@ impl Flawed {
 }
 
 impl Env for Flawed {
+    fn ignores_actions(&self) -> bool {
+        self.has(Flaw::MindsActions)
+    }
+
     fn name(&self) -> &str {
         "flawed"
     }

@@ -244,7 +244,7 @@ fn check_env_tells_which_rules_are_kept() {
     let check = |line: &str| stpn(&line.split(' ').map(String::from).collect::<Vec<_>>());
     let kept = check("check-env maze --set env.size=9 --set env.episode_length=30");
     assert!(kept.status.success(), "{}{}", kept.output, kept.error);
-    assert!(kept.output.starts_with("maze: 13 of 13 checks passed"), "{}", kept.output);
+    assert!(kept.output.starts_with("maze: 14 of 14 checks passed"), "{}", kept.output);
     let endless = check("check-env cartpole --steps 2");
     assert_eq!(endless.status.code(), Some(1));
     assert!(endless.output.contains("no episode ended within 2 steps"), "{}", endless.output);
