@@ -266,7 +266,9 @@ impl Trainer {
         }
         if at.update > self.config.training.warmup_updates {
             metrics.extend(&self.learn(learning_rate, at, kept)?);
-            agree(self.exchange.collective(), self.learner.synchronize())?;
+            if self.learner.policy().is_accelerated() {
+                agree(self.exchange.collective(), self.learner.synchronize())?;
+            }
         }
         // Only now: what was learned from was seen with the old statistics.
         let elements = self.progress.normalization.observations.len();

@@ -166,8 +166,7 @@ fn device_gradient(
     let device = learner.policy().rollouts().map_err(|reason| Error::config("training.device", reason))?;
     let A2cObjective { value, entropy, concentration, standard } = *objective;
     let loss = DeviceLoss { objective: DeviceObjective::A2c { value, entropy, concentration }, standard, scale };
-    let (gradient, sums) = device.a2c_gradient(steps, advantages, &loss)?;
-    Ok((gradient, sums.into()))
+    device.a2c_gradient(steps, advantages, &loss)
 }
 
 /// −log π(a|s)·A + c_v (R − V)² − c_e H(π) + c_c Σ_a π(a)².

@@ -7,7 +7,8 @@ use crate::Result;
 use crate::collective::{Exchange, agree};
 use crate::learner::{Gradient, PlacedGradient};
 use crate::metrics::Metrics;
-use crate::policy::accelerator::{DeviceLoss, DeviceObjective, DeviceSteps, Kept, LossSums};
+pub use crate::policy::accelerator::Losses;
+use crate::policy::accelerator::{DeviceLoss, DeviceObjective, DeviceSteps, Kept};
 use crate::policy::distribution::{ActionBuffer, Distribution, Terms};
 use crate::policy::element::Element;
 use crate::policy::inference::PreparedPolicy;
@@ -52,31 +53,6 @@ pub trait Objective: Sync {
 
     /// Adds the step's loss and its parts to `losses` and returns its derivatives.
     fn step(&self, sample: &Sample, terms: &Terms, value: f64, losses: &mut Losses) -> Derivatives;
-}
-
-/// Losses summed over steps. The sums of two sets of steps, in this process or another, are those of their union.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Losses {
-    /// Steps.
-    pub steps: f64,
-    /// What is minimised, before it is scaled.
-    pub total: f64,
-    /// Policy loss.
-    pub policy: f64,
-    /// Value loss, without its coefficient.
-    pub value: f64,
-    /// Entropy.
-    pub entropy: f64,
-    /// Concentration.
-    pub concentration: f64,
-    /// KL divergence from the distributions that acted, where it was needed.
-    pub kl: f64,
-    /// −ln r of the probability ratios r, the plain estimate of that divergence.
-    pub old_approx_kl: f64,
-    /// (r − 1) − ln r, an estimate of less variance (Schulman 2020).
-    pub approx_kl: f64,
-    /// Steps whose ratio lies outside the clip range.
-    pub clipped: f64,
 }
 
 impl Losses {
@@ -127,14 +103,6 @@ pub fn block_gradient<T: Element>(
     })
 }
 
-impl From<LossSums> for Losses {
-    fn from(sums: LossSums) -> Self {
-        let LossSums { steps, total, policy, value, entropy, concentration, kl, old_approx_kl, approx_kl, clipped } =
-            sums;
-        Self { steps, total, policy, value, entropy, concentration, kl, old_approx_kl, approx_kl, clipped }
-    }
-}
-
 /// [`block_gradient`] on the policy's device: the gradient stays there. Losses are computed there if it can.
 fn block_gradient_there(
     objective: &dyn Objective,
@@ -157,7 +125,7 @@ fn block_gradient_there(
         };
         let loss = DeviceLoss { objective, standard, scale };
         let (kept, sums) = policy.minimize_on_device(&batch.inputs(), &batch.state, &loss, &steps)?;
-        return Ok((sums.into(), kept));
+        return Ok((sums, kept));
     }
     let block = BlockLoss { objective, distribution: policy.policy().distribution(), batch, scale };
     policy.differentiate_on_device(&batch.inputs(), &batch.state, |outputs, grads| block.all(outputs, grads))

@@ -13,7 +13,7 @@ use super::heads::Heads;
 use crate::Result;
 use crate::optimizer::{Adam, AdamConfig};
 pub use kept::Kept;
-pub use loss::{DeviceLoss, DeviceObjective, DeviceSteps, LossSums};
+pub use loss::{DeviceLoss, DeviceObjective, DeviceSteps, Losses};
 pub use rollouts::{Collected, EnergySteps, KeptAdvantages, Rollout, RolloutSteps, Rollouts};
 
 /// Sequences as a device is given them; every slice is time-major.
@@ -83,7 +83,7 @@ pub trait Accelerator: Debug + Send + Sync {
         parameters: &Kept,
         loss: &DeviceLoss,
         steps: &DeviceSteps<'_>,
-    ) -> Result<(Kept, LossSums)>;
+    ) -> Result<(Kept, Losses)>;
 
     /// A gradient that is there, packed like the parameters.
     ///

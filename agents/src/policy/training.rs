@@ -2,7 +2,7 @@
 
 use stpn_core::kernels::linear::LinearLayer;
 
-use super::accelerator::{DeviceLoss, DeviceSteps, EnergySteps, Kept, LossSums, Ran, Seen, Sequences};
+use super::accelerator::{DeviceLoss, DeviceSteps, EnergySteps, Kept, Losses, Ran, Seen, Sequences};
 use super::element::Element;
 pub use super::heads::Heads;
 use super::inference::{Place, PreparedPolicy, There, single};
@@ -119,7 +119,7 @@ impl PreparedPolicy {
         state: &[f32],
         loss: &DeviceLoss,
         steps: &DeviceSteps<'_>,
-    ) -> Result<(Kept, LossSums)> {
+    ) -> Result<(Kept, Losses)> {
         let there = self.there()?;
         let seen = self.policy.actor.encoder().numbering().for_device(inputs.observations);
         there.accelerator.minimize(&sequences(inputs, &seen, state), &there.parameters, loss, steps)

@@ -7,7 +7,7 @@ use stpn_agents::actor::Subject;
 use stpn_agents::learner::{Gradient, Learner};
 use stpn_agents::optimizer::AdamConfig;
 use stpn_agents::policy::accelerator::{
-    Collected, DeviceLoss, Kept, KeptAdvantages, LossSums, Rollout, RolloutSteps, Rollouts,
+    Collected, DeviceLoss, Kept, KeptAdvantages, Losses, Rollout, RolloutSteps, Rollouts,
 };
 use stpn_agents::policy::encoder::ObservationRef;
 use stpn_agents::policy::{Inputs, PolicyConfig};
@@ -104,7 +104,7 @@ impl Rollouts for Wrong {
         unreachable!("nothing was kept")
     }
 
-    fn a2c_gradient(&self, _: &Kept, _: &Kept, _: &DeviceLoss) -> stpn_agents::Result<(Kept, LossSums)> {
+    fn a2c_gradient(&self, _: &Kept, _: &Kept, _: &DeviceLoss) -> stpn_agents::Result<(Kept, Losses)> {
         unreachable!("nothing was kept")
     }
 }

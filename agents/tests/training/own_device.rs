@@ -8,7 +8,7 @@ use stpn_agents::optimizer::{Adam, AdamConfig};
 use stpn_agents::policy::Inputs;
 use stpn_agents::policy::accelerator::{
     Accelerator, AdamPiece, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps, EnergySteps, GradientOf, Kept,
-    Loss, LossSums, Ran, Rollouts, Seen, Sequences,
+    Loss, Losses, Ran, Rollouts, Seen, Sequences,
 };
 use stpn_agents::policy::encoder::ObservationRef;
 use stpn_agents::policy::inference::PreparedPolicy;
@@ -103,7 +103,7 @@ impl Accelerator for Own {
         _: &Kept,
         _: &DeviceLoss,
         _: &DeviceSteps<'_>,
-    ) -> stpn_agents::Result<(Kept, LossSums)> {
+    ) -> stpn_agents::Result<(Kept, Losses)> {
         unreachable!("it computes none")
     }
 

@@ -30,7 +30,7 @@ impl EnvGroup {
     /// Fails if an environment does.
     pub fn foresee(&mut self, steps: usize) -> Result<Foresight> {
         let (batch, row) = (self.len(), self.len() * self.observation_space().len());
-        let (mut before, failures) = (Vec::new(), self.failures_len());
+        let (mut before, failures) = (Vec::new(), self.failures.len());
         self.save_state(&mut before)?;
         let mut foresight =
             Foresight { observations: vec![0.0; steps * row], starts: vec![0; steps * batch], truncates: false };
@@ -53,7 +53,8 @@ impl EnvGroup {
             }
         }
         self.restore_state(&before)?;
-        self.forget_failures(failures);
+        // Those of steps that are undone.
+        self.failures.truncate(failures);
         Ok(foresight)
     }
 }

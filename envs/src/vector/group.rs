@@ -27,7 +27,7 @@ pub struct EnvGroup {
     /// Rows whose environment was replaced in the last step.
     replaced: Vec<usize>,
     /// Failures that were answered by replacing, not yet drained.
-    failures: Vec<Error>,
+    pub(super) failures: Vec<Error>,
     observation_space: Space,
     sound: Sound,
     action_space: Space,
@@ -170,16 +170,6 @@ impl EnvGroup {
     /// The failures answered by replacing since the last call.
     pub fn drain_failures(&mut self) -> std::vec::Drain<'_, Error> {
         self.failures.drain(..)
-    }
-
-    /// Number of these failures.
-    pub(super) fn failures_len(&self) -> usize {
-        self.failures.len()
-    }
-
-    /// Forgets all but so many of them: those of steps that were undone.
-    pub(super) fn forget_failures(&mut self, len: usize) {
-        self.failures.truncate(len);
     }
 
     /// Fails if one of the environments has other spaces than environment `reference`.

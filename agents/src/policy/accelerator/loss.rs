@@ -59,9 +59,10 @@ pub struct DeviceSteps<'a> {
     pub counts: &'a [u8],
 }
 
-/// Sums over steps of the parts of a loss, without their coefficients.
+/// Losses summed over steps, without their coefficients. The sums of two sets of steps, in this process or another, are
+/// those of their union.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct LossSums {
+pub struct Losses {
     /// Steps.
     pub steps: f64,
     /// What is minimised, before it is scaled.
@@ -76,9 +77,9 @@ pub struct LossSums {
     pub concentration: f64,
     /// KL divergence from the distributions that acted, where it counts.
     pub kl: f64,
-    /// −ln r
+    /// −ln r of the probability ratios r, the plain estimate of the divergence.
     pub old_approx_kl: f64,
-    /// (r − 1) − ln r
+    /// (r − 1) − ln r, an estimate of that divergence of less variance (Schulman 2020).
     pub approx_kl: f64,
     /// Steps whose ratio lies outside the clip range.
     pub clipped: f64,

@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use stpn_envs::OnDevice;
 
 use super::kept::Kept;
-use super::loss::{DeviceLoss, LossSums};
+use super::loss::{DeviceLoss, Losses};
 use crate::Result;
 
 /// A device that collects rollouts by itself: environments, policy and choice of actions, step by step.
@@ -28,7 +28,7 @@ pub trait Rollouts: Debug + Send + Sync {
     ///
     /// # Errors
     /// Fails if the device does.
-    fn a2c_gradient(&self, kept: &Kept, advantages: &Kept, loss: &DeviceLoss) -> Result<(Kept, LossSums)>;
+    fn a2c_gradient(&self, kept: &Kept, advantages: &Kept, loss: &DeviceLoss) -> Result<(Kept, Losses)>;
 }
 
 /// T steps of B environments, which all have the same rules. An environment's steps lie one after another.

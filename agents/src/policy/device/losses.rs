@@ -4,7 +4,7 @@ use stpn_cuda::cuda::{Buffer, General};
 use stpn_cuda::{A2cLoss, A2cSteps, PpoLoss, PpoSteps, PpoSums};
 
 use crate::Result;
-use crate::policy::accelerator::{DeviceLoss, DeviceObjective, DeviceSteps, LossSums};
+use crate::policy::accelerator::{DeviceLoss, DeviceObjective, DeviceSteps, Losses};
 
 /// A2C's loss as the kernel has it, with these coefficients.
 pub(super) fn a2c_loss(loss: &DeviceLoss, [value, entropy, concentration]: [f64; 3]) -> A2cLoss {
@@ -13,10 +13,10 @@ pub(super) fn a2c_loss(loss: &DeviceLoss, [value, entropy, concentration]: [f64;
 }
 
 /// The sums of A2C's loss over so many steps.
-pub(super) fn a2c_sums(loss: &A2cLoss, sums: stpn_cuda::A2cSums, steps: usize) -> LossSums {
+pub(super) fn a2c_sums(loss: &A2cLoss, sums: stpn_cuda::A2cSums, steps: usize) -> Losses {
     let stpn_cuda::A2cSums { policy, value, entropy, concentration } = sums;
     let total = policy + loss.value * value - loss.entropy * entropy + loss.concentration * concentration;
-    LossSums { steps: steps as f64, total, policy, value, entropy, concentration, ..LossSums::default() }
+    Losses { steps: steps as f64, total, policy, value, entropy, concentration, ..Losses::default() }
 }
 
 /// The gradient of a loss in the outputs `[N, choices + 1]`, and its sums.
@@ -29,7 +29,7 @@ pub(super) fn of_steps(
     outputs: &Buffer<f32>,
     loss: &DeviceLoss,
     steps: &DeviceSteps<'_>,
-) -> Result<(Buffer<f32>, LossSums)> {
+) -> Result<(Buffer<f32>, Losses)> {
     let DeviceSteps { actions, advantages, returns, log_probs, values, distributions, counts } = *steps;
     let counting = counts.iter().filter(|&&count| count != 0).count();
     let counts = (counting < counts.len()).then_some(counts);
@@ -50,7 +50,7 @@ pub(super) fn of_steps(
             let PpoSums { steps, total, policy, value, entropy, concentration, kl, .. } = sums;
             let PpoSums { old_approx_kl, approx_kl, clipped, .. } = sums;
             let sums =
-                LossSums { steps, total, policy, value, entropy, concentration, kl, old_approx_kl, approx_kl, clipped };
+                Losses { steps, total, policy, value, entropy, concentration, kl, old_approx_kl, approx_kl, clipped };
             Ok((grad, sums))
         }
     }

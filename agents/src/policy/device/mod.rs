@@ -23,7 +23,7 @@ use std::sync::Arc;
 use stpn_cuda::maze::EnergyOf;
 
 use super::accelerator::{
-    Accelerator, AdamPiece, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps, EnergySteps, Kept, Loss, LossSums,
+    Accelerator, AdamPiece, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps, EnergySteps, Kept, Loss, Losses,
     Ran, Rollouts, Sequences,
 };
 use super::heads::Heads;
@@ -86,7 +86,7 @@ impl Accelerator for DeviceNetwork {
         parameters: &Kept,
         loss: &DeviceLoss,
         steps: &DeviceSteps<'_>,
-    ) -> Result<(Kept, LossSums)> {
+    ) -> Result<(Kept, Losses)> {
         let none = || Error::config("training.device", "the device computes no loss of these actions");
         let choices = self.choices.ok_or_else(none)?;
         let inputs = NetworkInputs::new(self, sequences)?;

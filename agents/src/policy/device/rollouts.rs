@@ -9,7 +9,7 @@ use stpn_envs::maze::{MazeConfig, MazeOnDevice, Position};
 use super::losses::{a2c_loss, a2c_sums};
 use super::network::{DeviceNetwork, elsewhere, of_parameters};
 use crate::policy::accelerator::{
-    Collected, DeviceLoss, DeviceObjective, Kept, KeptAdvantages, LossSums, Rollout, RolloutSteps, Rollouts,
+    Collected, DeviceLoss, DeviceObjective, Kept, KeptAdvantages, Losses, Rollout, RolloutSteps, Rollouts,
 };
 use crate::{Error, Result};
 
@@ -96,7 +96,7 @@ impl Rollouts for DeviceNetwork {
         Ok(KeptAdvantages { kept: Kept::new(there), advantages, returns })
     }
 
-    fn a2c_gradient(&self, kept: &Kept, advantages: &Kept, loss: &DeviceLoss) -> Result<(Kept, LossSums)> {
+    fn a2c_gradient(&self, kept: &Kept, advantages: &Kept, loss: &DeviceLoss) -> Result<(Kept, Losses)> {
         let Advantages { advantages, returns } = advantages.get::<Advantages<f32>>().ok_or_else(elsewhere)?;
         let Left { rollout, parameters } = kept.get().ok_or_else(elsewhere)?;
         let own = &of_parameters(parameters)?.actor;
