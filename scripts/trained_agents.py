@@ -16,8 +16,11 @@ import shutil
 import subprocess
 import tomllib
 
+from thinning import thin
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- agents -->\n", "<!-- /agents -->\n"
+ENTRIES = 600
 HEADER = ["agent", "experiment", "cell", "seed", "environment steps", "episodes", "mean return", "standard deviation",
           "random policy"]
 
@@ -58,6 +61,7 @@ def main():
     for name, run in (item.split("=") for item in o.agents):
         shutil.rmtree(ROOT / "checkpoints" / name, ignore_errors=True)
         stpn("export", *(["--best"] if name in o.best else []), run, ROOT / "checkpoints" / name)
+        thin(ROOT / "checkpoints" / name / "metrics.jsonl", ENTRIES)
         rows[name] = f"| {' | '.join(row(name, int(episodes.get(name, 100))))} |"
         print(rows[name], flush=True)
     lines = [f"| {' | '.join(HEADER)} |", "|---" * len(HEADER) + "|", *(rows[name] for name in sorted(rows))]

@@ -1,7 +1,8 @@
-//! An agent to pass on: what it takes to evaluate it, without what only training needs.
+//! A checkpoint to pass on: what it takes to evaluate its agent, or also what training needs.
 
 use std::path::{Path, PathBuf};
 
+use super::manifest::Manifest;
 use super::read::Checkpoint;
 use super::staging::Staging;
 use super::write;
@@ -18,6 +19,21 @@ use crate::{Error, Result};
 pub fn export(checkpoint: &Checkpoint, directory: &Path) -> Result<PathBuf> {
     let staging = begin(&checkpoint.progress, directory)?;
     commit(staging, &checkpoint.config, &checkpoint.progress, checkpoint.parameter_file())
+}
+
+/// Copies a whole checkpoint into `directory`, from where its run can be continued. Returns its path.
+///
+/// # Errors
+/// As [`export()`]; [`Error::Checkpoint`] also if the checkpoint is an exported agent.
+pub fn copy(checkpoint: &Checkpoint, directory: &Path) -> Result<PathBuf> {
+    checkpoint.for_training()?;
+    let manifest = Manifest::read(&checkpoint.path)?;
+    let staging = begin(&checkpoint.progress, directory)?;
+    for entry in &manifest.files {
+        staging.add(&entry.name, &manifest.file(&checkpoint.path, &entry.name)?)?;
+    }
+    // Of its own format: files of an older one stay what they are.
+    staging.commit_as(&manifest)
 }
 
 /// Writes an agent's folder, which [`find`](super::find) takes: its `config.toml`, and a checkpoint below `checkpoints`

@@ -39,7 +39,7 @@ pub struct Checkpoint {
 
 /// What training needs beside the parameters.
 #[derive(Clone, Debug)]
-struct TrainingFiles {
+pub(super) struct TrainingFiles {
     optimizer: Vec<u8>,
     workers: Vec<u8>,
     log: LogState,
@@ -241,15 +241,23 @@ impl Checkpoint {
         flat(&tensors, layout, "")
     }
 
+    /// The files that training needs.
+    ///
+    /// # Errors
+    /// [`Error::Checkpoint`] if it is an exported agent.
+    pub(super) fn for_training(&self) -> Result<&TrainingFiles> {
+        self.training.as_ref().ok_or_else(|| {
+            let problem = "is an exported agent, without optimiser and environments: evaluate it, or resume its run";
+            Error::Checkpoint { path: self.path.clone(), problem: problem.into() }
+        })
+    }
+
     /// Everything a trainer needs to continue.
     ///
     /// # Errors
     /// [`Error::Checkpoint`] if something is missing or does not fit the configuration.
     pub fn trainer(&self, layout: &FlatLayout) -> Result<SavedTrainer> {
-        let Some(TrainingFiles { optimizer, workers: environments, log }) = &self.training else {
-            let problem = "is an exported agent, without optimiser and environments: evaluate it, or resume its run";
-            return Err(Error::Checkpoint { path: self.path.clone(), problem: problem.into() });
-        };
+        let TrainingFiles { optimizer, workers: environments, log } = self.for_training()?;
         let path = self.path.join(OPTIMIZER);
         let tensors = TensorReader::new(&path, optimizer)?;
         let step = *tensors.u64("step")?.first().ok_or_else(|| tensors.refuse("`step` is empty".into()))?;

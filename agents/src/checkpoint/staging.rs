@@ -58,11 +58,19 @@ impl Staging {
     ///
     /// # Errors
     /// [`Error::Io`] if that fails; every earlier checkpoint is then as it was.
-    pub fn commit(mut self, numerics: u32, files: Vec<FileEntry>) -> Result<PathBuf> {
+    pub fn commit(self, numerics: u32, files: Vec<FileEntry>) -> Result<PathBuf> {
         let stpn = env!("CARGO_PKG_VERSION").to_string();
         let manifest = Manifest { format: FORMAT, stpn, numerics, update: self.update, files };
+        self.commit_as(&manifest)
+    }
+
+    /// [`commit`](Self::commit) with this manifest.
+    ///
+    /// # Errors
+    /// As [`commit`](Self::commit).
+    pub fn commit_as(mut self, manifest: &Manifest) -> Result<PathBuf> {
         let path = self.aside.join(MANIFEST);
-        let manifest = serde_json::to_vec_pretty(&manifest)
+        let manifest = serde_json::to_vec_pretty(manifest)
             .map_err(|error| Error::Checkpoint { path: path.clone(), problem: error.to_string() })?;
         write_synced(&path, &manifest)?;
         sync_directory(&self.aside)?;

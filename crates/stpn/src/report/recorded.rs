@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::chart::Chart;
 use super::curves::averaged;
+use crate::comparison::files::RESULTS;
 use crate::comparison::statistics::{ANY, NOT_NEGATIVE};
 use crate::comparison::suite::{self, SuiteResults};
 use crate::comparison::{Comparison, across, generalization};
@@ -67,6 +68,19 @@ pub fn draw(source: &Path) -> Result<Vec<PathBuf>> {
     let path = source.with_extension("svg");
     files::write(&path, chart.svg())?;
     Ok(vec![path])
+}
+
+/// Makes the table of a comparison's folder again from its runs.
+///
+/// # Errors
+/// [`Error::Unfit`] if the folder is not that of one comparison; fails, naming the file, if one cannot be read or
+/// written.
+pub fn tabulate(folder: &Path) -> Result<()> {
+    if !folder.join(RESULTS).exists() {
+        let problem = "has no comparison.json, so there is no table to make: leave out --tables";
+        return Err(Error::Unfit(format!("{}: {problem}", folder.display())));
+    }
+    Comparison::read(folder)?.tabulated_again().write(folder)
 }
 
 impl Recorded {

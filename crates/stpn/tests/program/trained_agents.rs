@@ -94,3 +94,29 @@ fn an_exported_agent_is_evaluated_like_its_run_and_refuses_to_be_resumed() {
     assert_eq!(best.status.success(), has_best, "{}", best.error);
     assert!(has_best || best.error.contains("take the newest"), "{}", best.error);
 }
+
+#[test]
+fn a_run_exported_whole_is_resumed_elsewhere_with_the_same_bits() {
+    let directory = tempfile::tempdir().unwrap();
+    let (source, out) = (directory.path().join("run"), directory.path().join("copy"));
+    let trained = stpn(&small("train maze-small --updates 2", &source));
+    assert!(trained.status.success(), "{}", trained.error);
+    let changed = run(&format!("resume {} --updates 3 --set optimizer.learning_rate=0.002", source.display()));
+    assert!(changed.status.success(), "{}", changed.error);
+    let done = run(&format!("export --resumable {} {}", source.display(), out.display()));
+    assert!(done.status.success() && done.output.contains("resume with:"), "{} {}", done.output, done.error);
+    for folder in [&source, &out] {
+        let done = run(&format!("resume {} --updates 5", folder.display()));
+        assert!(done.status.success(), "{}", done.error);
+    }
+    for file in ["optimizer.safetensors", "parameters.safetensors", "workers-00000.safetensors", "config.toml"] {
+        let of = |folder: &Path| fs::read(folder.join("checkpoints/update-00000005").join(file)).unwrap();
+        assert!(of(&source) == of(&out), "{file}");
+    }
+    assert_eq!(fs::read(out.join("changes.jsonl")).unwrap(), fs::read(source.join("changes.jsonl")).unwrap());
+
+    let agent = directory.path().join("agent");
+    assert!(run(&format!("export {} {}", source.display(), agent.display())).status.success());
+    let refused = run(&format!("export --resumable {} {}-whole", agent.display(), agent.display()));
+    assert!(!refused.status.success() && refused.error.contains("exported agent"), "{}", refused.error);
+}

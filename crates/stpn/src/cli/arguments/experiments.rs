@@ -14,19 +14,23 @@ use crate::reproduction::Paper;
 #[derive(Debug, Args)]
 #[command(
     after_help = "A folder of `compare` or `reproduce` gets its pictures anew from its comparison.json or suite.json, \
-curves.csv and generalization.csv. Beside a file of curves, FILE.svg is written. It holds names of axes, references \
+curves.csv and generalization.csv; with --tables also its comparison.md and scores.csv. Beside a file of curves, FILE.svg is written. It holds names of axes, references \
 and, for every series, the curve of every seed:
   {\"x\": \"environment steps\", \"y\": \"mean return (reward per episode)\", \"possible\": [0, null],
    \"levels\": {\"random policy\": 8.04}, \"series\": [{\"name\": \"stpn\", \"curves\": [[[0, 1.5], [100, 2]]]}]}
 
 Examples:
   stpn draw runs/compare-art
+  stpn draw --tables runs/compare-art
   stpn draw docs/maze-small.json"
 )]
 pub struct DrawArguments {
     /// Folders of comparisons, and files of curves.
     #[arg(value_name = "DIR|FILE.json", required = true)]
     pub sources: Vec<PathBuf>,
+    /// Also make the tables of comparisons again, from the results of their runs.
+    #[arg(long)]
+    pub tables: bool,
 }
 
 /// How many runs a comparison has, and how they are trained and measured.

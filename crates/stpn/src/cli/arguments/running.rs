@@ -187,12 +187,13 @@ pub struct ResumeArguments {
 /// Arguments of `stpn export`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The result holds configuration, metrics and parameters; `stpn eval`, `play` and `report` take it, \
-`resume` does not.
+    after_help = "The result holds configuration, metrics and parameters; `stpn eval`, `play` and `report` take it. \
+`resume` takes it only with --resumable, which adds optimiser, environments and random streams.
 
 Examples:
   stpn export runs/maze-small-stpn-seed1 my-agent
-  stpn export --best runs/cartpole-stpn-seed1 my-agent"
+  stpn export --best runs/cartpole-stpn-seed1 my-agent
+  stpn export --resumable runs/maze-stpn-seed1 to-the-cluster"
 )]
 pub struct ExportArguments {
     /// The run's directory.
@@ -204,6 +205,9 @@ pub struct ExportArguments {
     /// The best checkpoint in place of the newest.
     #[arg(long)]
     pub best: bool,
+    /// The whole checkpoint, so that `stpn resume DIR` continues the run from there.
+    #[arg(long)]
+    pub resumable: bool,
 }
 
 /// Arguments of `stpn eval`.

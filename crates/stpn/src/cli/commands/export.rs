@@ -12,6 +12,8 @@ use crate::program::words::shown;
 
 /// What is passed on beside the checkpoint: how the agent came to be.
 const FILES: [&str; 2] = ["config.toml", "metrics.jsonl"];
+/// What was changed while it came to be; only of some runs.
+const CHANGES: &str = "changes.jsonl";
 
 /// Runs the command.
 pub fn run(arguments: &ExportArguments) -> Result<ExitCode> {
@@ -22,12 +24,18 @@ pub fn run(arguments: &ExportArguments) -> Result<ExitCode> {
         let problem = "is missing: name the folder of the run, not that of one of its checkpoints";
         return Err(Error::Unfit(format!("{}: {problem}", arguments.run.join(name).display())).into());
     }
-    let path = checkpoint::export(&found, &arguments.out.join("checkpoints"))?;
-    for name in FILES {
+    let checkpoints = arguments.out.join("checkpoints");
+    let export = if arguments.resumable { checkpoint::copy } else { checkpoint::export };
+    let path = export(&found, &checkpoints)?;
+    let changes = arguments.run.join(CHANGES).exists().then_some(CHANGES);
+    for name in FILES.into_iter().chain(changes) {
         let (from, to) = (arguments.run.join(name), arguments.out.join(name));
         fs::copy(&from, &to).with_context(|| format!("cannot copy {} to {}", from.display(), to.display()))?;
     }
     println!("exported      {} as {}", found.path.display(), path.display());
     println!("evaluate with: stpn eval {}", shown(&arguments.out));
+    if arguments.resumable {
+        println!("resume with:   stpn resume {}", shown(&arguments.out));
+    }
     Ok(ExitCode::SUCCESS)
 }
