@@ -12,7 +12,7 @@ use super::{ActionRef, Terms};
 use crate::{Error, Result};
 
 /// Smallest standard deviation of a softplus policy: below it densities overflow in f32.
-const MIN_STD: f64 = 1e-4;
+pub(crate) const MIN_STD: f64 = 1e-4;
 
 /// Options of policies for continuous actions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -126,6 +126,16 @@ impl Gaussian {
             Std::StateIndependent => (raw.exp(), raw.exp()),
         };
         Normal { mean, std, slope }
+    }
+
+    /// Where the standard deviation comes from.
+    pub fn std(&self) -> Std {
+        self.std
+    }
+
+    /// ln of half the width of each dimension, if actions are squashed.
+    pub fn log_halves(&self) -> Option<Vec<f64>> {
+        self.squash.then(|| (0..self.dims()).map(|d| self.half(d).ln()).collect())
     }
 
     /// Half the width of dimension d, the scale of a squashed action.
