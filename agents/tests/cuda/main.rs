@@ -3,6 +3,10 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "../environments/echo.rs"]
+mod echo;
+mod losses;
+
 use std::env;
 use std::process::Command;
 
