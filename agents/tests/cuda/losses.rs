@@ -30,8 +30,8 @@ fn updated(space: &Space, text: &str, updates: usize) -> (Metrics, Vec<f32>, Vec
     (metrics.last().unwrap().clone(), saved.parameters, saved.adam.first_moment)
 }
 
-/// Updates on the CPU and on the device.
-fn compare(space: &Space, policy: &str, algorithm: &str, names: &[&str]) {
+/// Updates on the CPU and on the device. Returns the metrics of the former.
+fn compare(space: &Space, policy: &str, algorithm: &str, names: &[&str]) -> Metrics {
     let env = if matches!(space, Space::Box { .. }) { "pendulum" } else { "cartpole" };
     let on = |device: &str| {
         // Sequences of 5, 5 and 2 steps, in one minibatch: they are padded. With so large an epsilon, small gradients
@@ -53,6 +53,7 @@ fn compare(space: &Space, policy: &str, algorithm: &str, names: &[&str]) {
     assert!(apart.iter().all(|apart| *apart < 2e-4), "{space} {policy} {algorithm}: {apart:?}");
     assert!(gradient_here.iter().filter(|value| **value != 0.0).count() > gradient_here.len() / 2);
     assert_eq!(on("cuda").1, parameters_there, "the same bits every time");
+    here
 }
 
 #[test]
@@ -65,9 +66,8 @@ fn a2c_learns_from_every_distribution_as_on_the_cpu() {
         for critic in ["shared", "separate"] {
             let discrete = !matches!(space, Space::Box { .. });
             let concentration = if discrete { ", concentration_coefficient = 0.03" } else { "" };
-            let algorithm = format!(
-                "{{ name = 'a2c', normalize_advantages = true, entropy_coefficient = 0.02{concentration} }}"
-            );
+            let algorithm =
+                format!("{{ name = 'a2c', normalize_advantages = true, entropy_coefficient = 0.02{concentration} }}");
             let more: &[&str] = if discrete { &["losses/concentration"] } else { &[] };
             compare(&space, &format!(", critic = '{critic}'{options}"), &algorithm, &[&names[..], more].concat());
         }
@@ -100,7 +100,9 @@ fn ppo_learns_from_every_distribution_as_on_the_cpu() {
         for (critic, algorithm) in ["shared", "separate"].into_iter().flat_map(|c| algorithms.map(|a| (c, a))) {
             let names: Vec<&str> =
                 names.into_iter().filter(|name| algorithm.contains("kl_penalty") || *name != "losses/kl").collect();
-            compare(&space, &format!(", critic = '{critic}'{options}"), algorithm, &names);
+            let metrics = compare(&space, &format!(", critic = '{critic}'{options}"), algorithm, &names);
+            let clipped = metrics.get("losses/clipfrac").unwrap();
+            assert!(clipped > 0.0 && clipped < 1.0, "{space}{options}: {clipped} of the ratios are clipped");
         }
     }
 }

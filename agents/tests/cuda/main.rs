@@ -204,7 +204,7 @@ fn an_update_on_the_device_has_the_losses_of_the_cpu() {
         maze("gru", ""),
         // Of several sequences, nothing is kept on the device.
         maze("lstm", ", sequence_length = 7"),
-        // Losses are computed there: of choices, with a shared trunk.
+        // With a shared trunk.
         "env = { name = 'cartpole' }
          rollout = { environments = 5, steps = 12, sequence_length = 5 }
          policy = { hidden = 5, encoder = { name = 'mlp', sizes = [4] }, cell = 'stpn' }

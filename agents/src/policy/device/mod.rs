@@ -27,8 +27,8 @@ use super::accelerator::{
     Ran, Rollouts, Sequences,
 };
 use super::heads::Heads;
-use crate::optimizer::Adam;
 use crate::Result;
+use crate::optimizer::Adam;
 pub(super) use network::DeviceNetwork;
 use network::{of_gradient, of_parameters};
 use optimizer::Optimizer;

@@ -90,13 +90,7 @@ impl<T: CudaReal> KeptRollout<T> {
             actions: runner.address_of(&self.actions),
             draws: 0,
         };
-        let inputs = LossInputs {
-            extent: self.extent,
-            policy,
-            advantages,
-            returns,
-            counts: 0,
-        };
+        let inputs = LossInputs { extent: self.extent, policy, advantages, returns, counts: 0 };
         let (grads, partials) = loss::a2c(&runner, loss, &inputs)?;
         Ok((grads.policy, A2cSums::of(&device.download(&partials)?)))
     }

@@ -2,9 +2,7 @@
 
 use stpn_cuda::cuda::General;
 use stpn_cuda::shim::{self, Machine};
-use stpn_cuda::{
-    A2cLoss, A2cSteps, Actions, AdvantageSteps, Distribution, Error, Extent, Outputs, PpoLoss, PpoSteps,
-};
+use stpn_cuda::{A2cLoss, A2cSteps, Actions, AdvantageSteps, Distribution, Error, Extent, Outputs, PpoLoss, PpoSteps};
 
 use super::device;
 use super::support::policy::{PolicyCase, distributions, flat};

@@ -116,9 +116,10 @@ impl PolicyCase {
             }
             discrete => {
                 let choices = &self.choices[n * dims..(n + 1) * dims];
-                let chosen = choices.iter().zip(lists(discrete, parameters)).fold(0, |at, (&choice, list)| {
-                    at * list.len() + choice as usize
-                });
+                let chosen = choices
+                    .iter()
+                    .zip(lists(discrete, parameters))
+                    .fold(0, |at, (&choice, list)| at * list.len() + choice as usize);
                 joint_terms(chosen, &joint(discrete, parameters), &joint(discrete, self.old_row(n)))
             }
         }
@@ -134,7 +135,8 @@ impl PolicyCase {
     ) -> OutputGradients<Vec<f64>> {
         let (head, len) = (self.distribution.head_parameters(), self.distribution.parameters());
         let (mut policy, mut values, mut free) = (Vec::new(), Vec::new(), vec![0.0; len - head]);
-        for n in 0..self.steps {
+        assert_eq!(counts.len(), self.steps);
+        for (n, count) in counts.iter().enumerate() {
             let row = self.row(n);
             let slope = |i: usize| {
                 let at = |by: f64| {
@@ -143,10 +145,14 @@ impl PolicyCase {
                     loss(n, &moved)
                 };
                 // So near that hardly a step has a kink of the loss between them.
-                if counts[n] == 0 { 0.0 } else { (at(1e-6) - at(-1e-6)) / 2e-6 * scale }
+                if *count == 0 { 0.0 } else { (at(1e-6) - at(-1e-6)) / 2e-6 * scale }
             };
             policy.extend((0..head).map(slope));
-            if self.values.is_some() { values.push(slope(len)) } else { policy.push(slope(len)) }
+            if self.values.is_some() {
+                values.push(slope(len))
+            } else {
+                policy.push(slope(len))
+            }
             free.iter_mut().enumerate().for_each(|(i, free)| *free += slope(head + i));
         }
         OutputGradients { policy, values: self.values.as_ref().map(|_| values), free: self.free.as_ref().map(|_| free) }
