@@ -29,6 +29,7 @@ mod error;
 mod extent;
 mod gated;
 mod layer;
+mod lens;
 mod loss;
 pub mod maze;
 mod maze_sizes;

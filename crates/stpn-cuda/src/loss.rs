@@ -1,10 +1,11 @@
 //! The loss of A2C, and its gradient in the outputs of the heads.
 
 use crate::distribution::{Actions, Distribution};
+use crate::lens::check_lens;
 use crate::policy::{OutputGradients, Outputs, PolicyInputs, PolicyOperands};
 use crate::runner::{Launch, Plain, Runner, Unit, int};
 use crate::spec::GENERAL_THREADS;
-use crate::{Error, Extent, Real, Result};
+use crate::{Extent, Real, Result};
 
 /// Sums that a block writes.
 const SUMS: usize = 4;
@@ -54,14 +55,6 @@ impl<T> A2cSteps<'_, T> {
         check_lens(&lens, steps)?;
         outputs.check(self.policy, steps, len)?;
         Ok(steps)
-    }
-}
-
-/// Refuses arrays of other lengths.
-pub(crate) fn check_lens(lens: &[(&'static str, usize)], expected: usize) -> Result<()> {
-    match lens.iter().find(|(_, len)| *len != expected) {
-        Some(&(what, got)) => Err(Error::Length { what, expected, got }),
-        None => Ok(()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! What losses read of a policy, and the gradient that they leave.
 
 use crate::distribution::{Distribution, Gaussian, Std};
-use crate::loss::check_lens;
+use crate::lens::check_lens;
 use crate::runner::{Plain, Runner, Unit, int, reduce};
 use crate::{Real, Result};
 

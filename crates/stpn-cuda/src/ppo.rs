@@ -1,7 +1,7 @@
 //! The loss of PPO, and its gradient in the outputs of the heads.
 
 use crate::distribution::{Actions, Distribution};
-use crate::loss::check_lens;
+use crate::lens::check_lens;
 use crate::policy::{OutputGradients, Outputs, PolicyInputs, PolicyOperands};
 use crate::runner::{Launch, Plain, Runner, Unit, long};
 use crate::spec::GENERAL_THREADS;

@@ -5,7 +5,7 @@ use stpn_cuda::{A2cLoss, A2cSteps, Actions, OutputGradients, Outputs, PpoLoss, P
 
 use crate::Result;
 use crate::policy::accelerator::{DeviceLoss, DeviceObjective, DeviceSteps, Losses};
-use crate::policy::distribution::{ActionBuffer, Distribution, Gaussian, MIN_STD, Std};
+use crate::policy::distribution::{ActionBuffer, Distribution, Gaussian, Std};
 
 /// A family of distributions as the kernels have it.
 pub(super) fn distribution(policy: &Distribution) -> stpn_cuda::Distribution {
@@ -19,7 +19,7 @@ pub(super) fn distribution(policy: &Distribution) -> stpn_cuda::Distribution {
 
 fn gaussian(inner: &Gaussian) -> stpn_cuda::Gaussian {
     let std = match inner.std() {
-        Std::Softplus => stpn_cuda::Std::Softplus { least: MIN_STD },
+        Std::Softplus => stpn_cuda::Std::Softplus { least: Gaussian::MIN_STD },
         Std::StateIndependent => stpn_cuda::Std::StateIndependent,
     };
     stpn_cuda::Gaussian { dims: inner.dims(), std, log_halves: inner.log_halves() }

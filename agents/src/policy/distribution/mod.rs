@@ -14,7 +14,6 @@ mod multi_categorical;
 pub use action::{ActionBuffer, ActionRef, Terms};
 pub use bernoulli::Bernoulli;
 pub use categorical::Categorical;
-pub(crate) use gaussian::MIN_STD;
 pub use gaussian::{Gaussian, GaussianConfig, Std};
 pub use multi_categorical::MultiCategorical;
 
