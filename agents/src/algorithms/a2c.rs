@@ -164,9 +164,7 @@ fn device_gradient(
     scale: f64,
 ) -> Result<(Kept, Losses)> {
     let device = learner.policy().rollouts().map_err(|reason| Error::config("training.device", reason))?;
-    let A2cObjective { value, entropy, concentration, standard } = *objective;
-    let loss = DeviceLoss { objective: DeviceObjective::A2c { value, entropy, concentration }, standard, scale };
-    device.a2c_gradient(steps, advantages, &loss)
+    device.a2c_gradient(steps, advantages, &objective.on_device(scale))
 }
 
 /// −log π(a|s)·A + c_v (R − V)² − c_e H(π) + c_c Σ_a π(a)².
@@ -191,9 +189,9 @@ impl A2cObjective {
 }
 
 impl Objective for A2cObjective {
-    fn on_device(&self) -> Option<(DeviceObjective, (f64, f64))> {
+    fn on_device(&self, scale: f64) -> DeviceLoss {
         let Self { value, entropy, concentration, standard } = *self;
-        Some((DeviceObjective::A2c { value, entropy, concentration }, standard))
+        DeviceLoss { objective: DeviceObjective::A2c { value, entropy, concentration }, standard, scale }
     }
 
     fn step(&self, sample: &Sample, terms: &Terms, value: f64, losses: &mut Losses) -> Derivatives {

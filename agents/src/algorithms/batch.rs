@@ -1,7 +1,5 @@
 //! Sequences as a loss sees them.
 
-use std::ops::Range;
-
 use crate::advantage::Advantages;
 use crate::policy::Inputs;
 use crate::policy::distribution::ActionBuffer;
@@ -144,9 +142,9 @@ impl SequenceBatch {
         }
     }
 
-    /// Places `[L, B]` of the steps that count, in order, as far as they lie within `range`.
-    pub fn places(&self, range: Range<usize>) -> impl Iterator<Item = usize> + '_ {
+    /// Places `[L, B]` of the steps that count, in order.
+    pub fn places(&self) -> impl Iterator<Item = usize> + '_ {
         let batch = self.batch();
-        range.filter(move |n| n / batch < self.lengths[n % batch])
+        (0..self.steps * batch).filter(move |n| n / batch < self.lengths[n % batch])
     }
 }

@@ -8,14 +8,11 @@ use crate::collective::{Exchange, agree};
 use crate::learner::{Gradient, PlacedGradient};
 use crate::metrics::Metrics;
 pub use crate::policy::accelerator::Losses;
-use crate::policy::accelerator::{DeviceLoss, DeviceObjective, DeviceSteps, Kept};
-use crate::policy::distribution::{ActionBuffer, Distribution, Terms};
+use crate::policy::accelerator::{DeviceLoss, DeviceSteps, Kept};
+use crate::policy::distribution::{Distribution, Terms};
 use crate::policy::element::Element;
 use crate::policy::inference::PreparedPolicy;
 use crate::policy::training::Heads;
-
-/// Places whose losses one thread computes, if a device computes the rest.
-const LOSS_PART: usize = 128;
 
 /// What a rollout knows of one step.
 #[derive(Clone, Copy, Debug)]
@@ -46,10 +43,8 @@ pub trait Objective: Sync {
         false
     }
 
-    /// The same for a device, with mean and inverse deviation by which advantages are standardised, if devices know it.
-    fn on_device(&self) -> Option<(DeviceObjective, (f64, f64))> {
-        None
-    }
+    /// The same for a device, which multiplies the gradient by `scale`.
+    fn on_device(&self, scale: f64) -> DeviceLoss;
 
     /// Adds the step's loss and its parts to `losses` and returns its derivatives.
     fn step(&self, sample: &Sample, terms: &Terms, value: f64, losses: &mut Losses) -> Derivatives;
@@ -97,38 +92,29 @@ pub fn block_gradient<T: Element>(
     scale: f64,
     gradient: &mut [T],
 ) -> Result<Losses> {
-    policy.differentiate(&batch.inputs(), &batch.state, gradient, |outputs, grads| {
-        let block = BlockLoss { objective, distribution: policy.policy().distribution(), batch, scale };
-        block.first(outputs, grads)
-    })
+    let block = BlockLoss { objective, distribution: policy.policy().distribution(), batch, scale };
+    policy.differentiate(&batch.inputs(), &batch.state, gradient, |outputs, grads| block.losses(outputs, grads))
 }
 
-/// [`block_gradient`] on the policy's device: the gradient stays there. Losses are computed there if it can.
+/// [`block_gradient`] on the policy's device, which computes the losses too: the gradient stays there.
 fn block_gradient_there(
     objective: &dyn Objective,
     policy: &PreparedPolicy,
     batch: &SequenceBatch,
     scale: f64,
-) -> Result<(Losses, Kept)> {
-    let of_step = objective.on_device().filter(|_| policy.losses_on_device());
-    if let (ActionBuffer::Discrete(actions), Some((objective, standard))) = (&batch.actions, of_step) {
-        let mut counts = vec![0; actions.len()];
-        batch.places(0..actions.len()).for_each(|n| counts[n] = 1);
-        let steps = DeviceSteps {
-            actions,
-            advantages: &batch.advantages,
-            returns: &batch.returns,
-            log_probs: &batch.log_probs,
-            values: &batch.values,
-            distributions: &batch.distributions,
-            counts: &counts,
-        };
-        let loss = DeviceLoss { objective, standard, scale };
-        let (kept, sums) = policy.minimize_on_device(&batch.inputs(), &batch.state, &loss, &steps)?;
-        return Ok((sums, kept));
-    }
-    let block = BlockLoss { objective, distribution: policy.policy().distribution(), batch, scale };
-    policy.differentiate_on_device(&batch.inputs(), &batch.state, |outputs, grads| block.all(outputs, grads))
+) -> Result<(Kept, Losses)> {
+    let mut counts = vec![0; batch.returns.len()];
+    batch.places().for_each(|n| counts[n] = 1);
+    let steps = DeviceSteps {
+        actions: &batch.actions,
+        advantages: &batch.advantages,
+        returns: &batch.returns,
+        log_probs: &batch.log_probs,
+        values: &batch.values,
+        distributions: &batch.distributions,
+        counts: &counts,
+    };
+    policy.minimize_on_device(&batch.inputs(), &batch.state, &objective.on_device(scale), &steps)
 }
 
 /// The losses of a block of sequences, with their gradient in the outputs of the heads.
@@ -141,29 +127,11 @@ struct BlockLoss<'b> {
 
 impl BlockLoss<'_> {
     /// Of all places, one after another.
-    fn first<T: Element>(&self, outputs: &Heads<T>, grads: &mut Heads<T>) -> Losses {
-        self.part(outputs, 0, &mut grads.distributions, &mut grads.values)
-    }
-
-    /// Of all places, by all threads: a device has all sequences in one block.
-    fn all<T: Element>(&self, outputs: &Heads<T>, grads: &mut Heads<T>) -> Losses {
-        let Heads { distributions, values } = grads;
-        let width = LOSS_PART * self.distribution.len();
-        let parts = distributions.par_chunks_mut(width).zip(values.par_chunks_mut(LOSS_PART)).enumerate();
-        let parts: Vec<Losses> = parts
-            .map(|(number, (distributions, values))| self.part(outputs, number * LOSS_PART, distributions, values))
-            .collect();
-        let mut losses = Losses::default();
-        parts.iter().for_each(|part| losses.add(part));
-        losses
-    }
-
-    /// Of places `first` and following, as many as there are values; gradients are those of these places.
-    fn part<T: Element>(&self, outputs: &Heads<T>, first: usize, distributions: &mut [T], values: &mut [T]) -> Losses {
+    fn losses<T: Element>(&self, outputs: &Heads<T>, grads: &mut Heads<T>) -> Losses {
         let Self { objective, distribution, batch, scale } = self;
         let len = distribution.len();
         let (mut losses, mut scratch) = (Losses::default(), Vec::new());
-        for n in batch.places(first..first + values.len()) {
+        for n in batch.places() {
             let row = n * len..(n + 1) * len;
             let parameters = &outputs.distributions[row.clone()];
             let action = batch.actions.get(n, batch.action_len);
@@ -178,9 +146,9 @@ impl BlockLoss<'_> {
             let mut derivatives = objective.step(&sample, &terms, outputs.values[n].wide(), &mut losses);
             let Terms { log_prob, entropy, concentration, kl } = &mut derivatives.terms;
             [log_prob, entropy, concentration, kl].into_iter().for_each(|derivative| *derivative *= scale);
-            let grad = &mut distributions[(n - first) * len..(n - first + 1) * len];
+            let grad = &mut grads.distributions[row];
             distribution.gradient(parameters, action, behaviour, &derivatives.terms, &scratch, grad);
-            values[n - first] = T::of(derivatives.value * scale);
+            grads.values[n] = T::of(derivatives.value * scale);
         }
         losses
     }
@@ -202,14 +170,14 @@ pub fn gradient<B: Send + Sync>(
 ) -> Result<(PlacedGradient, Losses)> {
     if let ([block], 1, true) = (blocks, exchange.size(), policy.policy().is_accelerated()) {
         exchange.stop().go_on()?;
-        let (losses, kept) = block_gradient_there(objective, policy, &gather(block), scale)?;
+        let (kept, losses) = block_gradient_there(objective, policy, &gather(block), scale)?;
         return Ok((PlacedGradient::There(kept), losses));
     }
     let len = policy.policy().parameters().count();
     let one = |block: &B| -> Result<(Gradient, Losses)> {
         exchange.stop().go_on()?;
         if policy.policy().is_accelerated() {
-            let (losses, kept) = block_gradient_there(objective, policy, &gather(block), scale)?;
+            let (kept, losses) = block_gradient_there(objective, policy, &gather(block), scale)?;
             return Ok((Gradient(policy.read(&kept)?), losses));
         }
         let mut gradient = vec![0.0; len];

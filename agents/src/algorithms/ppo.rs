@@ -21,6 +21,7 @@ use crate::advantage::Advantages;
 use crate::collective::{Exchange, agree};
 use crate::learner::Learner;
 use crate::metrics::{Metrics, Over};
+use crate::rollout::again::recompute;
 use crate::rollout::{Estimates, Fragment, Normalization, Recompute, Worker};
 use crate::statistics::Moments;
 
@@ -66,13 +67,13 @@ pub fn update(
     for epoch in 0..config.epochs {
         if epoch > 0 && (again.states || again.values) {
             let subject = Subject { policy: &learner.prepare()?, normalization };
-            let estimate = |worker: &mut Worker| -> Result<Option<Advantages>> {
-                let estimates = worker.recompute(subject, again)?;
-                Ok(estimates.map(|estimates| estimator(worker.fragment(), &estimates)))
-            };
-            // Every worker's first: rayon stops at the first `None` that is collected into an `Option`.
-            let advantages: Result<Vec<Option<Advantages>>> = workers.par_iter_mut().map(estimate).collect();
-            recomputed = agree(exchange.collective(), advantages)?.into_iter().collect();
+            let estimates = agree(exchange.collective(), recompute(workers, subject, again))?;
+            let fragments: Vec<&Fragment> = workers.iter().map(Worker::fragment).collect();
+            // Every fragment's first: rayon stops at the first `None` that is collected into an `Option`.
+            let advantages: Vec<Option<Advantages>> = (fragments.par_iter().zip(&estimates))
+                .map(|(fragment, estimates)| estimates.as_ref().map(|estimates| estimator(fragment, estimates)))
+                .collect();
+            recomputed = advantages.into_iter().collect();
         }
         let advantages = recomputed.as_deref().unwrap_or(acted);
         let whole = exchange.total(&advantage_moments(advantages));

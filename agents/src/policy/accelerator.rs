@@ -70,13 +70,10 @@ pub trait Accelerator: Debug + Send + Sync {
     /// Fails if the device does.
     fn run(&self, sequences: &Sequences<'_>, parameters: &Kept, energy: Option<&EnergySteps>) -> Result<Ran>;
 
-    /// Whether it computes losses itself, as [`Accelerator::minimize`] does.
-    fn computes_losses(&self) -> bool;
-
     /// [`Accelerator::differentiate`] with a loss that is computed there; also its sums.
     ///
     /// # Errors
-    /// Fails if the device does, or computes no losses.
+    /// Fails if the device does.
     fn minimize(
         &self,
         sequences: &Sequences<'_>,

@@ -70,7 +70,7 @@ impl<T: Element> PreparedPolicy<T> {
     }
 
     /// [`PreparedPolicy::differentiate`] on a device, in single precision. The gradient stays there.
-    pub(super) fn differentiate_there<R>(
+    fn differentiate_there<R>(
         &self,
         there: &There,
         inputs: &Inputs<'_>,
@@ -96,20 +96,7 @@ impl<T: Element> PreparedPolicy<T> {
 }
 
 impl PreparedPolicy {
-    /// [`PreparedPolicy::differentiate`] of a policy that is on a device: the gradient stays there.
-    ///
-    /// # Errors
-    /// Fails if the device does, and for a policy that is here.
-    pub(crate) fn differentiate_on_device<R>(
-        &self,
-        inputs: &Inputs<'_>,
-        state: &[f32],
-        loss: impl FnOnce(&Heads<f32>, &mut Heads<f32>) -> R,
-    ) -> Result<(R, Kept)> {
-        self.differentiate_there(self.there()?, inputs, state, loss)
-    }
-
-    /// The same with a loss that the device computes too, and its sums.
+    /// The gradient of a loss that the policy's device computes, and the sums of the loss. The gradient stays there.
     ///
     /// # Errors
     /// Fails if the device does, and for a policy that is here.
@@ -146,11 +133,6 @@ impl PreparedPolicy {
     /// Fails if the device does, and for a policy that is here.
     pub(crate) fn read(&self, gradient: &Kept) -> Result<Vec<f32>> {
         self.there()?.accelerator.read(gradient)
-    }
-
-    /// Whether the policy's device computes losses.
-    pub(crate) fn losses_on_device(&self) -> bool {
-        self.there().is_ok_and(|there| there.accelerator.computes_losses())
     }
 
     fn there(&self) -> Result<&There> {

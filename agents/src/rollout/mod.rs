@@ -1,5 +1,6 @@
 //! Rollouts: what the agents lived through, and the workers that live it.
 
+pub mod again;
 pub mod ahead;
 pub mod failures;
 pub mod fragment;

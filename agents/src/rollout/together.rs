@@ -53,13 +53,21 @@ pub fn collect(workers: &mut [Worker], subject: Subject<'_>) -> Result<()> {
 /// # Errors
 /// Fails if the device does.
 pub(super) fn end(workers: &mut [Worker], actor: &mut Actor<'_>, state: &[f32]) -> Result<()> {
-    let starts: Vec<u8> = workers.iter().flat_map(|worker| worker.next().1).copied().collect();
-    let values = actor.peek(joined(workers.iter().map(|worker| worker.next().0)), &starts)?;
-    let (states, values) = (rows(workers, state, state.len() / starts.len()), rows(workers, &values, 1));
+    let values = values_after(workers, actor)?;
+    let (states, values) = (rows(workers, state, state.len() / values.len()), rows(workers, &values, 1));
     for ((worker, state), values) in workers.iter_mut().zip(states).zip(values) {
         worker.finish(state, values);
     }
     Ok(())
+}
+
+/// Values `[B]` of what follows the fragments; the actor has the states `[B, S]` after their last steps.
+///
+/// # Errors
+/// Fails if the device does.
+pub(super) fn values_after(workers: &[Worker], actor: &mut Actor<'_>) -> Result<Vec<f32>> {
+    let starts: Vec<u8> = workers.iter().flat_map(|worker| worker.next().1).copied().collect();
+    actor.peek(joined(workers.iter().map(|worker| worker.next().0)), &starts)
 }
 
 /// One step of the network from what all environments show at step `t`.
@@ -89,8 +97,8 @@ pub(super) fn rows<'v>(workers: &[Worker], mut values: &'v [f32], width: usize) 
     workers.iter().map(own).collect()
 }
 
-/// All workers' observations, one after another.
-fn joined<'o>(mut all: impl Iterator<Item = ObservationRef<'o>>) -> Observations {
+/// Observations, one after another.
+pub(super) fn joined<'o>(mut all: impl Iterator<Item = ObservationRef<'o>>) -> Observations {
     let mut joined = all.next().map_or(Observations::F32(Vec::new()), Observations::from);
     all.for_each(|observations| joined.extend(observations));
     joined

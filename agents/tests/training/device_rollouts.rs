@@ -6,8 +6,11 @@ use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
 use stpn_agents::actor::Subject;
 use stpn_agents::policy::PolicyConfig;
+use stpn_agents::rollout::again::recompute;
 use stpn_agents::rollout::worker::EnergySampling;
-use stpn_agents::rollout::{Fragment, Normalization, NormalizationConfig, Worker, ahead, together};
+use stpn_agents::rollout::{
+    Estimates, Fragment, Normalization, NormalizationConfig, Recompute, Worker, ahead, together,
+};
 use stpn_agents::{ActorCritic, Error, Stop};
 use stpn_core::cells::CellName;
 use stpn_envs::classic::{MemoryConfig, PendulumConfig};
@@ -45,10 +48,14 @@ struct Case {
 
 impl Case {
     fn new(make: Make, cell: CellName, observations_normalized: bool) -> Self {
+        Self::seeded(make, cell, observations_normalized, 3)
+    }
+
+    fn seeded(make: Make, cell: CellName, observations_normalized: bool, seed: u64) -> Self {
         let env = make().unwrap();
         let config = PolicyConfig::new(cell.config(), 5);
         let (observations, actions) = (env.observation_space(), env.action_space());
-        let policy = ActorCritic::new(&config, observations, actions, 3, DType::F32, &Device::Cpu).unwrap();
+        let policy = ActorCritic::new(&config, observations, actions, seed, DType::F32, &Device::Cpu).unwrap();
         let config = NormalizationConfig { observations: observations_normalized, ..NormalizationConfig::default() };
         Self { policy, normalization: Normalization::new(&config, observations).unwrap() }
     }
@@ -95,6 +102,53 @@ fn rollouts_with_a_device_are_those_without_one() {
         }
         let truncated = here.iter().any(|worker| worker.fragment().truncated.contains(&true));
         assert_eq!((ahead::applies(&there), truncated), (!truncated, !ahead::applies(&there)));
+    }
+}
+
+#[test]
+fn what_a_policy_on_a_device_makes_of_fragments_again_is_what_it_makes_here() {
+    for (make, cell, normalized, steps, cut_off) in [
+        (memory as Make, CellName::Stpn, false, 40, false),
+        (memory, CellName::Mlp, true, 13, false),
+        (pendulum, CellName::Lstm, true, 40, false),
+        // Episodes are cut off: values step by step.
+        (pendulum, CellName::Stpnf, true, 210, true),
+    ] {
+        let (acted, present) = (Case::new(make, cell, normalized), Case::seeded(make, cell, normalized, 4));
+        let lived = || {
+            let (mut workers, policy) = (workers(make, &acted.policy, steps), acted.policy.prepare().unwrap());
+            // The second begins within an episode.
+            (0..2).for_each(|_| {
+                workers.iter_mut().for_each(|worker| worker.collect(&policy, &acted.normalization).unwrap());
+            });
+            workers
+        };
+        let (mut here, mut there) = (lived(), lived());
+        assert_eq!(here.iter().any(|worker| worker.fragment().truncated.contains(&true)), cut_off);
+        let (policy, device) = (present.policy.prepare().unwrap(), present.on_device().prepare().unwrap());
+        for (states, values) in [(false, true), (true, false), (true, true)] {
+            let again = |workers: &mut [Worker], policy| {
+                let subject = Subject { policy, normalization: &present.normalization };
+                recompute(workers, subject, Recompute { states, values }).unwrap()
+            };
+            let (before, estimates) = (left(&here).0, again(&mut here, &policy));
+            assert_eq!(again(&mut there, &device), estimates, "{cell}");
+            assert!(left(&there).0 == left(&here).0, "{cell}");
+            assert!(estimates.iter().all(|estimates| estimates.is_some() == values), "{cell}");
+            // The first time that they are computed again.
+            let replaced = states && !values && cell != CellName::Mlp;
+            assert_eq!(before != left(&here).0, replaced, "{cell}: states");
+            let others = |(worker, estimates): (&Worker, &Option<Estimates>)| {
+                estimates.as_ref().is_none_or(|estimates| estimates.values != worker.fragment().estimates.values)
+            };
+            assert!(here.iter().zip(&estimates).all(others), "{cell}: values of another policy");
+        }
+        let stop = Stop::default();
+        there.iter_mut().for_each(|worker| worker.set_stop(stop.clone()));
+        stop.abandon();
+        let subject = Subject { policy: &device, normalization: &present.normalization };
+        let stopped = recompute(&mut there, subject, Recompute { states: true, values: true });
+        assert!(matches!(stopped, Err(Error::Stopped)), "{cell}");
     }
 }
 

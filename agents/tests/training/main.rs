@@ -9,6 +9,8 @@ mod agent;
 mod corpus;
 mod custom;
 mod device_rollouts;
+#[path = "../environments/echo.rs"]
+mod echo;
 mod logs;
 mod options;
 mod own_device;

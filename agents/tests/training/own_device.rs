@@ -93,10 +93,6 @@ impl Accelerator for Own {
         Ok(ran)
     }
 
-    fn computes_losses(&self) -> bool {
-        false
-    }
-
     fn minimize(
         &self,
         _: &Sequences<'_>,
@@ -104,7 +100,7 @@ impl Accelerator for Own {
         _: &DeviceLoss,
         _: &DeviceSteps<'_>,
     ) -> stpn_agents::Result<(Kept, Losses)> {
-        unreachable!("it computes none")
+        unreachable!("nothing learns with it")
     }
 
     fn read(&self, gradient: &Kept) -> stpn_agents::Result<Vec<f32>> {

@@ -1,95 +1,11 @@
 //! Agents in environments of every kind of space: they learn, are evaluated, and continue bit for bit.
 
-use serde::{Deserialize, Serialize};
 use stpn_agents::actor::Subject;
 use stpn_agents::evaluation::{EvaluationOptions, evaluate};
 use stpn_agents::{ActorCritic, AgentConfig, RunConfig, Trainer};
-use stpn_envs::{Action, Env, Error, ObservationMut, Result, Space, Step, state};
-use stpn_random::Stream;
+use stpn_envs::{Action, Env, ObservationMut, Result, Space, Step};
 
-/// Eight times in an episode: shows an element of a space of choices, which is to be repeated as the action. The reward
-/// is the share of its elements that are right.
-struct Echo {
-    space: Space,
-    state: State,
-}
-
-#[derive(Serialize, Deserialize)]
-struct State {
-    stream: Stream,
-    shown: Vec<u32>,
-    left: u32,
-}
-
-impl Echo {
-    fn boxed(space: &Space) -> Result<Box<dyn Env>> {
-        let state = State { stream: Stream::from_seed(0), shown: vec![0; space.len()], left: 0 };
-        Ok(Box::new(Self { space: space.clone(), state }))
-    }
-
-    fn show(&mut self, observation: ObservationMut<'_>) -> Result<()> {
-        self.state.shown = choices(self.space.sample(&mut self.state.stream).get());
-        let seen = observation.f32(self.space.len())?;
-        seen.iter_mut().zip(&self.state.shown).for_each(|(seen, &shown)| *seen = shown as f32);
-        Ok(())
-    }
-}
-
-fn choices(action: Action<'_>) -> Vec<u32> {
-    match action {
-        Action::Discrete(choice) => vec![choice as u32],
-        Action::Choices(choices) => choices.to_vec(),
-        Action::Continuous(_) => panic!("choices expected"),
-    }
-}
-
-impl Env for Echo {
-    fn name(&self) -> &str {
-        "echo"
-    }
-
-    fn observation_space(&self) -> &Space {
-        &self.space
-    }
-
-    fn action_space(&self) -> &Space {
-        &self.space
-    }
-
-    fn reset(&mut self, seed: Option<u64>, observation: ObservationMut<'_>) -> Result<()> {
-        if let Some(seed) = seed {
-            self.state.stream = Stream::from_seed(seed);
-        }
-        self.state.left = 8;
-        self.show(observation)
-    }
-
-    fn step(&mut self, action: Action<'_>, observation: ObservationMut<'_>) -> Result<Step> {
-        match &self.space {
-            Space::Discrete { n } => action.discrete(*n).map(drop)?,
-            Space::MultiDiscrete { counts } => action.choices(counts).map(drop)?,
-            Space::MultiBinary { n } => action.switches(*n).map(drop)?,
-            other => panic!("{other}"),
-        }
-        if self.state.left == 0 {
-            return Err(Error::ResetNeeded { environment: "echo".into() });
-        }
-        let right = choices(action).iter().zip(&self.state.shown).filter(|(did, shown)| did == shown).count();
-        let reward = right as f64 / self.space.len() as f64;
-        self.show(observation)?;
-        self.state.left -= 1;
-        Ok(Step { reward, terminated: self.state.left == 0, ..Step::default() })
-    }
-
-    fn save_state(&self, bytes: &mut Vec<u8>) -> Result<()> {
-        state::save("echo", &self.state, bytes)
-    }
-
-    fn restore_state(&mut self, bytes: &[u8]) -> Result<()> {
-        self.state = state::restore("echo", bytes)?;
-        Ok(())
-    }
-}
+use crate::echo::Echo;
 
 fn spaces() -> [Space; 3] {
     [Space::discrete(4), Space::MultiDiscrete { counts: vec![2, 3] }, Space::MultiBinary { n: 3 }]

@@ -54,6 +54,8 @@ STPN_DEVICE float root(float value) { return sqrtf(value); }
 STPN_DEVICE double root(double value) { return sqrt(value); }
 STPN_DEVICE double double_exponential(double value) { return exp(value); }
 STPN_DEVICE double double_logarithm(double value) { return log(value); }
+STPN_DEVICE double double_log1p(double value) { return log1p(value); }
+STPN_DEVICE double double_tangent(double value) { return tanh(value); }
 STPN_DEVICE unsigned long long multiply_high(unsigned long long a, unsigned long long b) { return __umul64hi(a, b); }
 STPN_DEVICE double double_root(double value) { return sqrt(value); }
 STPN_DEVICE float tangent(float value) { return tanhf(value); }

@@ -29,59 +29,51 @@ STPN_DEVICE double value_loss(const PpoOperands& a, double value, double old, do
     return loss;
 }
 
-STPN_DEVICE void ppo_step(const PpoOperands& a, long long n, Global<Real> grad, double (&sums)[PPO_SUMS]) {
-    const Global<const Real> outputs = a.outputs + n * (a.choices + 1);
-    const Softmax policy(outputs, a.choices);
-    double entropy, concentration;
-    policy.measure(entropy, concentration);
-    // Without a penalty, what stands for the old policy is not used.
-    const Global<const Real> old_logits = a.logits ? a.logits + n * a.choices : outputs;
-    const Softmax old(old_logits, a.choices);
-    double kl = 0;
-    for (int i = 0; a.logits && i < a.choices; ++i)
-        kl += old.probability(i) * (old.log_probability(i) - policy.log_probability(i));
-
-    const int action = static_cast<int>(static_cast<unsigned int>(a.actions[n]));
+template <class Distribution>
+STPN_DEVICE void ppo_step(const PpoOperands& a, long long n, double (&sums)[PPO_SUMS]) {
+    const DistributionParameters now = parameters_at(a.policy, n);
+    const bool has_old = bool(a.behaviour);
+    const DistributionParameters old = {a.behaviour + n * a.policy.len, a.policy.free, a.policy.len};
+    const DistributionStep step = {n, now, has_old ? old : now, has_old};
+    const Distribution policy(a.policy, step);
+    const Terms terms = policy.terms();
     const double advantage = (Real(a.advantages[n]) - a.mean) * a.inverse_deviation;
-    const double log_ratio = policy.log_probability(action) - Real(a.log_probs[n]), ratio = double_exponential(log_ratio);
+    const double log_ratio = terms.log_prob - Real(a.log_probs[n]), ratio = double_exponential(log_ratio);
     const double free = ratio * advantage, clipped = double_clamp(ratio, 1 - a.clip, 1 + a.clip) * advantage;
     // Where both are equal the ratio lies inside the range, and the derivative is that of the free one.
     const bool is_free = free <= clipped;
     double by_value;
     const double error =
-        value_loss(a, Real(outputs[a.choices]), Real(a.values[n]), Real(a.returns[n]), by_value);
+        value_loss(a, value_at(a.policy, n), Real(a.values[n]), Real(a.returns[n]), by_value);
 
-    const double to_log_prob = (is_free ? -free : 0) * a.scale, to_entropy = -a.entropy * a.scale, to_kl = a.kl * a.scale;
-    for (int i = 0; i < a.choices; ++i) {
-        const double p = policy.probability(i);
-        double slope = to_log_prob * Softmax::log_slope(p, i == action);
-        slope -= to_entropy * p * policy.entropy_slope(i, p, entropy);
-        if (a.logits) slope += to_kl * (p - old.probability(i));
-        grad[i] = Real(slope);
-    }
-    grad[a.choices] = Real(a.value * by_value * a.scale);
+    const Terms by = {(is_free ? -free : 0) * a.scale, -a.entropy * a.scale, 0, a.kl * a.scale};
+    policy.gradient(terms, by, gradient_at(a.policy, n, 1));
+    set_value_gradient(a.policy, n, a.value * by_value * a.scale);
 
     sums[PPO_STEPS] = 1;
     sums[PPO_POLICY] = is_free ? -free : -clipped;
     sums[PPO_VALUE] = error;
-    sums[PPO_ENTROPY] = entropy;
-    sums[PPO_CONCENTRATION] = concentration;
-    sums[PPO_KL] = kl;
+    sums[PPO_ENTROPY] = terms.entropy;
+    sums[PPO_CONCENTRATION] = terms.concentration;
+    sums[PPO_KL] = terms.kl;
     sums[PPO_OLD_APPROX_KL] = -log_ratio;
     sums[PPO_APPROX_KL] = (ratio - 1) - log_ratio;
     sums[PPO_CLIPPED] = ratio - 1 > a.clip || ratio - 1 < -a.clip ? 1 : 0;
-    sums[PPO_TOTAL] = sums[PPO_POLICY] + a.value * error - a.entropy * entropy + a.kl * kl;
+    sums[PPO_TOTAL] = sums[PPO_POLICY] + a.value * error - a.entropy * terms.entropy + a.kl * terms.kl;
 }
 
 STPN_GENERAL_KERNEL ppo_loss(PpoOperands a) {
     const long long n = (long long)block_index() * SUM_THREADS + thread_index();
     double sums[PPO_SUMS] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
     if (n < a.steps) {
-        const Global<Real> grad = a.grad + n * (a.choices + 1);
-        if (counts_at(a.counts, n))
-            ppo_step(a, n, grad, sums);
+        if (!counts_at(a.counts, n))
+            zero_gradient(a.policy, n);
+        else if (a.policy.kind == DISTRIBUTION_CATEGORICAL)
+            ppo_step<Categorical>(a, n, sums);
+        else if (a.policy.kind == DISTRIBUTION_BERNOULLI)
+            ppo_step<Bernoulli>(a, n, sums);
         else
-            zero_gradient(grad, a.choices + 1);
+            ppo_step<Gaussian>(a, n, sums);
     }
     leave_sums(sums, a.partials);
 }

@@ -87,6 +87,8 @@ STPN_DEVICE Real fused(Real a, Real b, Real c) { return std::fma(a, b, c); }
 STPN_DEVICE Real root(Real value) { return std::sqrt(value); }
 STPN_DEVICE double double_exponential(double value) { return std::exp(value); }
 STPN_DEVICE double double_logarithm(double value) { return std::log(value); }
+STPN_DEVICE double double_log1p(double value) { return std::log1p(value); }
+STPN_DEVICE double double_tangent(double value) { return std::tanh(value); }
 STPN_DEVICE unsigned long long multiply_high(unsigned long long a, unsigned long long b) {
     return static_cast<unsigned long long>(static_cast<unsigned __int128>(a) * b >> 64);
 }

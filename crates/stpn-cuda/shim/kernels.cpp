@@ -29,6 +29,7 @@ template <class T> using Global = T*;
 #include "../kernels/convolution_operands.cuh"
 #include "../kernels/adam_operands.cuh"
 #include "../kernels/advantage_operands.cuh"
+#include "../kernels/policy_operands.cuh"
 #include "../kernels/loss_operands.cuh"
 #include "../kernels/ppo_operands.cuh"
 #include "../kernels/reduce_operands.cuh"
@@ -347,17 +348,35 @@ public:
         return a;
     }
 
+    PolicyOperands of(const plain::PolicyOperands& raw) {
+        PolicyOperands p;
+        p.kind = raw.kind;
+        p.dims = raw.dims;
+        p.len = raw.len;
+        p.head_len = raw.head_len;
+        p.softplus = raw.softplus;
+        p.least = raw.least;
+        p.choices = array("choices", raw.choices);
+        p.log_halves = array("log_halves", raw.log_halves);
+        p.actions = array("actions", raw.actions);
+        p.draws = array("draws", raw.draws);
+        p.outputs = array("outputs", raw.outputs);
+        p.values = array("values of the critic", raw.values);
+        p.free = array("free", raw.free);
+        p.grad = array("grad", raw.grad);
+        p.grad_values = array("grad_values", raw.grad_values);
+        p.grad_free = array("grad_free", raw.grad_free);
+        return p;
+    }
+
     LossOperands of(const plain::LossOperands& raw) {
         LossOperands a;
         a.steps = raw.steps;
         a.batch = raw.batch;
-        a.choices = raw.choices;
-        a.outputs = array("outputs", raw.outputs);
-        a.actions = array("actions", raw.actions);
+        a.policy = of(raw.policy);
         a.advantages = array("advantages", raw.advantages);
         a.returns = array("returns", raw.returns);
         a.counts = array("counts", raw.counts);
-        a.grad = array("grad", raw.grad);
         a.partials = array("partials", raw.partials);
         a.value = raw.value;
         a.entropy = raw.entropy;
@@ -371,16 +390,13 @@ public:
     PpoOperands of(const plain::PpoOperands& raw) {
         PpoOperands a;
         a.steps = raw.steps;
-        a.choices = raw.choices;
-        a.outputs = array("outputs", raw.outputs);
-        a.actions = array("actions", raw.actions);
+        a.policy = of(raw.policy);
         a.advantages = array("advantages", raw.advantages);
         a.returns = array("returns", raw.returns);
         a.log_probs = array("log_probs", raw.log_probs);
         a.values = array("values", raw.values);
-        a.logits = array("logits", raw.logits);
+        a.behaviour = array("behaviour", raw.behaviour);
         a.counts = array("counts", raw.counts);
-        a.grad = array("grad", raw.grad);
         a.partials = array("partials", raw.partials);
         a.clip = raw.clip;
         a.value_clip = raw.value_clip;

@@ -1,6 +1,6 @@
 //! Generalised advantage estimation.
 
-use crate::loss::check_lens;
+use crate::lens::check_lens;
 use crate::product::Place;
 use crate::runner::{Launch, Plain, Runner, Unit, int, long};
 use crate::spec::GENERAL_THREADS;

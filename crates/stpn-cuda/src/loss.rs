@@ -1,8 +1,11 @@
-//! The loss of A2C over steps with discrete actions, and its gradient in the outputs of the heads.
+//! The loss of A2C, and its gradient in the outputs of the heads.
 
+use crate::distribution::{Actions, Distribution};
+use crate::lens::check_lens;
+use crate::policy::{OutputGradients, Outputs, PolicyInputs, PolicyOperands};
 use crate::runner::{Launch, Plain, Runner, Unit, int};
 use crate::spec::GENERAL_THREADS;
-use crate::{Error, Extent, Real, Result};
+use crate::{Extent, Real, Result};
 
 /// Sums that a block writes.
 const SUMS: usize = 4;
@@ -27,10 +30,10 @@ pub struct A2cLoss {
 /// Steps whose loss A2C computes, N in any one order, e.g. time-major `[L·B]`. Arrays lie on the host.
 #[derive(Clone, Copy, Debug)]
 pub struct A2cSteps<'a, T> {
-    /// Discrete actions that there are.
-    pub choices: usize,
-    /// `[N]`
-    pub actions: &'a [u32],
+    /// The family of distributions that actions are drawn from.
+    pub policy: &'a Distribution,
+    /// `[N, A]`
+    pub actions: Actions<'a, T>,
     /// `[N]` of the actions.
     pub advantages: &'a [T],
     /// `[N]` targets of the values.
@@ -40,35 +43,19 @@ pub struct A2cSteps<'a, T> {
 }
 
 impl<T> A2cSteps<'_, T> {
-    /// Refuses arrays of other lengths, and actions that there are not; `outputs` `[N, choices + 1]` has so many
-    /// values.
-    pub(crate) fn check(&self, outputs: usize) -> Result<()> {
-        check_steps(self.choices, self.actions, self.counts, outputs)?;
-        let lens = [("advantages", self.advantages.len()), ("returns", self.returns.len())];
-        check_lens(&lens, self.actions.len())
+    /// Refuses actions that the distribution does not have, and arrays of other lengths; `len` is that of one of the
+    /// outputs. Returns the number of steps.
+    pub(crate) fn check<A: ?Sized>(&self, outputs: &Outputs<'_, A>, len: impl Fn(&A) -> usize) -> Result<usize> {
+        let steps = self.policy.steps(&self.actions)?;
+        let lens = [
+            ("advantages", self.advantages.len()),
+            ("returns", self.returns.len()),
+            ("counts", self.counts.map_or(steps, <[u8]>::len)),
+        ];
+        check_lens(&lens, steps)?;
+        outputs.check(self.policy, steps, len)?;
+        Ok(steps)
     }
-}
-
-/// Refuses arrays of other lengths.
-pub(crate) fn check_lens(lens: &[(&'static str, usize)], expected: usize) -> Result<()> {
-    match lens.iter().find(|(_, len)| *len != expected) {
-        Some(&(what, got)) => Err(Error::Length { what, expected, got }),
-        None => Ok(()),
-    }
-}
-
-/// Refuses to compute a loss of nothing, actions that there are not, and other numbers of counts or outputs.
-pub(crate) fn check_steps(choices: usize, actions: &[u32], counts: Option<&[u8]>, outputs: usize) -> Result<()> {
-    let steps = actions.len();
-    let refuse = |problem: &str| Err(Error::Loss { problem: problem.to_string() });
-    if steps == 0 || choices == 0 {
-        return refuse("it needs at least one step and one choice");
-    }
-    if actions.iter().any(|&action| action as usize >= choices) {
-        return refuse("an action is none of the choices");
-    }
-    check_lens(&[("counts", counts.map_or(steps, <[u8]>::len))], steps)?;
-    check_lens(&[("outputs", outputs)], steps * (choices + 1))
 }
 
 /// Sums over steps, none of them scaled.
@@ -104,13 +91,10 @@ impl A2cSums {
 struct LossOperands {
     steps: i32,
     batch: i32,
-    choices: i32,
-    outputs: u64,
-    actions: u64,
+    policy: PolicyOperands,
     advantages: u64,
     returns: u64,
     counts: u64,
-    grad: u64,
     partials: u64,
     value: f64,
     entropy: f64,
@@ -124,38 +108,33 @@ struct LossOperands {
 #[allow(unsafe_code, reason = "what kernels are given")]
 unsafe impl Plain for LossOperands {}
 
-/// Steps as a loss sees them: outputs `[B, T, choices + 1]`, the address of actions `[B, T]`, advantages and returns
+/// Checked steps where kernels can reach them: outputs and actions of the policy `[B, T, …]`, advantages and returns
 /// `[T, B]`, the address of counts `[T, B]` (0: all steps count). Steps in one order are those of one environment.
 #[derive(Debug)]
 pub(crate) struct LossInputs<'a, A> {
     pub extent: Extent,
-    pub choices: usize,
-    pub outputs: &'a A,
-    pub actions: u64,
+    pub policy: PolicyInputs<'a, A>,
     pub advantages: &'a A,
     pub returns: &'a A,
     pub counts: u64,
 }
 
-/// The gradient of the outputs `[T, B, choices + 1]`, and the blocks' sums.
+/// The gradient of the outputs `[T, B, …]`, and the blocks' sums.
 pub(crate) fn a2c<T: Real, R: Runner<T>>(
     runner: &R,
     loss: &A2cLoss,
     inputs: &LossInputs<'_, R::Array>,
-) -> Result<(R::Array, R::Doubles)> {
-    let (Extent { steps, batch }, outputs) = (inputs.extent, inputs.choices + 1);
+) -> Result<(OutputGradients<R::Array>, R::Doubles)> {
+    let (Extent { steps, batch }, policy) = (inputs.extent, &inputs.policy);
     let blocks = (steps * batch).div_ceil(GENERAL_THREADS);
-    let (grad, partials) = (runner.reserve(steps * batch * outputs)?, runner.reserve_doubles(blocks * SUMS)?);
+    let (grads, partials) = (policy.gradients(runner, steps * batch)?, runner.reserve_doubles(blocks * SUMS)?);
     let operands = LossOperands {
         steps: int(steps),
         batch: int(batch),
-        choices: int(inputs.choices),
-        outputs: runner.address(inputs.outputs),
-        actions: inputs.actions,
+        policy: policy.operands(runner, &grads),
         advantages: runner.address(inputs.advantages),
         returns: runner.address(inputs.returns),
         counts: inputs.counts,
-        grad: runner.address(&grad),
         partials: runner.address_of_doubles(&partials),
         value: loss.value,
         entropy: loss.entropy,
@@ -166,5 +145,5 @@ pub(crate) fn a2c<T: Real, R: Runner<T>>(
     };
     let shared = GENERAL_THREADS * size_of::<f64>();
     runner.launch(Launch { unit: Unit::General, kernel: "a2c_loss", blocks, shared }, &operands)?;
-    Ok((grad, partials))
+    Ok((grads.summed(runner, policy.distribution, steps * batch)?, partials))
 }

@@ -1,7 +1,9 @@
-//! The loss of PPO over steps with discrete actions, and its gradient in the outputs of the heads.
+//! The loss of PPO, and its gradient in the outputs of the heads.
 
-use crate::loss::{check_lens, check_steps};
-use crate::runner::{Launch, Plain, Runner, Unit, int, long};
+use crate::distribution::{Actions, Distribution};
+use crate::lens::check_lens;
+use crate::policy::{OutputGradients, Outputs, PolicyInputs, PolicyOperands};
+use crate::runner::{Launch, Plain, Runner, Unit, long};
 use crate::spec::GENERAL_THREADS;
 use crate::{Error, Real, Result};
 
@@ -35,10 +37,10 @@ pub struct PpoLoss {
 /// Steps whose loss PPO computes, N in any one order, e.g. time-major `[L·B]`. Arrays lie on the host.
 #[derive(Clone, Copy, Debug)]
 pub struct PpoSteps<'a, T> {
-    /// Discrete actions that there are.
-    pub choices: usize,
-    /// `[N]`
-    pub actions: &'a [u32],
+    /// The family of distributions that actions are drawn from.
+    pub policy: &'a Distribution,
+    /// `[N, A]`
+    pub actions: Actions<'a, T>,
     /// `[N]` of the actions.
     pub advantages: &'a [T],
     /// `[N]` targets of the values.
@@ -47,8 +49,8 @@ pub struct PpoSteps<'a, T> {
     pub log_probs: &'a [T],
     /// `[N]` values of that policy.
     pub values: &'a [T],
-    /// `[N, choices]` logits of that policy, if the divergence from it counts.
-    pub logits: Option<&'a [T]>,
+    /// `[N, P]` parameters of its distributions, if the divergence from them counts.
+    pub distributions: Option<&'a [T]>,
     /// `[N]`, 0 where a step is padding, which has no loss; none: all count.
     pub counts: Option<&'a [u8]>,
 }
@@ -91,23 +93,31 @@ impl PpoSums {
 }
 
 impl<T> PpoSteps<'_, T> {
-    /// Refuses arrays of other lengths, actions that there are not, and logits without a coefficient or the other way
-    /// round; `outputs` `[N, choices + 1]` has so many values.
-    pub(crate) fn check(&self, loss: &PpoLoss, outputs: usize) -> Result<()> {
-        let steps = self.actions.len();
-        check_steps(self.choices, self.actions, self.counts, outputs)?;
+    /// Refuses actions that the distribution does not have, arrays of other lengths, and distributions without a
+    /// coefficient or the other way round; `len` is that of one of the outputs. Returns the number of steps.
+    pub(crate) fn check<A: ?Sized>(
+        &self,
+        loss: &PpoLoss,
+        outputs: &Outputs<'_, A>,
+        len: impl Fn(&A) -> usize,
+    ) -> Result<usize> {
+        let steps = self.policy.steps(&self.actions)?;
         let lens = [
             ("advantages", self.advantages.len()),
             ("returns", self.returns.len()),
             ("log_probs", self.log_probs.len()),
             ("values", self.values.len()),
+            ("counts", self.counts.map_or(steps, <[u8]>::len)),
         ];
         check_lens(&lens, steps)?;
-        if self.logits.is_some() != loss.kl.is_some() {
-            let problem = "the divergence needs its coefficient and the logits of the policy that acted".to_string();
-            return Err(Error::Loss { problem });
+        if self.distributions.is_some() != loss.kl.is_some() {
+            let problem = "the divergence needs its coefficient and the distributions of the policy that acted";
+            return Err(Error::Loss { problem: problem.to_string() });
         }
-        check_lens(&[("logits", self.logits.map_or(steps * self.choices, <[T]>::len))], steps * self.choices)
+        let parameters = steps * self.policy.parameters();
+        check_lens(&[("distributions", self.distributions.map_or(parameters, <[T]>::len))], parameters)?;
+        outputs.check(self.policy, steps, len)?;
+        Ok(steps)
     }
 }
 
@@ -116,16 +126,13 @@ impl<T> PpoSteps<'_, T> {
 #[derive(Clone, Copy, Debug)]
 struct PpoOperands {
     steps: i64,
-    choices: i32,
-    outputs: u64,
-    actions: u64,
+    policy: PolicyOperands,
     advantages: u64,
     returns: u64,
     log_probs: u64,
     values: u64,
-    logits: u64,
+    behaviour: u64,
     counts: u64,
-    grad: u64,
     partials: u64,
     clip: f64,
     value_clip: f64,
@@ -142,42 +149,38 @@ struct PpoOperands {
 #[allow(unsafe_code, reason = "what kernels are given")]
 unsafe impl Plain for PpoOperands {}
 
-/// Checked steps where kernels can reach them; addresses of what has elements of another type, 0 for none.
+/// Checked steps where kernels can reach them.
 #[derive(Debug)]
 pub(crate) struct PpoInputs<'a, A> {
     pub steps: usize,
-    pub choices: usize,
-    pub outputs: &'a A,
-    pub actions: u64,
+    pub policy: PolicyInputs<'a, A>,
     pub advantages: &'a A,
     pub returns: &'a A,
     pub log_probs: &'a A,
     pub values: &'a A,
-    pub logits: Option<&'a A>,
+    pub distributions: Option<&'a A>,
+    /// Their address, 0 if all steps count.
     pub counts: u64,
 }
 
-/// The gradient of the outputs `[N, choices + 1]`, and the blocks' sums.
+/// The gradient of the outputs, and the blocks' sums.
 pub(crate) fn ppo<T: Real, R: Runner<T>>(
     runner: &R,
     loss: &PpoLoss,
     inputs: &PpoInputs<'_, R::Array>,
-) -> Result<(R::Array, R::Doubles)> {
-    let (steps, outputs) = (inputs.steps, inputs.choices + 1);
+) -> Result<(OutputGradients<R::Array>, R::Doubles)> {
+    let (steps, policy) = (inputs.steps, &inputs.policy);
     let blocks = steps.div_ceil(GENERAL_THREADS);
-    let (grad, partials) = (runner.reserve(steps * outputs)?, runner.reserve_doubles(blocks * SUMS)?);
+    let (grads, partials) = (policy.gradients(runner, steps)?, runner.reserve_doubles(blocks * SUMS)?);
     let operands = PpoOperands {
         steps: long(steps),
-        choices: int(inputs.choices),
-        outputs: runner.address(inputs.outputs),
-        actions: inputs.actions,
+        policy: policy.operands(runner, &grads),
         advantages: runner.address(inputs.advantages),
         returns: runner.address(inputs.returns),
         log_probs: runner.address(inputs.log_probs),
         values: runner.address(inputs.values),
-        logits: inputs.logits.map_or(0, |logits| runner.address(logits)),
+        behaviour: inputs.distributions.map_or(0, |distributions| runner.address(distributions)),
         counts: inputs.counts,
-        grad: runner.address(&grad),
         partials: runner.address_of_doubles(&partials),
         clip: loss.clip,
         value_clip: loss.value_clip.unwrap_or(-1.0),
@@ -191,5 +194,5 @@ pub(crate) fn ppo<T: Real, R: Runner<T>>(
     };
     let shared = GENERAL_THREADS * size_of::<f64>();
     runner.launch(Launch { unit: Unit::General, kernel: "ppo_loss", blocks, shared }, &operands)?;
-    Ok((grad, partials))
+    Ok((grads.summed(runner, policy.distribution, steps)?, partials))
 }

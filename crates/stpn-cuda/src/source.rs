@@ -55,7 +55,7 @@ const GATED: [File; 10] = files![
 ];
 
 /// Those that are the same for all layers.
-const GENERAL: [File; 18] = files![
+const GENERAL: [File; 23] = files![
     "product_operands.cuh",
     "product.cuh",
     "bytes_operands.cuh",
@@ -70,6 +70,11 @@ const GENERAL: [File; 18] = files![
     "advantage_operands.cuh",
     "advantage.cuh",
     "softmax.cuh",
+    "policy_operands.cuh",
+    "distribution.cuh",
+    "categorical.cuh",
+    "bernoulli.cuh",
+    "gaussian.cuh",
     "loss_operands.cuh",
     "loss.cuh",
     "ppo_operands.cuh",

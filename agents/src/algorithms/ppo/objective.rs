@@ -4,7 +4,7 @@ use super::PpoConfig;
 use crate::algorithms::experience::standard;
 use crate::algorithms::objective::{Derivatives, Losses, Objective, Sample};
 use crate::optimizer::Clock;
-use crate::policy::accelerator::DeviceObjective;
+use crate::policy::accelerator::{DeviceLoss, DeviceObjective};
 use crate::policy::distribution::Terms;
 use crate::statistics::Moments;
 
@@ -54,9 +54,10 @@ impl PpoObjective {
 }
 
 impl Objective for PpoObjective {
-    fn on_device(&self) -> Option<(DeviceObjective, (f64, f64))> {
+    fn on_device(&self, scale: f64) -> DeviceLoss {
         let Self { clip, value, value_clip, value_error_clamp, entropy, kl, standard } = *self;
-        Some((DeviceObjective::Ppo { clip, value, value_clip, value_error_clamp, entropy, kl }, standard))
+        let objective = DeviceObjective::Ppo { clip, value, value_clip, value_error_clamp, entropy, kl };
+        DeviceLoss { objective, standard, scale }
     }
 
     fn needs_kl(&self) -> bool {

@@ -26,7 +26,7 @@ fn parts(case: &Case) -> Parts {
         Tensor::new(values.iter().map(|&v| f64::from(v)).collect::<Vec<_>>(), policy.device()).unwrap()
     };
     let behaviour = column(&batch.distributions).reshape(policy.shape()).unwrap();
-    let places: Vec<usize> = batch.places(0..batch.steps * batch.batch()).collect();
+    let places: Vec<usize> = batch.places().collect();
     let mask: Vec<f32> = (0..batch.advantages.len()).map(|n| f32::from(u8::from(places.contains(&n)))).collect();
     Parts {
         terms: terms(case.policy.distribution(), &policy, &batch.actions, &behaviour).unwrap(),

@@ -250,7 +250,7 @@ fn what_lies_in_the_padding_reaches_nothing() {
         let mut case = Case::discrete(cell);
         let objectives = objectives(true);
         let before: Vec<_> = objectives.iter().map(|(_, objective)| case.gradient(objective.as_ref())).collect();
-        let places: Vec<usize> = case.batch.places(0..case.batch.steps * case.batch.batch()).collect();
+        let places: Vec<usize> = case.batch.places().collect();
         for n in (0..STEPS * BATCH).filter(|n| !places.contains(n)) {
             if let Observations::F32(values) = &mut case.batch.observations {
                 values[n * INPUTS..(n + 1) * INPUTS].fill(7.0);

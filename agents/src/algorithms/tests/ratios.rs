@@ -10,6 +10,7 @@ use crate::advantage::{Advantages, generalized_advantages};
 use crate::algorithms::batch::{SequenceBatch, sequences};
 use crate::algorithms::objective::{Derivatives, Losses, Objective, Sample, block_gradient};
 use crate::optimizer::FlatLayout;
+use crate::policy::accelerator::DeviceLoss;
 use crate::policy::distribution::Terms;
 use crate::policy::{ActorCritic, PolicyConfig};
 use crate::rollout::{Fragment, Normalization, Recompute, Worker};
@@ -18,6 +19,10 @@ use crate::rollout::{Fragment, Normalization, Recompute, Worker};
 struct Deviation;
 
 impl Objective for Deviation {
+    fn on_device(&self, _: f64) -> DeviceLoss {
+        unreachable!("nothing here is on a device")
+    }
+
     fn step(&self, sample: &Sample, terms: &Terms, value: f64, losses: &mut Losses) -> Derivatives {
         losses.steps += 1.0;
         losses.policy = losses.policy.max(((terms.log_prob - sample.log_prob).exp() - 1.0).abs());

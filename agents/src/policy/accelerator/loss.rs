@@ -1,4 +1,6 @@
-//! Losses of steps with discrete actions, as a device computes them.
+//! Losses of steps, as a device computes them.
+
+use crate::policy::distribution::ActionBuffer;
 
 /// What is minimised.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,7 +16,7 @@ pub struct DeviceLoss {
 /// The loss of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum DeviceObjective {
-    /// −log π(a|s)·A + c_v (R − V)² − c_e H(π) + c_c Σ_a π(a)².
+    /// −log π(a|s)·A + c_v (R − V)² − c_e H(π) + c_c Σ_a π(a)², the last of discrete actions alone.
     A2c {
         /// c_v
         value: f64,
@@ -43,8 +45,8 @@ pub enum DeviceObjective {
 /// What a rollout knows of the steps of sequences, `[L, B]` each.
 #[derive(Clone, Copy, Debug)]
 pub struct DeviceSteps<'a> {
-    /// Choices.
-    pub actions: &'a [u32],
+    /// As they were drawn.
+    pub actions: &'a ActionBuffer,
     /// Advantages of the actions.
     pub advantages: &'a [f32],
     /// Targets of the values.

@@ -1,9 +1,9 @@
 //! A policy on a CUDA device: its parameters and their optimiser, gradients, steps in environments on the CPU, and
 //! whole rollouts of recurrent networks in mazes. **Untested on hardware.**
 //!
-//! Parameters, their gradient and the moments of Adam stay there. Per gradient, observations, states and the gradients
-//! of the heads go to the device, and outputs of the heads come back, if the loss is computed here. All sums have a
-//! fixed order, so the same input gives the same bits.
+//! Parameters, their gradient and the moments of Adam stay there. Per gradient, observations, states and what the
+//! rollout knows of its steps go to the device, and sums of the losses come back. All sums have a fixed order, so the
+//! same input gives the same bits.
 
 mod cells;
 mod feedforward;
@@ -27,8 +27,8 @@ use super::accelerator::{
     Ran, Rollouts, Sequences,
 };
 use super::heads::Heads;
+use crate::Result;
 use crate::optimizer::Adam;
-use crate::{Error, Result};
 pub(super) use network::DeviceNetwork;
 use network::{of_gradient, of_parameters};
 use optimizer::Optimizer;
@@ -76,10 +76,6 @@ impl Accelerator for DeviceNetwork {
         Ok(ran)
     }
 
-    fn computes_losses(&self) -> bool {
-        self.choices.is_some()
-    }
-
     fn minimize(
         &self,
         sequences: &Sequences<'_>,
@@ -87,12 +83,10 @@ impl Accelerator for DeviceNetwork {
         loss: &DeviceLoss,
         steps: &DeviceSteps<'_>,
     ) -> Result<(Kept, Losses)> {
-        let none = || Error::config("training.device", "the device computes no loss of these actions");
-        let choices = self.choices.ok_or_else(none)?;
         let inputs = NetworkInputs::new(self, sequences)?;
         let pass = NetworkPass::new(self, &inputs, of_parameters(parameters)?, sequences.state)?;
-        let (grad, sums) = losses::of_steps(&self.general, choices, pass.outputs(), loss, steps)?;
-        Ok((Kept::new(pass.backward(&inputs, &grad, None)?), sums))
+        let (grads, sums) = losses::of_steps(&self.general, &self.actions, pass.outputs(), loss, steps)?;
+        Ok((Kept::new(pass.backward(&inputs, &grads)?), sums))
     }
 
     fn read(&self, gradient: &Kept) -> Result<Vec<f32>> {

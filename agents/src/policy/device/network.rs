@@ -5,14 +5,14 @@ use std::ops::Range;
 use stpn_cuda::cuda::{Buffer, Device, General};
 
 use super::heads::DeviceHeads;
+use super::losses::distribution;
 use super::obstacle::obstacle;
-use super::parameters::{BranchParameters, DeviceParameters};
+use super::parameters::{BranchParameters, DeviceParameters, FreeParameters};
 use super::trunk::DeviceTrunk;
 use crate::policy::ActorCritic;
 use crate::policy::accelerator::{Kept, Seen};
 use crate::policy::columns;
 use crate::policy::config::PolicyConfig;
-use crate::policy::distribution::Distribution;
 use crate::policy::heads::Heads;
 use crate::policy::trunk::Trunk;
 use crate::{Error, Result};
@@ -36,8 +36,8 @@ pub(in crate::policy) struct DeviceNetwork {
     pub(super) parameters_len: usize,
     /// Units of the cell.
     pub(super) hidden: usize,
-    /// Choices of an action, if losses are computed there.
-    pub(super) choices: Option<usize>,
+    /// The family of action distributions, as losses have it there.
+    pub(super) actions: stpn_cuda::Distribution,
     /// Why rollouts cannot be collected there.
     pub(super) obstacle: Option<&'static str>,
 }
@@ -107,10 +107,7 @@ impl DeviceNetwork {
             input_scale,
             parameters_len: policy.parameters().count(),
             hidden: config.hidden,
-            choices: match policy.distribution() {
-                Distribution::Categorical(categorical) if shared => Some(categorical.n),
-                _ => None,
-            },
+            actions: distribution(policy.distribution()),
         })
     }
 }
@@ -119,8 +116,11 @@ impl DeviceNetwork {
     /// Parameters as the layers take them, from all that are on the device.
     pub(super) fn parameters(&self, all: &Buffer<f32>) -> Result<DeviceParameters> {
         let free = match self.free.is_empty() {
-            true => Vec::new(),
-            false => self.device.download(&self.device.part(all, self.free.clone())?)?,
+            true => None,
+            false => {
+                let there = self.device.part(all, self.free.clone())?;
+                Some(FreeParameters { here: self.device.download(&there)?, there })
+            }
         };
         Ok(DeviceParameters {
             actor: self.actor.parameters(&self.device, all)?,
@@ -165,8 +165,14 @@ impl DeviceNetwork {
     }
 
     /// Outputs `[N, width]` of the actor's heads and of those that value, as distributions and values.
-    pub(super) fn fill(&self, outputs: &mut Heads<f32>, free: &[f32], [of_actor, of_values]: [&[f32]; 2]) {
+    pub(super) fn fill(
+        &self,
+        outputs: &mut Heads<f32>,
+        free: Option<&FreeParameters>,
+        [of_actor, of_values]: [&[f32]; 2],
+    ) {
         let [len, head_len] = self.distribution;
+        let free = free.map_or(&[][..], |free| &free.here);
         let rows = outputs.values.len();
         // Outputs of the policy's head are the first of a row, the value is the last of its own.
         let width = of_actor.len() / rows;

@@ -7,8 +7,17 @@ use stpn_cuda::cuda::Buffer;
 pub(super) struct DeviceParameters {
     pub actor: BranchParameters,
     pub critic: Option<BranchParameters>,
-    /// Those of the distribution that no head puts out, which are added here.
-    pub free: Vec<f32>,
+    /// Those of the distribution that no head puts out, if there are any.
+    pub free: Option<FreeParameters>,
+}
+
+/// Parameters of the distribution that no head puts out.
+#[derive(Debug)]
+pub(super) struct FreeParameters {
+    /// For rollouts, which get whole distributions.
+    pub here: Vec<f32>,
+    /// For losses.
+    pub there: Buffer<f32>,
 }
 
 /// Those of a trunk and its heads.

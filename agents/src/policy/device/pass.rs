@@ -1,8 +1,8 @@
 //! A policy over sequences on a device: forward to the outputs of its heads, and back from their gradient.
 
-use stpn_cuda::Extent;
 use stpn_cuda::cuda::Buffer;
 use stpn_cuda::maze::EnergyOf;
+use stpn_cuda::{Extent, OutputGradients, Outputs};
 
 use super::network::{Branch, DeviceNetwork};
 use super::parameters::{BranchParameters, DeviceParameters};
@@ -168,10 +168,13 @@ impl<'n> NetworkPass<'n> {
         self.network.download_states([self.actor.trunk.end(), critic], states)
     }
 
-    /// Outputs of the heads that read the actor's trunk, `[N, width]`: those of the policy, then the value if the trunk
-    /// is shared.
-    pub fn outputs(&self) -> &Buffer<f32> {
-        &self.actor.outputs
+    /// Outputs of the heads.
+    pub fn outputs(&self) -> Outputs<'_, Buffer<f32>> {
+        Outputs {
+            policy: &self.actor.outputs,
+            values: self.critic.as_ref().map(|(.., pass)| &pass.outputs),
+            free: self.parameters.free.as_ref().map(|free| &free.there),
+        }
     }
 
     /// Brings the outputs of all heads here.
@@ -182,7 +185,7 @@ impl<'n> NetworkPass<'n> {
         let device = &self.network.device;
         let of_actor = device.download(&self.actor.outputs)?;
         let of_values = self.critic.as_ref().map(|(.., pass)| device.download(&pass.outputs)).transpose()?;
-        let free = &self.parameters.free;
+        let free = self.parameters.free.as_ref();
         self.network.fill(outputs, free, [&of_actor, of_values.as_ref().unwrap_or(&of_actor)]);
         Ok(())
     }
@@ -201,33 +204,30 @@ impl<'n> NetworkPass<'n> {
                 to[head_len] = grads.values[n];
             }
         }
-        let of_values = self.critic.as_ref().map(|_| device.upload(&grads.values)).transpose()?;
-        let mut gradient = self.backward(inputs, &device.upload(&of_actor)?, of_values.as_ref())?;
-        let free = &self.network.free;
-        if !free.is_empty() {
-            let mut own = vec![0.0; free.len()];
-            free_gradient(&grads.distributions, len, &mut own);
-            device.put(&device.upload(&own)?, &mut gradient, free.start)?;
-        }
-        Ok(gradient)
+        let mut free = vec![0.0; self.network.free.len()];
+        free_gradient(&grads.distributions, len, &mut free);
+        let grads = OutputGradients {
+            policy: device.upload(&of_actor)?,
+            values: self.critic.as_ref().map(|_| device.upload(&grads.values)).transpose()?,
+            free: self.parameters.free.as_ref().map(|_| device.upload(&free)).transpose()?,
+        };
+        self.backward(inputs, &grads)
     }
 
-    /// The gradient of the parameters of trunks and heads, from those of the outputs that each trunk's heads give.
+    /// The same from that of [`NetworkPass::outputs`].
     ///
     /// # Errors
     /// Fails if the device does.
-    pub fn backward(
-        &self,
-        inputs: &NetworkInputs,
-        of_actor: &Buffer<f32>,
-        of_values: Option<&Buffer<f32>>,
-    ) -> Result<Buffer<f32>> {
+    pub fn backward(&self, inputs: &NetworkInputs, grads: &OutputGradients<Buffer<f32>>) -> Result<Buffer<f32>> {
         let (network, parameters) = (self.network, self.parameters);
         let mut gradient = network.device.zeros(network.parameters_len)?;
         let branch = (&network.actor, &parameters.actor);
-        self.actor.backward(network, inputs, branch, of_actor, &mut gradient)?;
-        if let (Some((branch, own, pass)), Some(grad)) = (&self.critic, of_values) {
+        self.actor.backward(network, inputs, branch, &grads.policy, &mut gradient)?;
+        if let (Some((branch, own, pass)), Some(grad)) = (&self.critic, &grads.values) {
             pass.backward(network, inputs, (branch, own), grad, &mut gradient)?;
+        }
+        if let Some(free) = &grads.free {
+            network.device.put(free, &mut gradient, network.free.start)?;
         }
         Ok(gradient)
     }

@@ -73,7 +73,7 @@ impl<'s> Stepper<'s> {
         let critic = network.critic.as_ref().zip(parameters.critic.as_ref()).zip(self.critic.as_ref());
         let critic = critic.map(|((branch, own), start)| self.advance(branch, own, inputs, start, None)).transpose()?;
         let (of_values, critic) = critic.map_or((None, None), |(outputs, end)| (Some(outputs), end));
-        network.fill(outputs, &parameters.free, [&of_actor, of_values.as_ref().unwrap_or(&of_actor)]);
+        network.fill(outputs, parameters.free.as_ref(), [&of_actor, of_values.as_ref().unwrap_or(&of_actor)]);
         Ok([actor, critic])
     }
 }

@@ -11,9 +11,6 @@ use super::exponential::softplus;
 use super::{ActionRef, Terms};
 use crate::{Error, Result};
 
-/// Smallest standard deviation of a softplus policy: below it densities overflow in f32.
-const MIN_STD: f64 = 1e-4;
-
 /// Options of policies for continuous actions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -50,17 +47,17 @@ impl GaussianConfig {
     /// # Errors
     /// [`Error::Config`] naming the key and what is allowed.
     pub fn check(&self) -> Result<()> {
-        if self.initial_std.is_finite() && self.initial_std > MIN_STD {
+        if self.initial_std.is_finite() && self.initial_std > Gaussian::MIN_STD {
             return Ok(());
         }
-        let problem = format!("must be finite and above {MIN_STD}, got {}", self.initial_std);
+        let problem = format!("must be finite and above {}, got {}", Gaussian::MIN_STD, self.initial_std);
         Err(Error::config("policy.gaussian.initial_std", problem))
     }
 
     /// The parameter that gives the initial standard deviation: an addend to the head's output, or the trained number.
     pub(crate) fn initial_parameter(&self) -> f64 {
         match self.std {
-            Std::Softplus => (self.initial_std - MIN_STD).exp_m1().ln(),
+            Std::Softplus => (self.initial_std - Gaussian::MIN_STD).exp_m1().ln(),
             Std::StateIndependent => self.initial_std.ln(),
         }
     }
@@ -83,6 +80,9 @@ struct Normal {
 }
 
 impl Gaussian {
+    /// Smallest standard deviation of a softplus policy: below it densities overflow in f32.
+    pub const MIN_STD: f64 = 1e-4;
+
     /// A distribution over a space with these bounds.
     ///
     /// # Errors
@@ -122,10 +122,20 @@ impl Gaussian {
     fn normal<T: Real>(&self, parameters: &[T], d: usize) -> Normal {
         let (mean, raw) = (parameters[d].wide(), parameters[self.dims() + d].wide());
         let (std, slope) = match self.std {
-            Std::Softplus => (softplus(raw) + MIN_STD, 1.0 / (1.0 + (-raw).exp())),
+            Std::Softplus => (softplus(raw) + Self::MIN_STD, 1.0 / (1.0 + (-raw).exp())),
             Std::StateIndependent => (raw.exp(), raw.exp()),
         };
         Normal { mean, std, slope }
+    }
+
+    /// Where the standard deviation comes from.
+    pub fn std(&self) -> Std {
+        self.std
+    }
+
+    /// ln of half the width of each dimension, if actions are squashed.
+    pub fn log_halves(&self) -> Option<Vec<f64>> {
+        self.squash.then(|| (0..self.dims()).map(|d| self.half(d).ln()).collect())
     }
 
     /// Half the width of dimension d, the scale of a squashed action.

@@ -31,6 +31,22 @@ impl Worker {
         self.fragment.observations.range(t * row..(t + 1) * row)
     }
 
+    /// `[B]` 1 if step `t` is the first of an episode.
+    pub(in crate::rollout) fn starts(&self, t: usize) -> &[u8] {
+        let batch = self.fragment.shape.batch;
+        &self.fragment.episode_starts[t * batch..(t + 1) * batch]
+    }
+
+    /// The states `[B, S]` before the last fragment.
+    pub(in crate::rollout) fn first_state(&self) -> &[f32] {
+        &self.fragment.sequence_states[..self.state.len()]
+    }
+
+    /// Whether an episode was cut off in the last fragment.
+    pub(in crate::rollout) fn was_cut_off(&self) -> bool {
+        !self.finals.is_empty()
+    }
+
     /// The first environment whose observation of step `t` is not the `expected` one, `[B, O]`.
     pub(in crate::rollout) fn differs(&self, t: usize, expected: &[f32]) -> Option<usize> {
         let ObservationRef::F32(seen) = self.seen(t) else { return None };

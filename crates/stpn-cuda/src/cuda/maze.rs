@@ -7,10 +7,12 @@ use super::runner::DeviceRunner;
 use super::sequence::{Forward, Sequence, expect};
 use super::sequence_layer::SequenceLayer;
 use crate::advantage::{AdvantageSteps, of_outputs};
+use crate::distribution::Distribution;
 use crate::gated::GatedPlan;
 use crate::loss::{self, A2cLoss, A2cSums, LossInputs};
 use crate::maze::{self, ACTIONS, Length, MazeRollout, OUTPUTS, Planned, Played};
 use crate::plan::Plan;
+use crate::policy::{Outputs, PolicyInputs};
 use crate::sequence::SequenceInputs;
 use crate::{Error, Extent, Result};
 
@@ -78,18 +80,19 @@ impl<T: CudaReal> KeptRollout<T> {
         let (device, units) = (general.device(), self.extent.steps * self.extent.batch);
         expect("advantages", advantages.len(), units)?;
         expect("returns", returns.len(), units)?;
-        let runner = general.runner(None);
-        let inputs = LossInputs {
-            extent: self.extent,
-            choices: ACTIONS,
-            outputs: &self.outputs,
+        let (runner, distribution) = (general.runner(None), Distribution::choice(ACTIONS));
+        let choices = device.upload(&distribution.choices())?;
+        let policy = PolicyInputs {
+            distribution: &distribution,
+            outputs: Outputs { policy: &self.outputs, values: None, free: None },
+            choices: runner.address_of(&choices),
+            log_halves: 0,
             actions: runner.address_of(&self.actions),
-            advantages,
-            returns,
-            counts: 0,
+            draws: 0,
         };
-        let (grad, partials) = loss::a2c(&runner, loss, &inputs)?;
-        Ok((grad, A2cSums::of(&device.download(&partials)?)))
+        let inputs = LossInputs { extent: self.extent, policy, advantages, returns, counts: 0 };
+        let (grads, partials) = loss::a2c(&runner, loss, &inputs)?;
+        Ok((grads.policy, A2cSums::of(&device.download(&partials)?)))
     }
 }
 

@@ -2,9 +2,10 @@
 
 use stpn_cuda::cuda::General;
 use stpn_cuda::shim::{self, Machine};
-use stpn_cuda::{A2cLoss, A2cSteps, AdvantageSteps, Error, Extent, PpoLoss, PpoSteps};
+use stpn_cuda::{A2cLoss, A2cSteps, Actions, AdvantageSteps, Distribution, Error, Extent, Outputs, PpoLoss, PpoSteps};
 
 use super::device;
+use super::support::policy::{PolicyCase, distributions, flat};
 use super::support::{Numbers, distance};
 
 #[test]
@@ -19,7 +20,9 @@ fn on_device_losses_of_given_outputs() {
     let log_probs: Vec<f32> = log_probs.iter().map(|value| value * 0.3 - 1.8).collect();
     let actions: Vec<u32> = (0..steps).map(|n| (n * 5 % choices) as u32).collect();
     let counts: Vec<u8> = (0..steps).map(|n| u8::from(n % 9 != 2)).collect();
-    let there = device.upload(&outputs).unwrap();
+    let placed = device.upload(&outputs).unwrap();
+    let there = || Outputs { policy: &placed, values: None, free: None };
+    let here = Outputs { policy: &outputs[..], values: None, free: None };
     let close = |what: &str, got: &[f64], want: &[f64]| {
         assert!(distance(got, want) < 1e-6, "{what}: {:e}", distance(got, want));
     };
@@ -27,13 +30,14 @@ fn on_device_losses_of_given_outputs() {
 
     let loss =
         A2cLoss { value: 0.3, entropy: 0.02, concentration: 0.01, mean: 0.1, inverse_deviation: 2.0, scale: 0.1 };
-    let (actions, advantages, returns, counts) = (&actions, &advantages, &returns, Some(&counts[..]));
-    let of_a2c = A2cSteps { choices, actions, advantages, returns, counts };
-    let (grad, sums) = general.a2c_loss(&loss, &there, &of_a2c).unwrap();
-    let (grad_wanted, wanted, _) = shim::a2c_loss_of_steps(&loss, Machine::default(), &outputs, of_a2c);
-    close("gradient of A2C", &doubles(&device.download(&grad).unwrap()), &doubles(&grad_wanted));
+    let (policy, actions) = (&Distribution::choice(choices), Actions::Choices(&actions));
+    let (advantages, returns, counts) = (&advantages, &returns, Some(&counts[..]));
+    let of_a2c = A2cSteps { policy, actions, advantages, returns, counts };
+    let (grad, sums) = general.a2c_loss(&loss, there(), &of_a2c).unwrap();
+    let (grad_wanted, wanted, _) = shim::a2c_loss_of_steps(&loss, Machine::default(), &here, of_a2c);
+    close("gradient of A2C", &doubles(&device.download(&grad.policy).unwrap()), &doubles(&grad_wanted.policy));
     close("sums of A2C", &[sums.policy, sums.value, sums.entropy], &[wanted.policy, wanted.value, wanted.entropy]);
-    let refused = general.a2c_loss(&loss, &there, &A2cSteps { choices: 5, ..of_a2c });
+    let refused = general.a2c_loss(&loss, there(), &A2cSteps { policy: &Distribution::choice(5), ..of_a2c });
     assert!(matches!(refused, Err(Error::Loss { .. })), "{refused:?}");
 
     let plain = PpoLoss {
@@ -50,16 +54,62 @@ fn on_device_losses_of_given_outputs() {
     let all = PpoLoss { value_clip: Some(0.2), value_error_clamp: Some(1.5), kl: Some(0.1), ..plain };
     let (log_probs, values) = (&log_probs, &values);
     for loss in [plain, all] {
-        let logits = loss.kl.map(|_| &logits[..]);
-        let of_ppo = PpoSteps { choices, actions, advantages, returns, log_probs, values, logits, counts };
-        let (grad, sums) = general.ppo_loss(&loss, &there, &of_ppo).unwrap();
-        let (grad_wanted, wanted, problems) = shim::ppo_loss(&loss, Machine::default(), &outputs, of_ppo);
+        let distributions = loss.kl.map(|_| &logits[..]);
+        let of_ppo = PpoSteps { policy, actions, advantages, returns, log_probs, values, distributions, counts };
+        let (grad, sums) = general.ppo_loss(&loss, there(), &of_ppo).unwrap();
+        let (grad_wanted, wanted, problems) = shim::ppo_loss(&loss, Machine::default(), &here, of_ppo);
         assert_eq!(problems.count, 0, "{}", problems.first);
-        close("gradient of PPO", &doubles(&device.download(&grad).unwrap()), &doubles(&grad_wanted));
+        close("gradient of PPO", &doubles(&device.download(&grad.policy).unwrap()), &doubles(&grad_wanted.policy));
         close("sums of PPO", &[sums.total, sums.value, sums.kl], &[wanted.total, wanted.value, wanted.kl]);
         assert_eq!((sums.steps, sums.clipped), (wanted.steps, wanted.clipped));
-        let short = general.ppo_loss(&loss, &there, &PpoSteps { values: &values[1..], ..of_ppo });
+        let short = general.ppo_loss(&loss, there(), &PpoSteps { values: &values[1..], ..of_ppo });
         assert!(matches!(short, Err(Error::Length { what: "values", .. })), "{short:?}");
+    }
+}
+
+#[test]
+fn on_device_losses_of_every_distribution() {
+    let Some(device) = device() else { return };
+    let general = General::<f64>::new(&device).unwrap();
+    let steps = 300;
+    let mut numbers = Numbers::new(89);
+    let [advantages, returns, log_probs] = [1.0, 1.0, 0.3].map(|scale| numbers.vec(steps, scale));
+    let counts: Vec<u8> = (0..steps).map(|n| u8::from(n % 9 != 2)).collect();
+    let a2c = A2cLoss { value: 0.3, entropy: 0.02, concentration: 0.01, mean: 0.1, inverse_deviation: 2.0, scale: 0.1 };
+    let ppo = PpoLoss {
+        clip: 0.2,
+        value: 0.3,
+        value_clip: Some(0.2),
+        value_error_clamp: Some(1.5),
+        entropy: 0.02,
+        kl: Some(0.1),
+        mean: 0.1,
+        inverse_deviation: 2.0,
+        scale: 0.1,
+    };
+    for (family, separate) in distributions().into_iter().flat_map(|family| [(family.clone(), false), (family, true)]) {
+        let case = PolicyCase::new(&family, separate, steps);
+        let upload = |values: &Vec<f64>| device.upload(values).unwrap();
+        let (policy, values, free) =
+            (upload(&case.policy), case.values.as_ref().map(upload), case.free.as_ref().map(upload));
+        let there = || Outputs { policy: &policy, values: values.as_ref(), free: free.as_ref() };
+        let here = case.outputs();
+        let (policy, actions) = (&case.distribution, case.actions());
+        let (advantages, returns, counts) = (&advantages[..], &returns[..], Some(&counts[..]));
+        let of_a2c = A2cSteps { policy, actions, advantages, returns, counts };
+        let (grads, sums) = general.a2c_loss(&a2c, there(), &of_a2c).unwrap();
+        let (grads_wanted, wanted, _) = shim::a2c_loss_of_steps(&a2c, Machine::default(), &here, of_a2c);
+        let grads = grads.map(|grad| device.download(&grad).unwrap());
+        assert!(distance(&flat(&grads), &flat(&grads_wanted)) < 1e-12, "{family:?}");
+        assert!((sums.policy - wanted.policy).abs() < 1e-12 * wanted.policy.abs().max(1.0), "{family:?}");
+
+        let (log_probs, values, distributions) = (&log_probs[..], &case.old_values[..], Some(&case.behaviour[..]));
+        let of_ppo = PpoSteps { policy, actions, advantages, returns, log_probs, values, distributions, counts };
+        let (grads, sums) = general.ppo_loss(&ppo, there(), &of_ppo).unwrap();
+        let (grads_wanted, wanted, _) = shim::ppo_loss(&ppo, Machine::default(), &here, of_ppo);
+        let grads = grads.map(|grad| device.download(&grad).unwrap());
+        assert!(distance(&flat(&grads), &flat(&grads_wanted)) < 1e-12, "{family:?}");
+        assert!((sums.total - wanted.total).abs() < 1e-12 * wanted.total.abs().max(1.0), "{family:?}");
     }
 }
 

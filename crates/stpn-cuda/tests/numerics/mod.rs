@@ -10,16 +10,31 @@ use std::{fs, path::PathBuf};
 use stpn_cuda::maze::{self, MazeRollout, MazeRules, MazeState};
 use stpn_cuda::shim::{self, Inputs, LossSteps, Machine};
 use stpn_cuda::{
-    A2cLoss, AdamPiece, AdamSettings, AdvantageSteps, AnyLayer, Convolution, Dense, EnergyOf, Extent, Gated, GatedKind,
-    Layer, Modulated, Modulation, NUMERICS, Nonlinearity, NormalizeState, Plastic, PpoLoss, PpoSteps, Rule,
+    A2cLoss, A2cSteps, Actions, AdamPiece, AdamSettings, AdvantageSteps, AnyLayer, Convolution, Dense, Distribution,
+    EnergyOf, Extent, Gated, GatedKind, Layer, Modulated, Modulation, NUMERICS, Nonlinearity, NormalizeState, Outputs,
+    Plastic, PpoLoss, PpoSteps, Rule,
 };
 
 use crate::support::case::{Sizes, Values};
+use crate::support::policy::{PolicyCase, distributions};
 use crate::support::{Numbers, SHARED, gated_plan, gated_there_and_back, plan, there_and_back};
 
 const EXTENT: Extent = Extent { steps: 9, batch: 3 };
 const INPUT: usize = 4;
 const HIDDEN: usize = 7;
+const A2C: A2cLoss =
+    A2cLoss { value: 0.3, entropy: 0.02, concentration: 0.01, mean: 0.1, inverse_deviation: 2.0, scale: 0.1 };
+const PPO: PpoLoss = PpoLoss {
+    clip: 0.2,
+    value: 0.3,
+    value_clip: Some(0.2),
+    value_error_clamp: Some(1.5),
+    entropy: 0.02,
+    kl: Some(0.1),
+    mean: 0.1,
+    inverse_deviation: 2.0,
+    scale: 0.1,
+};
 
 fn layers() -> Vec<(&'static str, Layer)> {
     let modulated = |modulation, rule| Layer::Modulated(Modulated { input: INPUT, hidden: HIDDEN, modulation, rule });
@@ -163,9 +178,7 @@ fn sums() -> Vec<(String, u64)> {
         advantages: &draw(8 * 7),
         returns: &draw(8 * 7),
     };
-    let loss =
-        A2cLoss { value: 0.3, entropy: 0.02, concentration: 0.01, mean: 0.1, inverse_deviation: 2.0, scale: 0.1 };
-    let (grad, total, problems) = shim::a2c_loss(&loss, Machine::default(), steps);
+    let (grad, total, problems) = shim::a2c_loss(&A2C, Machine::default(), steps);
     assert_eq!(problems.count, 0, "{}", problems.first);
     let total = [total.policy, total.value, total.entropy, total.concentration].map(|sum| sum as f32);
     sums.push(("a2c-loss".to_string(), sum(&[&grad, &total])));
@@ -173,6 +186,7 @@ fn sums() -> Vec<(String, u64)> {
     sums.push(("adam-pieces".to_string(), sum(&[&apart.parameters.concat(), &apart.moments.concat()])));
     sums.push(("ppo-loss".to_string(), ppo_loss()));
     sums.push(("advantages".to_string(), advantages()));
+    sums.extend(losses());
     sums
 }
 
@@ -200,31 +214,59 @@ fn advantages() -> u64 {
 fn ppo_loss() -> u64 {
     let mut numbers = Numbers::new(79);
     let mut draw = |len: usize| -> Vec<f32> { numbers.vec(len, 0.6).iter().map(|value| *value as f32).collect() };
-    let loss = PpoLoss {
-        clip: 0.2,
-        value: 0.3,
-        value_clip: Some(0.2),
-        value_error_clamp: Some(1.5),
-        entropy: 0.02,
-        kl: Some(0.1),
-        mean: 0.1,
-        inverse_deviation: 2.0,
-        scale: 0.1,
-    };
     let steps = PpoSteps {
-        choices: 3,
-        actions: &[0, 1, 2, 1, 0, 2, 2].repeat(8),
+        policy: &Distribution::choice(3),
+        actions: Actions::Choices(&[0, 1, 2, 1, 0, 2, 2].repeat(8)),
         advantages: &draw(8 * 7),
         returns: &draw(8 * 7),
         log_probs: &draw(8 * 7).iter().map(|value| value - 1.0).collect::<Vec<f32>>(),
         values: &draw(8 * 7),
-        logits: Some(&draw(8 * 7 * 3)),
+        distributions: Some(&draw(8 * 7 * 3)),
         counts: Some(&[1, 1, 1, 0, 1, 1, 1].repeat(8)),
     };
-    let (grad, total, problems) = shim::ppo_loss(&loss, Machine::default(), &draw(8 * 7 * 4), steps);
+    let outputs = draw(8 * 7 * 4);
+    let shared = Outputs { policy: &outputs[..], values: None, free: None };
+    let (grads, total, problems) = shim::ppo_loss(&PPO, Machine::default(), &shared, steps);
     assert_eq!(problems.count, 0, "{}", problems.first);
     let parts = [total.total, total.policy, total.value, total.kl, total.approx_kl, total.clipped];
-    sum(&[&grad, &parts.map(|part| part as f32)])
+    sum(&[&grads.policy, &parts.map(|part| part as f32)])
+}
+
+/// Of the losses of several choices, switches and continuous actions, with a critic of its own.
+fn losses() -> Vec<(String, u64)> {
+    let single = |values: &[f64]| -> Vec<f32> { values.iter().map(|value| *value as f32).collect() };
+    let names = ["choice", "choices", "switches", "softplus", "softplus-squashed", "free", "free-squashed"];
+    let of = |(name, distribution): (&str, Distribution)| {
+        let case = PolicyCase::new(&distribution, true, 60);
+        let (choices, draws) = (&case.choices, single(&case.draws));
+        let actions = if draws.is_empty() { Actions::Choices(choices) } else { Actions::Draws(&draws) };
+        let (policy, behaviour, old_values) = (single(&case.policy), single(&case.behaviour), single(&case.old_values));
+        let (values, free) = (case.values.as_deref().map(single), case.free.as_deref().map(single));
+        let outputs = Outputs { policy: &policy[..], values: values.as_deref(), free: free.as_deref() };
+        let mut numbers = Numbers::new(103);
+        let [advantages, returns, log_probs] = [0.6, 0.6, 0.3].map(|scale| single(&numbers.vec(60, scale)));
+        let (advantages, returns) = (&advantages[..], &returns[..]);
+        let steps = A2cSteps { policy: &distribution, actions, advantages, returns, counts: None };
+        let (of_a2c, _, problems) = shim::a2c_loss_of_steps(&A2C, Machine::default(), &outputs, steps);
+        assert_eq!(problems.count, 0, "{}", problems.first);
+        let steps = PpoSteps {
+            policy: &distribution,
+            actions,
+            advantages,
+            returns,
+            log_probs: &log_probs,
+            values: &old_values,
+            distributions: Some(&behaviour),
+            counts: None,
+        };
+        let (of_ppo, _, problems) = shim::ppo_loss(&PPO, Machine::default(), &outputs, steps);
+        assert_eq!(problems.count, 0, "{}", problems.first);
+        let [of_a2c, of_ppo] = [&of_a2c, &of_ppo].map(|grads| {
+            sum(&[&grads.policy, grads.values.as_deref().unwrap_or(&[]), grads.free.as_deref().unwrap_or(&[])])
+        });
+        [(format!("a2c-loss-{name}"), of_a2c), (format!("ppo-loss-{name}"), of_ppo)]
+    };
+    names.into_iter().zip(distributions()).flat_map(of).collect()
 }
 
 /// Of the energy of sequences and of a dense layer.

@@ -7,6 +7,7 @@ pub mod energy;
 pub mod gated_reference;
 pub mod golden;
 pub mod maze;
+pub mod policy;
 pub mod reference;
 
 use stpn_cuda::shim::{self, Backward, Forward, GatedResults, Inputs, Machine, ShimReal};
