@@ -63,7 +63,7 @@ pub const FLAWS: &[(Flaw, &str, &str)] = &[
     (Flaw::SeedIgnoresRest, "seeding", "reset with the same seed within an episode"),
     (Flaw::SameWithoutSeed, "seeding", "without a seed are all the same"),
     (Flaw::MindsActions, "foresight", "with other actions, after"),
-    (Flaw::MindsActionsBesides, "foresight", "the end of the episode differs: `echoes_actions` must say no"),
+    (Flaw::MindsActionsBesides, "foresight", "the observation differs: `echoes_actions` must say no"),
     (Flaw::EchoesAnotherForm, "foresight", "cannot show a choice"),
     (Flaw::EchoesBeyond, "foresight", "`echoes_actions` says 2..4 of 3 elements"),
     (Flaw::EchoesWrongly, "foresight", "does not show the action before"),

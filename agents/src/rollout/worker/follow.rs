@@ -7,7 +7,6 @@ use super::Worker;
 use crate::policy::ActorCritic;
 use crate::policy::accelerator::{Collected, Rollout};
 use crate::policy::distribution::ActionBuffer;
-use crate::policy::encoder::ObservationRef;
 use crate::{Error, Result};
 
 impl Worker {
