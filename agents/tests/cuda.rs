@@ -307,7 +307,7 @@ const A2C: &str = "{ name = 'a2c' }";
 fn compare_rollouts(experiments: &[(&str, usize, &str, &str)]) {
     // Episodes end within fragments and within sequences, and the last sequence is shorter.
     for (env, skipped, policy, algorithm) in experiments {
-        let steps = if env.contains("maze") { 30 } else { 60 };
+        let steps = if env.contains("maze") { 30 } else { 110 };
         let lived = |device: &str| {
             let text = format!(
                 "training.device = '{device}'\nenv = {env}\npolicy = {policy}\nalgorithm = {algorithm}
