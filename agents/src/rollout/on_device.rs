@@ -1,7 +1,7 @@
 //! Rollouts that a device collects, while the environments here follow.
 //!
-//! The device plays environments and policy step by step, with the numbers that the streams here give; or it is told what
-//! the environments will show, if that does not depend on actions but for showing the one before. The workers'
+//! The device plays environments and policy step by step, with the numbers that the streams here give; or it is told
+//! what the environments will show, if that does not depend on actions but for showing the one before. The workers'
 //! environments are stepped afterwards with the same actions: so their states, episodes and observations are theirs, a
 //! checkpoint is the same as ever, and what the device got wrong is found.
 
@@ -10,7 +10,6 @@ use stpn_envs::vector::Foresight;
 use stpn_envs::{Echo, OnDevice};
 
 use super::{Fragment, Normalization, Worker, together};
-use crate::Result;
 use crate::actor::{Actor, Subject};
 use crate::advantage::Advantages;
 use crate::policy::ActorCritic;
@@ -18,6 +17,7 @@ use crate::policy::accelerator::{
     Collected, Environments, Foreseen, Kept, KeptAdvantages, Rollout, RolloutSteps, Rollouts,
 };
 use crate::policy::encoder::ObservationRef;
+use crate::{Error, Result};
 
 /// Why a device does not collect the rollouts of these workers, in words; nothing if it does.
 pub fn obstacle(workers: &[Worker], policy: &ActorCritic, normalization: &Normalization) -> Option<String> {
@@ -38,6 +38,11 @@ pub fn obstacle(workers: &[Worker], policy: &ActorCritic, normalization: &Normal
 /// All environments as a device plays them; none if it does not know one.
 fn played(workers: &[Worker]) -> Option<Vec<OnDevice>> {
     workers.iter().map(Worker::on_device).collect::<Option<Vec<_>>>().map(|groups| groups.concat())
+}
+
+/// The error of environments that a device knew before.
+fn changed() -> Error {
+    Error::config("training.device", "the environments cannot be played on a device any more")
 }
 
 /// Where all environments show the action before, if nothing else depends on actions.
@@ -116,7 +121,7 @@ pub fn collect(
         let (first, steps) = (segment * shape.sequence_length, shape.segment_steps(segment));
         let environments = match &ahead {
             Some(ahead) => Environments::Foreseen(ahead.part(policy, first, steps)),
-            None => Environments::Played(played(workers).unwrap_or_default()),
+            None => Environments::Played(played(workers).ok_or_else(changed)?),
         };
         let rollout = stage(workers, segment, (policy, environments, wanted.watched))?;
         let (collected, kept) = rollouts.collect(&rollout, parameters, wanted.keep)?;

@@ -1,9 +1,9 @@
 // A rollout: after each step of the network the heads, the actions, the moves, and what is seen next. One thread acts
 // for an environment; all threads of the block write what is seen.
 //
-// `World` has the environments of a block, and `World::Operands` what the host says of them. It says how many `choices`
-// there are, and how much of shared memory it needs for each environment (`OWN`). It `move`s the environment of a thread
-// with its action. It knows whether an episode starts at a step (`starts_at`), and what is `observed` then.
+// `World` has the environments of a block, and `World::Operands` what the host says of them. It says how many
+// `choices` there are, and how much of shared memory it needs for each environment (`OWN`). It `move`s the environment
+// of a thread with its action. It knows whether an episode starts at a step (`starts_at`), and what is `observed` then.
 
 template <class World> struct Play {
     const PlayOperands& p;
@@ -12,8 +12,8 @@ template <class World> struct Play {
     const Shared outputs;   // [places, A + 1], of the heads
 
     // `memory` has room for so many environments; a block may have fewer. Number 0 of them belongs to the first thread.
-    STPN_DEVICE Play(const PlayOperands& p_, const typename World::Operands& of_world, int first_, int here_, int places,
-                     Shared memory)
+    STPN_DEVICE Play(const PlayOperands& p_, const typename World::Operands& of_world, int first_, int here_,
+                     int places, Shared memory)
         : p(p_), world(p_, of_world, first_, here_, memory), first(first_), here(here_),
           outputs(memory + places * World::OWN) {}
 

@@ -152,8 +152,8 @@ impl Planned<'_> {
         }
     }
 
-    /// Elements of shared memory of a block: a sequence's, those of its environments, of which one has so many, then the
-    /// activities (with fast weights) or the inputs (gated), which a plain sequence does not keep there.
+    /// Elements of shared memory of a block: a sequence's, those of its environments, of which one has so many, then
+    /// the activities (with fast weights) or the inputs (gated), which a plain sequence does not keep there.
     pub fn shared_len(&self, of_environment: usize) -> usize {
         match self {
             Self::Plastic(layer, plan) => plan.shared_len(layer, false) + of_environment + layer.hidden(),

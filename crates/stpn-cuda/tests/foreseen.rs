@@ -1,5 +1,5 @@
-//! Rollouts in environments that are foreseen but for the action before: what the kernel plays is what they show with the
-//! actions that it takes, and what the layer's own forward pass gives for that.
+//! Rollouts in environments that are foreseen but for the action before: what the kernel plays is what they show with
+//! the actions that it takes, and what the layer's own forward pass gives for that.
 #![allow(clippy::unwrap_used, reason = "a failing unwrap fails the test")]
 
 mod support;

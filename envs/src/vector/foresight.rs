@@ -4,8 +4,8 @@ use super::EnvGroup;
 use super::buffers::{Actions, Transition};
 use crate::{Dtype, Echo, Env, ObservationMut, Result, Space};
 
-/// What B environments show in the next T steps, whatever the actions are; or, if they show the action before, what they
-/// show if it is always the first one.
+/// What B environments show in the next T steps, whatever the actions are; or, if they show the action before, what
+/// they show if it is always the first one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Foresight {
     /// B

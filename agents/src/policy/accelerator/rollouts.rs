@@ -8,8 +8,8 @@ use super::kept::Kept;
 use super::loss::{DeviceLoss, Losses};
 use crate::Result;
 
-/// A device that collects rollouts by itself: environments, or what they are known to show, policy and choice of actions,
-/// step by step.
+/// A device that collects rollouts by itself, step by step: environments, or what they are known to show, policy and
+/// choice of actions.
 pub trait Rollouts: Debug + Send + Sync {
     /// Collects the steps of `rollout` under `parameters`. With `keep`, what [`Rollouts::a2c_gradient`] needs is left
     /// on the device.

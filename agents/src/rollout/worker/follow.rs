@@ -15,8 +15,8 @@ impl Worker {
         self.group.environments().map(Env::on_device).collect()
     }
 
-    /// Appends what a device needs to collect the steps of a training sequence; environments, uniform numbers and states
-    /// aside.
+    /// Appends what a device needs to collect the steps of a training sequence; environments, uniform numbers and
+    /// states aside.
     ///
     /// # Errors
     /// [`Error::Stopped`] if the update is to be given up.

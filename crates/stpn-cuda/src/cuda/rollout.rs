@@ -66,8 +66,8 @@ impl<T: CudaReal> KeptRollout<T> {
         general.advantages_of(self.extent, (&self.outputs, of_outputs(self.extent, self.choices + 1)), steps)
     }
 
-    /// The gradient of the outputs of the heads, `[T, B, A + 1]`, and the sums of the loss, with `advantages` and `returns`
-    /// `[T, B]`. Waits for it.
+    /// The gradient of the outputs of the heads, `[T, B, A + 1]`, and the sums of the loss, with `advantages` and
+    /// `returns` `[T, B]`. Waits for it.
     ///
     /// # Errors
     /// [`Error::Length`] for arrays that do not fit, [`Error::Device`].
