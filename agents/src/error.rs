@@ -33,7 +33,8 @@ pub enum Error {
     /// An environment showed something else than it did in advance.
     #[error(
         "environment {environment} did not show at step {step} of the rollout what it had shown in advance: its \
-         `ignores_actions` must say no, or its saved states are not exact. Until then, set training.device to \"cpu\""
+         `ignores_actions` or `echoes_actions` must say no, or its saved states are not exact. Until then, set \
+         training.device to \"cpu\""
     )]
     NotForeseen {
         /// Its number.

@@ -1,5 +1,6 @@
 //! The environment trait.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -294,6 +295,14 @@ pub trait Env: Send {
         false
     }
 
+    /// The elements of the observation that show the action before, if nothing else depends on actions beside rewards:
+    /// such an environment does not ignore actions, but what it will show is known as well. An episode's first
+    /// observation, to which no action led, shows what it always shows. [`Env::save_state`] and [`Env::restore_state`]
+    /// must be exact here, too.
+    fn echoes_actions(&self) -> Option<Range<usize>> {
+        None
+    }
+
     /// The present state as lines of text for a terminal, where there is such a view.
     fn render(&self) -> Option<String> {
         None
@@ -349,6 +358,10 @@ impl<E: Env + ?Sized> Env for Box<E> {
 
     fn ignores_actions(&self) -> bool {
         (**self).ignores_actions()
+    }
+
+    fn echoes_actions(&self) -> Option<Range<usize>> {
+        (**self).echoes_actions()
     }
 
     fn render(&self) -> Option<String> {

@@ -61,6 +61,7 @@ pub mod atari;
 pub mod check_env;
 pub mod classic;
 pub mod custom;
+mod echo;
 pub mod env;
 pub mod error;
 #[cfg(unix)]
@@ -89,6 +90,7 @@ pub mod throughput;
 pub mod vector;
 pub mod wrappers;
 
+pub use echo::Echo;
 pub use env::{Action, Env, Episode, ObservationMut, Step};
 pub use error::{Error, Result};
 pub use on_device::OnDevice;

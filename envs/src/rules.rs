@@ -1,5 +1,7 @@
 //! An environment from the rules of a task.
 
+use std::ops::Range;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
@@ -46,6 +48,11 @@ pub trait Rules: Send {
 
     /// The expected return of the best policy, where it is known.
     fn oracle_return(&self) -> Option<f64> {
+        None
+    }
+
+    /// [`Env::echoes_actions`].
+    fn echoes_actions(&self) -> Option<Range<usize>> {
         None
     }
 }
@@ -151,5 +158,9 @@ impl<R: Rules> Env for RulesEnv<R> {
 
     fn ignores_actions(&self) -> bool {
         R::IGNORES_ACTIONS
+    }
+
+    fn echoes_actions(&self) -> Option<Range<usize>> {
+        self.rules.echoes_actions()
     }
 }

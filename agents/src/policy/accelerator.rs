@@ -14,7 +14,7 @@ use crate::Result;
 use crate::optimizer::{Adam, AdamConfig};
 pub use kept::Kept;
 pub use loss::{DeviceLoss, DeviceObjective, DeviceSteps, Losses};
-pub use rollouts::{Collected, EnergySteps, KeptAdvantages, Rollout, RolloutSteps, Rollouts};
+pub use rollouts::{Collected, EnergySteps, Environments, Foreseen, KeptAdvantages, Rollout, RolloutSteps, Rollouts};
 
 /// Sequences as a device is given them; every slice is time-major.
 #[derive(Clone, Copy, Debug)]

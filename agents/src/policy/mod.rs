@@ -18,6 +18,7 @@ mod sections;
 pub mod training;
 pub(crate) mod trunk;
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub use inputs::Inputs;
 use crate::{Result, memory};
 use accelerator::{Accelerator, Rollouts};
 use distribution::Distribution;
+use encoder::ObservationRef;
 use initialization::{Initialization, Role};
 use linear::Linear;
 use sections::Sections;
@@ -166,6 +168,11 @@ impl ActorCritic {
         }
     }
 
+    /// Observations `[N, O]` as the numbers `[N, I]` by which they enter the network.
+    pub(crate) fn numbers<'o>(&self, observations: ObservationRef<'o>) -> Cow<'o, [f32]> {
+        self.actor.encoder().numbering().of(observations)
+    }
+
     /// The family of action distributions.
     pub fn distribution(&self) -> &Distribution {
         &self.distribution
@@ -208,7 +215,7 @@ impl ActorCritic {
 }
 
 /// Columns of packed rows `[B, width]`.
-fn columns<'a>(rows: &'a [f32], width: usize, columns: &Range<usize>) -> std::borrow::Cow<'a, [f32]> {
+fn columns<'a>(rows: &'a [f32], width: usize, columns: &Range<usize>) -> Cow<'a, [f32]> {
     if columns.len() == width {
         return rows.into();
     }

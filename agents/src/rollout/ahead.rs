@@ -61,13 +61,9 @@ pub fn collect(workers: &mut [Worker], subject: Subject<'_>) -> Result<()> {
 
 /// What a worker's environments show at step `t`, and whose first observations those are.
 fn shown<'s>(worker: &'s Worker, foresight: &'s Foresight, t: usize) -> (&'s [f32], &'s [u8]) {
-    let (batch, width) = (worker.group().len(), worker.fragment().shape.observation);
     match (t, worker.seen(0)) {
         (0, ObservationRef::F32(observations)) => (observations, worker.episode_starts()),
-        _ => {
-            let before = (t - 1) * batch..t * batch;
-            (&foresight.observations[before.start * width..before.end * width], &foresight.starts[before])
-        }
+        _ => foresight.after(t - 1),
     }
 }
 

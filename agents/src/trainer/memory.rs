@@ -50,7 +50,7 @@ pub(super) fn check(config: &AgentConfig, make: &MakeEnv<'_>) -> Result<()> {
         // All sequences of a gradient at once, and their observations as numbers; and those of a rollout, if they are
         // known in advance.
         let together = match &config.algorithm {
-            AlgorithmConfig::Ppo(config) if env.ignores_actions() => {
+            AlgorithmConfig::Ppo(config) if env.ignores_actions() || env.echoes_actions().is_some() => {
                 (environments * rollout.sequence_length() as f64).max(config.minibatch_size as f64)
             }
             AlgorithmConfig::Ppo(config) => config.minibatch_size as f64,

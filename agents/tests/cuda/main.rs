@@ -56,11 +56,23 @@ fn an_update_on_the_device_has_the_losses_of_the_cpu() {
                             concentration_coefficient = 0.03 }}"
         )
     };
+    // A device is told what comes, but for the action before; what it keeps of the rollout gives the gradient.
+    let echoing = |cell: &str| {
+        format!(
+            "env = {{ name = 'popgym', task = 'repeat-first', previous_action = true, antialias = true }}
+             rollout = {{ environments = 6, steps = 30 }}
+             policy = {{ hidden = 5, cell = '{cell}' }}
+             optimizer = {{ epsilon = 1.0 }}
+             algorithm = {{ name = 'a2c', entropy_coefficient = 0.02 }}"
+        )
+    };
     let experiments = [
         maze("stpn", ""),
         maze("gru", ""),
         // Of several sequences, nothing is kept on the device.
         maze("lstm", ", sequence_length = 7"),
+        echoing("stpn"),
+        echoing("gru"),
         // With a shared trunk.
         "env = { name = 'cartpole' }
          rollout = { environments = 5, steps = 12, sequence_length = 5 }
@@ -117,23 +129,53 @@ fn a_rollout_on_the_device_is_that_of_the_cpu() {
     if !emulated("a_rollout_on_the_device_is_that_of_the_cpu") {
         return;
     }
-    // Episodes end within fragments and within sequences, and the last sequence is shorter.
-    let experiment = "env = { name = 'maze', size = 7, episode_length = 25, wall_penalty = 0.25, view_radius = 2 }
-         rollout = { environments = 12, steps = 30, sequence_length = 13 }
-         log = { energy_skip_inputs = [28] }";
-    for (policy, algorithm) in [
-        ("{ hidden = 5, cell = 'stpn' }", "{ name = 'a2c', gae_lambda = 0.9 }"),
+    let maze = "{ name = 'maze', size = 7, episode_length = 25, wall_penalty = 0.25, view_radius = 2 }";
+    compare_rollouts(&[
+        (maze, 28, "{ hidden = 5, cell = 'stpn' }", "{ name = 'a2c', gae_lambda = 0.9 }"),
         (
+            maze,
+            28,
             "{ hidden = 6, cell = { name = 'stpn', recurrent = false, initial_rate = 0.5 } }",
             "{ name = 'ppo', epochs = 2 }",
         ),
-        ("{ hidden = 5, cell = 'lstm' }", "{ name = 'a2c' }"),
-        ("{ hidden = 5, cell = 'backpropamine' }", "{ name = 'a2c' }"),
-        ("{ hidden = 5, cell = 'gru' }", "{ name = 'a2c' }"),
-    ] {
+        (maze, 28, "{ hidden = 5, cell = 'lstm' }", "{ name = 'a2c' }"),
+        (maze, 28, "{ hidden = 5, cell = 'backpropamine' }", "{ name = 'a2c' }"),
+        (maze, 28, "{ hidden = 5, cell = 'gru' }", "{ name = 'a2c' }"),
+    ]);
+}
+
+#[test]
+fn a_rollout_that_shows_the_action_before_is_that_of_the_cpu() {
+    if !emulated("a_rollout_that_shows_the_action_before_is_that_of_the_cpu") {
+        return;
+    }
+    let popgym = |task: &str, flag: bool| {
+        format!("{{ name = 'popgym', task = '{task}', previous_action = true, antialias = {flag} }}")
+    };
+    let rates = "initial_rate = 0.5";
+    compare_rollouts(&[
+        (&popgym("repeat-previous", true), 5, &format!("{{ hidden = 5, cell = {{ name = 'stpn', {rates} }} }}"), A2C),
+        (&popgym("count-recall", true), 0, "{ hidden = 6, cell = 'lstm' }", "{ name = 'ppo', epochs = 2 }"),
+        (&popgym("autoencode", false), 1, "{ hidden = 5, cell = 'backpropamine' }", A2C),
+        (&popgym("higher-lower", true), 14, "{ hidden = 5, cell = 'gru' }", A2C),
+        (&popgym("repeat-first", false), 7, "{ hidden = 5, cell = 'hebbff' }", "{ name = 'ppo', epochs = 2 }"),
+    ]);
+}
+
+const A2C: &str = "{ name = 'a2c' }";
+
+/// Compares rollouts on the device with those of the CPU, in environments, without the energy of one input, under
+/// policies, with algorithms.
+fn compare_rollouts(experiments: &[(&str, usize, &str, &str)]) {
+    // Episodes end within fragments and within sequences, and the last sequence is shorter.
+    for (env, skipped, policy, algorithm) in experiments {
+        let steps = if env.contains("maze") { 30 } else { 110 };
         let lived = |device: &str| {
-            let text =
-                format!("training.device = '{device}'\n{experiment}\npolicy = {policy}\nalgorithm = {algorithm}");
+            let text = format!(
+                "training.device = '{device}'\nenv = {env}\npolicy = {policy}\nalgorithm = {algorithm}
+                 rollout = {{ environments = 12, steps = {steps}, sequence_length = 13 }}
+                 log = {{ energy_skip_inputs = [{skipped}] }}"
+            );
             let mut trainer = Trainer::new(&agent_config(&text)).unwrap();
             assert_eq!(trainer.rollouts_here().is_none(), device == "cuda");
             let first = trainer.update().unwrap();
@@ -160,7 +202,7 @@ fn a_rollout_on_the_device_is_that_of_the_cpu() {
                 assert!(distance(there, here) < 2e-5, "{what}: {:e}", distance(there, here));
             }
         }
-        assert!(rewarded > 0, "no goal was reached");
+        assert!(rewarded > 0, "no reward: {env}");
         for name in ["charts/energy", "charts/episodic_return", "losses/total_loss"] {
             let [here, there] = [&here.0, &there.0].map(|metrics| metrics.get(name).unwrap());
             assert!((here - there).abs() < 1e-4 * here.abs().max(1.0), "{name}: {there} for {here}");
@@ -202,9 +244,15 @@ fn environments_on_the_cpu_step_with_the_network_on_the_device() {
         ("{ name = 'memory', delay = 2 }", "hidden = 4, critic = 'separate', cell = 'mlp'", "", ""),
         ("{ name = 'memory' }", "hidden = 4, cell = 'lstm'", "normalization.observations = true", ""),
         // Continuous actions, whose deviations no head puts out; episodes are cut off within a fragment.
-        ("{ name = 'pendulum' }", "hidden = 4, cell = 'rnn'", "", "four choices"),
+        ("{ name = 'pendulum' }", "hidden = 4, cell = 'rnn'", "", "choices among one list"),
         ("{ name = 'cartpole' }", "hidden = 4, critic = 'separate', cell = 'mlp'", "", "recurrent cells"),
-        ("{ name = 'popgym', task = 'repeat-previous', previous_action = true }", "hidden = 4, cell = 'gru'", "", ""),
+        ("{ name = 'cartpole' }", "hidden = 4, cell = 'gru'", "", "this environment"),
+        (
+            "{ name = 'popgym', task = 'repeat-previous', previous_action = true }",
+            "hidden = 4, encoder = 'mlp', cell = 'gru'",
+            "",
+            "encoder",
+        ),
     ] {
         let steps = if env.contains("pendulum") { 210 } else { 30 };
         let lived = |device: &str| {

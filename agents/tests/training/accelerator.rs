@@ -86,7 +86,7 @@ struct Wrong {
 
 impl Rollouts for Wrong {
     fn collect(&self, rollout: &Rollout, _: &Kept, _: bool) -> stpn_agents::Result<(Collected, Option<Kept>)> {
-        let n = rollout.steps * rollout.environments.len();
+        let n = rollout.steps * rollout.episode_starts.len();
         let collected = Collected {
             actions: vec![0; n],
             log_probs: vec![0.0; n],

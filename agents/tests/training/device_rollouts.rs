@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use stpn_agents::actor::Subject;
 use stpn_agents::policy::PolicyConfig;
 use stpn_agents::rollout::again::recompute;
+use stpn_agents::rollout::on_device::{self, Wanted};
 use stpn_agents::rollout::worker::EnergySampling;
 use stpn_agents::rollout::{
     Estimates, Fragment, Normalization, NormalizationConfig, Recompute, Worker, ahead, together,
@@ -14,10 +15,12 @@ use stpn_agents::rollout::{
 use stpn_agents::{ActorCritic, Error, Stop};
 use stpn_core::cells::CellName;
 use stpn_envs::classic::{MemoryConfig, PendulumConfig};
+use stpn_envs::popgym::{Level, PopgymConfig, Task};
+use stpn_envs::wrappers::PreviousAction;
 use stpn_envs::{Action, Env, EnvGroup, Rules, RulesEnv, Space, Step};
 use stpn_random::Stream;
 
-use crate::own_device::Own;
+use crate::own_device::{Own, OwnRollouts, keep};
 
 type Make = fn() -> stpn_envs::Result<Box<dyn Env>>;
 
@@ -102,6 +105,59 @@ fn rollouts_with_a_device_are_those_without_one() {
         }
         let truncated = here.iter().any(|worker| worker.fragment().truncated.contains(&true));
         assert_eq!((ahead::applies(&there), truncated), (!truncated, !ahead::applies(&there)));
+    }
+}
+
+/// A memory task that shows the action before, one-hot behind numbers.
+fn echoing_memory() -> stpn_envs::Result<Box<dyn Env>> {
+    let memory = MemoryConfig { delay: 3, ..MemoryConfig::default() }.make()?;
+    Ok(Box::new(PreviousAction::new(memory)?))
+}
+
+impl Case {
+    /// A rollout of workers on a device that is told what they will show.
+    fn collect_foreseen(&self, workers: &mut [Worker]) -> stpn_agents::Result<()> {
+        let (device, rollouts) = (self.on_device().prepare()?, OwnRollouts(self.policy.clone()));
+        let subject = Subject { policy: &device, normalization: &self.normalization };
+        let wanted = Wanted { keep: false, watched: true };
+        on_device::collect(workers, (&rollouts, &keep(&[])), subject, wanted).map(|kept| assert!(kept.is_none()))
+    }
+}
+
+#[test]
+fn rollouts_that_show_the_action_before_are_those_without_a_device() {
+    let cut_off: Make = || Ok(Box::new(RulesEnv::new(Echoing { kind: Echo::CutOff })));
+    for (make, cell) in [
+        (echoing_memory as Make, CellName::Stpn),
+        (echoing_memory, CellName::Lstm),
+        (echoing_memory, CellName::Backpropamine),
+        // Step by step.
+        (cut_off, CellName::Gru),
+    ] {
+        let case = Case::new(make, cell, false);
+        let (mut here, mut there) = (workers(make, &case.policy, 60), workers(make, &case.policy, 60));
+        let policy = case.policy.prepare().unwrap();
+        // The second begins within an episode.
+        for _ in 0..2 {
+            here.iter_mut().for_each(|worker| worker.collect(&policy, &case.normalization).unwrap());
+            case.collect_foreseen(&mut there).unwrap();
+            let ((here, energy_here), (there, energy_there)) = (left(&here), left(&there));
+            assert!(here == there, "{cell}");
+            assert!((energy_here - energy_there).abs() <= 1e-12 * energy_here, "{energy_here} {energy_there}");
+        }
+    }
+}
+
+#[test]
+fn environments_that_a_device_is_told_of_are_all_of_one_kind() {
+    let published: Make = || PopgymConfig::published(Task::RepeatFirst, Level::Easy).make();
+    for make in [published, memory, pendulum, echoing_memory] {
+        let case = Case::new(make, CellName::Rnn, false);
+        let workers = workers(make, &case.policy, 5);
+        let why = on_device::obstacle(&workers, &case.policy, &case.normalization).unwrap();
+        assert_eq!(why, "everything runs on the CPU");
+        let echoes = workers.iter().all(|worker| worker.group().echo().is_some());
+        assert_eq!(echoes, make().unwrap().echoes_actions().is_some());
     }
 }
 
@@ -206,6 +262,72 @@ impl Rules for Lying {
 
     fn observe(&self, state: &Shown, observation: &mut [f32]) {
         observation[0] = if self.shows { state.action as f32 } else { 0.0 };
+    }
+}
+
+/// What rules that show the action before get wrong.
+#[derive(PartialEq)]
+enum Echo {
+    /// Nothing; their episodes are cut off.
+    CutOff,
+    /// They show another action.
+    Wrong,
+    /// They show more than that.
+    More,
+    /// Actions end episodes.
+    Ends,
+}
+
+/// Rules that say that they show the action before, and mind none.
+struct Echoing {
+    kind: Echo,
+}
+
+impl Rules for Echoing {
+    type State = Shown;
+
+    const NAME: &'static str = "echoing";
+
+    fn observation_space(&self) -> Space {
+        Space::boxed(0.0, 1.0, [3])
+    }
+
+    fn action_space(&self) -> Space {
+        Space::discrete(2)
+    }
+
+    fn start(&self, _: &mut Stream) -> Shown {
+        Shown { action: 0, step: 0 }
+    }
+
+    fn step(&self, state: &mut Shown, action: Action<'_>, _: &mut Stream) -> stpn_envs::Result<Step> {
+        *state = Shown { action: action.discrete(2)?, step: state.step + 1 };
+        let ends = self.kind == Echo::Ends && state.action == 1;
+        let (terminated, truncated) = (ends || state.step == 9, self.kind == Echo::CutOff && state.step == 7);
+        Ok(Step { terminated, truncated, reward: state.action as f64, ..Step::default() })
+    }
+
+    fn observe(&self, state: &Shown, observation: &mut [f32]) {
+        let more = self.kind == Echo::More && state.action == 1;
+        let shown = if self.kind == Echo::Wrong && state.step == 3 { 1 - state.action } else { state.action };
+        observation.copy_from_slice(&[if more { 1.0 } else { 0.0 }, (1 - shown) as f32, shown as f32]);
+    }
+
+    fn echoes_actions(&self) -> Option<std::ops::Range<usize>> {
+        Some(1..3)
+    }
+}
+
+#[test]
+fn what_was_not_foreseen_beside_the_action_before_is_found() {
+    let wrong: Make = || Ok(Box::new(RulesEnv::new(Echoing { kind: Echo::Wrong })));
+    let more: Make = || Ok(Box::new(RulesEnv::new(Echoing { kind: Echo::More })));
+    let ends: Make = || Ok(Box::new(RulesEnv::new(Echoing { kind: Echo::Ends })));
+    for make in [wrong, more, ends] {
+        let case = Case::new(make, CellName::Rnn, false);
+        let error = case.collect_foreseen(&mut workers(make, &case.policy, 20)).unwrap_err();
+        assert!(matches!(error, Error::NotForeseen { .. }), "{error}");
+        assert!(error.to_string().contains("`echoes_actions`"), "{error}");
     }
 }
 

@@ -7,9 +7,11 @@ use stpn_agents::optimizer::flat::{clip_norm, norm};
 use stpn_agents::optimizer::{Adam, AdamConfig};
 use stpn_agents::policy::Inputs;
 use stpn_agents::policy::accelerator::{
-    Accelerator, AdamPiece, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps, EnergySteps, GradientOf, Kept,
-    Loss, Losses, Ran, Rollouts, Seen, Sequences,
+    Accelerator, AdamPiece, Collected, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps, EnergySteps,
+    Environments, GradientOf, Kept, KeptAdvantages, Loss, Losses, Ran, Rollout, RolloutSteps, Rollouts, Seen,
+    Sequences,
 };
+use stpn_agents::policy::distribution::ActionRef;
 use stpn_agents::policy::encoder::ObservationRef;
 use stpn_agents::policy::inference::PreparedPolicy;
 use stpn_agents::policy::training::Heads;
@@ -126,6 +128,87 @@ impl Accelerator for Own {
 
     fn rollouts(&self) -> Result<&dyn Rollouts, String> {
         Err("it has none".to_string())
+    }
+}
+
+/// Rollouts of that policy in environments that are foreseen.
+#[derive(Debug)]
+pub struct OwnRollouts(pub ActorCritic);
+
+/// The choice that a number in [0, 1) makes.
+fn choice(logits: &[f32], uniform: f64) -> usize {
+    let largest = logits.iter().fold(f32::NEG_INFINITY, |most, logit| most.max(*logit));
+    let weights: Vec<f64> = logits.iter().map(|logit| f64::from(logit - largest).exp()).collect();
+    let mut left = uniform * weights.iter().sum::<f64>();
+    let reached = |weight: &f64| {
+        left -= weight;
+        left < 0.0
+    };
+    weights.iter().position(reached).unwrap_or(logits.len() - 1)
+}
+
+impl Rollouts for OwnRollouts {
+    fn collect(&self, rollout: &Rollout, _: &Kept, keep: bool) -> stpn_agents::Result<(Collected, Option<Kept>)> {
+        let Environments::Foreseen(foreseen) = &rollout.environments else { unreachable!("it knows no mazes") };
+        assert!(!keep, "it keeps nothing");
+        let (steps, batch) = (rollout.steps, rollout.episode_starts.len());
+        let (mut x, mut starts) = (rollout.observations.clone(), rollout.episode_starts.clone());
+        let width = x.len() / batch;
+        let (distribution, prepared) = (self.0.distribution(), self.0.prepare()?);
+        let choices = distribution.len();
+        let mut collected = Collected {
+            actions: vec![0; batch * steps],
+            log_probs: vec![0.0; batch * steps],
+            outputs: vec![0.0; batch * steps * (choices + 1)],
+            state: vec![0.0; batch * self.0.state_len()],
+            ..Collected::default()
+        };
+        let mut session = prepared.session(batch)?;
+        if !rollout.state.is_empty() {
+            session.load(&rollout.state)?;
+        }
+        for t in 0..steps {
+            collected.observed.extend_from_slice(&x);
+            let measures = |energy: &&EnergySteps| t >= energy.first && (t - energy.first).is_multiple_of(energy.every);
+            match rollout.energy.as_ref().filter(measures) {
+                None => session.step(ObservationRef::F32(&x), &starts)?,
+                Some(energy) => {
+                    session.step_with_energy(ObservationRef::F32(&x), &starts, energy.input_mask.as_deref())?;
+                    let units = session.energy().len() / batch;
+                    let own = &session.energy()[..energy.environments * units];
+                    collected.energy.0 += own.iter().map(|&energy| f64::from(energy)).sum::<f64>() / units as f64;
+                    collected.energy.1 += energy.environments as u64;
+                }
+            }
+            starts.copy_from_slice(&foreseen.starts[t * batch..(t + 1) * batch]);
+            x.copy_from_slice(&foreseen.observations[t * batch * width..(t + 1) * batch * width]);
+            for env in 0..batch {
+                let (at, logits) = (env * steps + t, session.distribution(env));
+                let action = choice(logits, rollout.uniform[at]);
+                let terms = distribution.terms(logits, ActionRef::Discrete(action), None, &mut Vec::new());
+                collected.actions[at] = action as u32;
+                collected.log_probs[at] = terms.log_prob as f32;
+                let outputs = &mut collected.outputs[at * (choices + 1)..(at + 1) * (choices + 1)];
+                outputs[..choices].copy_from_slice(logits);
+                outputs[choices] = session.values()[env];
+                if starts[env] == 0 {
+                    let shown = &mut x[env * width + foreseen.echo..][..choices];
+                    shown.fill(0.0);
+                    shown[action] = 1.0;
+                }
+            }
+        }
+        session.store(&mut collected.state)?;
+        collected.observations = x;
+        Ok((collected, None))
+    }
+
+    fn advantages(&self, _: &Kept, _: &RolloutSteps) -> stpn_agents::Result<KeptAdvantages> {
+        unreachable!("it keeps nothing")
+    }
+
+    fn a2c_gradient(&self, _: &Kept, _: &Kept, _: &DeviceLoss) -> stpn_agents::Result<(Kept, Losses)> {
+        unreachable!("it keeps nothing")
     }
 }
 

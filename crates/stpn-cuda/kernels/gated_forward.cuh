@@ -104,7 +104,12 @@ STPN_ALONE_KERNEL gated_measured(GatedMeasured measured) {
     gated_sequence(measured.sequence, source);
 }
 
-STPN_ALONE_KERNEL gated_rollout(GatedRollout rollout) {
-    GatedMazes source(rollout, shared_h(), shared_c());
+STPN_ALONE_KERNEL gated_mazes(GatedRollout<MazeOperands> rollout) {
+    GatedPlayed<Mazes> source(rollout, shared_h(), shared_c());
+    gated_sequence(rollout.sequence, source);
+}
+
+STPN_ALONE_KERNEL gated_foreseen(GatedRollout<ForeseenOperands> rollout) {
+    GatedPlayed<Foreseen> source(rollout, shared_h(), shared_c());
     gated_sequence(rollout.sequence, source);
 }

@@ -76,24 +76,25 @@ struct GatedGivenMeasured : GatedGiven {
     }
 };
 
-// They come from mazes, which are moved after each step.
-struct GatedMazes {
+// They come from environments, which are moved after each step.
+template <class World> struct GatedPlayed {
     static constexpr bool plays = true, measures = true;
-    const GatedRollout& rollout;
-    Mazes mazes;
+    const GatedRollout<typename World::Operands>& rollout;
+    Play<World> play;
     Shared x;     // [tile, I]
     Shared h, c;  // state of the block, as the pass has it
 
-    STPN_DEVICE GatedMazes(const GatedRollout& rollout_, Shared h_, Shared c_)
-        : rollout(rollout_), mazes(rollout_.play, block_index() * spec.tile, environments_here(rollout_.play.batch),
-                                   spec.tile, shared_memory() + gated_shared()),
-          x(shared_memory() + gated_shared() + Mazes::shared_len(spec.tile)), h(h_), c(c_) {}
+    STPN_DEVICE GatedPlayed(const GatedRollout<typename World::Operands>& rollout_, Shared h_, Shared c_)
+        : rollout(rollout_),
+          play(rollout_.play, rollout_.world, block_index() * spec.tile, environments_here(rollout_.play.batch),
+               spec.tile, shared_memory() + gated_shared()),
+          x(shared_memory() + gated_shared() + Play<World>::shared_len(rollout_.play, spec.tile)), h(h_), c(c_) {}
 
-    STPN_DEVICE bool starts_at(int t, int e) const { return mazes.starts_at(t, e); }
+    STPN_DEVICE bool starts_at(int t, int e) const { return play.starts_at(t, e); }
     // To be followed by a barrier.
     STPN_DEVICE void begin() const {
-        for (int at = thread_index(); at < mazes.here * spec.input; at += spec.threads)
-            x[at] = rollout.inputs.x[(long long)mazes.first * spec.input + at];
+        for (int at = thread_index(); at < play.here * spec.input; at += spec.threads)
+            x[at] = rollout.inputs.x[(long long)play.first * spec.input + at];
     }
     STPN_DEVICE void inputs(int, int row, TileValues& to) const {
         STPN_UNROLL_ALWAYS
@@ -102,7 +103,7 @@ struct GatedMazes {
             const Real weight = input_weight(rollout.sequence, rollout.inputs, row, input);
             STPN_UNROLL_ALWAYS
             for (int e = 0; e < spec.tile; ++e)
-                if (e < mazes.here) to.set(e, fused(weight, x[e * spec.input + input], to.get(e)));
+                if (e < play.here) to.set(e, fused(weight, x[e * spec.input + input], to.get(e)));
         }
         const Real bias = rollout.sequence.parameters[rollout.bias + row];
         STPN_UNROLL_ALWAYS
@@ -110,10 +111,9 @@ struct GatedMazes {
     }
     STPN_DEVICE Real input(int, int e, int input) const { return x[e * spec.input + input]; }
     STPN_DEVICE void measure(int t) const {
-        const PlayOperands& play = rollout.play;
-        GatedMeter{rollout.sequence, rollout.inputs, play.energy, mazes.first, mazes.here, h}.measure(t, *this);
+        GatedMeter{rollout.sequence, rollout.inputs, rollout.play.energy, play.first, play.here, h}.measure(t, *this);
     }
-    STPN_DEVICE void turn(int t, bool last) { mazes.turn(t, last, *this); }
+    STPN_DEVICE void turn(int t, bool last) { play.turn(t, last, *this); }
 
     STPN_DEVICE Real activity(int e, int unit) const { return h[unit * spec.tile + e]; }
     STPN_DEVICE void see(int e, int input, Real value) const { x[e * spec.input + input] = value; }

@@ -126,7 +126,12 @@ STPN_FORWARD_KERNEL modulated_measured(SynapseMeasured measured) {
     modulated_sequence(measured.sequence, source);
 }
 
-STPN_FORWARD_KERNEL modulated_rollout(SynapseRollout rollout) {
-    OneMaze source(rollout);
+STPN_FORWARD_KERNEL modulated_mazes(SynapseRollout<MazeOperands> rollout) {
+    OnePlayed<Mazes> source(rollout);
+    modulated_sequence(rollout.sequence, source);
+}
+
+STPN_FORWARD_KERNEL modulated_foreseen(SynapseRollout<ForeseenOperands> rollout) {
+    OnePlayed<Foreseen> source(rollout);
     modulated_sequence(rollout.sequence, source);
 }

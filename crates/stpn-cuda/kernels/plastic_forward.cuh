@@ -185,8 +185,13 @@ STPN_FORWARD_KERNEL plastic_measured(SynapseMeasured measured) {
     plastic_sequence(measured.sequence, source);
 }
 
-// A rollout: every environment with its network, from the first step to the last.
-STPN_FORWARD_KERNEL plastic_rollout(SynapseRollout rollout) {
-    OneMaze source(rollout);
+// Rollouts: every environment with its network, from the first step to the last.
+STPN_FORWARD_KERNEL plastic_mazes(SynapseRollout<MazeOperands> rollout) {
+    OnePlayed<Mazes> source(rollout);
+    plastic_sequence(rollout.sequence, source);
+}
+
+STPN_FORWARD_KERNEL plastic_foreseen(SynapseRollout<ForeseenOperands> rollout) {
+    OnePlayed<Foreseen> source(rollout);
     plastic_sequence(rollout.sequence, source);
 }

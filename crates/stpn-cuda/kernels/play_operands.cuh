@@ -1,23 +1,15 @@
-// Operands of the mazes of a rollout. If not said otherwise, arrays of B environments have an environment's steps one
-// after another.
+// Operands of a rollout, whatever its environments are. If not said otherwise, arrays of B environments have an
+// environment's steps one after another. A is the number of actions.
 
 struct PlayOperands {
     int steps, batch;
-    int size, view_radius, episode_length;
-    int free_len;                       // free cells
-    int draws_len;                      // drawn words of an environment
-    double reward, wall_penalty;
+    int choices;                        // A
     Global<const unsigned char> resets;  // [B], 1 where the first step is that of an episode
-    Global<const Real> heads;           // weights [5, H], biases [5]: four logits and a value
+    Global<const Real> heads;           // weights [A + 1, H], biases [A + 1]: a logit of each action, then the value
     Global<const double> uniform;       // [B, T], one for each action
-    Global<const unsigned long long> draws;  // [B, draws_len], for the mazes
-    Global<const unsigned char> walls;  // [size, size], 1 for a wall
-    Global<const int> free_cells;       // [free_len], row * size + column
-    Global<const int> mazes;            // [B, 3]: the agent's cell, the goal among the free cells, the step
-    Global<unsigned int> actions;       // [B, T]; 4 if the drawn words did not suffice
+    Global<unsigned int> actions;       // [B, T]; A where the environment could not take it
     Global<Real> log_probs;             // [B, T]
-    Global<Real> rewards;               // [B, T]
-    Global<Real> outputs;               // [B, T, 5], of the heads
+    Global<Real> outputs;               // [B, T, A + 1], of the heads
     Global<Real> next;                  // [B, I], what follows the last step
     Global<Real> observed;              // [T, B, I], of which the first row is given; null: it is not kept
     Global<unsigned char> started;      // [T, B], the same for starts of episodes

@@ -29,27 +29,28 @@ struct Measured : Given {
     STPN_DEVICE explicit Measured(const SynapseMeasured& measured) : Given(measured.sequence), energy(measured.energy) {}
 };
 
-// They come from a maze, which is moved after each step.
-struct OneMaze {
+// They come from an environment, which is moved after each step.
+template <class World> struct OnePlayed {
     static constexpr bool plays = true, measures = true;
     const Operands& a;
     const EnergyOperands& energy;
-    Mazes mazes;
+    Play<World> play;
     Shared hidden;  // [H]
     Shared z;       // presynaptic elements of the next step
 
-    STPN_DEVICE explicit OneMaze(const SynapseRollout& rollout)
-        : a(rollout.sequence), energy(rollout.play.energy), mazes(rollout.play, block_index(), 1, 1, shared_memory() + forward_shared()),
-          hidden(shared_memory() + forward_shared() + Mazes::shared_len(1)), z(hidden) {}
+    STPN_DEVICE explicit OnePlayed(const SynapseRollout<typename World::Operands>& rollout)
+        : a(rollout.sequence), energy(rollout.play.energy),
+          play(rollout.play, rollout.world, block_index(), 1, 1, shared_memory() + forward_shared()),
+          hidden(shared_memory() + forward_shared() + Play<World>::shared_len(rollout.play, 1)), z(hidden) {}
 
-    STPN_DEVICE bool starts_at(int t) const { return mazes.starts_at(t, 0); }
+    STPN_DEVICE bool starts_at(int t) const { return play.starts_at(t, 0); }
     STPN_DEVICE void keep(int t, int row, Real activity) const {
         hidden[row] = activity;
         if (a.hidden) a.hidden[unit_at(a, t, block_index(), row)] = activity;
     }
     STPN_DEVICE void turn(int t, bool last, Shared next) {
         z = next;
-        mazes.turn(t, last, *this);
+        play.turn(t, last, *this);
     }
 
     STPN_DEVICE Real activity(int, int unit) const { return hidden[unit]; }

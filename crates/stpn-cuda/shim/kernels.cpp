@@ -17,6 +17,8 @@ template <class T> using Global = T*;
 #include "../kernels/operands.cuh"
 #include "../kernels/energy_operands.cuh"
 #include "../kernels/play_operands.cuh"
+#include "../kernels/maze_operands.cuh"
+#include "../kernels/foreseen_operands.cuh"
 #include "../kernels/synapse_measured_operands.cuh"
 #include "../kernels/synapse_rollout_operands.cuh"
 #include "../kernels/gated_operands.cuh"
@@ -174,23 +176,12 @@ public:
         PlayOperands p;
         p.steps = raw.steps;
         p.batch = raw.batch;
+        p.choices = raw.choices;
         p.resets = array("first resets", raw.resets);
-        p.size = raw.size;
-        p.view_radius = raw.view_radius;
-        p.episode_length = raw.episode_length;
-        p.free_len = raw.free_len;
-        p.draws_len = raw.draws_len;
-        p.reward = raw.reward;
-        p.wall_penalty = raw.wall_penalty;
         p.heads = array("heads", raw.heads);
         p.uniform = array("uniform", raw.uniform);
-        p.draws = array("draws", raw.draws);
-        p.walls = array("walls", raw.walls);
-        p.free_cells = array("free_cells", raw.free_cells);
-        p.mazes = array("mazes", raw.mazes);
         p.actions = array("actions", raw.actions);
         p.log_probs = array("log_probs", raw.log_probs);
-        p.rewards = array("rewards", raw.rewards);
         p.outputs = array("outputs", raw.outputs);
         p.next = array("next", raw.next);
         p.observed = array("observed", raw.observed);
@@ -199,19 +190,46 @@ public:
         return p;
     }
 
-    SynapseRollout of(const plain::SynapseRollout& raw) {
-        SynapseRollout rollout;
+    MazeOperands of(const plain::MazeOperands& raw) {
+        MazeOperands m;
+        m.size = raw.size;
+        m.view_radius = raw.view_radius;
+        m.episode_length = raw.episode_length;
+        m.free_len = raw.free_len;
+        m.draws_len = raw.draws_len;
+        m.reward = raw.reward;
+        m.wall_penalty = raw.wall_penalty;
+        m.draws = array("draws", raw.draws);
+        m.walls = array("walls", raw.walls);
+        m.free_cells = array("free_cells", raw.free_cells);
+        m.mazes = array("mazes", raw.mazes);
+        m.rewards = array("rewards", raw.rewards);
+        return m;
+    }
+
+    ForeseenOperands of(const plain::ForeseenOperands& raw) {
+        ForeseenOperands foreseen;
+        foreseen.echo = raw.echo;
+        foreseen.observations = array("foreseen observations", raw.observations);
+        foreseen.starts = array("foreseen starts", raw.starts);
+        return foreseen;
+    }
+
+    template <class World> auto of(const plain::SynapseRollout<World>& raw) {
+        SynapseRollout<decltype(of(raw.world))> rollout;
         rollout.sequence = of(raw.sequence);
         rollout.play = of(raw.play);
+        rollout.world = of(raw.world);
         return rollout;
     }
 
-    GatedRollout of(const plain::GatedRollout& raw) {
-        GatedRollout rollout;
+    template <class World> auto of(const plain::GatedRollout<World>& raw) {
+        GatedRollout<decltype(of(raw.world))> rollout;
         rollout.sequence = of(raw.sequence);
         rollout.inputs = of(raw.inputs);
         rollout.bias = raw.bias;
         rollout.play = of(raw.play);
+        rollout.world = of(raw.world);
         return rollout;
     }
 
@@ -435,6 +453,9 @@ std::function<void()> bound(void (*kernel)(Checks), Arguments& arguments, const 
     return [kernel, checked] { kernel(checked); };
 }
 
+typedef plain::SynapseRollout<plain::MazeOperands> SynapseMazes;
+typedef plain::SynapseRollout<plain::ForeseenOperands> SynapseForeseen;
+
 // A kernel by its name, with its operands; nothing if there is none.
 std::function<void()> bound(const std::string& name, Arguments& arguments, const void* operands) {
     if (name == "plastic_forward") return bound<plain::Operands>(plastic_forward, arguments, operands);
@@ -444,9 +465,13 @@ std::function<void()> bound(const std::string& name, Arguments& arguments, const
     if (name == "gated_measured") return bound<plain::GatedMeasured>(gated_measured, arguments, operands);
     if (name == "energy_factors") return bound<plain::DenseEnergyOperands>(energy_factors, arguments, operands);
     if (name == "numbers_of_bytes") return bound<plain::BytesOperands>(numbers_of_bytes, arguments, operands);
-    if (name == "plastic_rollout") return bound<plain::SynapseRollout>(plastic_rollout, arguments, operands);
-    if (name == "modulated_rollout") return bound<plain::SynapseRollout>(modulated_rollout, arguments, operands);
-    if (name == "gated_rollout") return bound<plain::GatedRollout>(gated_rollout, arguments, operands);
+    if (name == "plastic_mazes") return bound<SynapseMazes>(plastic_mazes, arguments, operands);
+    if (name == "plastic_foreseen") return bound<SynapseForeseen>(plastic_foreseen, arguments, operands);
+    if (name == "modulated_mazes") return bound<SynapseMazes>(modulated_mazes, arguments, operands);
+    if (name == "modulated_foreseen") return bound<SynapseForeseen>(modulated_foreseen, arguments, operands);
+    if (name == "gated_mazes") return bound<plain::GatedRollout<plain::MazeOperands>>(gated_mazes, arguments, operands);
+    if (name == "gated_foreseen")
+        return bound<plain::GatedRollout<plain::ForeseenOperands>>(gated_foreseen, arguments, operands);
     if (name == "modulated_forward") return bound<plain::Operands>(modulated_forward, arguments, operands);
     if (name == "modulated_backward") return bound<plain::Operands>(modulated_backward, arguments, operands);
     if (name == "gated_layout_forward") return bound<plain::GatedOperands>(gated_layout_forward, arguments, operands);

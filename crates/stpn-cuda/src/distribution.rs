@@ -51,6 +51,14 @@ impl Distribution {
         Self::Categorical(vec![among])
     }
 
+    /// How many there are to choose from, if an action is a single choice.
+    pub fn single_choice(&self) -> Option<usize> {
+        match self {
+            Self::Categorical(lists) => <[usize; 1]>::try_from(&**lists).ok().map(|[among]| among),
+            _ => None,
+        }
+    }
+
     /// Numbers A in one action.
     pub fn dims(&self) -> usize {
         match self {

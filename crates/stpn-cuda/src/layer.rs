@@ -116,11 +116,19 @@ pub enum Rule {
 }
 
 impl Layer {
-    /// The name of the kernel of its rollouts.
-    pub(crate) fn rollout_kernel(&self) -> &'static str {
+    /// The name of the kernel of its rollouts in mazes.
+    pub(crate) fn maze_kernel(&self) -> &'static str {
         match self {
-            Self::Plastic(_) => "plastic_rollout",
-            Self::Modulated(_) => "modulated_rollout",
+            Self::Plastic(_) => "plastic_mazes",
+            Self::Modulated(_) => "modulated_mazes",
+        }
+    }
+
+    /// The name of the kernel of its rollouts in environments that are foreseen.
+    pub(crate) fn foreseen_kernel(&self) -> &'static str {
+        match self {
+            Self::Plastic(_) => "plastic_foreseen",
+            Self::Modulated(_) => "modulated_foreseen",
         }
     }
 

@@ -21,7 +21,16 @@ macro_rules! files {
 const COMMON: [File; 5] = files!["device.cuh", "spec.cuh", "nonlinearities.cuh", "warps.cuh", "resets.cuh"];
 
 /// Those of energy and of rollouts, which all layers with a memory need.
-const ROLLOUTS: [File; 4] = files!["energy_operands.cuh", "energy.cuh", "play_operands.cuh", "maze.cuh"];
+const ROLLOUTS: [File; 8] = files![
+    "energy_operands.cuh",
+    "energy.cuh",
+    "play_operands.cuh",
+    "play.cuh",
+    "maze_operands.cuh",
+    "maze.cuh",
+    "foreseen_operands.cuh",
+    "foreseen.cuh",
+];
 
 /// Those of layers with fast weights.
 const SYNAPSES: [File; 7] = files![

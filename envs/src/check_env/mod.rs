@@ -10,6 +10,7 @@
 //! ```
 
 mod contract;
+mod foresight;
 mod options;
 mod play;
 mod replay;
@@ -35,7 +36,11 @@ const RULES: &[Rule] = &[
     ("whole", "reset and step write every element of the observation", replay::whole),
     ("determinism", "same seed and actions, same episodes, whatever other instances do", replay::determinism),
     ("seeding", "a seed restarts the random stream, no seed continues it", replay::seeding),
-    ("foresight", "if it ignores actions, it shows the same whatever they are", replay::foresight),
+    (
+        "foresight",
+        "if it ignores actions, or shows them alone, the rest is the same whatever they are",
+        foresight::foresight,
+    ),
     ("save-restore", "a restored state continues as the saved one does, also in a new instance", replay::save_restore),
     ("bad-states", "bytes that are no saved state are refused", contract::bad_states),
     ("order", "a step is refused before the first reset and after the end of an episode", contract::order),

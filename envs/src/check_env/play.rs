@@ -1,11 +1,12 @@
 //! Playing episodes of random actions and recording what happened.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::ops::Range;
 
 use stpn_random::{Purpose, Stream};
 
 use super::CheckOptions;
-use crate::{Dtype, Env, ObservationMut, Result};
+use crate::{Dtype, Env, ObservationMut, Result, Sample};
 
 /// A check's result: what is wrong, in words.
 pub(super) type Verdict<T = ()> = std::result::Result<T, String>;
@@ -146,17 +147,30 @@ pub(super) struct Player {
     pub buffer: Buffer,
     /// What the buffer holds before every call.
     pub fill: u8,
+    /// Elements of observations that are not looked at.
+    pub skipped: Range<usize>,
+    /// The action of the last step.
+    pub taken: Option<Sample>,
 }
 
 impl Player {
     pub fn new(env: Box<dyn Env>, seed: u64) -> Self {
         let space = env.observation_space();
         let buffer = Buffer::new(space.dtype(), space.len());
-        Self { env, actions: Stream::new(seed, Purpose::Test, 0), buffer, fill: 0 }
+        Self { env, actions: Stream::new(seed, Purpose::Test, 0), buffer, fill: 0, skipped: 0..0, taken: None }
     }
 
     fn hash(&self) -> u64 {
-        self.buffer.hash(0, self.env.observation_space().len())
+        let width = self.env.observation_space().len();
+        if self.skipped.is_empty() {
+            return self.buffer.hash(0, width);
+        }
+        let mut buffer = self.buffer.clone();
+        match &mut buffer {
+            Buffer::F32(values) => values[self.skipped.clone()].fill(0.0),
+            Buffer::U8(values) => values[self.skipped.clone()].fill(0),
+        }
+        buffer.hash(0, width)
     }
 
     pub fn reset(&mut self, seed: Option<u64>) -> Verdict<Moment> {
@@ -172,6 +186,7 @@ impl Player {
         self.buffer.fill(self.fill);
         let step = self.env.step(action.get(), self.buffer.get());
         let step = step.map_err(|error| format!("step failed: {error}"))?;
+        self.taken = Some(action);
         Ok(Moment {
             observation: self.hash(),
             reward: step.reward.to_bits(),

@@ -68,21 +68,6 @@ pub(super) fn seeding(subject: &Subject<'_>) -> Verdict {
     Ok(())
 }
 
-pub(super) fn foresight(subject: &Subject<'_>) -> Verdict {
-    let mut player = subject.player()?;
-    if !player.env.ignores_actions() {
-        return Ok(());
-    }
-    let steps = subject.length()?;
-    let expected = subject.trace(steps)?;
-    player.actions = Stream::new(subject.options.seed, Purpose::Test, 3);
-    let mut trace = vec![player.reset(Some(subject.options.seed))?];
-    trace.extend(player.play(steps)?);
-    let but_rewards = |trace: &[Moment]| trace.iter().map(|moment| Moment { reward: 0, ..*moment }).collect::<Vec<_>>();
-    same(&but_rewards(&trace), &but_rewards(&expected), 0)
-        .map_err(|problem| format!("with other actions, {problem}: `ignores_actions` must say no"))
-}
-
 fn saved(player: &Player) -> Verdict<Vec<u8>> {
     let mut bytes = vec![7];
     player.env.save_state(&mut bytes).map_err(|error| format!("save_state failed: {error}"))?;

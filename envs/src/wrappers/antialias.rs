@@ -1,5 +1,6 @@
 //! Whether an episode has just begun, in the observation.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use super::appended::Appended;
@@ -91,6 +92,11 @@ impl<E: Env> Env for Antialias<E> {
 
     fn ignores_actions(&self) -> bool {
         self.env.ignores_actions()
+    }
+
+    // The flag is behind.
+    fn echoes_actions(&self) -> Option<Range<usize>> {
+        self.env.echoes_actions()
     }
 
     fn render(&self) -> Option<String> {

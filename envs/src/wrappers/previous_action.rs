@@ -1,5 +1,6 @@
 //! What was done before, in the observation.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use super::appended::Appended;
@@ -107,6 +108,10 @@ impl<E: Env> Env for PreviousAction<E> {
 
     fn oracle_return(&self) -> Option<f64> {
         self.env.oracle_return()
+    }
+
+    fn echoes_actions(&self) -> Option<Range<usize>> {
+        self.env.ignores_actions().then(|| self.env.observation_space().len()..self.space.get().len())
     }
 
     fn render(&self) -> Option<String> {

@@ -1,5 +1,6 @@
 //! An environment with a flaw of one's choice.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
@@ -25,6 +26,11 @@ pub enum Flaw {
     SeedIgnoresRest,
     SameWithoutSeed,
     MindsActions,
+    MindsActionsBesides,
+    EchoesAnotherForm,
+    EchoesBeyond,
+    EchoesWrongly,
+    EchoesAtReset,
     ForgetsTheSteps,
     ForgetsTheSeed,
     ForgetsTheStream,
@@ -57,6 +63,11 @@ pub const FLAWS: &[(Flaw, &str, &str)] = &[
     (Flaw::SeedIgnoresRest, "seeding", "reset with the same seed within an episode"),
     (Flaw::SameWithoutSeed, "seeding", "without a seed are all the same"),
     (Flaw::MindsActions, "foresight", "with other actions, after"),
+    (Flaw::MindsActionsBesides, "foresight", "the observation differs: `echoes_actions` must say no"),
+    (Flaw::EchoesAnotherForm, "foresight", "cannot show a choice"),
+    (Flaw::EchoesBeyond, "foresight", "`echoes_actions` says 2..4 of 3 elements"),
+    (Flaw::EchoesWrongly, "foresight", "does not show the action before"),
+    (Flaw::EchoesAtReset, "foresight", "an episode begins with another observation"),
     (Flaw::ForgetsTheSteps, "save-restore", "restored in the same instance"),
     // The same instance still has what the saved state lacks.
     (Flaw::ForgetsTheSeed, "save-restore", "restored in a new instance"),
@@ -91,6 +102,7 @@ struct State {
     place: i64,
     steps: u64,
     running: bool,
+    last: usize,
 }
 
 impl Flawed {
@@ -109,7 +121,7 @@ impl Flawed {
             Flaw::NewSpaces => 2 + instance as usize,
             _ => 2,
         };
-        let state = State { stream: Stream::from_seed(0), place: 0, steps: 0, running: false };
+        let state = State { stream: Stream::from_seed(0), place: 0, steps: 0, running: false, last: 0 };
         Self { flaw, observation_space, action_space: Space::discrete(choices), instance, seed: 0, state }
     }
 
@@ -143,6 +155,9 @@ impl Flawed {
             _ => {}
         }
         values[2] = whole[2];
+        if self.has(Flaw::EchoesAtReset) {
+            (values[1], values[2]) = if self.state.last == 0 { (1.0, 0.0) } else { (0.0, 1.0) };
+        }
         Ok(())
     }
 }
@@ -150,6 +165,15 @@ impl Flawed {
 impl Env for Flawed {
     fn ignores_actions(&self) -> bool {
         self.has(Flaw::MindsActions)
+    }
+
+    fn echoes_actions(&self) -> Option<Range<usize>> {
+        match self.flaw {
+            Flaw::MindsActionsBesides | Flaw::EchoesWrongly | Flaw::EchoesAtReset => Some(1..3),
+            Flaw::EchoesAnotherForm => Some(0..3),
+            Flaw::EchoesBeyond => Some(2..4),
+            _ => None,
+        }
     }
 
     fn name(&self) -> &str {
@@ -198,7 +222,9 @@ impl Env for Flawed {
         }
         self.state.steps += 1;
         let push = self.state.stream.below(3) as i64 - 1;
-        self.state.place += if action == 1 { 1 } else { -1 } + push;
+        let ignored = [Flaw::EchoesAnotherForm, Flaw::EchoesWrongly, Flaw::EchoesAtReset].contains(&self.flaw);
+        self.state.place += if action == 1 || ignored { 1 } else { -1 } + push;
+        self.state.last = action;
         assert!(!(self.has(Flaw::Panics) && self.state.steps > 3), "out of luck");
         let terminated = !self.has(Flaw::Endless) && !(0..10).contains(&self.state.place);
         self.state.running = !terminated;

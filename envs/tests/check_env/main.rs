@@ -6,9 +6,11 @@ use std::collections::BTreeSet;
 
 use flawed::{Flaw, Flawed};
 use stpn_envs::check_env::{CheckOptions, check_env, check_env_with};
+use stpn_envs::classic::MemoryConfig;
 use stpn_envs::maze::MazeConfig;
+use stpn_envs::popgym::{Level, PopgymConfig, Task};
 use stpn_envs::registry::ENVIRONMENTS;
-use stpn_envs::wrappers::{FrameStack, Mask, RecordEpisodeStatistics, RewardClip, TimeLimit};
+use stpn_envs::wrappers::{FrameStack, Mask, PreviousAction, RecordEpisodeStatistics, RewardClip, TimeLimit};
 use stpn_envs::{Env, EnvConfig, Error, Result};
 
 #[test]
@@ -42,6 +44,21 @@ fn every_wrapper_passes() {
     for (name, make) in wrapped {
         let report = check_env(make).unwrap();
         assert!(report.passed(), "{name}: {report}");
+    }
+}
+
+#[test]
+fn environments_that_show_the_action_before_pass() {
+    let memory = || -> Result<Box<dyn Env>> { Ok(Box::new(PreviousAction::new(MemoryConfig::default().make()?)?)) };
+    assert_eq!(memory().unwrap().echoes_actions(), Some(7..11));
+    let report = check_env(memory).unwrap();
+    assert!(report.passed(), "{report}");
+    for task in Task::ALL {
+        let make = || PopgymConfig::published(task, Level::Easy).make();
+        let ignores = PopgymConfig { task, ..PopgymConfig::default() }.make().unwrap().ignores_actions();
+        assert_eq!(make().unwrap().echoes_actions().is_some(), ignores, "{task:?}");
+        let report = check_env(make).unwrap();
+        assert!(report.passed(), "{task:?}: {report}");
     }
 }
 

@@ -8,7 +8,8 @@ use super::kept::Kept;
 use super::loss::{DeviceLoss, Losses};
 use crate::Result;
 
-/// A device that collects rollouts by itself: environments, policy and choice of actions, step by step.
+/// A device that collects rollouts by itself, step by step: environments, or what they are known to show, policy and
+/// choice of actions.
 pub trait Rollouts: Debug + Send + Sync {
     /// Collects the steps of `rollout` under `parameters`. With `keep`, what [`Rollouts::a2c_gradient`] needs is left
     /// on the device.
@@ -31,16 +32,17 @@ pub trait Rollouts: Debug + Send + Sync {
     fn a2c_gradient(&self, kept: &Kept, advantages: &Kept, loss: &DeviceLoss) -> Result<(Kept, Losses)>;
 }
 
-/// T steps of B environments, which all have the same rules. An environment's steps lie one after another.
-#[derive(Clone, Debug, Default)]
+/// T steps of B environments, which all have the same rules. An environment's steps lie one after another. Observations
+/// are the I numbers by which they enter the network.
+#[derive(Clone, Debug)]
 pub struct Rollout {
     /// T
     pub steps: usize,
-    /// `[B]` before the first step.
-    pub environments: Vec<OnDevice>,
+    /// The environments.
+    pub environments: Environments,
     /// `[B, T]` uniform in [0, 1): what actions are drawn with.
     pub uniform: Vec<f64>,
-    /// `[B, O]` to act on first.
+    /// `[B, I]` to act on first.
     pub observations: Vec<f32>,
     /// `[B]` 1 if the first step is that of an episode.
     pub episode_starts: Vec<u8>,
@@ -50,6 +52,26 @@ pub struct Rollout {
     pub watched: bool,
     /// Where energy is measured, if it is.
     pub energy: Option<EnergySteps>,
+}
+
+/// The environments of a rollout.
+#[derive(Clone, Debug)]
+pub enum Environments {
+    /// Those that a device plays, `[B]` before the first step.
+    Played(Vec<OnDevice>),
+    /// Those of which it is told what they will show.
+    Foreseen(Foreseen),
+}
+
+/// What B environments will show in T steps, whatever the actions are, but for the action before. Time-major.
+#[derive(Clone, Debug)]
+pub struct Foreseen {
+    /// The first of the inputs that show the action before, one-hot, unless an episode has just begun.
+    pub echo: usize,
+    /// `[T, B, I]` after each step, if no other action than the first one is shown.
+    pub observations: Vec<f32>,
+    /// `[T, B]` 1 if that is the first observation of another episode.
+    pub starts: Vec<u8>,
 }
 
 /// At which steps energy is measured, in which environments.
@@ -72,14 +94,14 @@ pub struct Collected {
     pub actions: Vec<u32>,
     /// `[B, T]` log-probabilities of the choices.
     pub log_probs: Vec<f32>,
-    /// `[B, T]` raw rewards.
+    /// `[B, T]` raw rewards; empty if the device does not know them.
     pub rewards: Vec<f32>,
     /// `[B, T, P + 1]` outputs of the heads: parameters of the distributions that they were drawn from, then the values
     /// of the observations acted on.
     pub outputs: Vec<f32>,
-    /// `[T, B, O]` acted on, time-major, if they are wanted; else empty.
+    /// `[T, B, I]` acted on, time-major, if they are wanted; else empty.
     pub observed: Vec<f32>,
-    /// `[B, O]` after the last step.
+    /// `[B, I]` after the last step.
     pub observations: Vec<f32>,
     /// `[B, S]` after the last step.
     pub state: Vec<f32>,

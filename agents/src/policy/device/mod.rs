@@ -1,5 +1,5 @@
 //! A policy on a CUDA device: its parameters and their optimiser, gradients, steps in environments on the CPU, and
-//! whole rollouts of recurrent networks in mazes. **Untested on hardware.**
+//! whole rollouts of recurrent networks in mazes and in environments that are foreseen. **Untested on hardware.**
 //!
 //! Parameters, their gradient and the moments of Adam stay there. Per gradient, observations, states and what the
 //! rollout knows of its steps go to the device, and sums of the losses come back. All sums have a fixed order, so the
@@ -9,6 +9,7 @@ mod cells;
 mod feedforward;
 mod heads;
 mod losses;
+mod mazes;
 mod network;
 mod obstacle;
 mod optimizer;
@@ -20,7 +21,7 @@ mod trunk;
 
 use std::sync::Arc;
 
-use stpn_cuda::maze::EnergyOf;
+use stpn_cuda::EnergyOf;
 
 use super::accelerator::{
     Accelerator, AdamPiece, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps, EnergySteps, Kept, Loss, Losses,

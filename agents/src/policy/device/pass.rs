@@ -1,8 +1,7 @@
 //! A policy over sequences on a device: forward to the outputs of its heads, and back from their gradient.
 
 use stpn_cuda::cuda::Buffer;
-use stpn_cuda::maze::EnergyOf;
-use stpn_cuda::{Extent, OutputGradients, Outputs};
+use stpn_cuda::{EnergyOf, Extent, OutputGradients, Outputs};
 
 use super::network::{Branch, DeviceNetwork};
 use super::parameters::{BranchParameters, DeviceParameters};

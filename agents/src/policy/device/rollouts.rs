@@ -1,53 +1,48 @@
-//! Rollouts on a device: recurrent networks in mazes.
+//! Rollouts on a device: recurrent networks in mazes, and in environments of which everything is known in advance but
+//! the action before.
 
 use stpn_cuda::cuda::{Advantages, KeptRollout};
-use stpn_cuda::maze::{ACTIONS, EnergyOf, MazeRollout, MazeRules, MazeState};
+use stpn_cuda::rollout::{self, EnergyOf};
 use stpn_cuda::{AdvantageSteps, Extent};
-use stpn_envs::OnDevice;
-use stpn_envs::maze::{MazeConfig, MazeOnDevice, Position};
 
 use super::losses::{a2c_loss, a2c_sums};
+use super::mazes::StagedMazes;
 use super::network::{DeviceNetwork, elsewhere, of_parameters};
 use crate::policy::accelerator::{
-    Collected, DeviceLoss, DeviceObjective, Kept, KeptAdvantages, Losses, Rollout, RolloutSteps, Rollouts,
+    Collected, DeviceLoss, DeviceObjective, Environments, Kept, KeptAdvantages, Losses, Rollout, RolloutSteps, Rollouts,
 };
 use crate::{Error, Result};
-
-/// Words drawn beyond the two that a step can need, for a new place and a new goal: a word is rejected with a
-/// probability below 2⁻⁵⁰, and then the next one takes its place.
-const SPARE_DRAWS: usize = 8;
 
 impl Rollouts for DeviceNetwork {
     fn collect(&self, rollout: &Rollout, parameters: &Kept, keep: bool) -> Result<(Collected, Option<Kept>)> {
         let own = &of_parameters(parameters)?.actor;
-        let (steps, batch) = (rollout.steps, rollout.environments.len());
+        let (steps, batch) = (rollout.steps, rollout.episode_starts.len());
         let layer = self.actor.trunk.alone().zip(own.trunk.cell.as_ref());
-        let (Some((layer, of_cell)), Some(first)) = (layer, rollout.environments.first()) else {
+        let (Some((layer, of_cell)), Some(choices)) = (layer, self.actions.single_choice()) else {
             return Err(Error::config("training.device", "this network has no rollouts on a device"));
         };
-        let OnDevice::Maze(maze) = first else { return Err(no_kernel()) };
-        let rules = rules(&maze.config)?;
-        let draws_len = 2 * steps + SPARE_DRAWS;
-        let (mut mazes, mut draws) = (Vec::with_capacity(batch), Vec::with_capacity(batch * draws_len));
-        for environment in &rollout.environments {
-            let OnDevice::Maze(MazeOnDevice { agent, goal, step, stream, .. }) = environment else {
-                return Err(no_kernel());
-            };
-            mazes.push(MazeState { agent: cell(*agent, rules.size), goal: *goal, step: *step as usize });
-            let mut stream = stream.clone();
-            draws.extend((0..draws_len).map(|_| stream.next_u64()));
-        }
+        let mazes;
+        let environments = match &rollout.environments {
+            Environments::Played(played) => {
+                mazes = StagedMazes::new(played, steps)?;
+                rollout::Environments::Mazes(mazes.mazes())
+            }
+            Environments::Foreseen(foreseen) => rollout::Environments::Foreseen(rollout::Foreseen {
+                choices,
+                echo: foreseen.echo,
+                observations: &foreseen.observations,
+                starts: &foreseen.starts,
+            }),
+        };
         let energy = rollout.energy.as_ref().map(|energy| EnergyOf {
             first: energy.first,
             every: energy.every,
             batch: energy.environments,
             mask: energy.input_mask.as_deref(),
         });
-        let rollout = MazeRollout {
+        let rollout = rollout::Rollout {
             extent: Extent { steps, batch },
-            rules: &rules,
-            mazes: &mazes,
-            draws: &draws,
+            environments,
             uniform: &rollout.uniform,
             parameters: of_cell,
             heads: &own.heads,
@@ -57,8 +52,8 @@ impl Rollouts for DeviceNetwork {
             watched: rollout.watched,
             energy,
         };
-        let (played, kept) = layer.maze_rollout(&rollout, keep)?;
-        if played.actions.iter().any(|&action| action as usize >= ACTIONS) {
+        let (played, kept) = layer.rollout(&rollout, keep)?;
+        if played.actions.iter().any(|&action| action as usize >= choices) {
             return Err(Error::config(
                 "training.device",
                 "a maze needed more drawn numbers than there were: this is a fault of stpn. Set it to \"cpu\", and please report it",
@@ -123,29 +118,4 @@ impl Rollouts for DeviceNetwork {
 struct Left {
     rollout: KeptRollout<f32>,
     parameters: Kept,
-}
-
-fn no_kernel() -> Error {
-    Error::config("env", "there is no kernel for this environment: set training.device to \"cpu\"")
-}
-
-fn cell(position: Position, size: usize) -> usize {
-    position.row * size + position.column
-}
-
-/// A maze's rules as the kernel has them.
-fn rules(config: &MazeConfig) -> Result<MazeRules> {
-    let maze = config.make()?;
-    let (grid, size) = (maze.grid(), config.size);
-    let walls = (0..size * size).map(|at| u8::from(grid.is_wall(Position { row: at / size, column: at % size })));
-    Ok(MazeRules {
-        size,
-        view_radius: config.view_radius,
-        episode_length: config.episode_length as usize,
-        reward: config.reward,
-        wall_penalty: config.wall_penalty,
-        walls: walls.collect(),
-        // At most 99 rows and columns.
-        free_cells: grid.free().iter().map(|&position| cell(position, size) as i32).collect(),
-    })
 }

@@ -1,8 +1,7 @@
 //! Steps of a policy on a device, for environments on the CPU: one batch goes there, its outputs come back.
 
-use stpn_cuda::Extent;
 use stpn_cuda::cuda::Buffer;
-use stpn_cuda::maze::EnergyOf;
+use stpn_cuda::{EnergyOf, Extent};
 
 use super::network::{Branch, DeviceNetwork};
 use super::parameters::{BranchParameters, DeviceParameters};

@@ -3,9 +3,8 @@
 use std::ops::Range;
 
 use stpn_core::CellConfig;
-use stpn_cuda::Extent;
 use stpn_cuda::cuda::{Buffer, Device, Forward, General, Sequence, SequenceLayer};
-use stpn_cuda::maze::EnergyOf;
+use stpn_cuda::{EnergyOf, Extent};
 
 use super::cells::{DeviceCell, unsupported};
 use super::feedforward::Feedforward;

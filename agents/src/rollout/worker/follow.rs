@@ -1,12 +1,12 @@
 //! A worker whose steps a device takes: what it gives for them, and how its environments follow.
 
-use stpn_envs::vector::{Actions, Transition};
-use stpn_envs::{Env, OnDevice};
+use stpn_envs::vector::{Actions, Foresight, Transition};
+use stpn_envs::{Echo, Env, OnDevice};
 
 use super::Worker;
+use crate::policy::ActorCritic;
 use crate::policy::accelerator::{Collected, Rollout};
 use crate::policy::distribution::ActionBuffer;
-use crate::policy::encoder::ObservationRef;
 use crate::{Error, Result};
 
 impl Worker {
@@ -15,26 +15,20 @@ impl Worker {
         self.group.environments().map(Env::on_device).collect()
     }
 
-    /// Appends what a device needs to collect the steps of a training sequence, uniform numbers and states aside.
+    /// Appends what a device needs to collect the steps of a training sequence; environments, uniform numbers and
+    /// states aside.
     ///
     /// # Errors
-    /// [`Error::Stopped`] if the update is to be given up; [`Error::Config`] if the environments have changed.
-    pub(in crate::rollout) fn stage(&mut self, segment: usize, rollout: &mut Rollout) -> Result<()> {
+    /// [`Error::Stopped`] if the update is to be given up.
+    pub(in crate::rollout) fn stage(&self, segment: usize, policy: &ActorCritic, rollout: &mut Rollout) -> Result<()> {
         self.stop.go_on()?;
         let shape = self.fragment.shape;
         let first = segment * shape.sequence_length;
-        let row = shape.batch * shape.observation;
         // The first worker measures.
-        if let Some(energy) = self.energy_steps(first, rollout.environments.len() + shape.batch) {
+        if let Some(energy) = self.energy_steps(first, rollout.episode_starts.len() + shape.batch) {
             rollout.energy = Some(energy);
         }
-        let environments = self.on_device();
-        let observations = self.fragment.observations.range(first * row..(first + 1) * row);
-        let (Some(environments), ObservationRef::F32(observations)) = (environments, observations) else {
-            return Err(Error::config("training.device", "the environments cannot be played on a device any more"));
-        };
-        rollout.environments.extend(environments);
-        rollout.observations.extend_from_slice(observations);
+        rollout.observations.extend_from_slice(&policy.numbers(self.seen(first)));
         rollout.episode_starts.extend_from_slice(&self.episode_starts);
         Ok(())
     }
@@ -48,21 +42,26 @@ impl Worker {
     }
 
     /// Steps the environments with the actions that were taken on the device, where they are number `first` and those
-    /// after it, and fills the fragment.
+    /// after it, and fills the fragment. What they show is compared with what was foreseen of them, if it was.
     ///
     /// # Errors
-    /// [`Error::Differs`] if an environment behaves differently; fails if one does, and with [`Error::Stopped`] if the
-    /// update is to be given up.
-    pub(in crate::rollout) fn follow(&mut self, segment: usize, collected: &Collected, first: usize) -> Result<()> {
+    /// [`Error::Differs`] if an environment behaves differently, [`Error::NotForeseen`] if it shows what was not
+    /// foreseen; fails if one does, and with [`Error::Stopped`] if the update is to be given up.
+    pub(in crate::rollout) fn follow(
+        &mut self,
+        segment: usize,
+        (collected, first): (&Collected, usize),
+        policy: &ActorCritic,
+        foreseen: Option<(&Foresight, &Echo)>,
+    ) -> Result<()> {
         let shape = self.fragment.shape;
         let (batch, steps) = (shape.batch, shape.segment_steps(segment));
-        let (row, width, distribution) = (batch * shape.observation, shape.observation, shape.distribution);
-        let fragment = &mut self.fragment;
+        let (row, distribution) = (batch * shape.observation, shape.distribution);
         let number = self.group.first();
         let differs = |i: usize, step: usize| Error::Differs { environment: number + i, step };
-        let all = collected.rewards.len() / steps;
         for t in 0..steps {
             self.stop.go_on()?;
+            let fragment = &mut self.fragment;
             let step = segment * shape.sequence_length + t;
             let now = step * batch..(step + 1) * batch;
             fragment.episode_starts[now.clone()].copy_from_slice(&self.episode_starts);
@@ -88,18 +87,31 @@ impl Worker {
             };
             self.group.step(Actions::Discrete(&actions[now.clone()]), &mut transition)?;
             for (i, at) in now.enumerate() {
-                if fragment.rewards[at] != collected.rewards[(first + i) * steps + t] || fragment.truncated[at] {
+                // A device that is told what will be shown knows no rewards.
+                let reward = collected.rewards.get((first + i) * steps + t);
+                if reward.is_some_and(|&there| there != fragment.rewards[at]) {
                     return Err(differs(i, step));
                 }
-                self.episode_starts[i] = u8::from(fragment.terminated[at]);
+                self.episode_starts[i] = u8::from(fragment.terminated[at] || fragment.truncated[at]);
+            }
+            let cut_off = self.truncated_at(step).next();
+            match (foreseen, cut_off) {
+                (Some((foresight, echo)), None) => self.check_foreseen(step, foresight, echo)?,
+                (Some(_), Some(i)) => return Err(self.not_foreseen(i, step + 1)),
+                (None, Some(i)) => return Err(differs(i, step)),
+                (None, None) => {}
             }
         }
         // What was seen, as far as it was brought back, and what follows.
-        let mut seen: Vec<(usize, &[f32])> = (0..steps).zip(collected.observed.chunks_exact(all * width)).collect();
+        let all = collected.observations.len();
+        let mut seen: Vec<(usize, &[f32])> = (0..steps).zip(collected.observed.chunks_exact(all)).collect();
         seen.push((steps, &collected.observations));
         for (t, there) in seen {
             let step = segment * shape.sequence_length + t;
-            if let Some(i) = self.differs(step, &there[first * width..]) {
+            let here = policy.numbers(self.seen(step));
+            let width = here.len() / batch;
+            let there = there[first * width..].chunks_exact(width);
+            if let Some(i) = here.chunks_exact(width).zip(there).position(|(here, there)| here != there) {
                 return Err(differs(i, step));
             }
         }
@@ -109,5 +121,21 @@ impl Worker {
             self.add_measured(collected.energy);
         }
         Ok(())
+    }
+
+    /// Refuses what the environments show after step `step` if it is not what they showed in advance, with the actions
+    /// that were taken.
+    fn check_foreseen(&self, step: usize, foresight: &Foresight, echo: &Echo) -> Result<()> {
+        let now = step * self.fragment.shape.batch..(step + 1) * self.fragment.shape.batch;
+        let ActionBuffer::Discrete(actions) = &self.fragment.actions else {
+            unreachable!("a device chooses among discrete actions alone")
+        };
+        let (_, starts) = foresight.after(step);
+        let shown = foresight.with_actions(step, echo, &actions[now]);
+        let other = self.episode_starts.iter().zip(starts).position(|(here, there)| here != there);
+        match other.or_else(|| self.differs(step + 1, &shown)) {
+            Some(environment) => Err(self.not_foreseen(environment, step + 1)),
+            None => Ok(()),
+        }
     }
 }

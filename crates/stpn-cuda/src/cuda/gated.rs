@@ -35,7 +35,8 @@ impl<T: CudaReal> GatedLayer<T> {
             "gated_layout_backward",
             "gated_forward",
             "gated_measured",
-            "gated_rollout",
+            "gated_mazes",
+            "gated_foreseen",
             "gated_backward",
         ];
         let kernels = Kernels::new(device, &gated_source::<T>(&layer, &plan), plan.threads, &names)?;

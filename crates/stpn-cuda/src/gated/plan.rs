@@ -1,8 +1,8 @@
 //! How a sequence of LSTM, GRU or RNN is divided.
 
 use super::layer::{Gated, GatedKind};
-use crate::maze_sizes::SHARED;
 use crate::plan::WARP;
+use crate::played_sizes::SHARED;
 use crate::product::part_len;
 use crate::{Error, Extent, FAN, Result};
 
@@ -143,7 +143,8 @@ mod tests {
                     }
                     if input == 17 {
                         // That of a maze.
-                        let rollout = plan.shared_len(&layer, false) + plan.tile * (crate::maze_sizes::SHARED + input);
+                        let rollout =
+                            plan.shared_len(&layer, false) + plan.tile * (crate::played_sizes::SHARED + input);
                         assert!(rollout * size <= shared, "{context}");
                     }
                     assert!(plan.threads <= MOST_THREADS && plan.threads.is_multiple_of(WARP), "{context}");

@@ -14,8 +14,8 @@ mod energy;
 mod gated;
 mod loss;
 mod machine;
-mod maze;
 mod plastic;
+mod rollout;
 mod runner;
 mod sequence;
 
@@ -28,7 +28,7 @@ pub use energy::{MeasuredResults, dense_energy, forward_measured};
 pub use gated::{GatedResults, gated_forward, gated_there_and_back};
 pub use loss::{LossSteps, a2c_loss, a2c_loss_of_steps, ppo_loss};
 pub use machine::{Machine, Order, Problems};
-pub use maze::{MazeBackward, maze_rollout};
 pub use plastic::{Forward, backward, forward};
+pub use rollout::{RolloutBackward, rollout};
 pub use runner::ShimReal;
 pub use sequence::{Backward, Inputs};

@@ -1,7 +1,7 @@
 //! Rollouts on a device.
 
 use stpn_cuda::cuda::{General, SequenceLayer};
-use stpn_cuda::maze::{MazeRollout, MazeRules, Played};
+use stpn_cuda::rollout::{Played, Rollout};
 use stpn_cuda::shim::{self, LossSteps, Machine};
 use stpn_cuda::{
     A2cLoss, AdvantageSteps, AnyLayer, Error, Extent, Gated, GatedKind, Layer, Modulated, Modulation, Plastic, Rule,
@@ -9,50 +9,67 @@ use stpn_cuda::{
 
 use super::device;
 use super::support::maze::{Case as MazeCase, DRAWS, rules};
-use super::support::{Numbers, distance};
+use super::support::{Numbers, distance, foreseen};
+
+/// Layers of all kinds.
+fn layers(input: usize) -> Vec<AnyLayer> {
+    let plastic = Layer::Plastic(Plastic { layer_norm: true, ..Plastic::maze(input, 19) });
+    let (modulation, rule) = (Modulation::Retroactive, Rule::SoftClamp);
+    let modulated = Layer::Modulated(Modulated { input, hidden: 9, modulation, rule });
+    let lstm = Gated { split: true, layer_norm: true, ..Gated::new(GatedKind::Lstm, input, 9) };
+    // The last has a part of its matrix in global memory, and more environments in a block.
+    let rnn = Gated::new(GatedKind::Rnn, input, 220);
+    let gated = [lstm, Gated::new(GatedKind::Gru, input, 9), Gated::new(GatedKind::Rnn, input, 9), rnn];
+    [plastic, modulated].into_iter().map(AnyLayer::from).chain(gated.map(AnyLayer::from)).collect()
+}
+
+fn extent(layer: &AnyLayer) -> Extent {
+    Extent { steps: if layer.hidden() > 100 { 4 } else { 12 }, batch: 9 }
+}
 
 #[test]
 fn on_device_a_rollout_and_the_gradient_of_its_loss() {
     let Some(device) = device() else { return };
     let general = General::<f32>::new(&device).unwrap();
     let rules = rules();
-    let plastic = Layer::Plastic(Plastic { layer_norm: true, ..Plastic::maze(rules.observation_len(), 19) });
-    let input = rules.observation_len();
-    let (modulation, rule) = (Modulation::Retroactive, Rule::SoftClamp);
-    let modulated = Layer::Modulated(Modulated { input, hidden: 9, modulation, rule });
-    [plastic, modulated].into_iter().for_each(|layer| rollout_and_gradient(&general, &layer.into(), &rules));
-    let lstm = Gated { split: true, layer_norm: true, ..Gated::new(GatedKind::Lstm, input, 9) };
-    // The last has a part of its matrix in global memory, and more environments in a block.
-    let rnn = Gated::new(GatedKind::Rnn, input, 220);
-    for layer in [lstm, Gated::new(GatedKind::Gru, input, 9), Gated::new(GatedKind::Rnn, input, 9), rnn] {
-        rollout_and_gradient(&general, &layer.into(), &rules);
+    for layer in layers(rules.observation_len()) {
+        let extent = extent(&layer);
+        let case = MazeCase::new(&layer, Extent { batch: 3, ..extent }, &rules);
+        // The same three environments again and again, with other draws.
+        let mut case = case.single();
+        case.extent = extent;
+        let mut numbers = Numbers::new(59);
+        let again = extent.batch / 3;
+        case.states = case.states.repeat(again);
+        (case.x, case.starts, case.state) = (case.x.repeat(again), case.starts.repeat(again), case.state.repeat(again));
+        case.draws = (0..extent.batch * DRAWS).map(|_| ((numbers.next() + 1.0) * 9e18) as u64).collect();
+        case.uniform = numbers.vec(extent.steps * extent.batch, 0.5).iter().map(|value| value + 0.5).collect();
+        rollout_and_gradient(&general, &layer, &case.rollout(&rules));
+    }
+}
+
+#[test]
+fn on_device_a_rollout_that_is_foreseen_and_the_gradient_of_its_loss() {
+    let Some(device) = device() else { return };
+    let general = General::<f32>::new(&device).unwrap();
+    for layer in layers(foreseen::INPUT) {
+        let case = foreseen::Case::new(&layer, extent(&layer)).single();
+        rollout_and_gradient(&general, &layer, &case.rollout());
     }
 }
 
 /// A rollout on the device and behind the shim.
-fn rollout_and_gradient(general: &General<f32>, layer: &AnyLayer, rules: &MazeRules) {
-    let device = general.device();
-    let extent = Extent { steps: if layer.hidden() > 100 { 4 } else { 12 }, batch: 9 };
-    let case = MazeCase::new(layer, Extent { batch: 3, ..extent }, rules);
-    // The same three environments again and again, with other draws.
-    let mut case = case.single();
-    case.extent = extent;
-    let mut numbers = Numbers::new(59);
-    let again = extent.batch / 3;
-    case.mazes = case.mazes.repeat(again);
-    (case.x, case.starts, case.state) = (case.x.repeat(again), case.starts.repeat(again), case.state.repeat(again));
-    case.draws = (0..extent.batch * DRAWS).map(|_| ((numbers.next() + 1.0) * 9e18) as u64).collect();
-    case.uniform = numbers.vec(extent.steps * extent.batch, 0.5).iter().map(|value| value + 0.5).collect();
-    let rollout = case.rollout(rules);
-
+fn rollout_and_gradient(general: &General<f32>, layer: &AnyLayer, rollout: &Rollout<'_, f32>) {
+    let (device, extent) = (general.device(), rollout.extent);
+    let mut numbers = Numbers::new(61);
     let on_device = SequenceLayer::new(general, layer.clone()).unwrap();
     let [parameters, heads] = [rollout.parameters, rollout.heads].map(|values| device.upload(values).unwrap());
     let there = rollout.with_parameters(&parameters, &heads);
-    let (got, kept) = on_device.maze_rollout(&there, true).unwrap();
-    assert_eq!(on_device.maze_rollout(&there, false).unwrap().0, got, "two runs differ in their bits");
-    let unwatched = on_device.maze_rollout(&MazeRollout { watched: false, ..there }, false).unwrap().0;
+    let (got, kept) = on_device.rollout(&there, true).unwrap();
+    assert_eq!(on_device.rollout(&there, false).unwrap().0, got, "two runs differ in their bits");
+    let unwatched = on_device.rollout(&Rollout { watched: false, ..there }, false).unwrap().0;
     assert_eq!(unwatched, Played { observed: Vec::new(), ..got.clone() });
-    let (want, wanted, problems) = shim::maze_rollout(layer, device.shared(), Machine::default(), &rollout);
+    let (want, wanted, problems) = shim::rollout(layer, device.shared(), Machine::default(), rollout);
     assert_eq!(problems.count, 0, "{}", problems.first);
     assert_eq!((&got.actions, &got.rewards, &got.next), (&want.actions, &want.rewards, &want.next));
     assert_eq!(got.observed, want.observed);

@@ -1,6 +1,7 @@
 //! Mazes and rollouts in them that the tests share.
 
-use stpn_cuda::maze::{ACTIONS, EnergyOf, MazeRollout, MazeRules, MazeState, OUTPUTS};
+use stpn_cuda::maze::{ACTIONS, MazeRules, MazeState, Mazes};
+use stpn_cuda::rollout::{EnergyOf, Environments, Rollout};
 use stpn_cuda::{AnyLayer, Extent};
 
 use super::Numbers;
@@ -20,7 +21,7 @@ pub fn rules() -> MazeRules {
 /// What a rollout reads, but for the rules.
 pub struct Case<T> {
     pub extent: Extent,
-    pub mazes: Vec<MazeState>,
+    pub states: Vec<MazeState>,
     pub draws: Vec<u64>,
     pub uniform: Vec<f64>,
     pub parameters: Vec<T>,
@@ -39,7 +40,7 @@ impl Case<f64> {
         let mut numbers = Numbers::new(11);
         let Extent { steps, batch } = extent;
         // One environment in the middle of an episode, the others at the start of one.
-        let mazes: Vec<MazeState> =
+        let states: Vec<MazeState> =
             (0..batch).map(|env| MazeState { agent: 24, goal: 3 * env, step: if env == 1 { 6 } else { 0 } }).collect();
         let seen = |maze: &MazeState| observation(rules, maze, 0.0, 0);
         Self {
@@ -47,12 +48,12 @@ impl Case<f64> {
             draws: (0..batch * DRAWS).map(|_| (numbers.next() + 1.0).mul_add(9e18, 1.0) as u64).collect(),
             uniform: numbers.vec(steps * batch, 0.5).iter().map(|value| value + 0.5).collect(),
             parameters: numbers.vec(layer.parameters(), 0.7),
-            heads: numbers.vec(OUTPUTS * (layer.hidden() + 1), 1.5),
-            x: mazes.iter().flat_map(seen).collect(),
+            heads: numbers.vec((ACTIONS + 1) * (layer.hidden() + 1), 1.5),
+            x: states.iter().flat_map(seen).collect(),
             starts: (0..batch).map(|env| u8::from(env != 1)).collect(),
             state: numbers.vec(batch * layer.state_len(), 0.4),
             mask: (0..rules.observation_len()).map(|input| f64::from(u8::from(input != 12))).collect(),
-            mazes,
+            states,
         }
     }
 
@@ -61,7 +62,7 @@ impl Case<f64> {
         let single = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect();
         Case {
             extent: self.extent,
-            mazes: self.mazes,
+            states: self.states,
             draws: self.draws,
             uniform: self.uniform,
             parameters: single(self.parameters),
@@ -75,12 +76,14 @@ impl Case<f64> {
 }
 
 impl<T> Case<T> {
-    pub fn rollout<'a>(&'a self, rules: &'a MazeRules) -> MazeRollout<'a, T> {
-        MazeRollout {
+    pub fn mazes<'a>(&'a self, rules: &'a MazeRules) -> Mazes<'a> {
+        Mazes { rules, states: &self.states, draws: &self.draws }
+    }
+
+    pub fn rollout<'a>(&'a self, rules: &'a MazeRules) -> Rollout<'a, T> {
+        Rollout {
             extent: self.extent,
-            rules,
-            mazes: &self.mazes,
-            draws: &self.draws,
+            environments: Environments::Mazes(self.mazes(rules)),
             uniform: &self.uniform,
             parameters: &self.parameters,
             heads: &self.heads,

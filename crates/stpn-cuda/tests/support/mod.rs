@@ -4,11 +4,13 @@
 pub mod case;
 pub mod dual;
 pub mod energy;
+pub mod foreseen;
 pub mod gated_reference;
 pub mod golden;
 pub mod maze;
 pub mod policy;
 pub mod reference;
+pub mod rollout;
 
 use stpn_cuda::shim::{self, Backward, Forward, GatedResults, Inputs, Machine, ShimReal};
 use stpn_cuda::{Extent, Gated, GatedPlan, Layer, Plan};

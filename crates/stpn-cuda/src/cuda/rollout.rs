@@ -1,7 +1,7 @@
-//! Rollouts in mazes on a device.
+//! Rollouts on a device.
 
 use super::advantage::Advantages;
-use super::device::{Buffer, CudaReal};
+use super::device::{Buffer, CudaReal, Device};
 use super::general::General;
 use super::runner::DeviceRunner;
 use super::sequence::{Forward, Sequence, expect};
@@ -10,9 +10,11 @@ use crate::advantage::{AdvantageSteps, of_outputs};
 use crate::distribution::Distribution;
 use crate::gated::GatedPlan;
 use crate::loss::{self, A2cLoss, A2cSums, LossInputs};
-use crate::maze::{self, ACTIONS, Length, MazeRollout, OUTPUTS, Planned, Played};
 use crate::plan::Plan;
+use crate::play::{self, Addresses, Planned, WorldAddresses};
+use crate::played_sizes;
 use crate::policy::{Outputs, PolicyInputs};
+use crate::rollout::{Environments, Length, Played, Rollout};
 use crate::sequence::SequenceInputs;
 use crate::{Error, Extent, Result};
 
@@ -32,6 +34,7 @@ pub struct KeptRollout<T> {
     forward: Forward<T>,
     outputs: Buffer<T>,
     actions: Buffer<u32>,
+    choices: usize,
 }
 
 impl<T: CudaReal> KeptRollout<T> {
@@ -51,7 +54,7 @@ impl<T: CudaReal> KeptRollout<T> {
         &self.forward
     }
 
-    /// Outputs of the heads, `[B, T, 5]`.
+    /// Outputs of the heads, `[B, T, A + 1]`.
     pub fn outputs(&self) -> &Buffer<T> {
         &self.outputs
     }
@@ -62,11 +65,11 @@ impl<T: CudaReal> KeptRollout<T> {
     /// [`Error::Length`] for arrays that do not fit, [`Error::Device`].
     pub fn advantages(&self, general: &General<T>, steps: &AdvantageSteps<'_, T>) -> Result<Advantages<T>> {
         steps.check(self.extent)?;
-        general.advantages_of(self.extent, (&self.outputs, of_outputs(self.extent, OUTPUTS)), steps)
+        general.advantages_of(self.extent, (&self.outputs, of_outputs(self.extent, self.choices + 1)), steps)
     }
 
-    /// The gradient of the outputs of the heads, `[T, B, 5]`, and the sums of the loss, with `advantages` and `returns`
-    /// `[T, B]`. Waits for it.
+    /// The gradient of the outputs of the heads, `[T, B, A + 1]`, and the sums of the loss, with `advantages` and
+    /// `returns` `[T, B]`. Waits for it.
     ///
     /// # Errors
     /// [`Error::Length`] for arrays that do not fit, [`Error::Device`].
@@ -80,7 +83,7 @@ impl<T: CudaReal> KeptRollout<T> {
         let (device, units) = (general.device(), self.extent.steps * self.extent.batch);
         expect("advantages", advantages.len(), units)?;
         expect("returns", returns.len(), units)?;
-        let (runner, distribution) = (general.runner(None), Distribution::choice(ACTIONS));
+        let (runner, distribution) = (general.runner(None), Distribution::choice(self.choices));
         let choices = device.upload(&distribution.choices())?;
         let policy = PolicyInputs {
             distribution: &distribution,
@@ -97,14 +100,19 @@ impl<T: CudaReal> KeptRollout<T> {
 }
 
 impl<T: CudaReal> SequenceLayer<T> {
-    /// Whether a block that plays mazes fits into the shared memory of the device.
+    /// Whether a block that plays fits into the shared memory of the device, whatever the environments are.
     ///
     /// # Errors
     /// [`Error::TooLarge`].
-    pub fn check_maze_rollouts(&self) -> Result<()> {
+    pub fn check_rollouts(&self, choices: usize) -> Result<()> {
+        self.check_shared(played_sizes::MAZE + choices + 1)
+    }
+
+    /// The same if an environment needs so many elements.
+    fn check_shared(&self, of_environment: usize) -> Result<()> {
         let limit = self.device().shared();
         let check = |planned: Planned<'_>| {
-            let needed = planned.shared_len() * size_of::<T>();
+            let needed = planned.shared_len(of_environment) * size_of::<T>();
             if needed <= limit { Ok(()) } else { Err(Error::TooLarge { needed, limit }) }
         };
         // It does not depend on the extent.
@@ -119,18 +127,19 @@ impl<T: CudaReal> SequenceLayer<T> {
     /// forward pass, is left on the device if it is to be kept.
     ///
     /// # Errors
-    /// [`Error::Rollout`] for a maze that is not sound, [`Error::Length`] for arrays that do not fit,
+    /// [`Error::Rollout`] for environments that are not sound, [`Error::Length`] for arrays that do not fit,
     /// [`Error::TooLarge`], [`Error::Memory`], [`Error::Device`].
-    pub fn maze_rollout(
+    pub fn rollout(
         &self,
-        rollout: &MazeRollout<'_, T, Buffer<T>>,
+        rollout: &Rollout<'_, T, Buffer<T>>,
         keep: bool,
     ) -> Result<(Played<T>, Option<KeptRollout<T>>)> {
         rollout.check(&self.any())?;
-        self.check_maze_rollouts()?;
+        self.check_shared(rollout.environments.shared_len())?;
         let (extent, size, shared) = (rollout.extent, size_of::<T>(), self.device().shared());
         let free = self.device().free()?;
         let check = |needed: usize, fits: &dyn Fn() -> usize| {
+            let needed = needed + rollout.environments.bytes();
             if needed <= free { Ok(()) } else { Err(Error::Memory { needed, free, fits: fits(), batch: extent.batch }) }
         };
         match self {
@@ -154,10 +163,10 @@ impl<T: CudaReal> SequenceLayer<T> {
 fn play<T: CudaReal>(
     runner: &DeviceRunner<'_>,
     planned: Planned<'_>,
-    rollout: &MazeRollout<'_, T, Buffer<T>>,
+    rollout: &Rollout<'_, T, Buffer<T>>,
     keep: bool,
 ) -> Result<(Played<T>, Option<KeptRollout<T>>)> {
-    let (device, extent, rules) = (runner.device, rollout.extent, rollout.rules);
+    let (device, extent) = (runner.device, rollout.extent);
     let [.., state_len] = planned.sizes();
     // The rows of later steps are written there.
     let all = keep || rollout.watched;
@@ -170,18 +179,14 @@ fn play<T: CudaReal>(
         true => device.reserve(extent.batch * state_len)?,
         false => device.upload(rollout.state)?,
     };
-    let (uniform, draws) = (device.upload(rollout.uniform)?, device.upload(rollout.draws)?);
-    let (walls, free_cells) = (device.upload(&rules.walls)?, device.upload(&rules.free_cells)?);
-    let mazes = device.upload(&rollout.raw_mazes())?;
+    let uniform = device.upload(rollout.uniform)?;
+    let world = World::new(device, &rollout.environments)?;
     let mask = rollout.energy.and_then(|energy| energy.mask).map(|mask| device.upload(mask)).transpose()?;
     let actions = device.reserve::<u32>(rollout.uniform.len())?;
-    let addresses = maze::Addresses {
+    let addresses = Addresses {
         heads: runner.address_of(rollout.heads),
         uniform: runner.address_of(&uniform),
-        draws: runner.address_of(&draws),
-        walls: runner.address_of(&walls),
-        free_cells: runner.address_of(&free_cells),
-        mazes: runner.address_of(&mazes),
+        world: world.addresses(runner),
         energy_mask: mask.as_ref().map_or(0, |mask| runner.address_of(mask)),
         actions: runner.address_of(&actions),
         started: if all { runner.address_of(&starts) } else { 0 },
@@ -189,12 +194,12 @@ fn play<T: CudaReal>(
     };
     let resets = runner.address_of(&starts);
     let inputs = SequenceInputs { extent, parameters: rollout.parameters, x: &x, resets, start: &start };
-    let arrays = maze::play(runner, planned, rollout, &inputs, addresses)?;
+    let arrays = play::play(runner, planned, rollout, &inputs, addresses)?;
     let energy = arrays.energy.as_ref().map_or(Ok(Vec::new()), |energy| device.download(energy))?;
     let played = Played {
         actions: device.download(&actions)?,
         log_probs: device.download(&arrays.log_probs)?,
-        rewards: device.download(&arrays.rewards)?,
+        rewards: arrays.rewards.as_ref().map_or(Ok(Vec::new()), |rewards| device.download(rewards))?,
         outputs: device.download(&arrays.outputs)?,
         observed: if rollout.watched { device.download(&x)? } else { Vec::new() },
         next: device.download(&arrays.next)?,
@@ -210,6 +215,46 @@ fn play<T: CudaReal>(
         forward: Forward { hidden: kept.hidden, end, tape: Some(kept.tape) },
         outputs,
         actions,
+        choices: rollout.environments.choices(),
     });
     Ok((played, kept))
+}
+
+/// What belongs to the environments of a rollout, on the device.
+enum World<T> {
+    Mazes { draws: Buffer<u64>, walls: Buffer<u8>, free_cells: Buffer<i32>, states: Buffer<i32> },
+    Foreseen { observations: Buffer<T>, starts: Buffer<u8> },
+}
+
+impl<T: CudaReal> World<T> {
+    /// Brings it there.
+    fn new(device: &Device, environments: &Environments<'_, T>) -> Result<Self> {
+        Ok(match environments {
+            Environments::Mazes(mazes) => Self::Mazes {
+                draws: device.upload(mazes.draws)?,
+                walls: device.upload(&mazes.rules.walls)?,
+                free_cells: device.upload(&mazes.rules.free_cells)?,
+                states: device.upload(&mazes.raw_states())?,
+            },
+            Environments::Foreseen(foreseen) => Self::Foreseen {
+                observations: device.upload(foreseen.observations)?,
+                starts: device.upload(foreseen.starts)?,
+            },
+        })
+    }
+
+    fn addresses(&self, runner: &DeviceRunner<'_>) -> WorldAddresses {
+        match self {
+            Self::Mazes { draws, walls, free_cells, states } => WorldAddresses::Mazes {
+                draws: runner.address_of(draws),
+                walls: runner.address_of(walls),
+                free_cells: runner.address_of(free_cells),
+                states: runner.address_of(states),
+            },
+            Self::Foreseen { observations, starts } => WorldAddresses::Foreseen {
+                observations: runner.address_of(observations),
+                starts: runner.address_of(starts),
+            },
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! Rollouts in mazes behind the shim.
+//! Rollouts behind the shim.
 
 use super::machine::{Machine, Problems};
 use super::runner::{ShimArray, ShimReal, ShimRunner};
@@ -6,15 +6,16 @@ use super::sequence::{Inputs, lent};
 use crate::Extent;
 use crate::any::AnyLayer;
 use crate::gated::{GatedPlan, passes};
-use crate::maze::{self, Addresses, Arrays, KeptArrays, MazeRollout, Planned, Played};
 use crate::plan::Plan;
 use crate::plastic;
+use crate::play::{self, Addresses, Arrays, KeptArrays, Planned, WorldAddresses};
+use crate::rollout::{Environments, Played, Rollout};
 use crate::spec::RawSpec;
 use crate::tape::Tape;
 
 /// What a backward pass over a rollout gives, from gradients that are all ones.
 #[derive(Clone, Debug, PartialEq)]
-pub struct MazeBackward<T> {
+pub struct RolloutBackward<T> {
     /// Activities `[T, B, H]`.
     pub hidden: Vec<T>,
     /// What was seen, `[T, B, I]`.
@@ -29,12 +30,12 @@ pub struct MazeBackward<T> {
 ///
 /// # Panics
 /// If it does not fit the layer or the memory.
-pub fn maze_rollout<T: ShimReal>(
+pub fn rollout<T: ShimReal>(
     layer: &AnyLayer,
     shared: usize,
     machine: Machine,
-    rollout: &MazeRollout<'_, T>,
-) -> (Played<T>, MazeBackward<T>, Problems) {
+    rollout: &Rollout<'_, T>,
+) -> (Played<T>, RolloutBackward<T>, Problems) {
     rollout.check(layer).expect("a rollout that fits");
     match layer {
         AnyLayer::Plastic(layer) => {
@@ -53,8 +54,8 @@ pub fn maze_rollout<T: ShimReal>(
 fn run<T: ShimReal>(
     runner: ShimRunner,
     planned: Planned<'_>,
-    rollout: &MazeRollout<'_, T>,
-) -> (Played<T>, MazeBackward<T>, Problems) {
+    rollout: &Rollout<'_, T>,
+) -> (Played<T>, RolloutBackward<T>, Problems) {
     let [input, hidden_len, state_len] = planned.sizes();
     let Extent { steps, batch } = rollout.extent;
     let observed = [rollout.x, &vec![T::default(); (steps - 1) * batch * input]].concat();
@@ -68,28 +69,20 @@ fn run<T: ShimReal>(
     };
     let lent = lent(&runner, inputs);
     let sequence = lent.inputs(rollout.extent);
-    let (heads, uniform, draws) =
-        (runner.array(rollout.heads), runner.array(rollout.uniform), runner.array(rollout.draws));
-    let (walls, free_cells, mazes) = (
-        runner.array(&rollout.rules.walls),
-        runner.array(&rollout.rules.free_cells),
-        runner.array(&rollout.raw_mazes()),
-    );
+    let (heads, uniform) = (runner.array(rollout.heads), runner.array(rollout.uniform));
+    let world = World::new(&runner, &rollout.environments);
     let mask = rollout.energy.and_then(|energy| energy.mask).map(|mask| runner.array(mask));
     let actions = runner.array(&vec![u32::MAX; rollout.uniform.len()]);
     let addresses = Addresses {
         heads: ShimRunner::address_of(&heads),
         uniform: ShimRunner::address_of(&uniform),
-        draws: ShimRunner::address_of(&draws),
-        walls: ShimRunner::address_of(&walls),
-        free_cells: ShimRunner::address_of(&free_cells),
-        mazes: ShimRunner::address_of(&mazes),
+        world: world.addresses(),
         energy_mask: mask.as_ref().map_or(0, ShimRunner::address_of),
         actions: ShimRunner::address_of(&actions),
         started: sequence.resets,
         keep: true,
     };
-    let arrays = maze::play(&runner, planned, rollout, &sequence, addresses);
+    let arrays = play::play(&runner, planned, rollout, &sequence, addresses);
     let Arrays { kept, log_probs, rewards, outputs, next, state, energy } = arrays.expect("the shim");
     let KeptArrays { hidden, tape } = kept.expect("it was asked for");
     let ones = |len: usize| runner.array(&vec![T::of(1.0); len]);
@@ -105,7 +98,7 @@ fn run<T: ShimReal>(
         _ => unreachable!("a tape is that of its layer"),
     };
     let back = back.expect("the shim");
-    let back = MazeBackward {
+    let back = RolloutBackward {
         hidden: hidden.values(),
         x: sequence.x.values(),
         starts: lent.resets().expect("they were given"),
@@ -114,7 +107,7 @@ fn run<T: ShimReal>(
     let played = Played {
         actions: actions.values(),
         log_probs: log_probs.values(),
-        rewards: rewards.values(),
+        rewards: rewards.as_ref().map_or_else(Vec::new, ShimArray::values),
         outputs: outputs.values(),
         observed: if rollout.watched { sequence.x.values() } else { Vec::new() },
         next: next.values(),
@@ -122,4 +115,42 @@ fn run<T: ShimReal>(
         energy: energy.as_ref().map_or_else(Vec::new, ShimArray::values),
     };
     (played, back, runner.problems())
+}
+
+/// What belongs to the environments of a rollout, where kernels can reach it.
+enum World<T> {
+    Mazes { draws: ShimArray<u64>, walls: ShimArray<u8>, free_cells: ShimArray<i32>, states: ShimArray<i32> },
+    Foreseen { observations: ShimArray<T>, starts: ShimArray<u8> },
+}
+
+impl<T: ShimReal> World<T> {
+    fn new(runner: &ShimRunner, environments: &Environments<'_, T>) -> Self {
+        match environments {
+            Environments::Mazes(mazes) => Self::Mazes {
+                draws: runner.array(mazes.draws),
+                walls: runner.array(&mazes.rules.walls),
+                free_cells: runner.array(&mazes.rules.free_cells),
+                states: runner.array(&mazes.raw_states()),
+            },
+            Environments::Foreseen(foreseen) => Self::Foreseen {
+                observations: runner.array(foreseen.observations),
+                starts: runner.array(foreseen.starts),
+            },
+        }
+    }
+
+    fn addresses(&self) -> WorldAddresses {
+        match self {
+            Self::Mazes { draws, walls, free_cells, states } => WorldAddresses::Mazes {
+                draws: ShimRunner::address_of(draws),
+                walls: ShimRunner::address_of(walls),
+                free_cells: ShimRunner::address_of(free_cells),
+                states: ShimRunner::address_of(states),
+            },
+            Self::Foreseen { observations, starts } => WorldAddresses::Foreseen {
+                observations: ShimRunner::address_of(observations),
+                starts: ShimRunner::address_of(starts),
+            },
+        }
+    }
 }

@@ -1,0 +1,86 @@
+// A rollout: after each step of the network the heads, the actions, the moves, and what is seen next. One thread acts
+// for an environment; all threads of the block write what is seen.
+//
+// `World` has the environments of a block, and `World::Operands` what the host says of them. It says how many
+// `choices` there are, and how much of shared memory it needs for each environment (`OWN`). It `move`s the environment
+// of a thread with its action. It knows whether an episode starts at a step (`starts_at`), and what is `observed` then.
+
+template <class World> struct Play {
+    const PlayOperands& p;
+    const World world;
+    const int first, here;  // environments of the block
+    const Shared outputs;   // [places, A + 1], of the heads
+
+    // `memory` has room for so many environments; a block may have fewer. Number 0 of them belongs to the first thread.
+    STPN_DEVICE Play(const PlayOperands& p_, const typename World::Operands& of_world, int first_, int here_,
+                     int places, Shared memory)
+        : p(p_), world(p_, of_world, first_, here_, memory), first(first_), here(here_),
+          outputs(memory + places * World::OWN) {}
+
+    STPN_DEVICE static int shared_len(const PlayOperands& p, int places) {
+        return places * (World::OWN + World::choices(p) + 1);
+    }
+
+    STPN_DEVICE bool starts_at(int t, int e) const { return t ? world.starts_at(t, e) : p.resets[first + e] != 0; }
+
+    // After step t. `network` has the activities, and takes what is seen next.
+    template <class Network> STPN_DEVICE void turn(int t, bool last, const Network& network) const {
+        const int thread = thread_index(), lane = thread % 32, len = World::choices(p) + 1;
+        for (int from = 0; from < here * len; from += warps()) {
+            const int at = from + thread / 32, e = at / len, output = at % len;
+            Real sum = 0;
+            if (e < here)
+                for (int unit = lane; unit < spec.hidden; unit += 32)
+                    sum = fused(p.heads[output * spec.hidden + unit], network.activity(e, unit), sum);
+            sum = warp_sum(sum);
+            if (e >= here || lane) continue;
+            sum += p.heads[len * spec.hidden + output];
+            outputs[at] = sum;
+            p.outputs[((long long)(first + e) * p.steps + t) * len + output] = sum;
+        }
+        barrier(70);
+        if (thread < here) {
+            const long long at = (long long)(first + thread) * p.steps + t;
+            p.actions[at] = world.move(t, act(at));
+        }
+        barrier(71);
+        for (int at = thread; at < here * spec.input; at += spec.threads) {
+            const int e = at / spec.input, input = at % spec.input, env = first + e;
+            const Real value = world.observed(t + 1, e, input);
+            if (last) {
+                p.next[(long long)env * spec.input + input] = value;
+                continue;
+            }
+            network.see(e, input, value);
+            if (p.observed) p.observed[((long long)(t + 1) * p.batch + env) * spec.input + input] = value;
+        }
+        if (!last) {
+            if (p.started && thread < here)
+                p.started[(long long)(t + 1) * p.batch + first + thread] = starts_at(t + 1, thread) ? 1 : 0;
+            for (int at = thread; at < here * spec.hidden; at += spec.threads)
+                if (starts_at(t + 1, at / spec.hidden)) network.forget(at / spec.hidden, at % spec.hidden);
+        }
+        barrier(72);
+    }
+
+    // Draws the action of this thread's environment from the softmax of the logits.
+    STPN_DEVICE int act(long long at) const {
+        const int choices = World::choices(p);
+        const Shared logits = outputs + thread_index() * (choices + 1);
+        double largest = Real(logits[0]), total = 0;
+        for (int i = 1; i < choices; ++i) {
+            const double logit = Real(logits[i]);
+            if (logit > largest) largest = logit;
+        }
+        for (int i = 0; i < choices; ++i) total += double_exponential(Real(logits[i]) - largest);
+        double left = p.uniform[at] * total;
+        int action = 0;
+        // Rounding may leave a residue after the last choice, which then takes it.
+        for (; action < choices - 1; ++action) {
+            left -= double_exponential(Real(logits[action]) - largest);
+            if (left < 0) break;
+        }
+        p.log_probs[at] = Real(Real(logits[action]) - (largest + double_logarithm(total)));
+        return action;
+    }
+};

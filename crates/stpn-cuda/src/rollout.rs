@@ -1,0 +1,156 @@
+//! Rollouts: environments and network step by step in one launch.
+//!
+//! The device plays with the numbers that the environments' and the agents' own streams give, which are drawn before.
+//! So it plays what the CPU would play, but for the rounding of the network.
+
+use crate::any::AnyLayer;
+pub use crate::energy::EnergyOf;
+pub use crate::foreseen::Foreseen;
+use crate::maze::{self, Mazes};
+use crate::played_sizes;
+use crate::{Error, Extent, Result};
+
+/// Environments of a rollout.
+#[derive(Clone, Copy, Debug)]
+pub enum Environments<'a, T> {
+    /// Mazes, which are played there.
+    Mazes(Mazes<'a>),
+    /// Environments that show what is known before.
+    Foreseen(Foreseen<'a, T>),
+}
+
+impl<T> Environments<'_, T> {
+    /// The number of actions.
+    pub fn choices(&self) -> usize {
+        match self {
+            Self::Mazes(_) => maze::ACTIONS,
+            Self::Foreseen(foreseen) => foreseen.choices,
+        }
+    }
+
+    /// Elements of shared memory of an environment, with the outputs of its heads.
+    pub(crate) fn shared_len(&self) -> usize {
+        let own = match self {
+            Self::Mazes(_) => played_sizes::MAZE,
+            Self::Foreseen(_) => played_sizes::FORESEEN,
+        };
+        own + self.choices() + 1
+    }
+
+    /// Bytes of what the device is given of them that grows with the steps.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Mazes(mazes) => size_of_val(mazes.draws),
+            Self::Foreseen(foreseen) => size_of_val(foreseen.observations) + foreseen.starts.len(),
+        }
+    }
+}
+
+/// Number of elements of an array, wherever it lies.
+pub trait Length {
+    /// That number.
+    fn length(&self) -> usize;
+}
+
+impl<T> Length for [T] {
+    fn length(&self) -> usize {
+        self.len()
+    }
+}
+
+/// T steps of B environments under a recurrent layer with heads. Arrays lie on the host, but for parameters `A`, which
+/// may be on a device.
+#[derive(Debug)]
+pub struct Rollout<'a, T, A: ?Sized = [T]> {
+    /// T and B.
+    pub extent: Extent,
+    /// The environments.
+    pub environments: Environments<'a, T>,
+    /// `[B, T]`, uniform in [0, 1), for the actions.
+    pub uniform: &'a [f64],
+    /// Packed parameters of the layer.
+    pub parameters: &'a A,
+    /// Of the heads: weights `[A + 1, H]`, then biases `[A + 1]`; a logit for each action and the value.
+    pub heads: &'a A,
+    /// `[B, I]` observations to act on first.
+    pub x: &'a [T],
+    /// `[B]`, 1 if the first step is that of an episode.
+    pub starts: &'a [u8],
+    /// `[B, S]` before the first step; may be empty if all `starts` are 1.
+    pub state: &'a [T],
+    /// Whether all observations are wanted, to compare them.
+    pub watched: bool,
+    /// Where energy is measured, if it is.
+    pub energy: Option<EnergyOf<'a, T>>,
+}
+
+/// What a rollout gives. An environment's steps lie one after another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Played<T> {
+    /// `[B, T]`
+    pub actions: Vec<u32>,
+    /// `[B, T]` of the actions.
+    pub log_probs: Vec<T>,
+    /// `[B, T]` of mazes; else empty.
+    pub rewards: Vec<T>,
+    /// `[B, T, A + 1]` of the heads.
+    pub outputs: Vec<T>,
+    /// `[T, B, I]` observations acted on, if they are wanted; else empty.
+    pub observed: Vec<T>,
+    /// `[B, I]` observations after the last step.
+    pub next: Vec<T>,
+    /// `[B, S]` after the last step.
+    pub state: Vec<T>,
+    /// `[samples, B', H]` energy of every unit, if it was asked for.
+    pub energy: Vec<T>,
+}
+
+impl<T: Copy, A: ?Sized> Clone for Rollout<'_, T, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T: Copy, A: ?Sized> Copy for Rollout<'_, T, A> {}
+
+impl<'a, T, A: ?Sized> Rollout<'a, T, A> {
+    /// The same rollout with its parameters, and those of the heads, somewhere else.
+    pub fn with_parameters<P: ?Sized>(self, parameters: &'a P, heads: &'a P) -> Rollout<'a, T, P> {
+        let Self { extent, environments, uniform, x, starts, state, watched, energy, .. } = self;
+        Rollout { extent, environments, uniform, parameters, heads, x, starts, state, watched, energy }
+    }
+}
+
+impl<T, A: Length + ?Sized> Rollout<'_, T, A> {
+    /// Refuses arrays that do not fit a layer, and environments that are not sound.
+    pub(crate) fn check(&self, layer: &AnyLayer) -> Result<()> {
+        let Self { extent: Extent { steps, batch }, .. } = *self;
+        let fits = |what, got, expected| {
+            if got == expected { Ok(()) } else { Err(Error::Length { what, expected, got }) }
+        };
+        if steps * batch == 0 {
+            let problem = "it needs at least one step and one environment".to_string();
+            return Err(Error::Rollout { problem });
+        }
+        match &self.environments {
+            Environments::Mazes(mazes) => mazes.check(batch, layer.input())?,
+            Environments::Foreseen(foreseen) => foreseen.check(steps * batch, layer.input())?,
+        }
+        fits("uniform", self.uniform.len(), steps * batch)?;
+        fits("parameters", self.parameters.length(), layer.parameters())?;
+        fits("heads", self.heads.length(), (self.environments.choices() + 1) * (layer.hidden() + 1))?;
+        fits("x", self.x.len(), batch * layer.input())?;
+        fits("starts", self.starts.len(), batch)?;
+        let state = if self.is_fresh() && self.state.is_empty() { 0 } else { batch * layer.state_len() };
+        fits("state", self.state.len(), state)?;
+        match &self.energy {
+            Some(energy) => energy.check(layer.input(), batch),
+            None => Ok(()),
+        }
+    }
+
+    /// True if the first step is that of an episode everywhere, so that nothing is read of a state.
+    pub(crate) fn is_fresh(&self) -> bool {
+        self.starts.iter().all(|&start| start != 0)
+    }
+}

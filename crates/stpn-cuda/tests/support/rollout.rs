@@ -1,0 +1,124 @@
+//! Rollouts under any layer, whatever the environments are: what the network does in them.
+
+use stpn_cuda::rollout::{Played, Rollout};
+use stpn_cuda::shim::{self, Inputs, Machine, Order, RolloutBackward};
+use stpn_cuda::{
+    AnyLayer, Extent, Gated, GatedKind, Granularity, Layer, Modulated, Modulation, NormalizeState, Plastic, Rule,
+    Synapses,
+};
+
+use super::energy::measured;
+use super::{SHARED, distance, gated_plan, gated_there_and_back, plan, there_and_back};
+
+/// Layers of all cells with that many inputs; one of 64 units has its fast weights in shared memory.
+pub fn layers(input: usize) -> Vec<AnyLayer> {
+    let maze = Plastic::maze(input, 6);
+    let stpn = Plastic::stpn(input, 5);
+    let plastic = [
+        maze.clone(),
+        stpn.clone(),
+        Plastic { recurrent: false, normalize_state: NormalizeState::None, ..stpn.clone() },
+        Plastic::hebbff(input, 7),
+        Plastic { layer_norm: true, plastic_bias: true, synapses: Synapses::Input, ..stpn.clone() },
+        Plastic { granularity: Granularity::Presynaptic, synapses: Synapses::Recurrent, ..stpn },
+        Plastic { hidden: 64, ..maze },
+    ];
+    let modulated = |modulation, rule| Layer::Modulated(Modulated { input, hidden: 6, modulation, rule });
+    let modulated = [
+        modulated(Modulation::Constant, Rule::Decay),
+        modulated(Modulation::Network, Rule::SoftClamp),
+        modulated(Modulation::Retroactive, Rule::HardClamp),
+    ];
+    let lstm = Gated::new(GatedKind::Lstm, input, 6);
+    let gated = [
+        lstm.clone(),
+        Gated { split: true, layer_norm: true, ..lstm },
+        Gated::new(GatedKind::Gru, input, 7),
+        Gated::new(GatedKind::Rnn, input, 6),
+        Gated { split: true, ..Gated::new(GatedKind::Rnn, input, 6) },
+    ];
+    let plastic = plastic.map(Layer::Plastic).into_iter().chain(modulated).map(AnyLayer::from);
+    plastic.chain(gated.map(AnyLayer::from)).collect()
+}
+
+/// Plays; panics if the machine finds anything wrong.
+pub fn played(layer: &AnyLayer, machine: Machine, rollout: &Rollout<'_, f64>) -> (Played<f64>, RolloutBackward<f64>) {
+    let (played, back, problems) = shim::rollout(layer, SHARED, machine, rollout);
+    assert_eq!(problems.count, 0, "{layer:?}: {}", problems.first);
+    (played, back)
+}
+
+/// Activities, final state, and the gradient of the parameters from gradients that are all ones.
+fn apart(layer: &AnyLayer, inputs: Inputs<'_, f64>) -> [Vec<f64>; 3] {
+    let Extent { steps, batch } = inputs.extent;
+    let (grad_hidden, grad_end) = (vec![1.0; steps * batch * layer.hidden()], vec![1.0; inputs.start.len()]);
+    match layer {
+        AnyLayer::Plastic(layer) => {
+            let plan = plan::<f64>(layer, inputs.extent);
+            let (there, back) = there_and_back(layer, &plan, Machine::default(), inputs, &grad_hidden, &grad_end);
+            [there.hidden, there.end, back.parameters]
+        }
+        AnyLayer::Gated(layer) => {
+            let plan = gated_plan::<f64>(layer, inputs.extent);
+            let (there, back) = gated_there_and_back(layer, &plan, Machine::default(), inputs, &grad_hidden, &grad_end);
+            [there.hidden, there.end, back.parameters]
+        }
+    }
+}
+
+/// Holds what a rollout gave against the layer's own forward pass over what must have been seen, `[T, B, I]`, with the
+/// starts of episodes `[T, B]`; its energy, and the gradient of its parameters, too.
+pub fn compare(
+    layer: &AnyLayer,
+    rollout: &Rollout<'_, f64>,
+    (got, back): (&Played<f64>, &RolloutBackward<f64>),
+    (x, resets): (&Vec<f64>, &Vec<u8>),
+) {
+    let (size, Extent { steps, batch }) = (layer.hidden(), rollout.extent);
+    let inputs = Inputs {
+        extent: rollout.extent,
+        parameters: rollout.parameters,
+        x,
+        resets: Some(resets),
+        start: rollout.state,
+    };
+    let [activities, last, gradient] = apart(layer, inputs);
+    assert!(distance(&got.state, &last) < 1e-12, "{layer:?}");
+
+    // What is kept for a backward pass.
+    assert_eq!((&back.x, &back.starts, &got.observed), (x, resets, x));
+    assert!(distance(&back.hidden, &activities) < 1e-12);
+    assert!(distance(&back.parameters, &gradient) < 1e-12);
+
+    let choices = rollout.environments.choices();
+    let len = choices + 1;
+    let (weights, biases) = rollout.heads.split_at(len * size);
+    for (env, t) in (0..batch).flat_map(|env| (0..steps).map(move |t| (env, t))) {
+        let hidden = &activities[(t * batch + env) * size..][..size];
+        let rows = weights.chunks(size).zip(biases);
+        let outputs: Vec<f64> =
+            rows.map(|(row, bias)| bias + row.iter().zip(hidden).map(|(w, h)| w * h).sum::<f64>()).collect();
+        let at = env * steps + t;
+        assert!(distance(&got.outputs[at * len..(at + 1) * len], &outputs) < 1e-12);
+        let total: f64 = outputs[..choices].iter().map(|logit| logit.exp()).sum();
+        let action = got.actions[at] as usize;
+        assert!((got.log_probs[at] - (outputs[action].exp() / total).ln()).abs() < 1e-12);
+        let below = |actions: usize| outputs[..actions].iter().map(|logit| logit.exp()).sum::<f64>() / total;
+        assert!((below(action)..=below(action + 1)).contains(&rollout.uniform[at]), "the choice of environment {env}");
+    }
+    let wanted = measured(layer, inputs, &rollout.energy.unwrap());
+    assert!(distance(&got.energy, &wanted) < 1e-12, "energy");
+}
+
+/// Plays in other orders of threads and blocks, which change no bit, and without each barrier, which is a race.
+pub fn check_orders(layer: &AnyLayer, rollout: &Rollout<'_, f64>) {
+    let in_order = played(layer, Machine::default(), rollout);
+    for order in [Order::Reversed, Order::Shuffled] {
+        assert_eq!(played(layer, Machine { order, ..Machine::default() }, rollout), in_order, "{order:?}");
+    }
+    for site in [70, 71, 72] {
+        let machine = Machine { without_barrier: Some(site), ..Machine::default() };
+        let (.., problems) = shim::rollout(layer, SHARED, machine, rollout);
+        assert!(problems.count > 0, "without barrier {site} there is a race: {layer:?}");
+    }
+}
