@@ -2,8 +2,8 @@
 // for an environment; all threads of the block write what is seen.
 //
 // `World` has the environments of a block, and `World::Operands` what the host says of them. It says how many
-// `choices` there are (`CHOICES`, if that is not 0), and how much of shared memory it needs for each environment (`OWN`).
-// It `move`s the environment of a thread with its action. It knows whether an episode starts at a step
+// `choices` there are (`CHOICES`, if that is not 0), and how much of shared memory it needs for each environment
+// (`OWN`). It `move`s the environment of a thread with its action. It knows whether an episode starts at a step
 // (`starts_at`), and what is `observed` then.
 
 template <class World> struct Play {
