@@ -3,7 +3,7 @@
 
 struct Foreseen {
     typedef ForeseenOperands Operands;
-    enum { OWN = 1 };
+    static constexpr int OWN = 1, CHOICES = 0;
     const PlayOperands& p;
     const ForeseenOperands& foreseen;
     const int first;

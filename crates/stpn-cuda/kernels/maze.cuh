@@ -33,7 +33,7 @@ struct Draws {
 // The mazes of a block. Each belongs to one thread, which moves its agent: number 0 to the first one.
 struct Mazes {
     typedef MazeOperands Operands;
-    enum { OWN = SEEN_LEN };
+    static constexpr int OWN = SEEN_LEN, CHOICES = MAZE_ACTIONS;
     const PlayOperands& p;
     const MazeOperands& m;
     const int first;
@@ -50,7 +50,7 @@ struct Mazes {
         state[DRAWN] = 0;
     }
 
-    STPN_DEVICE static int choices(const PlayOperands&) { return MAZE_ACTIONS; }
+    STPN_DEVICE static int choices(const PlayOperands&) { return CHOICES; }
 
     // The environment of this thread, if it has one.
     STPN_DEVICE int own() const { return first + thread_index(); }

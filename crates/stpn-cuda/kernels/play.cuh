@@ -2,8 +2,9 @@
 // for an environment; all threads of the block write what is seen.
 //
 // `World` has the environments of a block, and `World::Operands` what the host says of them. It says how many
-// `choices` there are, and how much of shared memory it needs for each environment (`OWN`). It `move`s the environment
-// of a thread with its action. It knows whether an episode starts at a step (`starts_at`), and what is `observed` then.
+// `choices` there are (`CHOICES`, if that is not 0), and how much of shared memory it needs for each environment
+// (`OWN`). It `move`s the environment of a thread with its action. It knows whether an episode starts at a step
+// (`starts_at`), and what is `observed` then.
 
 template <class World> struct Play {
     const PlayOperands& p;
@@ -72,12 +73,21 @@ template <class World> struct Play {
             const double logit = Real(logits[i]);
             if (logit > largest) largest = logit;
         }
-        for (int i = 0; i < choices; ++i) total += double_exponential(Real(logits[i]) - largest);
+        // If their number is known to the compiler, weights are kept; else they are computed again.
+        double weights[World::CHOICES > 0 ? World::CHOICES : 1];
+        for (int i = 0; i < choices; ++i) {
+            const double weight = double_exponential(Real(logits[i]) - largest);
+            if constexpr (World::CHOICES > 0) weights[i] = weight;
+            total += weight;
+        }
         double left = p.uniform[at] * total;
         int action = 0;
         // Rounding may leave a residue after the last choice, which then takes it.
         for (; action < choices - 1; ++action) {
-            left -= double_exponential(Real(logits[action]) - largest);
+            if constexpr (World::CHOICES > 0)
+                left -= weights[action];
+            else
+                left -= double_exponential(Real(logits[action]) - largest);
             if (left < 0) break;
         }
         p.log_probs[at] = Real(Real(logits[action]) - (largest + double_logarithm(total)));
