@@ -4,7 +4,7 @@
     cargo build --release
     python3 scripts/keep_runs.py runs/reproduction/maze/stpn-seed1 …
 
-Of every run, the newest checkpoint is kept whole (`stpn export --resumable`), and at most 200 entries of its log. It
+Of every run, the newest checkpoint is kept whole (`stpn export --resumable`), and at most 100 entries of its log. It
 replaces what was kept of a run with this name. `stpn reproduce maze --runs DIR --updates N` continues them, where DIR is
 a copy of reproduction/runs. Needs Python 3 alone.
 """
@@ -17,7 +17,7 @@ import subprocess
 from thinning import thin
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-ENTRIES = 200
+ENTRIES = 100
 
 
 def main():
