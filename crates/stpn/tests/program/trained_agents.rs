@@ -120,3 +120,31 @@ fn a_run_exported_whole_is_resumed_elsewhere_with_the_same_bits() {
     let refused = run(&format!("export --resumable {} {}-whole", agent.display(), agent.display()));
     assert!(!refused.status.success() && refused.error.contains("exported agent"), "{}", refused.error);
 }
+
+#[test]
+fn runs_that_are_kept_to_be_continued_are_continued() {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../reproduction/runs/maze");
+    let directory = tempfile::tempdir().unwrap();
+    let mut continued = 0;
+    for source in fs::read_dir(kept).unwrap().map(|entry| entry.unwrap().path()) {
+        let out = directory.path().join(source.file_name().unwrap());
+        let done = run(&format!("export --resumable {} {}", source.display(), out.display()));
+        assert!(done.status.success(), "{}", done.error);
+        let progress =
+            fs::read_dir(out.join("checkpoints")).unwrap().next().unwrap().unwrap().path().join("progress.json");
+        let progress: Value = serde_json::from_str(&fs::read_to_string(progress).unwrap()).unwrap();
+        let update = progress["update"].as_u64().unwrap();
+        let done = run(&format!("resume {} --updates {}", out.display(), update + 1));
+        assert!(done.status.success(), "{}: {}", source.display(), done.error);
+        let log = fs::read_to_string(out.join("metrics.jsonl")).unwrap();
+        let updates: Vec<u64> = log
+            .lines()
+            .rev()
+            .take(2)
+            .map(|line| serde_json::from_str::<Value>(line).unwrap()["update"].as_u64().unwrap())
+            .collect();
+        assert_eq!(updates, [update + 1, update], "{}", source.display());
+        continued += 1;
+    }
+    assert!(continued >= 4, "{continued} runs");
+}
