@@ -94,13 +94,15 @@ for where in cuda cpu; do
     timeout 60 "$stpn" eval "$runs/cuda" --episodes 100 --device $where | grep -E "mean return|energy"
 done
 
-echo "== step by step with PPO, and sequences that are known in advance: on the device and on the CPU =="
-for task in cartpole memory; do
+echo "== PPO step by step, with both kinds of actions; sequences known in advance, also but for the action before =="
+for task in cartpole pendulum-masked memory "popgym repeat-previous --set policy.encoder=identity"; do
+    name=${task%% *}
     for where in cuda cpu; do
-        within 45 "$stpn" train $task --device $where --updates 40 --set log.every=10 --set evaluation.every=0 \
-            --run-dir "$runs/$task-$where" || [ $? = 124 ] || exit 1
-        echo "$task, $where: update $(last $task-$where update), return $(last $task-$where charts/episodic_return)," \
-            "$(last $task-$where charts/SPS) steps per second"
+        # shellcheck disable=SC2086 # Several words.
+        within 25 "$stpn" train $task --device $where --updates 40 --set log.every=10 --set evaluation.every=0 \
+            --run-dir "$runs/$name-$where" || [ $? = 124 ] || exit 1
+        echo "$name, $where: update $(last $name-$where update), return $(last $name-$where charts/episodic_return)," \
+            "$(last $name-$where charts/SPS) steps per second"
     done
 done
 
