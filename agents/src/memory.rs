@@ -20,6 +20,11 @@ impl Need {
         self.0.push((key, bytes));
     }
 
+    /// All of them.
+    pub fn total(&self) -> f64 {
+        self.0.iter().map(|(_, bytes)| bytes).sum()
+    }
+
     /// Refuses more than the machine has, naming the key that asks for most of it.
     ///
     /// # Errors
@@ -29,7 +34,7 @@ impl Need {
     }
 
     fn check_against(&self, machine: f64) -> Result<()> {
-        let total: f64 = self.0.iter().map(|(_, bytes)| bytes).sum();
+        let total = self.total();
         let largest = self.0.iter().max_by(|(_, a), (_, b)| a.total_cmp(b));
         match largest {
             Some((key, most)) if total > machine => {

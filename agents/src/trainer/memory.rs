@@ -1,8 +1,8 @@
 //! The memory of a training.
 
 use candle_core::{DType, Device};
-use stpn_envs::Dtype;
 use stpn_envs::vector::MakeEnv;
+use stpn_envs::{Dtype, Env};
 
 use crate::Result;
 use crate::algorithms::AlgorithmConfig;
@@ -19,12 +19,17 @@ const SMALL_ROLLOUT: usize = 1 << 20;
 /// [`Error::Config`] naming the key that asks for most, and if the environment cannot be made.
 pub(super) fn check(config: &AgentConfig, make: &MakeEnv<'_>) -> Result<()> {
     let rollout = &config.rollout;
-    let (environments, steps) = (rollout.environments as f64, rollout.steps as f64);
     let small = rollout.environments.saturating_mul(rollout.steps) <= SMALL_ROLLOUT;
     if small && rollout.environments <= MADE && config.policy.hidden <= MADE {
         return Ok(());
     }
-    let env = make(0)?;
+    need(config, &*make(0)?)?.check()
+}
+
+/// What a training in such environments needs.
+fn need(config: &AgentConfig, env: &dyn Env) -> Result<Need> {
+    let rollout = &config.rollout;
+    let (environments, steps) = (rollout.environments as f64, rollout.steps as f64);
     let (observations, actions) = (env.observation_space(), env.action_space());
     let policy = ActorCritic::new(&config.policy, observations, actions, config.seed, DType::F32, &Device::Cpu)?;
     let (parameters, state) = (policy.parameters().count() as f64, policy.state_len() as f64);
@@ -48,9 +53,10 @@ pub(super) fn check(config: &AgentConfig, make: &MakeEnv<'_>) -> Result<()> {
     need.bytes(most, environments * steps * step);
     if on_device {
         // All sequences of a gradient at once, and their observations as numbers; and those of a rollout, if they are
-        // known in advance.
+        // known in advance or gone through again.
+        let known = env.ignores_actions() || env.echoes_actions().is_some();
         let together = match &config.algorithm {
-            AlgorithmConfig::Ppo(config) if env.ignores_actions() || env.echoes_actions().is_some() => {
+            AlgorithmConfig::Ppo(config) if known || config.recompute_states || config.recompute_advantages => {
                 (environments * rollout.sequence_length() as f64).max(config.minibatch_size as f64)
             }
             AlgorithmConfig::Ppo(config) => config.minibatch_size as f64,
@@ -58,5 +64,31 @@ pub(super) fn check(config: &AgentConfig, make: &MakeEnv<'_>) -> Result<()> {
         };
         need.bytes(most, together * (step + NUMBER * observations.features() as f64));
     }
-    need.check()
+    Ok(need)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RunConfig;
+
+    #[test]
+    fn going_through_a_rollout_again_on_a_device_was_not_counted() {
+        let needed = |device: &str, algorithm: &str| {
+            let text = format!(
+                "env = {{ name = 'cartpole' }}\npolicy = {{ hidden = 8, cell = 'lstm' }}
+                 training = {{ device = '{device}' }}
+                 algorithm = {{ name = 'ppo', minibatch_size = 64, epochs = 4, {algorithm} }}
+                 rollout = {{ environments = 100, steps = 32, sequence_length = 16 }}"
+            );
+            let config: RunConfig = RunConfig::from_table(text.parse().unwrap()).unwrap();
+            let config = config.agent().unwrap();
+            need(config, &*config.env.make().unwrap()).unwrap().total()
+        };
+        let plain = "clip = 0.2";
+        for again in ["recompute_states = true", "recompute_advantages = true"] {
+            assert!(needed("cuda", again) > needed("cuda", plain), "{again}");
+            assert_eq!(needed("cpu", again), needed("cpu", plain), "{again}");
+        }
+    }
 }

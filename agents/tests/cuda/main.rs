@@ -14,8 +14,9 @@ use std::process::Command;
 use stpn_agents::config::ComputeDevice;
 use stpn_agents::evaluation::EvaluationOptions;
 use stpn_agents::rollout::Fragment;
+use stpn_agents::saved::SavedTrainer;
 use stpn_agents::start::training;
-use stpn_agents::{Agent, AgentConfig, RunConfig, Trainer};
+use stpn_agents::{Agent, AgentConfig, Metrics, RunConfig, Trainer};
 
 /// Set where the driver is the emulated one.
 const EMULATED: &str = "STPN_EMULATED";
@@ -164,6 +165,15 @@ fn a_rollout_that_shows_the_action_before_is_that_of_the_cpu() {
 
 const A2C: &str = "{ name = 'a2c' }";
 
+/// Makes two updates. Returns metrics, fragments and state of the first, and the trainer after the second.
+fn updated_twice(mut trainer: Trainer) -> (Metrics, Vec<Fragment>, SavedTrainer, Trainer) {
+    let first = trainer.update().unwrap();
+    let fragments = trainer.workers().iter().map(|worker| worker.fragment().clone()).collect();
+    let saved = trainer.save().unwrap();
+    trainer.update().unwrap();
+    (first, fragments, saved, trainer)
+}
+
 /// Compares rollouts on the device with those of the CPU, in environments, without the energy of one input, under
 /// policies, with algorithms.
 fn compare_rollouts(experiments: &[(&str, usize, &str, &str)]) {
@@ -176,13 +186,9 @@ fn compare_rollouts(experiments: &[(&str, usize, &str, &str)]) {
                  rollout = {{ environments = 12, steps = {steps}, sequence_length = 13 }}
                  log = {{ energy_skip_inputs = [{skipped}] }}"
             );
-            let mut trainer = Trainer::new(&agent_config(&text)).unwrap();
+            let trainer = Trainer::new(&agent_config(&text)).unwrap();
             assert_eq!(trainer.rollouts_here().is_none(), device == "cuda");
-            let first = trainer.update().unwrap();
-            let fragments: Vec<Fragment> = trainer.workers().iter().map(|worker| worker.fragment().clone()).collect();
-            let saved = trainer.save().unwrap();
-            trainer.update().unwrap();
-            (first, fragments, saved, trainer)
+            updated_twice(trainer)
         };
         let (here, there) = (lived("cpu"), lived("cuda"));
         let mut rewarded = 0;
@@ -261,13 +267,9 @@ fn environments_on_the_cpu_step_with_the_network_on_the_device() {
                  algorithm = {{ name = 'a2c' }}\nrollout = {{ environments = 5, steps = {steps}, sequence_length = 13 }}
                  log = {{ energy_skip_inputs = [0] }}\noptimizer = {{ epsilon = 1.0 }}"
             );
-            let mut trainer = Trainer::new(&agent_config(&text)).unwrap();
+            let trainer = Trainer::new(&agent_config(&text)).unwrap();
             assert!(trainer.rollouts_here().is_some_and(|reason| device == "cpu" || reason.contains(why)), "{text}");
-            let first = trainer.update().unwrap();
-            let fragments: Vec<Fragment> = trainer.workers().iter().map(|worker| worker.fragment().clone()).collect();
-            let saved = trainer.save().unwrap();
-            trainer.update().unwrap();
-            (first, fragments, saved, trainer)
+            updated_twice(trainer)
         };
         let (here, there) = (lived("cpu"), lived("cuda"));
         for (here, there) in here.1.iter().zip(&there.1) {

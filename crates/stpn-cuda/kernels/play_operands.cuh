@@ -7,7 +7,7 @@ struct PlayOperands {
     Global<const unsigned char> resets;  // [B], 1 where the first step is that of an episode
     Global<const Real> heads;           // weights [A + 1, H], biases [A + 1]: a logit of each action, then the value
     Global<const double> uniform;       // [B, T], one for each action
-    Global<unsigned int> actions;       // [B, T]; A where the environment could not take it
+    Global<unsigned int> actions;       // [B, T]; A if the environment could not take it
     Global<Real> log_probs;             // [B, T]
     Global<Real> outputs;               // [B, T, A + 1], of the heads
     Global<Real> next;                  // [B, I], what follows the last step

@@ -1,6 +1,6 @@
 //! Generalised advantage estimation.
 
-use crate::lens::check_lens;
+use crate::lengths::expect_all;
 use crate::product::Place;
 use crate::runner::{Launch, Plain, Runner, Unit, int, long};
 use crate::spec::GENERAL_THREADS;
@@ -40,8 +40,8 @@ impl<T> AdvantageSteps<'_, T> {
             ("truncated", self.truncated.len()),
             ("final_values", self.final_values.len()),
         ];
-        check_lens(&lens, steps)?;
-        check_lens(&[("last_values", self.last_values.len())], extent.batch)
+        expect_all(&lens, steps)?;
+        expect_all(&[("last_values", self.last_values.len())], extent.batch)
     }
 }
 

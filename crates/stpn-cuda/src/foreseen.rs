@@ -1,5 +1,6 @@
 //! Environments of which everything is known that they will show, but for the action before.
 
+use crate::lengths::expect;
 use crate::{Error, Result};
 
 /// What B environments show in the T steps of a rollout. They end their episodes whatever is done, and what they show
@@ -21,15 +22,12 @@ impl<T> Foreseen<'_, T> {
     /// Refuses what is not that of `units` steps of all environments, for a layer of `input` inputs.
     pub(crate) fn check(&self, units: usize, input: usize) -> Result<()> {
         let Self { choices, echo, observations, starts } = *self;
-        let fits = |what, got, expected| {
-            if got == expected { Ok(()) } else { Err(Error::Length { what, expected, got }) }
-        };
         let shown = echo.checked_add(choices).is_some_and(|end| end <= input);
         // Actions are kept in single precision.
         if choices == 0 || choices >= 1 << 24 || !shown {
             return Err(Error::Rollout { problem: "the inputs do not show the action before".to_string() });
         }
-        fits("observations", observations.len(), units * input)?;
-        fits("starts", starts.len(), units)
+        expect("observations", observations.len(), units * input)?;
+        expect("starts", starts.len(), units)
     }
 }

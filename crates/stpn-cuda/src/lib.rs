@@ -30,7 +30,7 @@ mod extent;
 mod foreseen;
 mod gated;
 mod layer;
-mod lens;
+mod lengths;
 mod loss;
 pub mod maze;
 mod nonlinearity;

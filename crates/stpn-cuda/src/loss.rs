@@ -1,7 +1,7 @@
 //! The loss of A2C, and its gradient in the outputs of the heads.
 
 use crate::distribution::{Actions, Distribution};
-use crate::lens::check_lens;
+use crate::lengths::expect_all;
 use crate::policy::{OutputGradients, Outputs, PolicyInputs, PolicyOperands};
 use crate::runner::{Launch, Plain, Runner, Unit, int};
 use crate::spec::GENERAL_THREADS;
@@ -52,7 +52,7 @@ impl<T> A2cSteps<'_, T> {
             ("returns", self.returns.len()),
             ("counts", self.counts.map_or(steps, <[u8]>::len)),
         ];
-        check_lens(&lens, steps)?;
+        expect_all(&lens, steps)?;
         outputs.check(self.policy, steps, len)?;
         Ok(steps)
     }

@@ -1,5 +1,6 @@
 //! Mazes that a device plays.
 
+use crate::lengths::expect;
 pub use crate::played_sizes::MAZE_ACTIONS as ACTIONS;
 use crate::runner::int;
 use crate::{Error, Result};
@@ -59,9 +60,6 @@ impl Mazes<'_> {
     /// Refuses mazes that are not `batch`, or are not sound, for a layer of `input` inputs.
     pub(crate) fn check(&self, batch: usize, input: usize) -> Result<()> {
         let Self { rules, states, draws } = *self;
-        let fits = |what, got, expected| {
-            if got == expected { Ok(()) } else { Err(Error::Length { what, expected, got }) }
-        };
         let must = |holds: bool, problem: &str| {
             if holds { Ok(()) } else { Err(Error::Rollout { problem: problem.to_string() }) }
         };
@@ -70,10 +68,10 @@ impl Mazes<'_> {
         must(draws.len() < batch << 24 && rules.episode_length < 1 << 24, "more steps than the kernel counts")?;
         must(rules.episode_length > 0, "an episode needs at least one step")?;
         must(rules.free_cells.len() > 1, "a maze needs at least two free cells")?;
-        fits("inputs of the layer", input, rules.observation_len())?;
-        fits("walls", rules.walls.len(), rules.size * rules.size)?;
-        fits("mazes", states.len(), batch)?;
-        fits("draws", draws.len(), draws.len().div_ceil(batch).max(1) * batch)?;
+        expect("inputs of the layer", input, rules.observation_len())?;
+        expect("walls", rules.walls.len(), rules.size * rules.size)?;
+        expect("mazes", states.len(), batch)?;
+        expect("draws", draws.len(), draws.len().div_ceil(batch).max(1) * batch)?;
         let inside = |cell: usize| {
             let (row, column, last) = (cell / rules.size, cell % rules.size, rules.size - 1);
             (1..last).contains(&row) && (1..last).contains(&column)

@@ -1,7 +1,7 @@
 //! What losses read of a policy, and the gradient that they leave.
 
 use crate::distribution::{Distribution, Gaussian, Std};
-use crate::lens::check_lens;
+use crate::lengths::expect_all;
 use crate::runner::{Plain, Runner, Unit, int, reduce};
 use crate::{Real, Result};
 
@@ -41,9 +41,9 @@ impl<A: ?Sized> Outputs<'_, A> {
     /// Refuses outputs over other steps than those, and of other distributions.
     pub(crate) fn check(&self, policy: &Distribution, steps: usize, len: impl Fn(&A) -> usize) -> Result<()> {
         let width = policy.head_parameters() + usize::from(self.values.is_none());
-        check_lens(&[("outputs", len(self.policy))], steps * width)?;
-        check_lens(&[("values of the critic", self.values.map_or(steps, &len))], steps)?;
-        check_lens(&[("free parameters", self.free.map_or(0, &len))], policy.free_parameters())
+        expect_all(&[("outputs", len(self.policy))], steps * width)?;
+        expect_all(&[("values of the critic", self.values.map_or(steps, &len))], steps)?;
+        expect_all(&[("free parameters", self.free.map_or(0, &len))], policy.free_parameters())
     }
 }
 

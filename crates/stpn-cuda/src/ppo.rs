@@ -1,7 +1,7 @@
 //! The loss of PPO, and its gradient in the outputs of the heads.
 
 use crate::distribution::{Actions, Distribution};
-use crate::lens::check_lens;
+use crate::lengths::expect_all;
 use crate::policy::{OutputGradients, Outputs, PolicyInputs, PolicyOperands};
 use crate::runner::{Launch, Plain, Runner, Unit, long};
 use crate::spec::GENERAL_THREADS;
@@ -109,13 +109,13 @@ impl<T> PpoSteps<'_, T> {
             ("values", self.values.len()),
             ("counts", self.counts.map_or(steps, <[u8]>::len)),
         ];
-        check_lens(&lens, steps)?;
+        expect_all(&lens, steps)?;
         if self.distributions.is_some() != loss.kl.is_some() {
             let problem = "the divergence needs its coefficient and the distributions of the policy that acted";
             return Err(Error::Loss { problem: problem.to_string() });
         }
         let parameters = steps * self.policy.parameters();
-        check_lens(&[("distributions", self.distributions.map_or(parameters, <[T]>::len))], parameters)?;
+        expect_all(&[("distributions", self.distributions.map_or(parameters, <[T]>::len))], parameters)?;
         outputs.check(self.policy, steps, len)?;
         Ok(steps)
     }

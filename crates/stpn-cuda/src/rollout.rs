@@ -6,6 +6,7 @@
 use crate::any::AnyLayer;
 pub use crate::energy::EnergyOf;
 pub use crate::foreseen::Foreseen;
+use crate::lengths::expect;
 use crate::maze::{self, Mazes};
 use crate::played_sizes;
 use crate::{Error, Extent, Result};
@@ -125,9 +126,6 @@ impl<T, A: Length + ?Sized> Rollout<'_, T, A> {
     /// Refuses arrays that do not fit a layer, and environments that are not sound.
     pub(crate) fn check(&self, layer: &AnyLayer) -> Result<()> {
         let Self { extent: Extent { steps, batch }, .. } = *self;
-        let fits = |what, got, expected| {
-            if got == expected { Ok(()) } else { Err(Error::Length { what, expected, got }) }
-        };
         if steps * batch == 0 {
             let problem = "it needs at least one step and one environment".to_string();
             return Err(Error::Rollout { problem });
@@ -136,13 +134,13 @@ impl<T, A: Length + ?Sized> Rollout<'_, T, A> {
             Environments::Mazes(mazes) => mazes.check(batch, layer.input())?,
             Environments::Foreseen(foreseen) => foreseen.check(steps * batch, layer.input())?,
         }
-        fits("uniform", self.uniform.len(), steps * batch)?;
-        fits("parameters", self.parameters.length(), layer.parameters())?;
-        fits("heads", self.heads.length(), (self.environments.choices() + 1) * (layer.hidden() + 1))?;
-        fits("x", self.x.len(), batch * layer.input())?;
-        fits("starts", self.starts.len(), batch)?;
+        expect("uniform", self.uniform.len(), steps * batch)?;
+        expect("parameters", self.parameters.length(), layer.parameters())?;
+        expect("heads", self.heads.length(), (self.environments.choices() + 1) * (layer.hidden() + 1))?;
+        expect("x", self.x.len(), batch * layer.input())?;
+        expect("starts", self.starts.len(), batch)?;
         let state = if self.is_fresh() && self.state.is_empty() { 0 } else { batch * layer.state_len() };
-        fits("state", self.state.len(), state)?;
+        expect("state", self.state.len(), state)?;
         match &self.energy {
             Some(energy) => energy.check(layer.input(), batch),
             None => Ok(()),

@@ -16,11 +16,11 @@ use support::rollout::{check_orders, compare, layers, played};
 fn check(layer: &AnyLayer, case: &Case<f64>) -> [usize; CHOICES] {
     let rollout = case.rollout();
     let (got, back) = played(layer, Machine::default(), &rollout);
-    let Extent { steps, batch } = case.extent;
+    let Extent { steps, batch } = case.given.extent;
     let (mut x, mut resets) = (vec![Vec::new(); steps * batch], vec![0; steps * batch]);
     let mut taken = [0; CHOICES];
     for env in 0..batch {
-        let mut seen = (case.x[env * INPUT..(env + 1) * INPUT].to_vec(), case.starts[env]);
+        let mut seen = (case.given.x[env * INPUT..(env + 1) * INPUT].to_vec(), case.given.starts[env]);
         for t in 0..steps {
             (x[t * batch + env], resets[t * batch + env]) = seen;
             let action = got.actions[env * steps + t];

@@ -45,14 +45,14 @@ fn moved(rules: &MazeRules, maze: &mut MazeState, draws: &mut &[u64], action: us
 fn check(layer: &AnyLayer, case: &Case<f64>, rules: &MazeRules) -> usize {
     let (rollout, input) = (case.rollout(rules), layer.input());
     let (got, back) = played(layer, Machine::default(), &rollout);
-    let Extent { steps, batch } = case.extent;
+    let Extent { steps, batch } = case.given.extent;
 
     let (mut x, mut resets) = (vec![Vec::new(); steps * batch], vec![0; steps * batch]);
     let mut rewarded = 0;
     for env in 0..batch {
         let (mut maze, mut draws) = (case.states[env], &case.draws[env * DRAWS..(env + 1) * DRAWS]);
-        let mut seen = case.x[env * input..(env + 1) * input].to_vec();
-        let mut start = case.starts[env] == 1;
+        let mut seen = case.given.x[env * input..(env + 1) * input].to_vec();
+        let mut start = case.given.starts[env] == 1;
         for t in 0..steps {
             x[t * batch + env] = seen;
             resets[t * batch + env] = u8::from(start);
@@ -109,7 +109,7 @@ fn a_rollout_without_drawn_words_says_so_and_what_does_not_fit_is_refused() {
     let other = MazeState { agent: 3, ..case.states[0] };
     let outside = [other, case.states[1], case.states[2]];
     let open = MazeRules { walls: vec![0; 49], ..rules.clone() };
-    let (heads, nowhere) = (&case.heads[1..], MazeRules { size: 0, walls: Vec::new(), ..rules.clone() });
+    let (heads, nowhere) = (&case.given.heads[1..], MazeRules { size: 0, walls: Vec::new(), ..rules.clone() });
     let endless = MazeRules { episode_length: 0, ..rules.clone() };
     for wrong in [
         of(Mazes { states: &outside, ..mazes }),

@@ -2,8 +2,8 @@
 
 use super::device::{Buffer, CudaReal};
 use super::general::General;
-use super::sequence::expect;
 use crate::adam::{self, AdamPiece, AdamSettings, AdamState};
+use crate::lengths::expect;
 use crate::{Error, Result};
 
 /// Adam with its moments on a device, for parameters that lie in one array.

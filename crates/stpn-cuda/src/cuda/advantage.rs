@@ -2,8 +2,8 @@
 
 use super::device::{Buffer, CudaReal};
 use super::general::General;
-use super::sequence::expect;
 use crate::advantage::{self, AdvantageInputs, AdvantageSteps};
+use crate::lengths::expect;
 use crate::product::Place;
 use crate::{Extent, Result};
 

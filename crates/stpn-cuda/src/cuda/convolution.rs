@@ -3,9 +3,9 @@
 use super::dense::DenseGradients;
 use super::device::{Buffer, CudaReal};
 use super::general::General;
-use super::sequence::expect;
 use crate::convolution::{self, Convolution, WINDOWS_LEN};
 use crate::dense::DenseBackward;
+use crate::lengths::expect;
 use crate::product::SIDE as TILE;
 use crate::{Error, Result};
 

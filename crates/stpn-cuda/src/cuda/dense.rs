@@ -2,8 +2,8 @@
 
 use super::device::{Buffer, CudaReal};
 use super::general::General;
-use super::sequence::expect;
 use crate::dense::{self, Dense, DenseBackward};
+use crate::lengths::expect;
 use crate::{Error, Result};
 
 /// Gradients of a dense layer.

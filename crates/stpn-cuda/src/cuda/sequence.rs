@@ -2,6 +2,7 @@
 
 use super::device::{Buffer, Device};
 use super::runner::DeviceRunner;
+use crate::lengths::expect;
 use crate::sequence::{SequenceGradients, SequenceInputs};
 use crate::tape::Tape;
 use crate::{Error, Extent, Result};
@@ -51,10 +52,6 @@ pub(super) struct Sizes {
     pub input: usize,
     pub hidden: usize,
     pub state: usize,
-}
-
-pub(super) fn expect(what: &'static str, got: usize, expected: usize) -> Result<()> {
-    if got == expected { Ok(()) } else { Err(Error::Length { what, expected, got }) }
 }
 
 impl<T> Sequence<'_, T> {

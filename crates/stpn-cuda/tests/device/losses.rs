@@ -2,10 +2,10 @@
 
 use stpn_cuda::cuda::General;
 use stpn_cuda::shim::{self, Machine};
-use stpn_cuda::{A2cLoss, A2cSteps, Actions, AdvantageSteps, Distribution, Error, Extent, Outputs, PpoLoss, PpoSteps};
+use stpn_cuda::{A2cSteps, Actions, AdvantageSteps, Distribution, Error, Extent, Outputs, PpoLoss, PpoSteps};
 
 use super::device;
-use super::support::policy::{PolicyCase, distributions, flat};
+use super::support::policy::{A2C, PPO, PolicyCase, distributions, flat};
 use super::support::{Numbers, distance};
 
 #[test]
@@ -28,32 +28,19 @@ fn on_device_losses_of_given_outputs() {
     };
     let doubles = |values: &[f32]| -> Vec<f64> { values.iter().copied().map(f64::from).collect() };
 
-    let loss =
-        A2cLoss { value: 0.3, entropy: 0.02, concentration: 0.01, mean: 0.1, inverse_deviation: 2.0, scale: 0.1 };
     let (policy, actions) = (&Distribution::choice(choices), Actions::Choices(&actions));
     let (advantages, returns, counts) = (&advantages, &returns, Some(&counts[..]));
     let of_a2c = A2cSteps { policy, actions, advantages, returns, counts };
-    let (grad, sums) = general.a2c_loss(&loss, there(), &of_a2c).unwrap();
-    let (grad_wanted, wanted, _) = shim::a2c_loss_of_steps(&loss, Machine::default(), &here, of_a2c);
+    let (grad, sums) = general.a2c_loss(&A2C, there(), &of_a2c).unwrap();
+    let (grad_wanted, wanted, _) = shim::a2c_loss_of_steps(&A2C, Machine::default(), &here, of_a2c);
     close("gradient of A2C", &doubles(&device.download(&grad.policy).unwrap()), &doubles(&grad_wanted.policy));
     close("sums of A2C", &[sums.policy, sums.value, sums.entropy], &[wanted.policy, wanted.value, wanted.entropy]);
-    let refused = general.a2c_loss(&loss, there(), &A2cSteps { policy: &Distribution::choice(5), ..of_a2c });
+    let refused = general.a2c_loss(&A2C, there(), &A2cSteps { policy: &Distribution::choice(5), ..of_a2c });
     assert!(matches!(refused, Err(Error::Loss { .. })), "{refused:?}");
 
-    let plain = PpoLoss {
-        clip: 0.2,
-        value: 0.3,
-        value_clip: None,
-        value_error_clamp: None,
-        entropy: 0.02,
-        kl: None,
-        mean: 0.1,
-        inverse_deviation: 2.0,
-        scale: 0.1,
-    };
-    let all = PpoLoss { value_clip: Some(0.2), value_error_clamp: Some(1.5), kl: Some(0.1), ..plain };
+    let plain = PpoLoss { value_clip: None, value_error_clamp: None, kl: None, ..PPO };
     let (log_probs, values) = (&log_probs, &values);
-    for loss in [plain, all] {
+    for loss in [plain, PPO] {
         let distributions = loss.kl.map(|_| &logits[..]);
         let of_ppo = PpoSteps { policy, actions, advantages, returns, log_probs, values, distributions, counts };
         let (grad, sums) = general.ppo_loss(&loss, there(), &of_ppo).unwrap();
@@ -75,18 +62,6 @@ fn on_device_losses_of_every_distribution() {
     let mut numbers = Numbers::new(89);
     let [advantages, returns, log_probs] = [1.0, 1.0, 0.3].map(|scale| numbers.vec(steps, scale));
     let counts: Vec<u8> = (0..steps).map(|n| u8::from(n % 9 != 2)).collect();
-    let a2c = A2cLoss { value: 0.3, entropy: 0.02, concentration: 0.01, mean: 0.1, inverse_deviation: 2.0, scale: 0.1 };
-    let ppo = PpoLoss {
-        clip: 0.2,
-        value: 0.3,
-        value_clip: Some(0.2),
-        value_error_clamp: Some(1.5),
-        entropy: 0.02,
-        kl: Some(0.1),
-        mean: 0.1,
-        inverse_deviation: 2.0,
-        scale: 0.1,
-    };
     for (family, separate) in distributions().into_iter().flat_map(|family| [(family.clone(), false), (family, true)]) {
         let case = PolicyCase::new(&family, separate, steps);
         let upload = |values: &Vec<f64>| device.upload(values).unwrap();
@@ -97,16 +72,16 @@ fn on_device_losses_of_every_distribution() {
         let (policy, actions) = (&case.distribution, case.actions());
         let (advantages, returns, counts) = (&advantages[..], &returns[..], Some(&counts[..]));
         let of_a2c = A2cSteps { policy, actions, advantages, returns, counts };
-        let (grads, sums) = general.a2c_loss(&a2c, there(), &of_a2c).unwrap();
-        let (grads_wanted, wanted, _) = shim::a2c_loss_of_steps(&a2c, Machine::default(), &here, of_a2c);
+        let (grads, sums) = general.a2c_loss(&A2C, there(), &of_a2c).unwrap();
+        let (grads_wanted, wanted, _) = shim::a2c_loss_of_steps(&A2C, Machine::default(), &here, of_a2c);
         let grads = grads.map(|grad| device.download(&grad).unwrap());
         assert!(distance(&flat(&grads), &flat(&grads_wanted)) < 1e-12, "{family:?}");
         assert!((sums.policy - wanted.policy).abs() < 1e-12 * wanted.policy.abs().max(1.0), "{family:?}");
 
         let (log_probs, values, distributions) = (&log_probs[..], &case.old_values[..], Some(&case.behaviour[..]));
         let of_ppo = PpoSteps { policy, actions, advantages, returns, log_probs, values, distributions, counts };
-        let (grads, sums) = general.ppo_loss(&ppo, there(), &of_ppo).unwrap();
-        let (grads_wanted, wanted, _) = shim::ppo_loss(&ppo, Machine::default(), &here, of_ppo);
+        let (grads, sums) = general.ppo_loss(&PPO, there(), &of_ppo).unwrap();
+        let (grads_wanted, wanted, _) = shim::ppo_loss(&PPO, Machine::default(), &here, of_ppo);
         let grads = grads.map(|grad| device.download(&grad).unwrap());
         assert!(distance(&flat(&grads), &flat(&grads_wanted)) < 1e-12, "{family:?}");
         assert!((sums.total - wanted.total).abs() < 1e-12 * wanted.total.abs().max(1.0), "{family:?}");

@@ -4,11 +4,13 @@ use stpn_cuda::cuda::{General, SequenceLayer};
 use stpn_cuda::rollout::{Played, Rollout};
 use stpn_cuda::shim::{self, LossSteps, Machine};
 use stpn_cuda::{
-    A2cLoss, AdvantageSteps, AnyLayer, Error, Extent, Gated, GatedKind, Layer, Modulated, Modulation, Plastic, Rule,
+    AdvantageSteps, AnyLayer, Error, Extent, Gated, GatedKind, Layer, Modulated, Modulation, Plastic, Rule,
 };
 
 use super::device;
 use super::support::maze::{Case as MazeCase, DRAWS, rules};
+use super::support::policy::A2C;
+use super::support::rollout::Given;
 use super::support::{Numbers, distance, foreseen};
 
 /// Layers of all kinds.
@@ -37,13 +39,14 @@ fn on_device_a_rollout_and_the_gradient_of_its_loss() {
         let case = MazeCase::new(&layer, Extent { batch: 3, ..extent }, &rules);
         // The same three environments again and again, with other draws.
         let mut case = case.single();
-        case.extent = extent;
+        case.given.extent = extent;
         let mut numbers = Numbers::new(59);
         let again = extent.batch / 3;
         case.states = case.states.repeat(again);
-        (case.x, case.starts, case.state) = (case.x.repeat(again), case.starts.repeat(again), case.state.repeat(again));
+        let Given { x, starts, state, .. } = &mut case.given;
+        (*x, *starts, *state) = (x.repeat(again), starts.repeat(again), state.repeat(again));
         case.draws = (0..extent.batch * DRAWS).map(|_| ((numbers.next() + 1.0) * 9e18) as u64).collect();
-        case.uniform = numbers.vec(extent.steps * extent.batch, 0.5).iter().map(|value| value + 0.5).collect();
+        case.given.uniform = numbers.vec(extent.steps * extent.batch, 0.5).iter().map(|value| value + 0.5).collect();
         rollout_and_gradient(&general, &layer, &case.rollout(&rules));
     }
 }
@@ -83,20 +86,18 @@ fn rollout_and_gradient(general: &General<f32>, layer: &AnyLayer, rollout: &Roll
     close("energy", &got.energy, &want.energy);
 
     let kept = kept.unwrap();
-    let loss =
-        A2cLoss { value: 0.3, entropy: 0.02, concentration: 0.01, mean: 0.1, inverse_deviation: 2.0, scale: 0.1 };
     let units = extent.steps * extent.batch;
     let [advantages, returns] =
         [0, 1].map(|_| numbers.vec(units, 1.0).iter().map(|value| *value as f32).collect::<Vec<f32>>());
     let [advantages_there, returns_there] = [&advantages, &returns].map(|values| device.upload(values).unwrap());
-    let (grad, sums) = kept.a2c_loss(general, &loss, &advantages_there, &returns_there).unwrap();
+    let (grad, sums) = kept.a2c_loss(general, &A2C, &advantages_there, &returns_there).unwrap();
     let (outputs, actions) = (&got.outputs, &got.actions);
     let steps = LossSteps { extent, outputs, actions, advantages: &advantages, returns: &returns };
-    let (grad_wanted, sums_wanted, _) = shim::a2c_loss(&loss, Machine::default(), steps);
+    let (grad_wanted, sums_wanted, _) = shim::a2c_loss(&A2C, Machine::default(), steps);
     close("gradient of the outputs", &device.download(&grad).unwrap(), &grad_wanted);
     assert!((sums.policy - sums_wanted.policy).abs() < 1e-6 * sums_wanted.policy.abs().max(1.0));
 
-    let short = kept.a2c_loss(general, &loss, &heads, &returns_there);
+    let short = kept.a2c_loss(general, &A2C, &heads, &returns_there);
     assert!(matches!(short, Err(Error::Length { what: "advantages", .. })), "{short:?}");
 
     let ends: Vec<u8> = (0..units).map(|n| u8::from(n % 7 == 4)).collect();

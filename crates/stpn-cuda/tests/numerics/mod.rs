@@ -11,31 +11,18 @@ use stpn_cuda::maze::{self, MazeRules, MazeState, Mazes};
 use stpn_cuda::rollout::{Environments, Rollout};
 use stpn_cuda::shim::{self, Inputs, LossSteps, Machine};
 use stpn_cuda::{
-    A2cLoss, A2cSteps, Actions, AdamPiece, AdamSettings, AdvantageSteps, AnyLayer, Convolution, Dense, Distribution,
-    EnergyOf, Extent, Gated, GatedKind, Layer, Modulated, Modulation, NUMERICS, Nonlinearity, NormalizeState, Outputs,
-    Plastic, PpoLoss, PpoSteps, Rule,
+    A2cSteps, Actions, AdamPiece, AdamSettings, AdvantageSteps, AnyLayer, Convolution, Dense, Distribution, EnergyOf,
+    Extent, Gated, GatedKind, Layer, Modulated, Modulation, NUMERICS, Nonlinearity, NormalizeState, Outputs, Plastic,
+    PpoSteps, Rule,
 };
 
 use crate::support::case::{Sizes, Values};
-use crate::support::policy::{PolicyCase, distributions};
+use crate::support::policy::{A2C, PPO, PolicyCase, distributions};
 use crate::support::{Numbers, SHARED, foreseen, gated_plan, gated_there_and_back, plan, there_and_back};
 
 const EXTENT: Extent = Extent { steps: 9, batch: 3 };
 const INPUT: usize = 4;
 const HIDDEN: usize = 7;
-const A2C: A2cLoss =
-    A2cLoss { value: 0.3, entropy: 0.02, concentration: 0.01, mean: 0.1, inverse_deviation: 2.0, scale: 0.1 };
-const PPO: PpoLoss = PpoLoss {
-    clip: 0.2,
-    value: 0.3,
-    value_clip: Some(0.2),
-    value_error_clamp: Some(1.5),
-    entropy: 0.02,
-    kl: Some(0.1),
-    mean: 0.1,
-    inverse_deviation: 2.0,
-    scale: 0.1,
-};
 
 fn layers() -> Vec<(&'static str, Layer)> {
     let modulated = |modulation, rule| Layer::Modulated(Modulated { input: INPUT, hidden: HIDDEN, modulation, rule });

@@ -1,10 +1,11 @@
 //! Mazes and rollouts in them that the tests share.
 
 use stpn_cuda::maze::{ACTIONS, MazeRules, MazeState, Mazes};
-use stpn_cuda::rollout::{EnergyOf, Environments, Rollout};
+use stpn_cuda::rollout::{Environments, Rollout};
 use stpn_cuda::{AnyLayer, Extent};
 
 use super::Numbers;
+use super::rollout::Given;
 
 /// 7×7 with a pillar wherever row and column are even, but in the centre.
 pub fn rules() -> MazeRules {
@@ -20,16 +21,9 @@ pub fn rules() -> MazeRules {
 
 /// What a rollout reads, but for the rules.
 pub struct Case<T> {
-    pub extent: Extent,
+    pub given: Given<T>,
     pub states: Vec<MazeState>,
     pub draws: Vec<u64>,
-    pub uniform: Vec<f64>,
-    pub parameters: Vec<T>,
-    pub heads: Vec<T>,
-    pub x: Vec<T>,
-    pub starts: Vec<u8>,
-    pub state: Vec<T>,
-    pub mask: Vec<T>,
 }
 
 /// Drawn words of an environment.
@@ -37,41 +31,19 @@ pub const DRAWS: usize = 50;
 
 impl Case<f64> {
     pub fn new(layer: &AnyLayer, extent: Extent, rules: &MazeRules) -> Self {
-        let mut numbers = Numbers::new(11);
-        let Extent { steps, batch } = extent;
+        let (mut numbers, batch) = (Numbers::new(11), extent.batch);
+        let draws = (0..batch * DRAWS).map(|_| (numbers.next() + 1.0).mul_add(9e18, 1.0) as u64).collect();
         // One environment in the middle of an episode, the others at the start of one.
         let states: Vec<MazeState> =
             (0..batch).map(|env| MazeState { agent: 24, goal: 3 * env, step: if env == 1 { 6 } else { 0 } }).collect();
-        let seen = |maze: &MazeState| observation(rules, maze, 0.0, 0);
-        Self {
-            extent,
-            draws: (0..batch * DRAWS).map(|_| (numbers.next() + 1.0).mul_add(9e18, 1.0) as u64).collect(),
-            uniform: numbers.vec(steps * batch, 0.5).iter().map(|value| value + 0.5).collect(),
-            parameters: numbers.vec(layer.parameters(), 0.7),
-            heads: numbers.vec((ACTIONS + 1) * (layer.hidden() + 1), 1.5),
-            x: states.iter().flat_map(seen).collect(),
-            starts: (0..batch).map(|env| u8::from(env != 1)).collect(),
-            state: numbers.vec(batch * layer.state_len(), 0.4),
-            mask: (0..rules.observation_len()).map(|input| f64::from(u8::from(input != 12))).collect(),
-            states,
-        }
+        let x = |_: &mut Numbers| states.iter().flat_map(|maze| observation(rules, maze, 0.0, 0)).collect();
+        Self { given: Given::new(&mut numbers, (layer, extent, ACTIONS), x, 12), draws, states }
     }
 
     /// The same in single precision.
     pub fn single(self) -> Case<f32> {
-        let single = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect();
-        Case {
-            extent: self.extent,
-            states: self.states,
-            draws: self.draws,
-            uniform: self.uniform,
-            parameters: single(self.parameters),
-            heads: single(self.heads),
-            x: single(self.x),
-            starts: self.starts,
-            state: single(self.state),
-            mask: single(self.mask),
-        }
+        let Self { given, states, draws } = self;
+        Case { given: given.single(), states, draws }
     }
 }
 
@@ -81,18 +53,7 @@ impl<T> Case<T> {
     }
 
     pub fn rollout<'a>(&'a self, rules: &'a MazeRules) -> Rollout<'a, T> {
-        Rollout {
-            extent: self.extent,
-            environments: Environments::Mazes(self.mazes(rules)),
-            uniform: &self.uniform,
-            parameters: &self.parameters,
-            heads: &self.heads,
-            x: &self.x,
-            starts: &self.starts,
-            state: &self.state,
-            watched: true,
-            energy: Some(EnergyOf { first: 1, every: 4, batch: 2, mask: Some(&self.mask) }),
-        }
+        self.given.rollout(Environments::Mazes(self.mazes(rules)))
     }
 }
 

@@ -2,9 +2,26 @@
 
 use std::f64::consts::PI;
 
-use stpn_cuda::{Actions, Distribution, Gaussian, OutputGradients, Outputs, Std};
+use stpn_cuda::{A2cLoss, Actions, Distribution, Gaussian, OutputGradients, Outputs, PpoLoss, Std};
 
 use super::Numbers;
+
+/// A loss of A2C of which no part is left out.
+pub const A2C: A2cLoss =
+    A2cLoss { value: 0.3, entropy: 0.02, concentration: 0.01, mean: 0.1, inverse_deviation: 2.0, scale: 0.1 };
+
+/// A loss of PPO of which no part is left out.
+pub const PPO: PpoLoss = PpoLoss {
+    clip: 0.2,
+    value: 0.3,
+    value_clip: Some(0.2),
+    value_error_clamp: Some(1.5),
+    entropy: 0.02,
+    kl: Some(0.1),
+    mean: 0.1,
+    inverse_deviation: 2.0,
+    scale: 0.1,
+};
 
 /// Every family and every form of it.
 pub fn distributions() -> Vec<Distribution> {

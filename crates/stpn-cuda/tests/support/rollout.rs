@@ -1,6 +1,6 @@
 //! Rollouts under any layer, whatever the environments are: what the network does in them.
 
-use stpn_cuda::rollout::{Played, Rollout};
+use stpn_cuda::rollout::{EnergyOf, Environments, Played, Rollout};
 use stpn_cuda::shim::{self, Inputs, Machine, Order, RolloutBackward};
 use stpn_cuda::{
     AnyLayer, Extent, Gated, GatedKind, Granularity, Layer, Modulated, Modulation, NormalizeState, Plastic, Rule,
@@ -8,7 +8,71 @@ use stpn_cuda::{
 };
 
 use super::energy::measured;
-use super::{SHARED, distance, gated_plan, gated_there_and_back, plan, there_and_back};
+use super::{Numbers, SHARED, distance, gated_plan, gated_there_and_back, plan, there_and_back};
+
+/// What a rollout reads, whatever the environments are.
+pub struct Given<T> {
+    pub extent: Extent,
+    pub uniform: Vec<f64>,
+    pub parameters: Vec<T>,
+    pub heads: Vec<T>,
+    pub x: Vec<T>,
+    pub starts: Vec<u8>,
+    pub state: Vec<T>,
+    pub mask: Vec<T>,
+}
+
+impl Given<f64> {
+    /// With that many actions, observations to act on first, and one input whose energy does not count.
+    pub fn new(
+        numbers: &mut Numbers,
+        (layer, extent, choices): (&AnyLayer, Extent, usize),
+        x: impl FnOnce(&mut Numbers) -> Vec<f64>,
+        skipped: usize,
+    ) -> Self {
+        let Extent { steps, batch } = extent;
+        Self {
+            extent,
+            uniform: numbers.vec(steps * batch, 0.5).iter().map(|value| value + 0.5).collect(),
+            parameters: numbers.vec(layer.parameters(), 0.7),
+            heads: numbers.vec((choices + 1) * (layer.hidden() + 1), 1.5),
+            x: x(numbers),
+            // One environment in the middle of an episode, the others at the start of one.
+            starts: (0..batch).map(|env| u8::from(env != 1)).collect(),
+            state: numbers.vec(batch * layer.state_len(), 0.4),
+            mask: (0..layer.input()).map(|input| f64::from(u8::from(input != skipped))).collect(),
+        }
+    }
+
+    /// The same in single precision.
+    pub fn single(self) -> Given<f32> {
+        let Self { extent, uniform, parameters, heads, x, starts, state, mask } = self;
+        let [parameters, heads, x, state, mask] = [parameters, heads, x, state, mask].map(single);
+        Given { extent, uniform, parameters, heads, x, starts, state, mask }
+    }
+}
+
+/// Numbers in single precision.
+pub fn single(values: Vec<f64>) -> Vec<f32> {
+    values.into_iter().map(|value| value as f32).collect()
+}
+
+impl<T> Given<T> {
+    pub fn rollout<'a>(&'a self, environments: Environments<'a, T>) -> Rollout<'a, T> {
+        Rollout {
+            extent: self.extent,
+            environments,
+            uniform: &self.uniform,
+            parameters: &self.parameters,
+            heads: &self.heads,
+            x: &self.x,
+            starts: &self.starts,
+            state: &self.state,
+            watched: true,
+            energy: Some(EnergyOf { first: 1, every: 4, batch: 2, mask: Some(&self.mask) }),
+        }
+    }
+}
 
 /// Layers of all cells with that many inputs; one of 64 units has its fast weights in shared memory.
 pub fn layers(input: usize) -> Vec<AnyLayer> {

@@ -14,7 +14,8 @@ use crate::reproduction::Paper;
 #[derive(Debug, Args)]
 #[command(
     after_help = "A folder of `compare` or `reproduce` gets its pictures anew from its comparison.json or suite.json, \
-curves.csv and generalization.csv; with --tables also its comparison.md and scores.csv. Beside a file of curves, FILE.svg is written. It holds names of axes, references \
+curves.csv and generalization.csv; with --tables also its comparison.md and scores.csv. Beside a file of curves, \
+FILE.svg is written. The file holds names of axes, references \
 and, for every series, the curve of every seed:
   {\"x\": \"environment steps\", \"y\": \"mean return (reward per episode)\", \"possible\": [0, null],
    \"levels\": {\"random policy\": 8.04}, \"series\": [{\"name\": \"stpn\", \"curves\": [[[0, 1.5], [100, 2]]]}]}
