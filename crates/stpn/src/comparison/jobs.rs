@@ -70,7 +70,7 @@ pub fn train(runs: &[PlannedRun], jobs: Jobs, observer: &dyn Observer) -> Result
     failures.first().map_or(Ok(()), |first| Err(several(failures.len(), runs.len(), first)))
 }
 
-/// [`train`] where runs may diverge: returns which did.
+/// [`train`] where runs may diverge: returns which did, in the order of `runs`.
 ///
 /// # Errors
 /// As [`train`], but for runs that diverge.
@@ -103,10 +103,10 @@ pub fn several(failed: usize, of: usize, one: &Failure) -> Error {
 fn train_all(runs: &[PlannedRun], jobs: Jobs, observer: &dyn Observer) -> Result<Vec<Failure>> {
     let children = children()?;
     let mut queue = VecDeque::new();
-    for run in runs {
+    for (place, run) in runs.iter().enumerate() {
         match run.state()? {
             RunState::Finished => {}
-            state => queue.push_back((run.clone(), state)),
+            state => queue.push_back((place, run.clone(), state)),
         }
     }
     let (total, left) = (runs.len(), queue.len());
@@ -126,19 +126,22 @@ fn train_all(runs: &[PlannedRun], jobs: Jobs, observer: &dyn Observer) -> Result
             scope.spawn(|| {
                 while !children.asked() {
                     let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-                    let Some((run, state)) = next else { break };
+                    let Some((place, run, state)) = next else { break };
                     let mut code = None;
                     if let Err(error) = train_one(&run, state, threads, children, observer, &mut code) {
                         let (diverged, refused) = (code == Some(NOT_FINITE), code == Some(REFUSED));
                         let failure = Failure { run, error, diverged, refused };
-                        failures.lock().unwrap_or_else(PoisonError::into_inner).push(failure);
+                        failures.lock().unwrap_or_else(PoisonError::into_inner).push((place, failure));
                     }
                 }
             });
         }
     });
     observer.end();
-    let failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut failures = failures.into_inner().unwrap_or_else(PoisonError::into_inner);
+    // Pages name them, and are the same whichever run ended first.
+    failures.sort_by_key(|&(place, _)| place);
+    let failures: Vec<Failure> = failures.into_iter().map(|(_, failure)| failure).collect();
     if failures.iter().all(|failure| failure.diverged) {
         children.go_on()?;
     }
