@@ -95,7 +95,7 @@ for where in cuda cpu; do
 done
 
 echo "== PPO step by step, with both kinds of actions; sequences known in advance, also but for the action before =="
-for task in cartpole pendulum-masked memory "popgym repeat-previous --set policy.encoder=identity"; do
+for task in cartpole pendulum-masked memory "popgym repeat-previous"; do
     name=${task%% *}
     for where in cuda cpu; do
         # shellcheck disable=SC2086 # Several words.

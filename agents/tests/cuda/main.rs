@@ -142,6 +142,7 @@ fn a_rollout_on_the_device_is_that_of_the_cpu() {
         (maze, 28, "{ hidden = 5, cell = 'lstm' }", "{ name = 'a2c' }"),
         (maze, 28, "{ hidden = 5, cell = 'backpropamine' }", "{ name = 'a2c' }"),
         (maze, 28, "{ hidden = 5, cell = 'gru' }", "{ name = 'a2c' }"),
+        (maze, 3, "{ hidden = 5, encoder = { name = 'mlp', sizes = [7] }, cell = 'hebbff' }", "{ name = 'a2c' }"),
     ]);
 }
 
@@ -154,16 +155,26 @@ fn a_rollout_that_shows_the_action_before_is_that_of_the_cpu() {
         format!("{{ name = 'popgym', task = '{task}', previous_action = true, antialias = {flag} }}")
     };
     let rates = "initial_rate = 0.5";
+    let tanh = "encoder = { name = 'mlp', sizes = [6] }, input_scale = 2.0";
+    let relu = "encoder = { name = 'mlp', sizes = [5, 4], activation = 'relu' }";
     compare_rollouts(&[
         (&popgym("repeat-previous", true), 5, &format!("{{ hidden = 5, cell = {{ name = 'stpn', {rates} }} }}"), A2C),
-        (&popgym("count-recall", true), 0, "{ hidden = 6, cell = 'lstm' }", "{ name = 'ppo', epochs = 2 }"),
+        (&popgym("count-recall", true), 0, "{ hidden = 6, cell = 'lstm' }", PPO),
         (&popgym("autoencode", false), 1, "{ hidden = 5, cell = 'backpropamine' }", A2C),
         (&popgym("higher-lower", true), 14, "{ hidden = 5, cell = 'gru' }", A2C),
-        (&popgym("repeat-first", false), 7, "{ hidden = 5, cell = 'hebbff' }", "{ name = 'ppo', epochs = 2 }"),
+        (&popgym("repeat-first", false), 7, "{ hidden = 5, cell = 'hebbff' }", PPO),
+        (&popgym("repeat-previous", true), 5, &format!("{{ hidden = 5, {tanh}, cell = 'gru' }}"), PPO),
+        (
+            &popgym("count-recall", false),
+            2,
+            &format!("{{ hidden = 5, {relu}, cell = {{ name = 'stpn', {rates} }} }}"),
+            A2C,
+        ),
     ]);
 }
 
 const A2C: &str = "{ name = 'a2c' }";
+const PPO: &str = "{ name = 'ppo', epochs = 2 }";
 
 /// Makes two updates. Returns metrics, fragments and state of the first, and the trainer after the second.
 fn updated_twice(mut trainer: Trainer) -> (Metrics, Vec<Fragment>, SavedTrainer, Trainer) {
@@ -235,7 +246,14 @@ fn environments_on_the_cpu_step_with_the_network_on_the_device() {
     let chosen = "stpn', initial_rate = 0.5";
     for (env, policy, rest, why) in [
         (maze, "hidden = 4, cell = 'mlp'", "", "recurrent cells"),
-        (maze, &format!("hidden = 4, encoder = 'mlp', cell = {{ name = '{chosen} }}"), "", "encoder"),
+        (
+            maze,
+            &format!(
+                "hidden = 4, encoder = {{ name = 'mlp', sizes = [3, 3, 3, 3, 3] }}, cell = {{ name = '{chosen} }}"
+            ),
+            "",
+            "more than four layers",
+        ),
         (maze, "hidden = 4, critic = 'separate', cell = 'gru'", "", "policy.critic"),
         (maze, "hidden = 4, input_scale = 2.0, cell = 'stpn'", "", "policy.input_scale"),
         (maze, "hidden = 4, cell = 'lstm'", "normalization.observations = true", "normalization.observations"),
@@ -255,9 +273,9 @@ fn environments_on_the_cpu_step_with_the_network_on_the_device() {
         ("{ name = 'cartpole' }", "hidden = 4, cell = 'gru'", "", "this environment"),
         (
             "{ name = 'popgym', task = 'repeat-previous', previous_action = true }",
-            "hidden = 4, encoder = 'mlp', cell = 'gru'",
+            "hidden = 4, critic = 'separate', encoder = 'mlp', cell = 'gru'",
             "",
-            "encoder",
+            "policy.critic",
         ),
     ] {
         let steps = if env.contains("pendulum") { 210 } else { 30 };

@@ -29,6 +29,6 @@ struct Foreseen {
         const int choice = input - foreseen.echo;
         if (choice >= 0 && choice < p.choices && !starts_at(t, e))
             return choice == int(Real(taken[e])) ? Real(1) : Real(0);
-        return foreseen.observations[((long long)(t - 1) * p.batch + first + e) * spec.input + input];
+        return foreseen.observations[((long long)(t - 1) * p.batch + first + e) * shown(p) + input];
     }
 };

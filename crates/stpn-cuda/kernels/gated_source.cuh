@@ -93,6 +93,8 @@ template <class World> struct GatedPlayed {
     STPN_DEVICE bool starts_at(int t, int e) const { return play.starts_at(t, e); }
     // To be followed by a barrier.
     STPN_DEVICE void begin() const {
+        play.begin(rollout.inputs.x, *this);
+        if (play.encodes()) return;
         for (int at = thread_index(); at < play.here * spec.input; at += spec.threads)
             x[at] = rollout.inputs.x[(long long)play.first * spec.input + at];
     }

@@ -10,6 +10,8 @@
 #include "resets.cuh"
 #include "energy_operands.cuh"
 #include "energy.cuh"
+#include "encoder_operands.cuh"
+#include "encoder.cuh"
 #include "play_operands.cuh"
 #include "play.cuh"
 #include "maze_operands.cuh"

@@ -28,8 +28,9 @@ template <class Source> STPN_DEVICE void modulated_sequence(const Operands& a, S
         }
     }
     for (int column = place.thread; column < size; column += spec.threads)
-        z_buffers[column] = presynaptic(a, 0, env, column);
+        z_buffers[column] = first_presynaptic(a, source, column);
     barrier(20);
+    if constexpr (Source::plays) source.begin(z_buffers);
 
     for (int t = 0; t < a.steps; ++t) {
         Shared z = z_buffers + (t & 1) * size;

@@ -42,8 +42,9 @@ template <class Source> STPN_DEVICE void plastic_sequence(const Operands& a, Sou
         }
     }
     for (int column = place.thread; column < size; column += spec.threads)
-        z_buffers[column] = presynaptic(a, 0, env, column);
+        z_buffers[column] = first_presynaptic(a, source, column);
     barrier(3);
+    if constexpr (Source::plays) source.begin(z_buffers);
 
     for (int t = 0; t < a.steps; ++t) {
         Shared z = z_buffers + (t & 1) * size;

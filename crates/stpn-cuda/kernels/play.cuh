@@ -1,28 +1,45 @@
-// A rollout: after each step of the network the heads, the actions, the moves, and what is seen next. One thread acts
-// for an environment; all threads of the block write what is seen.
+// A rollout: after each step of the network the heads, the actions, the moves, and what is seen next, if need be through
+// an encoder. One thread acts for an environment; all threads of the block write what is seen.
 //
 // `World` has the environments of a block, and `World::Operands` what the host says of them. It says how many
 // `choices` there are (`CHOICES`, if that is not 0), and how much of shared memory it needs for each environment
 // (`OWN`). It `move`s the environment of a thread with its action. It knows whether an episode starts at a step
 // (`starts_at`), and what is `observed` then.
 
+// Numbers that an environment shows.
+STPN_DEVICE int shown(const PlayOperands& p) { return p.encoder.layers ? p.encoder.shown : spec.input; }
+
 template <class World> struct Play {
     const PlayOperands& p;
     const World world;
     const int first, here;  // environments of the block
     const Shared outputs;   // [places, A + 1], of the heads
+    const Encoder encoder;
 
     // `memory` has room for so many environments; a block may have fewer. Number 0 of them belongs to the first thread.
     STPN_DEVICE Play(const PlayOperands& p_, const typename World::Operands& of_world, int first_, int here_,
                      int places, Shared memory)
         : p(p_), world(p_, of_world, first_, here_, memory), first(first_), here(here_),
-          outputs(memory + places * World::OWN) {}
+          outputs(memory + places * World::OWN),
+          encoder(p_.encoder, places, here_, memory + places * (World::OWN + World::choices(p_) + 1)) {}
 
     STPN_DEVICE static int shared_len(const PlayOperands& p, int places) {
-        return places * (World::OWN + World::choices(p) + 1);
+        return places * (World::OWN + World::choices(p) + 1) + encoder_shared_len(p.encoder, places);
     }
 
     STPN_DEVICE bool starts_at(int t, int e) const { return t ? world.starts_at(t, e) : p.resets[first + e] != 0; }
+
+    STPN_DEVICE bool encodes() const { return p.encoder.layers != 0; }
+
+    // What the network takes first, if an encoder makes it of `x` [B, O].
+    template <class Network> STPN_DEVICE void begin(Global<const Real> x, const Network& network) const {
+        if (!encodes()) return;
+        const int len = shown(p);
+        for (int at = thread_index(); at < here * len; at += spec.threads)
+            encoder.show(at / len, at % len, x[(long long)first * len + at]);
+        barrier(74);
+        encoder.run(network);
+    }
 
     // After step t. `network` has the activities, and takes what is seen next.
     template <class Network> STPN_DEVICE void turn(int t, bool last, const Network& network) const {
@@ -45,15 +62,19 @@ template <class World> struct Play {
             p.actions[at] = world.move(t, act(at));
         }
         barrier(71);
-        for (int at = thread; at < here * spec.input; at += spec.threads) {
-            const int e = at / spec.input, input = at % spec.input, env = first + e;
-            const Real value = world.observed(t + 1, e, input);
+        const int numbers = shown(p);
+        for (int at = thread; at < here * numbers; at += spec.threads) {
+            const int e = at / numbers, number = at % numbers, env = first + e;
+            const Real value = world.observed(t + 1, e, number);
             if (last) {
-                p.next[(long long)env * spec.input + input] = value;
+                p.next[(long long)env * numbers + number] = value;
                 continue;
             }
-            network.see(e, input, value);
-            if (p.observed) p.observed[((long long)(t + 1) * p.batch + env) * spec.input + input] = value;
+            if (encodes())
+                encoder.show(e, number, value);
+            else
+                network.see(e, number, value);
+            if (p.observed) p.observed[((long long)(t + 1) * p.batch + env) * numbers + number] = value;
         }
         if (!last) {
             if (p.started && thread < here)
@@ -62,6 +83,7 @@ template <class World> struct Play {
                 if (starts_at(t + 1, at / spec.hidden)) network.forget(at / spec.hidden, at % spec.hidden);
         }
         barrier(72);
+        if (encodes() && !last) encoder.run(network);
     }
 
     // Draws the action of this thread's environment from the softmax of the logits.

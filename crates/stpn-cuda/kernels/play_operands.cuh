@@ -10,8 +10,9 @@ struct PlayOperands {
     Global<unsigned int> actions;       // [B, T]; A if the environment could not take it
     Global<Real> log_probs;             // [B, T]
     Global<Real> outputs;               // [B, T, A + 1], of the heads
-    Global<Real> next;                  // [B, I], what follows the last step
-    Global<Real> observed;              // [T, B, I], of which the first row is given; null: it is not kept
+    Global<Real> next;                  // [B, O], what follows the last step; O is I without an encoder
+    Global<Real> observed;              // [T, B, O], of which the first row is given; null: it is not kept
     Global<unsigned char> started;      // [T, B], the same for starts of episodes
     EnergyOperands energy;
+    EncoderOperands encoder;
 };

@@ -21,6 +21,13 @@ struct Given {
     STPN_DEVICE void keep(int t, int row, Real activity) const { a.hidden[unit_at(a, t, env, row)] = activity; }
 };
 
+// Presynaptic elements of the first step; an encoder's are still to come.
+template <class Source> STPN_DEVICE Real first_presynaptic(const Operands& a, const Source& source, int column) {
+    if constexpr (Source::plays)
+        if (source.play.encodes() && column < spec.input) return 0;
+    return presynaptic(a, 0, block_index(), column);
+}
+
 // The same, and energy is measured.
 struct Measured : Given {
     static constexpr bool measures = true;
@@ -44,6 +51,10 @@ template <class World> struct OnePlayed {
           hidden(shared_memory() + forward_shared() + Play<World>::shared_len(rollout.play, 1)), z(hidden) {}
 
     STPN_DEVICE bool starts_at(int t) const { return play.starts_at(t, 0); }
+    STPN_DEVICE void begin(Shared now) {
+        z = now;
+        play.begin(a.x, *this);
+    }
     STPN_DEVICE void keep(int t, int row, Real activity) const {
         hidden[row] = activity;
         if (a.hidden) a.hidden[unit_at(a, t, block_index(), row)] = activity;

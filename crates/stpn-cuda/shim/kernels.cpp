@@ -16,6 +16,7 @@ namespace plain {
 template <class T> using Global = T*;
 #include "../kernels/operands.cuh"
 #include "../kernels/energy_operands.cuh"
+#include "../kernels/encoder_operands.cuh"
 #include "../kernels/play_operands.cuh"
 #include "../kernels/maze_operands.cuh"
 #include "../kernels/foreseen_operands.cuh"
@@ -172,6 +173,22 @@ public:
         return a;
     }
 
+    EncoderOperands of(const plain::EncoderOperands& raw) {
+        EncoderOperands encoder;
+        encoder.layers = raw.layers;
+        encoder.shown = raw.shown;
+        encoder.widest = raw.widest;
+        for (int l = 0; l < raw.layers; ++l) {
+            const plain::EncoderLayerOperands& layer = raw.of[l];
+            encoder.of[l].input = layer.input;
+            encoder.of[l].output = layer.output;
+            encoder.of[l].nonlinearity = layer.nonlinearity;
+            encoder.of[l].scale = layer.scale;
+            encoder.of[l].parameters = array("parameters of the encoder", layer.parameters);
+        }
+        return encoder;
+    }
+
     PlayOperands of(const plain::PlayOperands& raw) {
         PlayOperands p;
         p.steps = raw.steps;
@@ -187,6 +204,7 @@ public:
         p.observed = array("observed", raw.observed);
         p.started = array("started", raw.started);
         p.energy = of(raw.energy);
+        p.encoder = of(raw.encoder);
         return p;
     }
 

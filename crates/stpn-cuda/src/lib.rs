@@ -24,6 +24,7 @@ mod convolution;
 pub mod cuda;
 mod dense;
 mod distribution;
+mod encoder;
 mod energy;
 mod error;
 mod extent;

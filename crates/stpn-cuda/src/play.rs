@@ -1,5 +1,6 @@
 //! The launch of a rollout, wherever it runs.
 
+use crate::encoder::EncoderOperands;
 use crate::energy::EnergyOperands;
 use crate::gated::passes;
 use crate::gated::{Gated, GatedInputs, GatedKind, GatedOperands, GatedPlan};
@@ -14,8 +15,10 @@ use crate::{Error, Extent, Real, Result};
 
 /// Addresses of what a rollout reads beside a sequence, and of what it writes that has elements of another type.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Addresses {
+pub(crate) struct Addresses<'a> {
     pub heads: u64,
+    /// Of the parameters of each layer of the encoder.
+    pub encoder: &'a [u64],
     pub uniform: u64,
     /// Of what belongs to the environments.
     pub world: WorldAddresses,
@@ -74,6 +77,7 @@ struct PlayOperands {
     observed: u64,
     started: u64,
     energy: EnergyOperands,
+    encoder: EncoderOperands,
 }
 
 /// `MazeOperands` of `kernels/maze_operands.cuh`.
@@ -163,16 +167,17 @@ impl Planned<'_> {
 }
 
 /// Plays `rollout`, which was checked; `inputs` and `addresses` are those of its arrays. If starts are kept, x has
-/// room for all steps, and gets them.
+/// room for all steps, and gets them. What a backward pass needs can be kept without an encoder only, because the inputs
+/// of the layer are kept nowhere with one.
 pub(crate) fn play<T: Real, R: Runner<T>, A: Length + ?Sized>(
     runner: &R,
     planned: Planned<'_>,
     rollout: &Rollout<'_, T, A>,
     inputs: &SequenceInputs<'_, R::Array>,
-    addresses: Addresses,
+    addresses: Addresses<'_>,
 ) -> Result<Arrays<R::Array>> {
     let Extent { steps, batch } = rollout.extent;
-    let [input, hidden, state_len] = planned.sizes();
+    let [_, hidden, state_len] = planned.sizes();
     let choices = rollout.environments.choices();
     let energy = rollout.energy.as_ref().map(|energy| energy.len(steps, hidden)).filter(|len| *len > 0);
     let mut arrays = Arrays {
@@ -180,7 +185,7 @@ pub(crate) fn play<T: Real, R: Runner<T>, A: Length + ?Sized>(
         log_probs: runner.reserve(batch * steps)?,
         rewards: None,
         outputs: runner.reserve(batch * steps * (choices + 1))?,
-        next: runner.reserve(batch * input)?,
+        next: runner.reserve(rollout.x.len())?,
         state: runner.reserve(batch * state_len)?,
         energy: energy.map(|len| runner.reserve(len)).transpose()?,
     };
@@ -188,6 +193,8 @@ pub(crate) fn play<T: Real, R: Runner<T>, A: Length + ?Sized>(
         (Some(of), Some(energy)) => EnergyOperands::new(of, addresses.energy_mask, runner.address(energy)),
         _ => EnergyOperands::none(),
     };
+    let encoder: Vec<_> =
+        rollout.encoder.iter().map(|layer| layer.dense).zip(addresses.encoder.iter().copied()).collect();
     let play = PlayOperands {
         steps: int(steps),
         batch: int(batch),
@@ -202,8 +209,9 @@ pub(crate) fn play<T: Real, R: Runner<T>, A: Length + ?Sized>(
         observed: if addresses.started != 0 { runner.address(inputs.x) } else { 0 },
         started: addresses.started,
         energy,
+        encoder: EncoderOperands::new(&encoder),
     };
-    let shared = planned.shared_len(rollout.environments.shared_len()) * size_of::<T>();
+    let shared = planned.shared_len(rollout.shared_len()) * size_of::<T>();
     let own = (inputs, shared, addresses.keep);
     match (&rollout.environments, addresses.world) {
         (Environments::Mazes(mazes), WorldAddresses::Mazes { draws, walls, free_cells, states }) => {

@@ -11,3 +11,7 @@ pub(crate) const FORESEEN: usize = 1;
 
 /// Elements of a maze with the outputs of its heads, for which layers leave room.
 pub(crate) const SHARED: usize = MAZE + MAZE_ACTIONS + 1;
+
+/// The most numbers that go into a layer of an encoder for which layers leave room in any case: as many as their own
+/// inputs, if those are more.
+pub(crate) const ENCODED: usize = 64;

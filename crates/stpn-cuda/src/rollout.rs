@@ -4,6 +4,8 @@
 //! So it plays what the CPU would play, but for the rounding of the network.
 
 use crate::any::AnyLayer;
+use crate::encoder;
+pub use crate::encoder::{ENCODER_LAYERS, EncoderLayer};
 pub use crate::energy::EnergyOf;
 pub use crate::foreseen::Foreseen;
 use crate::lengths::expect;
@@ -73,7 +75,9 @@ pub struct Rollout<'a, T, A: ?Sized = [T]> {
     pub parameters: &'a A,
     /// Of the heads: weights `[A + 1, H]`, then biases `[A + 1]`; a logit for each action and the value.
     pub heads: &'a A,
-    /// `[B, I]` observations to act on first.
+    /// Layers between what an environment shows, O numbers, and the recurrent layer; without any, O is I.
+    pub encoder: &'a [EncoderLayer<'a, A>],
+    /// `[B, O]` observations to act on first.
     pub x: &'a [T],
     /// `[B]`, 1 if the first step is that of an episode.
     pub starts: &'a [u8],
@@ -96,9 +100,9 @@ pub struct Played<T> {
     pub rewards: Vec<T>,
     /// `[B, T, A + 1]` of the heads.
     pub outputs: Vec<T>,
-    /// `[T, B, I]` observations acted on, if they are wanted; else empty.
+    /// `[T, B, O]` observations acted on, if they are wanted; else empty.
     pub observed: Vec<T>,
-    /// `[B, I]` observations after the last step.
+    /// `[B, O]` observations after the last step.
     pub next: Vec<T>,
     /// `[B, S]` after the last step.
     pub state: Vec<T>,
@@ -115,10 +119,14 @@ impl<T: Copy, A: ?Sized> Clone for Rollout<'_, T, A> {
 impl<T: Copy, A: ?Sized> Copy for Rollout<'_, T, A> {}
 
 impl<'a, T, A: ?Sized> Rollout<'a, T, A> {
-    /// The same rollout with its parameters, and those of the heads, somewhere else.
-    pub fn with_parameters<P: ?Sized>(self, parameters: &'a P, heads: &'a P) -> Rollout<'a, T, P> {
+    /// The same rollout with its parameters, and those of the heads and the encoder, somewhere else.
+    pub fn with_parameters<P: ?Sized>(
+        self,
+        [parameters, heads]: [&'a P; 2],
+        encoder: &'a [EncoderLayer<'a, P>],
+    ) -> Rollout<'a, T, P> {
         let Self { extent, environments, uniform, x, starts, state, watched, energy, .. } = self;
-        Rollout { extent, environments, uniform, parameters, heads, x, starts, state, watched, energy }
+        Rollout { extent, environments, uniform, parameters, heads, encoder, x, starts, state, watched, energy }
     }
 }
 
@@ -130,14 +138,15 @@ impl<T, A: Length + ?Sized> Rollout<'_, T, A> {
             let problem = "it needs at least one step and one environment".to_string();
             return Err(Error::Rollout { problem });
         }
+        let shown = encoder::check(self.encoder, layer.input())?;
         match &self.environments {
-            Environments::Mazes(mazes) => mazes.check(batch, layer.input())?,
-            Environments::Foreseen(foreseen) => foreseen.check(steps * batch, layer.input())?,
+            Environments::Mazes(mazes) => mazes.check(batch, shown)?,
+            Environments::Foreseen(foreseen) => foreseen.check(steps * batch, shown)?,
         }
         expect("uniform", self.uniform.len(), steps * batch)?;
         expect("parameters", self.parameters.length(), layer.parameters())?;
         expect("heads", self.heads.length(), (self.environments.choices() + 1) * (layer.hidden() + 1))?;
-        expect("x", self.x.len(), batch * layer.input())?;
+        expect("x", self.x.len(), batch * shown)?;
         expect("starts", self.starts.len(), batch)?;
         let state = if self.is_fresh() && self.state.is_empty() { 0 } else { batch * layer.state_len() };
         expect("state", self.state.len(), state)?;
@@ -145,6 +154,11 @@ impl<T, A: Length + ?Sized> Rollout<'_, T, A> {
             Some(energy) => energy.check(layer.input(), batch),
             None => Ok(()),
         }
+    }
+
+    /// Elements of shared memory of an environment, with the outputs of its heads and an encoder.
+    pub(crate) fn shared_len(&self) -> usize {
+        self.environments.shared_len() + encoder::shared_len(self.encoder.iter().map(|layer| &layer.dense))
     }
 
     /// True if the first step is that of an episode everywhere, so that nothing is read of a state.

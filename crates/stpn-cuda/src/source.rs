@@ -21,9 +21,11 @@ macro_rules! files {
 const COMMON: [File; 5] = files!["device.cuh", "spec.cuh", "nonlinearities.cuh", "warps.cuh", "resets.cuh"];
 
 /// Those of energy and of rollouts, which all layers with a memory need.
-const ROLLOUTS: [File; 8] = files![
+const ROLLOUTS: [File; 10] = files![
     "energy_operands.cuh",
     "energy.cuh",
+    "encoder_operands.cuh",
+    "encoder.cuh",
     "play_operands.cuh",
     "play.cuh",
     "maze_operands.cuh",

@@ -4,9 +4,10 @@
 mod support;
 
 use stpn_cuda::maze::{ACTIONS, MazeRules, MazeState, Mazes};
-use stpn_cuda::rollout::{Environments, Rollout};
+use stpn_cuda::rollout::{EncoderLayer, Environments, Rollout};
 use stpn_cuda::shim::{self, Machine};
 use stpn_cuda::{AnyLayer, Extent, Gated, GatedKind, Layer, Place, Plastic};
+use support::encoder::OwnEncoder;
 use support::maze::{Case, DRAWS, observation, rules};
 use support::rollout::{check_orders, compare, layers, played};
 use support::{SHARED, plan};
@@ -40,10 +41,10 @@ fn moved(rules: &MazeRules, maze: &mut MazeState, draws: &mut &[u64], action: us
     (reward, observation(rules, maze, shown_reward, shown_action), ended)
 }
 
-/// Plays a case and holds everything against the plain maze and the layer's own forward pass; returns how often a goal
-/// was reached.
-fn check(layer: &AnyLayer, case: &Case<f64>, rules: &MazeRules) -> usize {
-    let (rollout, input) = (case.rollout(rules), layer.input());
+/// Plays a case, perhaps with an encoder, and holds everything against the plain maze and the layer's own forward pass;
+/// returns how often a goal was reached.
+fn check(layer: &AnyLayer, case: &Case<f64>, rules: &MazeRules, encoder: &[EncoderLayer<'_, [f64]>]) -> usize {
+    let (rollout, input) = (Rollout { encoder, ..case.rollout(rules) }, rules.observation_len());
     let (got, back) = played(layer, Machine::default(), &rollout);
     let Extent { steps, batch } = case.given.extent;
 
@@ -65,7 +66,7 @@ fn check(layer: &AnyLayer, case: &Case<f64>, rules: &MazeRules) -> usize {
         assert_eq!(got.next[env * input..(env + 1) * input], seen);
     }
 
-    compare(layer, &rollout, (&got, &back), (&x.concat(), &resets));
+    compare(layer, &rollout, (&got, back.as_ref()), (&x.concat(), &resets));
     rewarded
 }
 
@@ -80,9 +81,20 @@ fn a_rollout_is_a_plain_maze_and_the_forward_pass_of_the_layer() {
         {
             assert_eq!(plan::<f64>(layer, extent).threads.place, Place::Shared);
         }
-        rewarded += check(&layer, &Case::new(&layer, extent, &rules), &rules);
+        rewarded += check(&layer, &Case::new(&layer, extent, &rules), &rules, &[]);
     }
     assert!(rewarded > 10, "goals were reached {rewarded} times");
+}
+
+#[test]
+fn a_rollout_with_an_encoder_is_a_plain_maze_and_the_forward_pass_of_all_layers() {
+    let rules = rules();
+    let plastic = Layer::Plastic(Plastic::maze(12, 6));
+    for layer in [AnyLayer::from(plastic), Gated::new(GatedKind::Gru, 12, 6).into()] {
+        let encoder = OwnEncoder::new(rules.observation_len(), layer.input());
+        let case = Case::new(&layer, Extent { steps: 15, batch: 5 }, &rules);
+        check(&layer, &case, &rules, &encoder.layers());
+    }
 }
 
 #[test]

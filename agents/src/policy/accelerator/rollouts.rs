@@ -12,7 +12,7 @@ use crate::Result;
 /// choice of actions.
 pub trait Rollouts: Debug + Send + Sync {
     /// Collects the steps of `rollout` under `parameters`. With `keep`, what [`Rollouts::a2c_gradient`] needs is left
-    /// on the device.
+    /// on the device, unless the network has an encoder.
     ///
     /// # Errors
     /// Fails if the device does.
@@ -33,7 +33,7 @@ pub trait Rollouts: Debug + Send + Sync {
 }
 
 /// T steps of B environments, which all have the same rules. An environment's steps lie one after another. Observations
-/// are the I numbers by which they enter the network.
+/// are the O numbers by which they enter the network.
 #[derive(Clone, Debug)]
 pub struct Rollout {
     /// T
@@ -42,7 +42,7 @@ pub struct Rollout {
     pub environments: Environments,
     /// `[B, T]` uniform in [0, 1): what actions are drawn with.
     pub uniform: Vec<f64>,
-    /// `[B, I]` to act on first.
+    /// `[B, O]` to act on first.
     pub observations: Vec<f32>,
     /// `[B]` 1 if the first step is that of an episode.
     pub episode_starts: Vec<u8>,
@@ -68,7 +68,7 @@ pub enum Environments {
 pub struct Foreseen {
     /// The first of the inputs that show the action before, one-hot, unless an episode has just begun.
     pub echo: usize,
-    /// `[T, B, I]` after each step, if no other action than the first one is shown.
+    /// `[T, B, O]` after each step, if no other action than the first one is shown.
     pub observations: Vec<f32>,
     /// `[T, B]` 1 if that is the first observation of another episode.
     pub starts: Vec<u8>,
@@ -99,9 +99,9 @@ pub struct Collected {
     /// `[B, T, P + 1]` outputs of the heads: parameters of the distributions that they were drawn from, then the values
     /// of the observations acted on.
     pub outputs: Vec<f32>,
-    /// `[T, B, I]` acted on, time-major, if they are wanted; else empty.
+    /// `[T, B, O]` acted on, time-major, if they are wanted; else empty.
     pub observed: Vec<f32>,
-    /// `[B, I]` after the last step.
+    /// `[B, O]` after the last step.
     pub observations: Vec<f32>,
     /// `[B, S]` after the last step.
     pub state: Vec<f32>,

@@ -48,6 +48,14 @@ impl Feedforward {
         }
     }
 
+    /// The layer, if it is dense.
+    pub fn as_dense(&self) -> Option<&DenseLayer<f32>> {
+        match self {
+            Self::Dense(layer) => Some(layer),
+            Self::Convolution(_) => None,
+        }
+    }
+
     /// Number of packed parameters.
     pub fn parameters(&self) -> usize {
         match self {

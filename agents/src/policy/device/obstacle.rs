@@ -1,5 +1,8 @@
 //! Which networks a device can collect rollouts of.
 
+use stpn_cuda::Dense;
+use stpn_cuda::rollout::ENCODER_LAYERS;
+
 use super::trunk::DeviceTrunk;
 use crate::policy::ActorCritic;
 use crate::policy::distribution::Distribution;
@@ -11,9 +14,13 @@ pub(super) fn obstacle(
     policy: &ActorCritic,
     input_scale: f32,
 ) -> Option<&'static str> {
-    let Some(layer) = trunk.alone() else {
-        return Some("only recurrent cells without an encoder have a kernel for them");
+    let Some(layer) = trunk.recurrent() else {
+        return Some("only recurrent cells have a kernel for them");
     };
+    let Some(encoder) = trunk.dense_layers().filter(|layers| layers.len() <= ENCODER_LAYERS) else {
+        return Some("the encoder has convolutions, or more than four layers");
+    };
+    let encoder: Vec<Dense> = encoder.iter().map(|layer| *layer.layer()).collect();
     let Distribution::Categorical(categorical) = policy.distribution() else {
         return Some("the actions are not choices among one list");
     };
@@ -21,7 +28,7 @@ pub(super) fn obstacle(
         Some("policy.critic is not shared")
     } else if input_scale != 1.0 {
         Some("policy.input_scale is not 1")
-    } else if layer.check_rollouts(categorical.n).is_err() {
+    } else if layer.check_rollouts(categorical.n, &encoder).is_err() {
         Some("the layer and an environment do not fit into the device's shared memory together")
     } else {
         None

@@ -1,8 +1,8 @@
-//! Rollouts on a device: recurrent networks in mazes, and in environments of which everything is known in advance but
-//! the action before.
+//! Rollouts on a device: recurrent networks, perhaps behind dense layers, in mazes, and in environments of which
+//! everything is known in advance but the action before.
 
 use stpn_cuda::cuda::{Advantages, KeptRollout};
-use stpn_cuda::rollout::{self, EnergyOf};
+use stpn_cuda::rollout::{self, EncoderLayer, EnergyOf};
 use stpn_cuda::{AdvantageSteps, Extent};
 
 use super::losses::{a2c_loss, a2c_sums};
@@ -17,10 +17,14 @@ impl Rollouts for DeviceNetwork {
     fn collect(&self, rollout: &Rollout, parameters: &Kept, keep: bool) -> Result<(Collected, Option<Kept>)> {
         let own = &of_parameters(parameters)?.actor;
         let (steps, batch) = (rollout.steps, rollout.episode_starts.len());
-        let layer = self.actor.trunk.alone().zip(own.trunk.cell.as_ref());
-        let (Some((layer, of_cell)), Some(choices)) = (layer, self.actions.single_choice()) else {
+        let trunk = &self.actor.trunk;
+        let layer = trunk.recurrent().zip(own.trunk.cell.as_ref()).zip(trunk.dense_layers());
+        let (Some(((layer, of_cell), encoder)), Some(choices)) = (layer, self.actions.single_choice()) else {
             return Err(Error::config("training.device", "this network has no rollouts on a device"));
         };
+        let encoder = encoder.iter().zip(&own.trunk.feedforward);
+        let encoder: Vec<_> =
+            encoder.map(|(layer, parameters)| EncoderLayer { dense: *layer.layer(), parameters }).collect();
         let mazes;
         let environments = match &rollout.environments {
             Environments::Played(played) => {
@@ -46,13 +50,15 @@ impl Rollouts for DeviceNetwork {
             uniform: &rollout.uniform,
             parameters: of_cell,
             heads: &own.heads,
+            encoder: &encoder,
             x: &rollout.observations,
             starts: &rollout.episode_starts,
             state: &rollout.state,
             watched: rollout.watched,
             energy,
         };
-        let (played, kept) = layer.rollout(&rollout, keep)?;
+        // What an encoder put out is kept nowhere.
+        let (played, kept) = layer.rollout(&rollout, keep && encoder.is_empty())?;
         if played.actions.iter().any(|&action| action as usize >= choices) {
             return Err(Error::config(
                 "training.device",
@@ -95,7 +101,9 @@ impl Rollouts for DeviceNetwork {
         let Advantages { advantages, returns } = advantages.get::<Advantages<f32>>().ok_or_else(elsewhere)?;
         let Left { rollout, parameters } = kept.get().ok_or_else(elsewhere)?;
         let own = &of_parameters(parameters)?.actor;
-        let (Some(layer), Some(of_cell)) = (self.actor.trunk.alone(), &own.trunk.cell) else { return Err(elsewhere()) };
+        let (Some(layer), Some(of_cell)) = (self.actor.trunk.recurrent(), &own.trunk.cell) else {
+            return Err(elsewhere());
+        };
         let DeviceObjective::A2c { value, entropy, concentration } = loss.objective else {
             return Err(Error::config("algorithm.name", "what a rollout left on a device is for A2C"));
         };

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use stpn_core::CellConfig;
-use stpn_cuda::cuda::{Buffer, Device, Forward, General, Sequence, SequenceLayer};
+use stpn_cuda::cuda::{Buffer, DenseLayer, Device, Forward, General, Sequence, SequenceLayer};
 use stpn_cuda::{EnergyOf, Extent};
 
 use super::cells::{DeviceCell, unsupported};
@@ -79,9 +79,14 @@ impl DeviceTrunk {
         Ok(Self { feedforward, cell })
     }
 
-    /// The recurrent layer, if there is nothing else.
-    pub fn alone(&self) -> Option<&SequenceLayer<f32>> {
-        self.cell.as_ref().filter(|_| self.feedforward.is_empty()).map(|(layer, _)| layer)
+    /// The recurrent layer, if there is one.
+    pub fn recurrent(&self) -> Option<&SequenceLayer<f32>> {
+        self.cell.as_ref().map(|(layer, _)| layer)
+    }
+
+    /// The layers without memory, if all are dense.
+    pub fn dense_layers(&self) -> Option<Vec<&DenseLayer<f32>>> {
+        self.feedforward.iter().map(|(layer, _)| layer.as_dense()).collect()
     }
 
     /// The trunk's parameters, of which the first one is number `first` of all that are on the device.

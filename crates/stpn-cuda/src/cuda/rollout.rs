@@ -7,7 +7,9 @@ use super::runner::DeviceRunner;
 use super::sequence::{Forward, Sequence};
 use super::sequence_layer::SequenceLayer;
 use crate::advantage::{AdvantageSteps, of_outputs};
+use crate::dense::Dense;
 use crate::distribution::Distribution;
+use crate::encoder;
 use crate::gated::GatedPlan;
 use crate::lengths::expect;
 use crate::loss::{self, A2cLoss, A2cSums, LossInputs};
@@ -101,12 +103,13 @@ impl<T: CudaReal> KeptRollout<T> {
 }
 
 impl<T: CudaReal> SequenceLayer<T> {
-    /// Whether a block that plays fits into the shared memory of the device, whatever the environments are.
+    /// Whether a block that plays fits into the shared memory of the device with an encoder, whatever the environments
+    /// are.
     ///
     /// # Errors
     /// [`Error::TooLarge`].
-    pub fn check_rollouts(&self, choices: usize) -> Result<()> {
-        self.check_shared(played_sizes::MAZE + choices + 1)
+    pub fn check_rollouts(&self, choices: usize, encoder: &[Dense]) -> Result<()> {
+        self.check_shared(played_sizes::MAZE + choices + 1 + encoder::shared_len(encoder))
     }
 
     /// The same if an environment needs so many elements.
@@ -125,7 +128,7 @@ impl<T: CudaReal> SequenceLayer<T> {
     }
 
     /// Plays a rollout in one launch, and waits for it. What is needed for a gradient from these steps, without another
-    /// forward pass, is left on the device if it is to be kept.
+    /// forward pass, is left on the device if it is to be kept, which is possible without an encoder.
     ///
     /// # Errors
     /// [`Error::Rollout`] for environments that are not sound, [`Error::Length`] for arrays that do not fit,
@@ -136,11 +139,16 @@ impl<T: CudaReal> SequenceLayer<T> {
         keep: bool,
     ) -> Result<(Played<T>, Option<KeptRollout<T>>)> {
         rollout.check(&self.any())?;
-        self.check_shared(rollout.environments.shared_len())?;
+        if keep && !rollout.encoder.is_empty() {
+            let problem = "with an encoder, nothing can be kept for a gradient".to_string();
+            return Err(Error::Rollout { problem });
+        }
+        self.check_shared(rollout.shared_len())?;
         let (extent, size, shared) = (rollout.extent, size_of::<T>(), self.device().shared());
         let free = self.device().free()?;
         let check = |needed: usize, fits: &dyn Fn() -> usize| {
-            let needed = needed + rollout.environments.bytes();
+            let shown = if rollout.encoder.is_empty() { 0 } else { extent.steps * rollout.x.len() * size };
+            let needed = needed + rollout.environments.bytes() + shown;
             if needed <= free { Ok(()) } else { Err(Error::Memory { needed, free, fits: fits(), batch: extent.batch }) }
         };
         match self {
@@ -184,7 +192,9 @@ fn play<T: CudaReal>(
     let world = World::new(device, &rollout.environments)?;
     let mask = rollout.energy.and_then(|energy| energy.mask).map(|mask| device.upload(mask)).transpose()?;
     let actions = device.reserve::<u32>(rollout.uniform.len())?;
+    let encoder: Vec<u64> = rollout.encoder.iter().map(|layer| runner.address_of(layer.parameters)).collect();
     let addresses = Addresses {
+        encoder: &encoder,
         heads: runner.address_of(rollout.heads),
         uniform: runner.address_of(&uniform),
         world: world.addresses(runner),

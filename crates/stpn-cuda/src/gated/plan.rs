@@ -2,7 +2,7 @@
 
 use super::layer::{Gated, GatedKind};
 use crate::plan::WARP;
-use crate::played_sizes::SHARED;
+use crate::played_sizes::{ENCODED, SHARED};
 use crate::product::part_len;
 use crate::{Error, Extent, FAN, Result};
 
@@ -31,6 +31,11 @@ pub struct GatedPlan {
 }
 
 impl GatedPlan {
+    /// Elements of shared memory of a block that has mazes and an encoder, for which there is room if they fit at all.
+    fn rollout_len(&self, layer: &Gated) -> usize {
+        self.shared_len(layer, false) + self.tile * (SHARED + layer.input + 2 * layer.input.max(ENCODED))
+    }
+
     /// The plan for a sequence, for elements of `size` bytes and `shared` bytes of shared memory.
     ///
     /// # Errors
@@ -41,8 +46,7 @@ impl GatedPlan {
         let of_tile = |tile: usize| {
             let mut plan = Self { threads, tile, resident: 0, part };
             let (forward, backward) = (plan.shared_len(layer, false), plan.shared_len(layer, true));
-            // With room for the mazes of a rollout, if they fit at all.
-            let rollout = forward + tile * (SHARED + layer.input);
+            let rollout = plan.rollout_len(layer);
             let needed = if rollout <= shared / size { rollout.max(backward) } else { forward.max(backward) };
             let free = (shared / size).checked_sub(needed)?;
             plan.resident = layer.hidden.min(free / layer.rows());
@@ -142,10 +146,7 @@ mod tests {
                         assert!(plan.shared_len(&layer, backward) * size <= shared, "{context}");
                     }
                     if input == 17 {
-                        // That of a maze.
-                        let rollout =
-                            plan.shared_len(&layer, false) + plan.tile * (crate::played_sizes::SHARED + input);
-                        assert!(rollout * size <= shared, "{context}");
+                        assert!(plan.rollout_len(&layer) * size <= shared, "{context}");
                     }
                     assert!(plan.threads <= MOST_THREADS && plan.threads.is_multiple_of(WARP), "{context}");
                     assert!(plan.resident <= hidden && plan.part.is_multiple_of(DEPTH), "{context}");

@@ -10,6 +10,7 @@ use crate::plan::Plan;
 use crate::plastic;
 use crate::play::{self, Addresses, Arrays, KeptArrays, Planned, WorldAddresses};
 use crate::rollout::{Environments, Played, Rollout};
+use crate::sequence::SequenceInputs;
 use crate::spec::RawSpec;
 use crate::tape::Tape;
 
@@ -26,7 +27,8 @@ pub struct RolloutBackward<T> {
     pub parameters: Vec<T>,
 }
 
-/// Plays a rollout, and goes back over what is kept of it. A block has `shared` bytes of shared memory.
+/// Plays a rollout, and goes back over what is kept of it, if there is no encoder. A block has `shared` bytes of shared
+/// memory.
 ///
 /// # Panics
 /// If it does not fit the layer or the memory.
@@ -35,7 +37,7 @@ pub fn rollout<T: ShimReal>(
     shared: usize,
     machine: Machine,
     rollout: &Rollout<'_, T>,
-) -> (Played<T>, RolloutBackward<T>, Problems) {
+) -> (Played<T>, Option<RolloutBackward<T>>, Problems) {
     rollout.check(layer).expect("a rollout that fits");
     match layer {
         AnyLayer::Plastic(layer) => {
@@ -55,10 +57,9 @@ fn run<T: ShimReal>(
     runner: ShimRunner,
     planned: Planned<'_>,
     rollout: &Rollout<'_, T>,
-) -> (Played<T>, RolloutBackward<T>, Problems) {
-    let [input, hidden_len, state_len] = planned.sizes();
+) -> (Played<T>, Option<RolloutBackward<T>>, Problems) {
     let Extent { steps, batch } = rollout.extent;
-    let observed = [rollout.x, &vec![T::default(); (steps - 1) * batch * input]].concat();
+    let observed = [rollout.x, &vec![T::default(); (steps - 1) * rollout.x.len()]].concat();
     let started = [rollout.starts, &vec![0; (steps - 1) * batch]].concat();
     let inputs = Inputs {
         extent: rollout.extent,
@@ -73,37 +74,27 @@ fn run<T: ShimReal>(
     let world = World::new(&runner, &rollout.environments);
     let mask = rollout.energy.and_then(|energy| energy.mask).map(|mask| runner.array(mask));
     let actions = runner.array(&vec![u32::MAX; rollout.uniform.len()]);
+    let encoder: Vec<_> = rollout.encoder.iter().map(|layer| runner.array(layer.parameters)).collect();
+    let encoder: Vec<u64> = encoder.iter().map(ShimRunner::address_of).collect();
     let addresses = Addresses {
+        encoder: &encoder,
         heads: ShimRunner::address_of(&heads),
         uniform: ShimRunner::address_of(&uniform),
         world: world.addresses(),
         energy_mask: mask.as_ref().map_or(0, ShimRunner::address_of),
         actions: ShimRunner::address_of(&actions),
         started: sequence.resets,
-        keep: true,
+        keep: rollout.encoder.is_empty(),
     };
     let arrays = play::play(&runner, planned, rollout, &sequence, addresses);
     let Arrays { kept, log_probs, rewards, outputs, next, state, energy } = arrays.expect("the shim");
-    let KeptArrays { hidden, tape } = kept.expect("it was asked for");
-    let ones = |len: usize| runner.array(&vec![T::of(1.0); len]);
-    let (grad_hidden, grad_end) = (ones(steps * batch * hidden_len), ones(batch * state_len));
-    let gradients = [&grad_hidden, &grad_end];
-    let back = match (planned, &tape) {
-        (Planned::Plastic(layer, plan), Tape::Plastic(tape)) => {
-            plastic::backward(&runner, layer, plan, &sequence, (&hidden, tape), gradients)
-        }
-        (Planned::Gated(layer, plan), Tape::Gated(tape)) => {
-            passes::backward(&runner, layer, plan, &sequence, (&hidden, tape), gradients)
-        }
-        _ => unreachable!("a tape is that of its layer"),
-    };
-    let back = back.expect("the shim");
-    let back = RolloutBackward {
-        hidden: hidden.values(),
+    let back = kept.map(|kept| backward(&runner, planned, &sequence, kept));
+    let back = back.map(|[hidden, parameters]| RolloutBackward {
+        hidden,
         x: sequence.x.values(),
         starts: lent.resets().expect("they were given"),
-        parameters: back.parameters.values(),
-    };
+        parameters,
+    });
     let played = Played {
         actions: actions.values(),
         log_probs: log_probs.values(),
@@ -115,6 +106,29 @@ fn run<T: ShimReal>(
         energy: energy.as_ref().map_or_else(Vec::new, ShimArray::values),
     };
     (played, back, runner.problems())
+}
+
+/// Activities, and the gradient of the packed parameters, from what was kept and gradients that are all ones.
+fn backward<T: ShimReal>(
+    runner: &ShimRunner,
+    planned: Planned<'_>,
+    sequence: &SequenceInputs<'_, ShimArray<T>>,
+    KeptArrays { hidden, tape }: KeptArrays<ShimArray<T>>,
+) -> [Vec<T>; 2] {
+    let ([_, hidden_len, state_len], Extent { steps, batch }) = (planned.sizes(), sequence.extent);
+    let ones = |len: usize| runner.array(&vec![T::of(1.0); len]);
+    let (grad_hidden, grad_end) = (ones(steps * batch * hidden_len), ones(batch * state_len));
+    let gradients = [&grad_hidden, &grad_end];
+    let back = match (planned, &tape) {
+        (Planned::Plastic(layer, plan), Tape::Plastic(tape)) => {
+            plastic::backward(runner, layer, plan, sequence, (&hidden, tape), gradients)
+        }
+        (Planned::Gated(layer, plan), Tape::Gated(tape)) => {
+            passes::backward(runner, layer, plan, sequence, (&hidden, tape), gradients)
+        }
+        _ => unreachable!("a tape is that of its layer"),
+    };
+    [hidden.values(), back.expect("the shim").parameters.values()]
 }
 
 /// What belongs to the environments of a rollout, where kernels can reach it.

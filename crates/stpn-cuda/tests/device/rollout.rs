@@ -1,13 +1,14 @@
 //! Rollouts on a device.
 
-use stpn_cuda::cuda::{General, SequenceLayer};
-use stpn_cuda::rollout::{Played, Rollout};
-use stpn_cuda::shim::{self, LossSteps, Machine};
+use stpn_cuda::cuda::{Device, General, KeptRollout, SequenceLayer};
+use stpn_cuda::rollout::{EncoderLayer, Played, Rollout};
+use stpn_cuda::shim::{self, LossSteps, Machine, RolloutBackward};
 use stpn_cuda::{
     AdvantageSteps, AnyLayer, Error, Extent, Gated, GatedKind, Layer, Modulated, Modulation, Plastic, Rule,
 };
 
 use super::device;
+use super::support::encoder::OwnEncoder;
 use super::support::maze::{Case as MazeCase, DRAWS, rules};
 use super::support::policy::A2C;
 use super::support::rollout::Given;
@@ -52,6 +53,22 @@ fn on_device_a_rollout_and_the_gradient_of_its_loss() {
 }
 
 #[test]
+fn on_device_a_rollout_with_an_encoder() {
+    let Some(device) = device() else { return };
+    let general = General::<f32>::new(&device).unwrap();
+    for layer in layers(11).into_iter().skip(1).step_by(2) {
+        let case = foreseen::Case::new(&layer, extent(&layer)).single();
+        let encoder = OwnEncoder::new(foreseen::INPUT, layer.input()).single();
+        let rollout = Rollout { encoder: &encoder.layers(), ..case.rollout() };
+        let on_device = SequenceLayer::new(&general, layer.clone()).unwrap();
+        assert!(
+            played_alike((&device, &on_device), &layer, &rollout).1.is_none(),
+            "the inputs of the layer are kept nowhere"
+        );
+    }
+}
+
+#[test]
 fn on_device_a_rollout_that_is_foreseen_and_the_gradient_of_its_loss() {
     let Some(device) = device() else { return };
     let general = General::<f32>::new(&device).unwrap();
@@ -61,14 +78,28 @@ fn on_device_a_rollout_that_is_foreseen_and_the_gradient_of_its_loss() {
     }
 }
 
-/// A rollout on the device and behind the shim.
-fn rollout_and_gradient(general: &General<f32>, layer: &AnyLayer, rollout: &Rollout<'_, f32>) {
-    let (device, extent) = (general.device(), rollout.extent);
-    let mut numbers = Numbers::new(61);
-    let on_device = SequenceLayer::new(general, layer.clone()).unwrap();
-    let [parameters, heads] = [rollout.parameters, rollout.heads].map(|values| device.upload(values).unwrap());
-    let there = rollout.with_parameters(&parameters, &heads);
-    let (got, kept) = on_device.rollout(&there, true).unwrap();
+/// Numbers that hardly differ.
+fn close(what: &str, got: &[f32], want: &[f32]) {
+    let [got, want] = [got, want].map(|values| values.iter().copied().map(f64::from).collect::<Vec<f64>>());
+    assert!(distance(&got, &want) < 1e-5, "{what}: {:e}", distance(&got, &want));
+}
+
+/// What a rollout leaves on the device, and what the shim gives for it.
+type Left = (KeptRollout<f32>, RolloutBackward<f32>);
+
+/// Plays on the device and behind the shim. Something is left if the rollout has no encoder.
+fn played_alike(
+    (device, on_device): (&Device, &SequenceLayer<f32>),
+    layer: &AnyLayer,
+    rollout: &Rollout<'_, f32>,
+) -> (Played<f32>, Option<Left>) {
+    let upload = |values: &[f32]| device.upload(values).unwrap();
+    let (parameters, heads) = (upload(rollout.parameters), upload(rollout.heads));
+    let encoder: Vec<_> = rollout.encoder.iter().map(|layer| (layer.dense, upload(layer.parameters))).collect();
+    let encoder: Vec<_> =
+        encoder.iter().map(|(dense, parameters)| EncoderLayer { dense: *dense, parameters }).collect();
+    let there = rollout.with_parameters([&parameters, &heads], &encoder);
+    let (got, kept) = on_device.rollout(&there, encoder.is_empty()).unwrap();
     assert_eq!(on_device.rollout(&there, false).unwrap().0, got, "two runs differ in their bits");
     let unwatched = on_device.rollout(&Rollout { watched: false, ..there }, false).unwrap().0;
     assert_eq!(unwatched, Played { observed: Vec::new(), ..got.clone() });
@@ -76,16 +107,21 @@ fn rollout_and_gradient(general: &General<f32>, layer: &AnyLayer, rollout: &Roll
     assert_eq!(problems.count, 0, "{}", problems.first);
     assert_eq!((&got.actions, &got.rewards, &got.next), (&want.actions, &want.rewards, &want.next));
     assert_eq!(got.observed, want.observed);
-    let close = |what: &str, got: &[f32], want: &[f32]| {
-        let [got, want] = [got, want].map(|values| values.iter().copied().map(f64::from).collect::<Vec<f64>>());
-        assert!(distance(&got, &want) < 1e-5, "{what}: {:e}", distance(&got, &want));
-    };
     close("log-probabilities", &got.log_probs, &want.log_probs);
     close("outputs", &got.outputs, &want.outputs);
     close("states", &got.state, &want.state);
     close("energy", &got.energy, &want.energy);
+    (got, kept.zip(wanted))
+}
 
-    let kept = kept.unwrap();
+/// A rollout on the device and behind the shim, and what follows from what it leaves.
+fn rollout_and_gradient(general: &General<f32>, layer: &AnyLayer, rollout: &Rollout<'_, f32>) {
+    let (device, extent) = (general.device(), rollout.extent);
+    let mut numbers = Numbers::new(61);
+    let on_device = SequenceLayer::new(general, layer.clone()).unwrap();
+    let [parameters, heads] = [rollout.parameters, rollout.heads].map(|values| device.upload(values).unwrap());
+    let (got, kept) = played_alike((device, &on_device), layer, rollout);
+    let (kept, wanted) = kept.unwrap();
     let units = extent.steps * extent.batch;
     let [advantages, returns] =
         [0, 1].map(|_| numbers.vec(units, 1.0).iter().map(|value| *value as f32).collect::<Vec<f32>>());

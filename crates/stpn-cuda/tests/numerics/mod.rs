@@ -17,6 +17,7 @@ use stpn_cuda::{
 };
 
 use crate::support::case::{Sizes, Values};
+use crate::support::encoder::OwnEncoder;
 use crate::support::policy::{A2C, PPO, PolicyCase, distributions};
 use crate::support::{Numbers, SHARED, foreseen, gated_plan, gated_there_and_back, plan, there_and_back};
 
@@ -100,6 +101,7 @@ fn rollout() -> u64 {
         x: &x,
         starts: &[0, 1, 0],
         state: &state,
+        encoder: &[],
         watched: false,
         energy: Some(EnergyOf { first: 0, every: 4, batch: 3, mask: None }),
     };
@@ -110,6 +112,13 @@ fn rollout() -> u64 {
 fn foreseen_rollout(layer: AnyLayer) -> u64 {
     let case = foreseen::Case::new(&layer, EXTENT).single();
     played(&layer, &case.rollout())
+}
+
+/// The same with an encoder.
+fn encoded_rollout(layer: AnyLayer) -> u64 {
+    let case = foreseen::Case::new(&layer, EXTENT).single();
+    let encoder = OwnEncoder::new(foreseen::INPUT, layer.input()).single();
+    played(&layer, &Rollout { encoder: &encoder.layers(), ..case.rollout() })
 }
 
 fn played(layer: &AnyLayer, rollout: &Rollout<'_, f32>) -> u64 {
@@ -191,6 +200,12 @@ fn sums() -> Vec<(String, u64)> {
         ("foreseen-rollout-lstm", Gated::new(GatedKind::Lstm, foreseen::INPUT, HIDDEN).into()),
     ] {
         sums.push((name.to_string(), foreseen_rollout(layer)));
+    }
+    for (name, layer) in [
+        ("encoded-rollout", Layer::Plastic(Plastic::maze(11, HIDDEN)).into()),
+        ("encoded-rollout-gru", Gated::new(GatedKind::Gru, 11, HIDDEN).into()),
+    ] {
+        sums.push((name.to_string(), encoded_rollout(layer)));
     }
     sums
 }

@@ -3,6 +3,7 @@
 
 pub mod case;
 pub mod dual;
+pub mod encoder;
 pub mod energy;
 pub mod foreseen;
 pub mod gated_reference;

@@ -3,8 +3,8 @@
 use stpn_cuda::rollout::{EnergyOf, Environments, Played, Rollout};
 use stpn_cuda::shim::{self, Inputs, Machine, Order, RolloutBackward};
 use stpn_cuda::{
-    AnyLayer, Extent, Gated, GatedKind, Granularity, Layer, Modulated, Modulation, NormalizeState, Plastic, Rule,
-    Synapses,
+    AnyLayer, Dense, Extent, Gated, GatedKind, Granularity, Layer, Modulated, Modulation, Nonlinearity, NormalizeState,
+    Plastic, Rule, Synapses,
 };
 
 use super::energy::measured;
@@ -65,6 +65,7 @@ impl<T> Given<T> {
             uniform: &self.uniform,
             parameters: &self.parameters,
             heads: &self.heads,
+            encoder: &[],
             x: &self.x,
             starts: &self.starts,
             state: &self.state,
@@ -105,8 +106,12 @@ pub fn layers(input: usize) -> Vec<AnyLayer> {
     plastic.chain(gated.map(AnyLayer::from)).collect()
 }
 
-/// Plays; panics if the machine finds anything wrong.
-pub fn played(layer: &AnyLayer, machine: Machine, rollout: &Rollout<'_, f64>) -> (Played<f64>, RolloutBackward<f64>) {
+/// Plays; panics if the machine finds anything wrong. What goes back is there without an encoder.
+pub fn played(
+    layer: &AnyLayer,
+    machine: Machine,
+    rollout: &Rollout<'_, f64>,
+) -> (Played<f64>, Option<RolloutBackward<f64>>) {
     let (played, back, problems) = shim::rollout(layer, SHARED, machine, rollout);
     assert_eq!(problems.count, 0, "{layer:?}: {}", problems.first);
     (played, back)
@@ -130,15 +135,30 @@ fn apart(layer: &AnyLayer, inputs: Inputs<'_, f64>) -> [Vec<f64>; 3] {
     }
 }
 
-/// Holds what a rollout gave against the layer's own forward pass over what must have been seen, `[T, B, I]`, with the
+/// What the encoder of a rollout makes of `x` `[N, O]`.
+fn encoded(rollout: &Rollout<'_, f64>, x: &[f64]) -> Vec<f64> {
+    rollout.encoder.iter().fold(x.to_vec(), |x, layer| {
+        let Dense { input, output, nonlinearity, scale } = layer.dense;
+        let (weights, biases) = layer.parameters.split_at(input * output);
+        let activity = |x: &[f64], row: &[f64], bias: f64| {
+            let sum = bias + row.iter().zip(x).map(|(w, x)| w * x).sum::<f64>();
+            scale * if nonlinearity == Nonlinearity::Tanh { sum.tanh() } else { sum.max(0.0) }
+        };
+        let rows = || weights.chunks_exact(input).zip(biases);
+        x.chunks_exact(input).flat_map(|x| rows().map(move |(row, bias)| activity(x, row, *bias))).collect()
+    })
+}
+
+/// Holds what a rollout gave against the layer's own forward pass over what must have been seen, `[T, B, O]`, with the
 /// starts of episodes `[T, B]`; its energy, and the gradient of its parameters, too.
 pub fn compare(
     layer: &AnyLayer,
     rollout: &Rollout<'_, f64>,
-    (got, back): (&Played<f64>, &RolloutBackward<f64>),
-    (x, resets): (&Vec<f64>, &Vec<u8>),
+    (got, back): (&Played<f64>, Option<&RolloutBackward<f64>>),
+    (seen, resets): (&Vec<f64>, &Vec<u8>),
 ) {
     let (size, Extent { steps, batch }) = (layer.hidden(), rollout.extent);
+    let x = &encoded(rollout, seen);
     let inputs = Inputs {
         extent: rollout.extent,
         parameters: rollout.parameters,
@@ -150,9 +170,13 @@ pub fn compare(
     assert!(distance(&got.state, &last) < 1e-12, "{layer:?}");
 
     // What is kept for a backward pass.
-    assert_eq!((&back.x, &back.starts, &got.observed), (x, resets, x));
-    assert!(distance(&back.hidden, &activities) < 1e-12);
-    assert!(distance(&back.parameters, &gradient) < 1e-12);
+    assert_eq!(&got.observed, seen);
+    assert_eq!(back.is_some(), rollout.encoder.is_empty());
+    if let Some(back) = back {
+        assert_eq!((&back.x, &back.starts), (x, resets));
+        assert!(distance(&back.hidden, &activities) < 1e-12);
+        assert!(distance(&back.parameters, &gradient) < 1e-12);
+    }
 
     let choices = rollout.environments.choices();
     let len = choices + 1;
@@ -180,7 +204,8 @@ pub fn check_orders(layer: &AnyLayer, rollout: &Rollout<'_, f64>) {
     for order in [Order::Reversed, Order::Shuffled] {
         assert_eq!(played(layer, Machine { order, ..Machine::default() }, rollout), in_order, "{order:?}");
     }
-    for site in [70, 71, 72] {
+    let of_encoder: &[i32] = if rollout.encoder.is_empty() { &[] } else { &[73, 74] };
+    for &site in [70, 71, 72].iter().chain(of_encoder) {
         let machine = Machine { without_barrier: Some(site), ..Machine::default() };
         let (.., problems) = shim::rollout(layer, SHARED, machine, rollout);
         assert!(problems.count > 0, "without barrier {site} there is a race: {layer:?}");
