@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::batch::{SequenceBatch, SequenceId};
 use super::coefficients::{check_coefficients, check_discounts};
 use super::experience::{Experience, Moment, advantage_moments, explained_variance, standard};
-use super::objective::{Derivatives, Losses, Objective, Sample, combined, gradient};
+use super::objective::{Derivatives, Losses, Objective, Sample, gradient, of_device};
 use crate::collective::Exchange;
-use crate::learner::{Gradient, Learner, PlacedGradient};
+use crate::learner::Learner;
 use crate::metrics::Metrics;
 use crate::optimizer::{Clock, Schedule};
 use crate::policy::accelerator::{DeviceLoss, DeviceObjective, Kept};
@@ -127,24 +127,19 @@ pub fn update(
         Reduction::Sum => 1.0,
     };
     let ranks = (exchange, &exchange.owners(blocks.len())[..]);
-    let (gradient, losses) = match left {
-        None => {
-            let gather = |ids: &Vec<SequenceId>| SequenceBatch::gather(fragments, advantages, ids);
-            gradient(&objective, &learner.prepare()?, &blocks, ranks, gather, scale)?
-        }
-        Some(left) => {
+    let gather = |ids: &Vec<SequenceId>| SequenceBatch::gather(fragments, advantages, ids);
+    let (gradient, losses) = match (left, &blocks[..]) {
+        (Some(left), _) => {
             let go_on = exchange.stop().go_on();
-            let part = go_on.and_then(|()| device_gradient(&objective, learner, left, scale));
-            match (part, exchange.size()) {
-                (Ok((kept, losses)), 1) => (PlacedGradient::There(kept), losses),
-                (part, _) => {
-                    let read = |(kept, losses)| Ok((Gradient(learner.read(&kept)?), losses));
-                    let parts = part.and_then(read).map(|part| vec![part]);
-                    let (gradient, losses) = combined(parts, ranks, learner.layout().len())?;
-                    (gradient.into(), losses)
-                }
-            }
+            let part = go_on.and_then(|()| gradient_of_left(&objective, learner, left, scale));
+            of_device(Some(part), ranks, learner)?
         }
+        (None, [all]) if learner.policy().is_accelerated() => {
+            let go_on = exchange.stop().go_on();
+            let part = go_on.and_then(|()| gradient_there(&objective, learner, &gather(all), scale));
+            of_device(Some(part), ranks, learner)?
+        }
+        (None, blocks) => gradient(&objective, &learner.prepare()?, blocks, ranks, gather, scale)?,
     };
     let norm = learner.step_on_ranks(gradient, learning_rate, at.update, exchange.collective())?;
 
@@ -156,8 +151,19 @@ pub fn update(
     Ok(metrics)
 }
 
-/// Gradient and losses of a rollout, which is one training sequence, of what a device has left of it.
-fn device_gradient(
+/// Gradient and losses of sequences, which the policy's device computes.
+fn gradient_there(
+    objective: &A2cObjective,
+    learner: &mut Learner,
+    batch: &SequenceBatch,
+    scale: f64,
+) -> Result<(Kept, Losses)> {
+    let (loss, counts) = (objective.on_device(scale), batch.counts());
+    learner.prepare()?.minimize_on_device(&batch.inputs(), &batch.state, &loss, &batch.for_device(&counts))
+}
+
+/// Those of a rollout, which is one training sequence, of what a device has left of it.
+fn gradient_of_left(
     objective: &A2cObjective,
     learner: &Learner,
     LeftRollout { steps, advantages }: &LeftRollout,

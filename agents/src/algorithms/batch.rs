@@ -2,6 +2,7 @@
 
 use crate::advantage::Advantages;
 use crate::policy::Inputs;
+use crate::policy::accelerator::DeviceSteps;
 use crate::policy::distribution::ActionBuffer;
 use crate::rollout::{Fragment, Observations};
 
@@ -140,6 +141,18 @@ impl SequenceBatch {
             observations: self.observations.all(),
             episode_starts: &self.episode_starts,
         }
+    }
+
+    /// `[L, B]` 0 for padding.
+    pub fn counts(&self) -> Vec<u8> {
+        let mut counts = vec![0; self.returns.len()];
+        self.places().for_each(|n| counts[n] = 1);
+        counts
+    }
+
+    /// Its steps for a loss on a device, with [`SequenceBatch::counts`].
+    pub fn for_device<'a>(&'a self, counts: &'a [u8]) -> DeviceSteps<'a> {
+        DeviceSteps { actions: &self.actions, advantages: &self.advantages, returns: &self.returns, counts }
     }
 
     /// Places `[L, B]` of the steps that count, in order.

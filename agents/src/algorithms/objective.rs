@@ -5,10 +5,10 @@ use rayon::prelude::*;
 use super::batch::SequenceBatch;
 use crate::Result;
 use crate::collective::{Exchange, agree};
-use crate::learner::{Gradient, PlacedGradient};
+use crate::learner::{Gradient, Learner, PlacedGradient};
 use crate::metrics::Metrics;
 pub use crate::policy::accelerator::Losses;
-use crate::policy::accelerator::{DeviceLoss, DeviceSteps, Kept};
+use crate::policy::accelerator::{DeviceLoss, Kept};
 use crate::policy::distribution::{Distribution, Terms};
 use crate::policy::element::Element;
 use crate::policy::inference::PreparedPolicy;
@@ -96,25 +96,25 @@ pub fn block_gradient<T: Element>(
     policy.differentiate(&batch.inputs(), &batch.state, gradient, |outputs, grads| block.losses(outputs, grads))
 }
 
-/// [`block_gradient`] on the policy's device, which computes the losses too: the gradient stays there.
-fn block_gradient_there(
-    objective: &dyn Objective,
-    policy: &PreparedPolicy,
-    batch: &SequenceBatch,
-    scale: f64,
-) -> Result<(Kept, Losses)> {
-    let mut counts = vec![0; batch.returns.len()];
-    batch.places().for_each(|n| counts[n] = 1);
-    let steps = DeviceSteps {
-        actions: &batch.actions,
-        advantages: &batch.advantages,
-        returns: &batch.returns,
-        log_probs: &batch.log_probs,
-        values: &batch.values,
-        distributions: &batch.distributions,
-        counts: &counts,
-    };
-    policy.minimize_on_device(&batch.inputs(), &batch.state, &objective.on_device(scale), &steps)
+/// A gradient that a device computed for this rank, as the optimiser takes it. That of a process alone stays there; of
+/// several ranks, it is the sum. `part` is none if this rank has no sequences; `owners` names the ranks that have some.
+///
+/// # Errors
+/// Fails, on all ranks, where a part did.
+pub fn of_device(
+    part: Option<Result<(Kept, Losses)>>,
+    (exchange, owners): (&Exchange, &[usize]),
+    learner: &Learner,
+) -> Result<(PlacedGradient, Losses)> {
+    match (part, exchange.size()) {
+        (Some(Ok((kept, losses))), 1) => Ok((PlacedGradient::There(kept), losses)),
+        (part, _) => {
+            let read = |(kept, losses)| Ok((Gradient(learner.read(&kept)?), losses));
+            let parts = part.map(|part| part.and_then(read)).into_iter().collect();
+            let (gradient, losses) = combined(parts, (exchange, owners), learner.layout().len())?;
+            Ok((gradient.into(), losses))
+        }
+    }
 }
 
 /// The losses of a block of sequences, with their gradient in the outputs of the heads.
@@ -155,8 +155,7 @@ impl BlockLoss<'_> {
 }
 
 /// Gradient and losses of all ranks' blocks of sequences: blocks in parallel, their sums in a fixed order. `owners`
-/// names the rank of every block, in their common order; `blocks` are this rank's. What a device computes for a process
-/// alone stays there.
+/// names the rank of every block, in their common order; `blocks` are this rank's.
 ///
 /// # Errors
 /// Fails, on all ranks, where the network does or the update is to be given up.
@@ -168,18 +167,9 @@ pub fn gradient<B: Send + Sync>(
     gather: impl Fn(&B) -> SequenceBatch + Sync,
     scale: f64,
 ) -> Result<(PlacedGradient, Losses)> {
-    if let ([block], 1, true) = (blocks, exchange.size(), policy.policy().is_accelerated()) {
-        exchange.stop().go_on()?;
-        let (kept, losses) = block_gradient_there(objective, policy, &gather(block), scale)?;
-        return Ok((PlacedGradient::There(kept), losses));
-    }
     let len = policy.policy().parameters().count();
     let one = |block: &B| -> Result<(Gradient, Losses)> {
         exchange.stop().go_on()?;
-        if policy.policy().is_accelerated() {
-            let (kept, losses) = block_gradient_there(objective, policy, &gather(block), scale)?;
-            return Ok((Gradient(policy.read(&kept)?), losses));
-        }
         let mut gradient = vec![0.0; len];
         let losses = block_gradient(objective, policy, &gather(block), scale, &mut gradient)?;
         Ok((Gradient(gradient), losses))
@@ -197,7 +187,7 @@ pub fn gradient<B: Send + Sync>(
 ///
 /// # Errors
 /// Fails, on all ranks, where a part did.
-pub fn combined(
+fn combined(
     parts: Result<Vec<(Gradient, Losses)>>,
     (exchange, owners): (&Exchange, &[usize]),
     len: usize,

@@ -4,6 +4,7 @@
 
 mod config;
 mod objective;
+mod on_device;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -11,10 +12,11 @@ use stpn_random::{Purpose, Stream};
 
 pub use config::{KlPenalty, NormalizeAdvantages, PpoConfig};
 pub(crate) use objective::PpoObjective;
+use on_device::PlacedRollout;
 
 use super::batch::{SequenceBatch, SequenceId, sequences};
 use super::experience::{Experience, Moment, advantage_moments, explained_variance};
-use super::objective::{Losses, gradient};
+use super::objective::{Losses, gradient, of_device};
 use crate::Result;
 use crate::actor::Subject;
 use crate::advantage::Advantages;
@@ -62,6 +64,7 @@ pub fn update(
     (learning_rate, at): (f64, Moment),
 ) -> Result<Metrics> {
     let mut recomputed: Option<Vec<Advantages>> = None;
+    let mut placed: Option<PlacedRollout> = None;
     let again = Recompute { states: config.recompute_states, values: config.recompute_advantages };
     let (mut losses, mut norm, mut steps, mut epochs) = (Losses::default(), 0.0, 0.0, 0.0);
     for epoch in 0..config.epochs {
@@ -74,10 +77,15 @@ pub fn update(
                 .map(|(fragment, estimates)| estimates.as_ref().map(|estimates| estimator(fragment, estimates)))
                 .collect();
             recomputed = advantages.into_iter().collect();
+            placed = None;
         }
         let advantages = recomputed.as_deref().unwrap_or(acted);
         let whole = exchange.total(&advantage_moments(advantages));
         let fragments: Vec<&Fragment> = workers.iter().map(Worker::fragment).collect();
+        if learner.policy().is_accelerated() && placed.is_none() {
+            let there = PlacedRollout::new(learner, &fragments, advantages, config.kl_penalty.is_some());
+            placed = Some(agree(exchange.collective(), there)?);
+        }
         let mut order = all_sequences(&fragments, exchange);
         state.stream.shuffle(&mut order);
         losses = Losses::default();
@@ -90,19 +98,29 @@ pub fn update(
             let objective = PpoObjective::new(config, at.clock, state.kl_coefficient, moments);
             let count: usize =
                 minibatch.iter().map(|(_, id)| fragments[id.worker].shape.segment_steps(id.segment)).sum();
-            let size = match learner.policy().is_accelerated() {
-                true => minibatch.len(),
-                false if exchange.canonical() => 1,
-                false => block_size(minibatch.len()),
+            let size = match &placed {
+                Some(_) => minibatch.len(),
+                None if exchange.canonical() => 1,
+                None => block_size(minibatch.len()),
             };
-            let own = own(minibatch, exchange);
-            let blocks: Vec<&[SequenceId]> = own.chunks(size).collect();
+            let (own, scale) = (own(minibatch, exchange), 1.0 / count as f64);
             let owners = block_owners(minibatch, size, exchange);
-            let gather = |ids: &&[SequenceId]| SequenceBatch::gather(&fragments, advantages, ids);
-            let policy = learner.prepare()?;
-            let (gradient, part) =
-                gradient(&objective, &policy, &blocks, (exchange, &owners), gather, 1.0 / count as f64)?;
-            drop(policy);
+            let ranks = (exchange, &owners[..]);
+            let (gradient, part) = match &placed {
+                Some(placed) => {
+                    let mut there = || {
+                        exchange.stop().go_on()?;
+                        placed.gradient(&objective, learner, &fragments, &own, scale)
+                    };
+                    let part = if own.is_empty() { None } else { Some(there()) };
+                    of_device(part, ranks, learner)?
+                }
+                None => {
+                    let blocks: Vec<&[SequenceId]> = own.chunks(size).collect();
+                    let gather = |ids: &&[SequenceId]| SequenceBatch::gather(&fragments, advantages, ids);
+                    gradient(&objective, &learner.prepare()?, &blocks, ranks, gather, scale)?
+                }
+            };
             norm += learner.step_on_ranks(gradient, learning_rate, at.update, exchange.collective())?;
             steps += 1.0;
             losses.add(&part);

@@ -13,7 +13,7 @@ use super::heads::Heads;
 use crate::Result;
 use crate::optimizer::{Adam, AdamConfig};
 pub use kept::Kept;
-pub use loss::{DeviceLoss, DeviceObjective, DeviceSteps, Losses};
+pub use loss::{DeviceBehaviour, DeviceLoss, DeviceObjective, DeviceSteps, Losses};
 pub use rollouts::{Collected, EnergySteps, Environments, Foreseen, KeptAdvantages, Rollout, RolloutSteps, Rollouts};
 
 /// Sequences as a device is given them; every slice is time-major.
@@ -70,16 +70,40 @@ pub trait Accelerator: Debug + Send + Sync {
     /// Fails if the device does.
     fn run(&self, sequences: &Sequences<'_>, parameters: &Kept, energy: Option<&EnergySteps>) -> Result<Ran>;
 
-    /// [`Accelerator::differentiate`] with a loss that is computed there; also its sums.
+    /// [`Accelerator::differentiate`] with the loss of A2C, which is computed there; also its sums.
     ///
     /// # Errors
-    /// Fails if the device does.
+    /// Fails if the device does, and for another loss.
     fn minimize(
         &self,
         sequences: &Sequences<'_>,
         parameters: &Kept,
         loss: &DeviceLoss,
         steps: &DeviceSteps<'_>,
+    ) -> Result<(Kept, Losses)>;
+
+    /// Brings all training sequences of a rollout there, with what PPO's loss reads of their steps.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn place_rollout(
+        &self,
+        sequences: &Sequences<'_>,
+        steps: &DeviceSteps<'_>,
+        acted: &DeviceBehaviour<'_>,
+    ) -> Result<Kept>;
+
+    /// The gradient of PPO's loss over a part of such a rollout: some sequences, by their numbers, as far as their
+    /// first so many steps; those beyond have no loss. It stays there. Also the sums of the loss.
+    ///
+    /// # Errors
+    /// Fails if the device does, and for another loss.
+    fn minimize_part(
+        &self,
+        rollout: &Kept,
+        part: (&[u32], usize),
+        parameters: &Kept,
+        loss: &DeviceLoss,
     ) -> Result<(Kept, Losses)>;
 
     /// A gradient that is there, packed like the parameters.

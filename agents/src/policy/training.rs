@@ -2,7 +2,7 @@
 
 use stpn_core::kernels::linear::LinearLayer;
 
-use super::accelerator::{DeviceLoss, DeviceSteps, EnergySteps, Kept, Losses, Ran, Seen, Sequences};
+use super::accelerator::{DeviceBehaviour, DeviceLoss, DeviceSteps, EnergySteps, Kept, Losses, Ran, Seen, Sequences};
 use super::element::Element;
 pub use super::heads::Heads;
 use super::inference::{Place, PreparedPolicy, There, single};
@@ -96,7 +96,7 @@ impl<T: Element> PreparedPolicy<T> {
 }
 
 impl PreparedPolicy {
-    /// The gradient of a loss that the policy's device computes, and the sums of the loss. The gradient stays there.
+    /// The gradient of A2C's loss, which the policy's device computes, and the sums of the loss. The gradient stays there.
     ///
     /// # Errors
     /// Fails if the device does, and for a policy that is here.
@@ -112,6 +112,36 @@ impl PreparedPolicy {
         there.accelerator.minimize(&sequences(inputs, &seen, state), &there.parameters, loss, steps)
     }
 
+    /// Brings the training sequences of a rollout to the policy's device, for PPO.
+    ///
+    /// # Errors
+    /// Fails if the device does, and for a policy that is here.
+    pub(crate) fn place_rollout(
+        &self,
+        inputs: &Inputs<'_>,
+        state: &[f32],
+        steps: &DeviceSteps<'_>,
+        acted: &DeviceBehaviour<'_>,
+    ) -> Result<Kept> {
+        let seen = self.policy.actor.encoder().numbering().for_device(inputs.observations);
+        self.there()?.accelerator.place_rollout(&sequences(inputs, &seen, state), steps, acted)
+    }
+
+    /// The gradient of PPO's loss over some of those sequences, as far as their first `steps` steps, and the sums of
+    /// the loss. The gradient stays there.
+    ///
+    /// # Errors
+    /// Fails if the device does, and for a policy that is here.
+    pub(crate) fn minimize_part(
+        &self,
+        rollout: &Kept,
+        part: (&[u32], usize),
+        loss: &DeviceLoss,
+    ) -> Result<(Kept, Losses)> {
+        let there = self.there()?;
+        there.accelerator.minimize_part(rollout, part, &there.parameters, loss)
+    }
+
     /// Runs sequences of a policy that is on a device, without a gradient, and measures energy where it is asked for.
     ///
     /// # Errors
@@ -125,14 +155,6 @@ impl PreparedPolicy {
         let there = self.there()?;
         let seen = self.policy.actor.encoder().numbering().for_device(inputs.observations);
         there.accelerator.run(&sequences(inputs, &seen, state), &there.parameters, energy)
-    }
-
-    /// A gradient that is on the policy's device.
-    ///
-    /// # Errors
-    /// Fails if the device does, and for a policy that is here.
-    pub(crate) fn read(&self, gradient: &Kept) -> Result<Vec<f32>> {
-        self.there()?.accelerator.read(gradient)
     }
 
     fn there(&self) -> Result<&There> {

@@ -52,8 +52,8 @@ fn need(config: &AgentConfig, env: &dyn Env) -> Result<Need> {
     let step = element * observations.len() as f64 + NUMBER * numbers as f64;
     need.bytes(most, environments * steps * step);
     if on_device {
-        // All sequences of a gradient at once, and their observations as numbers; and those of a rollout, if they are
-        // known in advance or gone through again.
+        // All sequences of a rollout at once, to bring them there; as numbers those of a gradient, and of a training
+        // sequence if they are known in advance or gone through again.
         let known = env.ignores_actions() || env.echoes_actions().is_some();
         let together = match &config.algorithm {
             AlgorithmConfig::Ppo(config) if known || config.recompute_states || config.recompute_advantages => {
@@ -62,7 +62,7 @@ fn need(config: &AgentConfig, env: &dyn Env) -> Result<Need> {
             AlgorithmConfig::Ppo(config) => config.minibatch_size as f64,
             AlgorithmConfig::A2c(_) => environments * steps,
         };
-        need.bytes(most, together * (step + NUMBER * observations.features() as f64));
+        need.bytes(most, environments * steps * step + together * NUMBER * observations.features() as f64);
     }
     Ok(need)
 }

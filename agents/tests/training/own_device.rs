@@ -7,9 +7,9 @@ use stpn_agents::optimizer::flat::{clip_norm, norm};
 use stpn_agents::optimizer::{Adam, AdamConfig};
 use stpn_agents::policy::Inputs;
 use stpn_agents::policy::accelerator::{
-    Accelerator, AdamPiece, Collected, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps, EnergySteps,
-    Environments, GradientOf, Kept, KeptAdvantages, Loss, Losses, Ran, Rollout, RolloutSteps, Rollouts, Seen,
-    Sequences,
+    Accelerator, AdamPiece, Collected, DeviceBehaviour, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps,
+    EnergySteps, Environments, GradientOf, Kept, KeptAdvantages, Loss, Losses, Ran, Rollout, RolloutSteps, Rollouts,
+    Seen, Sequences,
 };
 use stpn_agents::policy::distribution::ActionRef;
 use stpn_agents::policy::encoder::ObservationRef;
@@ -101,6 +101,25 @@ impl Accelerator for Own {
         _: &Kept,
         _: &DeviceLoss,
         _: &DeviceSteps<'_>,
+    ) -> stpn_agents::Result<(Kept, Losses)> {
+        unreachable!("nothing learns with it")
+    }
+
+    fn place_rollout(
+        &self,
+        _: &Sequences<'_>,
+        _: &DeviceSteps<'_>,
+        _: &DeviceBehaviour<'_>,
+    ) -> stpn_agents::Result<Kept> {
+        unreachable!("nothing learns with it")
+    }
+
+    fn minimize_part(
+        &self,
+        _: &Kept,
+        _: (&[u32], usize),
+        _: &Kept,
+        _: &DeviceLoss,
     ) -> stpn_agents::Result<(Kept, Losses)> {
         unreachable!("nothing learns with it")
     }

@@ -45,6 +45,8 @@
 #include "product.cuh"
 #include "bytes_operands.cuh"
 #include "bytes.cuh"
+#include "gather_operands.cuh"
+#include "gather.cuh"
 #include "dense_energy_operands.cuh"
 #include "dense_energy.cuh"
 #include "convolution_operands.cuh"

@@ -28,6 +28,7 @@ template <class T> using Global = T*;
 #include "../kernels/gated_rollout_operands.cuh"
 #include "../kernels/product_operands.cuh"
 #include "../kernels/bytes_operands.cuh"
+#include "../kernels/gather_operands.cuh"
 #include "../kernels/dense_energy_operands.cuh"
 #include "../kernels/convolution_operands.cuh"
 #include "../kernels/adam_operands.cuh"
@@ -148,6 +149,18 @@ public:
         measured.inputs = of(raw.inputs);
         measured.energy = of(raw.energy);
         return measured;
+    }
+
+    template <class Item> GatherOperands<Item> of(const plain::GatherOperands<Item>& raw) {
+        GatherOperands<Item> g;
+        g.len = raw.len;
+        g.of = raw.of;
+        g.count = raw.count;
+        g.width = raw.width;
+        g.columns = array("columns", raw.columns);
+        g.from = array("what is gathered", raw.from);
+        g.to = array("columns together", raw.to);
+        return g;
     }
 
     BytesOperands of(const plain::BytesOperands& raw) {
@@ -483,6 +496,9 @@ std::function<void()> bound(const std::string& name, Arguments& arguments, const
     if (name == "gated_measured") return bound<plain::GatedMeasured>(gated_measured, arguments, operands);
     if (name == "energy_factors") return bound<plain::DenseEnergyOperands>(energy_factors, arguments, operands);
     if (name == "numbers_of_bytes") return bound<plain::BytesOperands>(numbers_of_bytes, arguments, operands);
+    if (name == "gather_numbers") return bound<plain::GatherOperands<Real>>(gather_numbers, arguments, operands);
+    if (name == "gather_words") return bound<plain::GatherOperands<unsigned int>>(gather_words, arguments, operands);
+    if (name == "gather_bytes") return bound<plain::GatherOperands<unsigned char>>(gather_bytes, arguments, operands);
     if (name == "plastic_mazes") return bound<SynapseMazes>(plastic_mazes, arguments, operands);
     if (name == "plastic_foreseen") return bound<SynapseForeseen>(plastic_foreseen, arguments, operands);
     if (name == "modulated_mazes") return bound<SynapseMazes>(modulated_mazes, arguments, operands);

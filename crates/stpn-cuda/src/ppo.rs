@@ -2,7 +2,7 @@
 
 use crate::distribution::{Actions, Distribution};
 use crate::lengths::expect_all;
-use crate::policy::{OutputGradients, Outputs, PolicyInputs, PolicyOperands};
+use crate::policy::{OutputGradients, PolicyInputs, PolicyOperands};
 use crate::runner::{Launch, Plain, Runner, Unit, long};
 use crate::spec::GENERAL_THREADS;
 use crate::{Error, Real, Result};
@@ -92,15 +92,20 @@ impl PpoSums {
     }
 }
 
+impl PpoLoss {
+    /// Refuses distributions of the policy that acted without a coefficient, or the other way round.
+    pub(crate) fn check(&self, distributions: bool) -> Result<()> {
+        if distributions == self.kl.is_some() {
+            return Ok(());
+        }
+        let problem = "the divergence needs its coefficient and the distributions of the policy that acted";
+        Err(Error::Loss { problem: problem.to_string() })
+    }
+}
+
 impl<T> PpoSteps<'_, T> {
-    /// Refuses actions that the distribution does not have, arrays of other lengths, and distributions without a
-    /// coefficient or the other way round; `len` is that of one of the outputs. Returns the number of steps.
-    pub(crate) fn check<A: ?Sized>(
-        &self,
-        loss: &PpoLoss,
-        outputs: &Outputs<'_, A>,
-        len: impl Fn(&A) -> usize,
-    ) -> Result<usize> {
+    /// Refuses actions that the distribution does not have, and arrays of other lengths. Returns the number of steps.
+    pub(crate) fn check(&self) -> Result<usize> {
         let steps = self.policy.steps(&self.actions)?;
         let lens = [
             ("advantages", self.advantages.len()),
@@ -110,13 +115,8 @@ impl<T> PpoSteps<'_, T> {
             ("counts", self.counts.map_or(steps, <[u8]>::len)),
         ];
         expect_all(&lens, steps)?;
-        if self.distributions.is_some() != loss.kl.is_some() {
-            let problem = "the divergence needs its coefficient and the distributions of the policy that acted";
-            return Err(Error::Loss { problem: problem.to_string() });
-        }
         let parameters = steps * self.policy.parameters();
         expect_all(&[("distributions", self.distributions.map_or(parameters, <[T]>::len))], parameters)?;
-        outputs.check(self.policy, steps, len)?;
         Ok(steps)
     }
 }

@@ -66,11 +66,13 @@ const GATED: [File; 10] = files![
 ];
 
 /// Those that are the same for all layers.
-const GENERAL: [File; 23] = files![
+const GENERAL: [File; 25] = files![
     "product_operands.cuh",
     "product.cuh",
     "bytes_operands.cuh",
     "bytes.cuh",
+    "gather_operands.cuh",
+    "gather.cuh",
     "dense_energy_operands.cuh",
     "dense_energy.cuh",
     "convolution_operands.cuh",

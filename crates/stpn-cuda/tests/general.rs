@@ -111,6 +111,34 @@ fn without_any_one_barrier_there_is_a_race() {
 }
 
 #[test]
+fn columns_are_gathered_whatever_their_elements_are() {
+    let (rows, of, width) = (7, 11, 5);
+    let columns = [10, 0, 3, 3];
+    let wanted = |at: usize| {
+        let (place, k) = (at / width, at % width);
+        (place / columns.len() * of + columns[place % columns.len()] as usize) * width + k
+    };
+    // One row more than is read.
+    let all = (rows + 1) * of * width;
+    let len = rows * columns.len() * width;
+    for order in [Order::InOrder, Order::Reversed, Order::Shuffled] {
+        let machine = Machine { order, ..Machine::default() };
+        let words: Vec<u32> = (0..all as u32).map(|at| at * 7_919).collect();
+        let (got, problems) = shim::gather(machine, &words, [rows, of, width], &columns);
+        assert_eq!(problems.count, 0, "{}", problems.first);
+        assert_eq!(got, (0..len).map(|at| words[wanted(at)]).collect::<Vec<u32>>());
+        let bytes: Vec<u8> = words.iter().map(|word| (word >> 3) as u8).collect();
+        let (got, problems) = shim::gather(machine, &bytes, [rows, of, width], &columns);
+        assert_eq!(problems.count, 0, "{}", problems.first);
+        assert_eq!(got, (0..len).map(|at| bytes[wanted(at)]).collect::<Vec<u8>>());
+        let numbers: Vec<f32> = words.iter().map(|word| *word as f32 / 3.0).collect();
+        let (got, problems) = shim::gather(machine, &numbers, [rows, of, width], &columns);
+        assert_eq!(problems.count, 0, "{}", problems.first);
+        assert_eq!(got, (0..len).map(|at| numbers[wanted(at)]).collect::<Vec<f32>>());
+    }
+}
+
+#[test]
 fn bytes_become_numbers() {
     let bytes: Vec<u8> = (0..1000).map(|at| (at * 7 % 256) as u8).collect();
     for order in [Order::Reversed, Order::Shuffled] {

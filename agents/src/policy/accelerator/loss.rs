@@ -51,14 +51,19 @@ pub struct DeviceSteps<'a> {
     pub advantages: &'a [f32],
     /// Targets of the values.
     pub returns: &'a [f32],
-    /// Log-probabilities under the policy that acted.
-    pub log_probs: &'a [f32],
-    /// Values of that policy.
-    pub values: &'a [f32],
-    /// `[L, B, P]` parameters of its distributions.
-    pub distributions: &'a [f32],
     /// 0 for padding behind a shorter sequence.
     pub counts: &'a [u8],
+}
+
+/// What PPO compares a policy with: the one that acted at these steps, `[L, B]`.
+#[derive(Clone, Copy, Debug)]
+pub struct DeviceBehaviour<'a> {
+    /// Log-probabilities of the actions.
+    pub log_probs: &'a [f32],
+    /// Values.
+    pub values: &'a [f32],
+    /// `[L, B, P]` parameters of the distributions, if the divergence from them counts.
+    pub distributions: Option<&'a [f32]>,
 }
 
 /// Losses summed over steps, without their coefficients. The sums of two sets of steps, in this process or another, are

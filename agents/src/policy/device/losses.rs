@@ -1,11 +1,11 @@
 //! Losses on a device, from the outputs of heads that lie there.
 
-use stpn_cuda::cuda::{Buffer, General};
-use stpn_cuda::{A2cLoss, A2cSteps, Actions, OutputGradients, Outputs, PpoLoss, PpoSteps, PpoSums};
+use stpn_cuda::cuda::{Buffer, General, PpoBatch};
+use stpn_cuda::{A2cLoss, A2cSteps, Actions, Extent, OutputGradients, Outputs, PpoLoss, PpoSteps, PpoSums};
 
-use crate::Result;
-use crate::policy::accelerator::{DeviceLoss, DeviceObjective, DeviceSteps, Losses};
+use crate::policy::accelerator::{DeviceBehaviour, DeviceLoss, DeviceObjective, DeviceSteps, Losses};
 use crate::policy::distribution::{ActionBuffer, Distribution, Gaussian, Std};
+use crate::{Error, Result};
 
 /// A family of distributions as the kernels have it.
 pub(super) fn distribution(policy: &Distribution) -> stpn_cuda::Distribution {
@@ -38,43 +38,78 @@ pub(super) fn a2c_sums(loss: &A2cLoss, sums: stpn_cuda::A2cSums, steps: usize) -
     Losses { steps: steps as f64, total, policy, value, entropy, concentration, ..Losses::default() }
 }
 
-/// The gradient of a loss in the outputs of a policy's heads, and its sums.
+/// Actions as the kernels have them.
+fn actions(steps: &ActionBuffer) -> Actions<'_, f32> {
+    match steps {
+        ActionBuffer::Discrete(choices) | ActionBuffer::Choices(choices) => Actions::Choices(choices),
+        ActionBuffer::Continuous(draws) => Actions::Draws(draws),
+    }
+}
+
+/// Which steps count, if not all do.
+fn counting(counts: &[u8]) -> Option<&[u8]> {
+    counts.contains(&0).then_some(counts)
+}
+
+/// The gradient of A2C's loss in the outputs of a policy's heads, and its sums.
 ///
 /// # Errors
-/// Fails if the device does.
-pub(super) fn of_steps(
+/// Fails if the device does, and for another loss.
+pub(super) fn a2c(
     general: &General<f32>,
     policy: &stpn_cuda::Distribution,
     outputs: Outputs<'_, Buffer<f32>>,
     loss: &DeviceLoss,
-    steps: &DeviceSteps<'_>,
+    &DeviceSteps { actions: taken, advantages, returns, counts }: &DeviceSteps<'_>,
 ) -> Result<(OutputGradients<Buffer<f32>>, Losses)> {
-    let DeviceSteps { actions, advantages, returns, log_probs, values, distributions, counts } = *steps;
-    let actions = match actions {
-        ActionBuffer::Discrete(choices) | ActionBuffer::Choices(choices) => Actions::Choices(choices),
-        ActionBuffer::Continuous(draws) => Actions::Draws(draws),
+    let DeviceObjective::A2c { value, entropy, concentration } = loss.objective else { return Err(other_loss()) };
+    let loss = a2c_loss(loss, [value, entropy, concentration]);
+    let steps = A2cSteps { policy, actions: actions(taken), advantages, returns, counts: counting(counts) };
+    let (grads, sums) = general.a2c_loss(&loss, outputs, &steps)?;
+    let counted = counts.iter().filter(|&&count| count != 0).count();
+    Ok((grads, a2c_sums(&loss, sums, counted)))
+}
+
+/// Brings the steps of sequences, `[L, B]`, to the device, as PPO's loss reads them.
+///
+/// # Errors
+/// Fails if the device does.
+pub(super) fn ppo_batch(
+    general: &General<f32>,
+    policy: &stpn_cuda::Distribution,
+    [steps, batch]: [usize; 2],
+    (of_steps, acted): (&DeviceSteps<'_>, &DeviceBehaviour<'_>),
+) -> Result<PpoBatch<f32>> {
+    let &DeviceSteps { actions: taken, advantages, returns, counts } = of_steps;
+    let &DeviceBehaviour { log_probs, values, distributions } = acted;
+    let (actions, counts) = (actions(taken), counting(counts));
+    let of_steps = PpoSteps { policy, actions, advantages, returns, log_probs, values, distributions, counts };
+    Ok(general.ppo_batch(Extent { steps, batch }, &of_steps)?)
+}
+
+/// The gradient of PPO's loss in the outputs of a policy's heads, and its sums.
+///
+/// # Errors
+/// Fails if the device does, and for another loss.
+pub(super) fn ppo(
+    general: &General<f32>,
+    outputs: Outputs<'_, Buffer<f32>>,
+    loss: &DeviceLoss,
+    batch: &PpoBatch<f32>,
+) -> Result<(OutputGradients<Buffer<f32>>, Losses)> {
+    let DeviceObjective::Ppo { clip, value, value_clip, value_error_clamp, entropy, kl } = loss.objective else {
+        return Err(other_loss());
     };
-    let counting = counts.iter().filter(|&&count| count != 0).count();
-    let counts = (counting < counts.len()).then_some(counts);
-    match loss.objective {
-        DeviceObjective::A2c { value, entropy, concentration } => {
-            let loss = a2c_loss(loss, [value, entropy, concentration]);
-            let steps = A2cSteps { policy, actions, advantages, returns, counts };
-            let (grads, sums) = general.a2c_loss(&loss, outputs, &steps)?;
-            Ok((grads, a2c_sums(&loss, sums, counting)))
-        }
-        DeviceObjective::Ppo { clip, value, value_clip, value_error_clamp, entropy, kl } => {
-            let ((mean, inverse_deviation), scale) = (loss.standard, loss.scale);
-            let loss =
-                PpoLoss { clip, value, value_clip, value_error_clamp, entropy, kl, mean, inverse_deviation, scale };
-            let distributions = kl.map(|_| distributions);
-            let steps = PpoSteps { policy, actions, advantages, returns, log_probs, values, distributions, counts };
-            let (grads, sums) = general.ppo_loss(&loss, outputs, &steps)?;
-            let PpoSums { steps, total, policy, value, entropy, concentration, kl, .. } = sums;
-            let PpoSums { old_approx_kl, approx_kl, clipped, .. } = sums;
-            let sums =
-                Losses { steps, total, policy, value, entropy, concentration, kl, old_approx_kl, approx_kl, clipped };
-            Ok((grads, sums))
-        }
-    }
+    let ((mean, inverse_deviation), scale) = (loss.standard, loss.scale);
+    let loss = PpoLoss { clip, value, value_clip, value_error_clamp, entropy, kl, mean, inverse_deviation, scale };
+    let (grads, sums) = general.ppo_loss(&loss, outputs, batch)?;
+    let PpoSums { steps, total, policy, value, entropy, concentration, kl, .. } = sums;
+    let PpoSums { old_approx_kl, approx_kl, clipped, .. } = sums;
+    let sums = Losses { steps, total, policy, value, entropy, concentration, kl, old_approx_kl, approx_kl, clipped };
+    Ok((grads, sums))
+}
+
+/// The error of the loss of another algorithm.
+pub(super) fn other_loss() -> Error {
+    Error::config("algorithm.name", "what is on the device is for another algorithm")
 }

@@ -1,8 +1,8 @@
 //! A policy on a CUDA device: its parameters and their optimiser, gradients, steps in environments on the CPU, and
 //! whole rollouts of recurrent networks in mazes and in environments that are foreseen. **Untested on hardware.**
 //!
-//! Parameters, their gradient and the moments of Adam stay there. Per gradient, observations, states and what the
-//! rollout knows of its steps go to the device, and sums of the losses come back. All sums have a fixed order, so the
+//! Parameters, their gradient and the moments of Adam stay there. Observations, states and what the rollout knows of its
+//! steps go to the device, with PPO once for all epochs, and sums of the losses come back. All sums have a fixed order, so the
 //! same input gives the same bits.
 
 mod cells;
@@ -16,25 +16,34 @@ mod optimizer;
 mod parameters;
 mod pass;
 mod rollouts;
+mod sequences;
 mod stepper;
 mod trunk;
 
 use std::sync::Arc;
 
 use stpn_cuda::EnergyOf;
+use stpn_cuda::cuda::PpoBatch;
 
 use super::accelerator::{
-    Accelerator, AdamPiece, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps, EnergySteps, Kept, Loss, Losses,
-    Ran, Rollouts, Sequences,
+    Accelerator, AdamPiece, DeviceBehaviour, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps, EnergySteps,
+    Kept, Loss, Losses, Ran, Rollouts, Sequences,
 };
 use super::heads::Heads;
 use crate::Result;
 use crate::optimizer::Adam;
 pub(super) use network::DeviceNetwork;
-use network::{of_gradient, of_parameters};
+use network::{elsewhere, of_gradient, of_parameters};
 use optimizer::Optimizer;
-use pass::{NetworkInputs, NetworkPass};
+use pass::NetworkPass;
+use sequences::{NetworkInputs, PlacedSequences};
 use stepper::Stepper;
+
+/// All sequences of a rollout, as PPO learns from them.
+struct PlacedRollout {
+    sequences: PlacedSequences,
+    batch: PpoBatch<f32>,
+}
 
 impl Accelerator for DeviceNetwork {
     fn place(&self, parameters: &[f32]) -> Result<Kept> {
@@ -43,7 +52,7 @@ impl Accelerator for DeviceNetwork {
 
     fn differentiate(&self, sequences: &Sequences<'_>, parameters: &Kept, loss: &mut Loss<'_>) -> Result<Kept> {
         let inputs = NetworkInputs::new(self, sequences)?;
-        let pass = NetworkPass::new(self, &inputs, of_parameters(parameters)?, sequences.state)?;
+        let pass = NetworkPass::new(self, &inputs, of_parameters(parameters)?)?;
         let rows = inputs.rows();
         let zeros = || Heads { distributions: vec![0.0; rows * self.distribution[0]], values: vec![0.0; rows] };
         let (mut outputs, mut grads) = (zeros(), zeros());
@@ -62,7 +71,7 @@ impl Accelerator for DeviceNetwork {
         // Not within a short sequence.
         let measured = measured.filter(|measured| measured.first < sequences.steps);
         let (inputs, parameters) = (NetworkInputs::new(self, sequences)?, of_parameters(parameters)?);
-        let (pass, energy) = NetworkPass::measured(self, &inputs, parameters, sequences.state, measured.as_ref())?;
+        let (pass, energy) = NetworkPass::measured(self, &inputs, parameters, measured.as_ref())?;
         let (rows, hidden) = (inputs.rows(), self.hidden);
         let mut ran = Ran {
             outputs: Heads { distributions: vec![0.0; rows * self.distribution[0]], values: vec![0.0; rows] },
@@ -85,8 +94,36 @@ impl Accelerator for DeviceNetwork {
         steps: &DeviceSteps<'_>,
     ) -> Result<(Kept, Losses)> {
         let inputs = NetworkInputs::new(self, sequences)?;
-        let pass = NetworkPass::new(self, &inputs, of_parameters(parameters)?, sequences.state)?;
-        let (grads, sums) = losses::of_steps(&self.general, &self.actions, pass.outputs(), loss, steps)?;
+        let pass = NetworkPass::new(self, &inputs, of_parameters(parameters)?)?;
+        let (grads, sums) = losses::a2c(&self.general, &self.actions, pass.outputs(), loss, steps)?;
+        Ok((Kept::new(pass.backward(&inputs, &grads)?), sums))
+    }
+
+    fn place_rollout(
+        &self,
+        sequences: &Sequences<'_>,
+        steps: &DeviceSteps<'_>,
+        acted: &DeviceBehaviour<'_>,
+    ) -> Result<Kept> {
+        Ok(Kept::new(PlacedRollout {
+            sequences: PlacedSequences::new(self, sequences)?,
+            batch: losses::ppo_batch(&self.general, &self.actions, [sequences.steps, sequences.batch], (steps, acted))?,
+        }))
+    }
+
+    fn minimize_part(
+        &self,
+        rollout: &Kept,
+        (columns, steps): (&[u32], usize),
+        parameters: &Kept,
+        loss: &DeviceLoss,
+    ) -> Result<(Kept, Losses)> {
+        let PlacedRollout { sequences, batch } = rollout.get().ok_or_else(elsewhere)?;
+        let columns = self.general.columns(columns, batch.extent().batch)?;
+        let inputs = sequences.part(self, steps, &columns)?;
+        let batch = batch.part(&self.general, steps, &columns)?;
+        let pass = NetworkPass::new(self, &inputs, of_parameters(parameters)?)?;
+        let (grads, sums) = losses::ppo(&self.general, pass.outputs(), loss, &batch)?;
         Ok((Kept::new(pass.backward(&inputs, &grads)?), sums))
     }
 

@@ -10,7 +10,7 @@ use super::obstacle::obstacle;
 use super::parameters::{BranchParameters, DeviceParameters, FreeParameters};
 use super::trunk::DeviceTrunk;
 use crate::policy::ActorCritic;
-use crate::policy::accelerator::{Kept, Seen};
+use crate::policy::accelerator::Kept;
 use crate::policy::columns;
 use crate::policy::config::PolicyConfig;
 use crate::policy::heads::Heads;
@@ -126,21 +126,6 @@ impl DeviceNetwork {
             actor: self.actor.parameters(&self.device, all)?,
             critic: self.critic.as_ref().map(|critic| critic.parameters(&self.device, all)).transpose()?,
             free,
-        })
-    }
-
-    /// Observations as numbers on the device, as trunks take them.
-    pub(super) fn upload(&self, observations: &Seen<'_>) -> Result<Buffer<f32>> {
-        let scale = self.input_scale;
-        Ok(match observations {
-            Seen::Numbers(numbers) if scale == 1.0 => self.device.upload(numbers)?,
-            Seen::Numbers(numbers) => {
-                self.device.upload(&numbers.iter().map(|number| number * scale).collect::<Vec<f32>>())?
-            }
-            Seen::Bytes { bytes, factor, summand } => {
-                let [factor, summand] = [factor, summand].map(|number| f64::from(number * scale));
-                self.general.numbers_of_bytes(bytes, factor, summand)?
-            }
         })
     }
 

@@ -1,45 +1,15 @@
 //! A policy over sequences on a device: forward to the outputs of its heads, and back from their gradient.
 
 use stpn_cuda::cuda::Buffer;
-use stpn_cuda::{EnergyOf, Extent, OutputGradients, Outputs};
+use stpn_cuda::{EnergyOf, OutputGradients, Outputs};
 
 use super::network::{Branch, DeviceNetwork};
 use super::parameters::{BranchParameters, DeviceParameters};
-use super::trunk::{TrunkInputs, TrunkPass};
-use crate::policy::accelerator::Sequences;
+use super::sequences::NetworkInputs;
+use super::trunk::TrunkPass;
 use crate::policy::heads::Heads;
 use crate::policy::training::free_gradient;
 use crate::{Error, Result};
-
-/// What a network reads that is on the device.
-pub(super) struct NetworkInputs {
-    extent: Extent,
-    x: Buffer<f32>,
-    resets: Buffer<u8>,
-}
-
-impl NetworkInputs {
-    /// Brings sequences there.
-    ///
-    /// # Errors
-    /// Fails if the device does.
-    pub fn new(network: &DeviceNetwork, sequences: &Sequences<'_>) -> Result<Self> {
-        Ok(Self {
-            extent: Extent { steps: sequences.steps, batch: sequences.batch },
-            x: network.upload(sequences.observations)?,
-            resets: network.device.upload(sequences.episode_starts)?,
-        })
-    }
-
-    /// Steps of all sequences.
-    pub fn rows(&self) -> usize {
-        self.extent.steps * self.extent.batch
-    }
-
-    fn of_trunk(&self) -> TrunkInputs<'_> {
-        TrunkInputs { extent: self.extent, x: &self.x, resets: &self.resets }
-    }
-}
 
 /// A forward pass, with what the backward pass needs.
 pub(super) struct NetworkPass<'n> {
@@ -51,7 +21,6 @@ pub(super) struct NetworkPass<'n> {
 
 /// That of a trunk and its heads.
 struct BranchPass {
-    start: Buffer<f32>,
     trunk: TrunkPass,
     /// Of all its heads, `[N, width]`.
     outputs: Buffer<f32>,
@@ -59,15 +28,13 @@ struct BranchPass {
 
 impl BranchPass {
     fn new(
-        network: &DeviceNetwork,
         inputs: &NetworkInputs,
         (branch, own): (&Branch, &BranchParameters),
-        state: &[f32],
+        start: &Buffer<f32>,
         tape: bool,
     ) -> Result<Self> {
-        let start = network.upload_state(branch, state)?;
-        let trunk = branch.trunk.forward(inputs.of_trunk(), &own.trunk, &start, tape)?;
-        Self::with_heads(inputs, (branch, own), start, trunk)
+        let trunk = branch.trunk.forward(inputs.of_trunk(), &own.trunk, start, tape)?;
+        Self::with_heads(inputs, (branch, own), trunk)
     }
 
     /// Without a tape; also the energy where it is measured.
@@ -75,29 +42,28 @@ impl BranchPass {
         network: &DeviceNetwork,
         inputs: &NetworkInputs,
         (branch, own): (&Branch, &BranchParameters),
-        state: &[f32],
+        start: &Buffer<f32>,
         energy: &EnergyOf<'_, f32>,
     ) -> Result<(Self, Vec<f32>)> {
-        let (start, of_trunk) = (network.upload_state(branch, state)?, inputs.of_trunk());
-        let (trunk, energy) = branch.trunk.forward_measured(&network.device, of_trunk, &own.trunk, &start, energy)?;
-        Ok((Self::with_heads(inputs, (branch, own), start, trunk)?, energy))
+        let of_trunk = inputs.of_trunk();
+        let (trunk, energy) = branch.trunk.forward_measured(&network.device, of_trunk, &own.trunk, start, energy)?;
+        Ok((Self::with_heads(inputs, (branch, own), trunk)?, energy))
     }
 
     fn with_heads(
         inputs: &NetworkInputs,
         (branch, own): (&Branch, &BranchParameters),
-        start: Buffer<f32>,
         trunk: TrunkPass,
     ) -> Result<Self> {
         let outputs = branch.heads.forward(inputs.rows(), &own.heads, trunk.hidden(inputs.of_trunk()))?;
-        Ok(Self { start, trunk, outputs })
+        Ok(Self { trunk, outputs })
     }
 
     /// Puts the gradient of a branch's parameters into that of all, from that of the outputs.
     fn backward(
         &self,
         network: &DeviceNetwork,
-        inputs: &NetworkInputs,
+        (inputs, start): (&NetworkInputs, &Buffer<f32>),
         (branch, own): (&Branch, &BranchParameters),
         grad_outputs: &Buffer<f32>,
         gradient: &mut Buffer<f32>,
@@ -105,24 +71,19 @@ impl BranchPass {
         let (device, of_trunk) = (&network.device, inputs.of_trunk());
         let arrays = [&own.heads, self.trunk.hidden(of_trunk), &self.outputs, grad_outputs];
         let grad_hidden = branch.heads.backward(device, inputs.rows(), arrays, gradient)?;
-        let passes = (&own.trunk, &self.start, &self.trunk);
+        let passes = (&own.trunk, start, &self.trunk);
         branch.trunk.backward(device, of_trunk, passes, grad_hidden, (gradient, branch.first))
     }
 }
 
 impl<'n> NetworkPass<'n> {
-    /// Runs sequences from packed states `[B, S]`.
+    /// Runs sequences.
     ///
     /// # Errors
     /// Fails if the device does.
-    pub fn new(
-        network: &'n DeviceNetwork,
-        inputs: &NetworkInputs,
-        parameters: &'n DeviceParameters,
-        state: &[f32],
-    ) -> Result<Self> {
-        let actor = BranchPass::new(network, inputs, (&network.actor, &parameters.actor), state, true)?;
-        Self::with_critic(network, inputs, parameters, state, actor, true)
+    pub fn new(network: &'n DeviceNetwork, inputs: &NetworkInputs, parameters: &'n DeviceParameters) -> Result<Self> {
+        let actor = BranchPass::new(inputs, (&network.actor, &parameters.actor), &inputs.actor, true)?;
+        Self::with_critic(network, inputs, parameters, actor, true)
     }
 
     /// Runs sequences without what the backward pass needs; also the energy of every unit where it is measured.
@@ -133,28 +94,27 @@ impl<'n> NetworkPass<'n> {
         network: &'n DeviceNetwork,
         inputs: &NetworkInputs,
         parameters: &'n DeviceParameters,
-        state: &[f32],
         energy: Option<&EnergyOf<'_, f32>>,
     ) -> Result<(Self, Vec<f32>)> {
-        let of_actor = (&network.actor, &parameters.actor);
+        let (of_actor, start) = ((&network.actor, &parameters.actor), &inputs.actor);
         let (actor, energy) = match energy {
-            Some(energy) => BranchPass::measured(network, inputs, of_actor, state, energy)?,
-            None => (BranchPass::new(network, inputs, of_actor, state, false)?, Vec::new()),
+            Some(energy) => BranchPass::measured(network, inputs, of_actor, start, energy)?,
+            None => (BranchPass::new(inputs, of_actor, start, false)?, Vec::new()),
         };
-        Ok((Self::with_critic(network, inputs, parameters, state, actor, false)?, energy))
+        Ok((Self::with_critic(network, inputs, parameters, actor, false)?, energy))
     }
 
     fn with_critic(
         network: &'n DeviceNetwork,
         inputs: &NetworkInputs,
         parameters: &'n DeviceParameters,
-        state: &[f32],
         actor: BranchPass,
         tape: bool,
     ) -> Result<Self> {
-        let run = |branch, own| BranchPass::new(network, inputs, (branch, own), state, tape);
-        let critic = network.critic.as_ref().zip(parameters.critic.as_ref());
-        let critic = critic.map(|(branch, own)| Ok::<_, Error>((branch, own, run(branch, own)?))).transpose()?;
+        let run = |of_critic, start| BranchPass::new(inputs, of_critic, start, tape);
+        let critic = network.critic.as_ref().zip(parameters.critic.as_ref()).zip(inputs.critic.as_ref());
+        let critic = critic.map(|((branch, own), start)| Ok::<_, Error>((branch, own, run((branch, own), start)?)));
+        let critic = critic.transpose()?;
         Ok(Self { network, parameters, actor, critic })
     }
 
@@ -221,9 +181,9 @@ impl<'n> NetworkPass<'n> {
         let (network, parameters) = (self.network, self.parameters);
         let mut gradient = network.device.zeros(network.parameters_len)?;
         let branch = (&network.actor, &parameters.actor);
-        self.actor.backward(network, inputs, branch, &grads.policy, &mut gradient)?;
-        if let (Some((branch, own, pass)), Some(grad)) = (&self.critic, &grads.values) {
-            pass.backward(network, inputs, (branch, own), grad, &mut gradient)?;
+        self.actor.backward(network, (inputs, &inputs.actor), branch, &grads.policy, &mut gradient)?;
+        if let (Some((branch, own, pass)), Some(start), Some(grad)) = (&self.critic, &inputs.critic, &grads.values) {
+            pass.backward(network, (inputs, start), (branch, own), grad, &mut gradient)?;
         }
         if let Some(free) = &grads.free {
             network.device.put(free, &mut gradient, network.free.start)?;

@@ -5,7 +5,7 @@ use stpn_cuda::cuda::{Advantages, KeptRollout};
 use stpn_cuda::rollout::{self, EncoderLayer, EnergyOf};
 use stpn_cuda::{AdvantageSteps, Extent};
 
-use super::losses::{a2c_loss, a2c_sums};
+use super::losses::{a2c_loss, a2c_sums, other_loss};
 use super::mazes::StagedMazes;
 use super::network::{DeviceNetwork, elsewhere, of_parameters};
 use crate::policy::accelerator::{
@@ -105,7 +105,7 @@ impl Rollouts for DeviceNetwork {
             return Err(elsewhere());
         };
         let DeviceObjective::A2c { value, entropy, concentration } = loss.objective else {
-            return Err(Error::config("algorithm.name", "what a rollout left on a device is for A2C"));
+            return Err(other_loss());
         };
         let Extent { steps, batch } = rollout.extent();
         let of_steps = a2c_loss(loss, [value, entropy, concentration]);

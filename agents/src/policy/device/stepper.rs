@@ -5,6 +5,7 @@ use stpn_cuda::{EnergyOf, Extent};
 
 use super::network::{Branch, DeviceNetwork};
 use super::parameters::{BranchParameters, DeviceParameters};
+use super::sequences;
 use super::trunk::TrunkInputs;
 use crate::Result;
 use crate::policy::accelerator::{DeviceStepper, Seen};
@@ -65,7 +66,7 @@ impl<'s> Stepper<'s> {
         let (network, parameters) = (self.network, self.parameters);
         let inputs = TrunkInputs {
             extent: Extent { steps: 1, batch: self.batch },
-            x: &network.upload(observations)?,
+            x: &sequences::upload(network, observations)?,
             resets: &network.device.upload(episode_starts)?,
         };
         let (of_actor, actor) = self.advance(&network.actor, &parameters.actor, inputs, &self.actor, energy)?;

@@ -11,13 +11,13 @@ use cudarc::driver::{
 use cudarc::nvrtc::Ptx;
 
 use super::compile::{ARCHITECTURES, Compiled};
-use crate::{Error, Real, Result};
+use crate::{Error, Gathered, Real, Result};
 
 /// The CUDA version whose functions are called, as the driver counts it, and the driver that first had it.
 const CUDA: (i32, &str) = (12_000, "525");
 
 /// The element types that devices know.
-pub trait CudaReal: Real + DeviceRepr + ValidAsZeroBits {}
+pub trait CudaReal: Real + Gathered + DeviceRepr + ValidAsZeroBits {}
 impl CudaReal for f32 {}
 impl CudaReal for f64 {}
 

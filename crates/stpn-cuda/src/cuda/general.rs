@@ -10,7 +10,7 @@ use crate::Result;
 use crate::source::general_source;
 use crate::spec::GENERAL_THREADS;
 
-/// Matrix products, convolutions, reductions, the optimiser, losses and advantages on a device. Cheap to clone.
+/// Matrix products, convolutions, copies of columns, reductions, the optimiser, losses and advantages on a device. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct General<T> {
     device: Device,
@@ -31,6 +31,9 @@ impl<T: CudaReal> General<T> {
             "overlap",
             "energy_factors",
             "numbers_of_bytes",
+            "gather_numbers",
+            "gather_words",
+            "gather_bytes",
             "sum_rows",
             "square_sums",
             "norm_of_parts",

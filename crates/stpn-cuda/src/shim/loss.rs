@@ -136,7 +136,9 @@ pub fn ppo_loss<T: ShimReal>(
     outputs: &Outputs<'_, [T]>,
     steps: PpoSteps<'_, T>,
 ) -> (OutputGradients<Vec<T>>, PpoSums, Problems) {
-    let count = steps.check(loss, outputs, <[T]>::len).expect("steps that fit");
+    let count = steps.check().expect("steps that fit");
+    loss.check(steps.distributions.is_some()).expect("steps of this loss");
+    outputs.check(steps.policy, count, <[T]>::len).expect("outputs that fit");
     let runner = ShimRunner::new(RawSpec::general(), machine);
     let placed = Placed::new(&runner, steps.policy, outputs, steps.actions);
     let counts = steps.counts.map(|counts| runner.array(counts));

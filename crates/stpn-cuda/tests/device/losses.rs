@@ -40,16 +40,18 @@ fn on_device_losses_of_given_outputs() {
 
     let plain = PpoLoss { value_clip: None, value_error_clamp: None, kl: None, ..PPO };
     let (log_probs, values) = (&log_probs, &values);
+    let extent = Extent { steps: 28, batch: 25 };
     for loss in [plain, PPO] {
         let distributions = loss.kl.map(|_| &logits[..]);
         let of_ppo = PpoSteps { policy, actions, advantages, returns, log_probs, values, distributions, counts };
-        let (grad, sums) = general.ppo_loss(&loss, there(), &of_ppo).unwrap();
+        let batch = general.ppo_batch(extent, &of_ppo).unwrap();
+        let (grad, sums) = general.ppo_loss(&loss, there(), &batch).unwrap();
         let (grad_wanted, wanted, problems) = shim::ppo_loss(&loss, Machine::default(), &here, of_ppo);
         assert_eq!(problems.count, 0, "{}", problems.first);
         close("gradient of PPO", &doubles(&device.download(&grad.policy).unwrap()), &doubles(&grad_wanted.policy));
         close("sums of PPO", &[sums.total, sums.value, sums.kl], &[wanted.total, wanted.value, wanted.kl]);
         assert_eq!((sums.steps, sums.clipped), (wanted.steps, wanted.clipped));
-        let short = general.ppo_loss(&loss, there(), &PpoSteps { values: &values[1..], ..of_ppo });
+        let short = general.ppo_batch(extent, &PpoSteps { values: &values[1..], ..of_ppo });
         assert!(matches!(short, Err(Error::Length { what: "values", .. })), "{short:?}");
     }
 }
@@ -80,11 +82,57 @@ fn on_device_losses_of_every_distribution() {
 
         let (log_probs, values, distributions) = (&log_probs[..], &case.old_values[..], Some(&case.behaviour[..]));
         let of_ppo = PpoSteps { policy, actions, advantages, returns, log_probs, values, distributions, counts };
-        let (grads, sums) = general.ppo_loss(&PPO, there(), &of_ppo).unwrap();
+        let batch = general.ppo_batch(Extent { steps: 50, batch: 6 }, &of_ppo).unwrap();
+        let (grads, sums) = general.ppo_loss(&PPO, there(), &batch).unwrap();
         let (grads_wanted, wanted, _) = shim::ppo_loss(&PPO, Machine::default(), &here, of_ppo);
         let grads = grads.map(|grad| device.download(&grad).unwrap());
         assert!(distance(&flat(&grads), &flat(&grads_wanted)) < 1e-12, "{family:?}");
         assert!((sums.total - wanted.total).abs() < 1e-12 * wanted.total.abs().max(1.0), "{family:?}");
+
+        // The first steps of some sequences.
+        let columns = [5, 0, 2];
+        let part = Part { rows: 40, of: 6, columns: &columns };
+        let there = general.columns(&columns, 6).unwrap();
+        let some = batch.part(&general, part.rows, &there).unwrap();
+        let (dims, parameters) = (policy.dims(), policy.parameters());
+        let width = policy.head_parameters() + usize::from(!separate);
+        let (choices, draws) = (part.of(&case.choices, dims), part.of(&case.draws, dims));
+        let outputs = part.of(&case.policy, width);
+        let values = case.values.as_ref().map(|values| part.of(values, 1));
+        let here = Outputs { policy: &outputs[..], values: values.as_deref(), free: case.free.as_deref() };
+        let of_ppo = PpoSteps {
+            policy,
+            actions: if draws.is_empty() { Actions::Choices(&choices) } else { Actions::Draws(&draws) },
+            advantages: &part.of(advantages, 1),
+            returns: &part.of(returns, 1),
+            log_probs: &part.of(log_probs, 1),
+            values: &part.of(&case.old_values, 1),
+            distributions: Some(&part.of(&case.behaviour, parameters)),
+            counts: Some(&part.of(counts.unwrap(), 1)),
+        };
+        let (outputs, values) = (upload(&outputs), values.as_ref().map(upload));
+        let outputs = Outputs { policy: &outputs, values: values.as_ref(), free: free.as_ref() };
+        let (grads, sums) = general.ppo_loss(&PPO, outputs, &some).unwrap();
+        let (grads_wanted, wanted, _) = shim::ppo_loss(&PPO, Machine::default(), &here, of_ppo);
+        let grads = grads.map(|grad| device.download(&grad).unwrap());
+        assert!(distance(&flat(&grads), &flat(&grads_wanted)) < 1e-12, "{family:?}");
+        assert_eq!(sums.steps, wanted.steps);
+        assert!(batch.part(&general, 51, &there).is_err() && general.columns(&[6], 6).is_err());
+    }
+}
+
+/// Some columns of the first rows of arrays.
+struct Part<'a> {
+    rows: usize,
+    of: usize,
+    columns: &'a [u32],
+}
+
+impl Part<'_> {
+    /// Those of an array `[R, of, width]`; nothing of nothing.
+    fn of<E: Copy>(&self, values: &[E], width: usize) -> Vec<E> {
+        let rows = values.chunks_exact(self.of * width).take(self.rows);
+        rows.flat_map(|row| self.columns.iter().flat_map(|&at| row[at as usize * width..][..width].to_vec())).collect()
     }
 }
 
