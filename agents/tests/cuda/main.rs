@@ -6,6 +6,7 @@
 #[path = "../environments/echo.rs"]
 mod echo;
 mod gradients;
+mod images;
 mod losses;
 
 use std::env;

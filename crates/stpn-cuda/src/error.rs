@@ -154,7 +154,7 @@ pub enum Error {
     },
 
     /// The device has no memory left.
-    #[error("out of memory on the device ({what}): use fewer sequences at a time, or smaller layers")]
+    #[error("out of memory on the device ({what}): use shorter rollouts, fewer sequences at a time, or smaller layers")]
     NoMemory {
         /// What was done.
         what: &'static str,
