@@ -1,11 +1,11 @@
 //! What the runs of a comparison are measured by: their own test, or `stpn eval`.
 
 use std::fs;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use stpn_agents::RunConfig;
 use stpn_agents::config::ComputeDevice;
-use stpn_agents::run::saved_config;
 
 use super::PlannedRun;
 use super::children::children;
@@ -94,22 +94,7 @@ pub fn result(run: &PlannedRun, protocol: Protocol) -> Result<RunResult> {
     let value = measured[keys.0].as_f64().ok_or_else(|| Error::Process { run: run.title(), problem: problem() })?;
 
     let path = run.directory.join("metrics.jsonl");
-    let text = files::read(&path)?;
-    let (mut curve, mut seconds, mut updates) = (Vec::new(), 0.0, 0);
-    // Runs of earlier versions do not say of how many updates an entry is; each has its own setting.
-    let every = saved_config(&run.directory)?.log().every;
-    for line in text.lines() {
-        let entry: serde_json::Map<String, serde_json::Value> =
-            serde_json::from_str(line).map_err(|error| Error::damaged(&path, format!("is damaged: {error}")))?;
-        let number = |key: &str| entry.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
-        updates = number("update");
-        if let Some(value) = entry.get(curve_name).and_then(serde_json::Value::as_f64) {
-            curve.push(CurvePoint { update: updates, env_steps: number("env_steps"), value });
-        }
-        let parts = ["time/rollout_seconds", "time/learn_seconds", "time/validation_seconds"];
-        let of = entry.get("updates").and_then(serde_json::Value::as_u64).unwrap_or(every);
-        seconds += of as f64 * parts.iter().filter_map(|key| entry.get(*key)?.as_f64()).sum::<f64>();
-    }
+    let Log { curve, seconds, updates } = Log::read(&path, &files::read(&path)?, curve_name)?;
     Ok(RunResult {
         cell: run.cell.to_string(),
         seed: run.seed,
@@ -121,6 +106,36 @@ pub fn result(run: &PlannedRun, protocol: Protocol) -> Result<RunResult> {
         seconds,
         curve,
     })
+}
+
+/// What the log of a run says of it.
+struct Log {
+    curve: Vec<CurvePoint>,
+    /// Seconds of all updates.
+    seconds: f64,
+    updates: u64,
+}
+
+impl Log {
+    /// From the lines of `metrics.jsonl`. An entry stands for all updates since the one before: a log may have been
+    /// thinned.
+    fn read(path: &Path, text: &str, curve_name: &str) -> Result<Self> {
+        let mut log = Self { curve: Vec::new(), seconds: 0.0, updates: 0 };
+        for line in text.lines() {
+            let entry: serde_json::Map<String, serde_json::Value> =
+                serde_json::from_str(line).map_err(|error| Error::damaged(path, format!("is damaged: {error}")))?;
+            let number = |key: &str| entry.get(key).and_then(serde_json::Value::as_u64).unwrap_or(0);
+            let update = number("update");
+            if let Some(value) = entry.get(curve_name).and_then(serde_json::Value::as_f64) {
+                log.curve.push(CurvePoint { update, env_steps: number("env_steps"), value });
+            }
+            let parts = ["time/rollout_seconds", "time/learn_seconds", "time/validation_seconds"];
+            let of_update: f64 = parts.iter().filter_map(|key| entry.get(*key)?.as_f64()).sum();
+            log.seconds += update.saturating_sub(log.updates) as f64 * of_update;
+            log.updates = update;
+        }
+        Ok(log)
+    }
 }
 
 /// Measures a run on a supervised task that diverged, by its best state in validation, and writes what its end would
@@ -209,4 +224,25 @@ fn eval(run: &PlannedRun, arguments: &[&str], changes: &[Override]) -> Result<se
     }
     serde_json::from_slice(&output.stdout)
         .map_err(|error| Error::Process { run: run.title(), problem: format!("its evaluation: {error}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_with_a_thinned_log_was_said_to_be_shorter() {
+        let line = |update: u64| {
+            let times = "\"time/rollout_seconds\": 0.5, \"time/learn_seconds\": 1.5";
+            format!("{{\"update\": {update}, \"updates\": 1, {times}, \"return\": {update}.5}}\n")
+        };
+        let read = |updates: &[u64]| {
+            let text: String = updates.iter().map(|&update| line(update)).collect();
+            Log::read(Path::new("metrics.jsonl"), &text, "return").unwrap()
+        };
+        for updates in [&(1..=12).collect::<Vec<u64>>()[..], &[4, 8, 12], &[5, 9, 10, 11, 12]] {
+            let log = read(updates);
+            assert_eq!((log.seconds, log.updates, log.curve.len()), (24.0, 12, updates.len()));
+        }
+    }
 }
