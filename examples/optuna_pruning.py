@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Settings searched with Optuna by ask and tell; a callback ends what does not look good.
 
-    pip install stpn optuna
+    pip install optuna    # and the package stpn: see docs/python.md
     python examples/optuna_pruning.py [TRIALS] [UPDATES]
 """
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Recurrent PPO in one file, in the manner of CleanRL: `gymnasium.make_vec`, a layer of `stpn.torch`, torch's Adam.
 
-    pip install stpn gymnasium torch
+    pip install gymnasium torch    # and the package stpn: see docs/python.md
     python examples/ppo_gymnasium.py [--env stpn/CartPoleMasked-v0] [--steps 300000]
 
 The environments begin the next episode in the step that ends one; the layer forgets by its argument `resets`. Learning

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """PPO of Stable-Baselines3 on environments of stpn, all stepped together in Rust.
 
-    pip install stpn gymnasium stable-baselines3
+    pip install gymnasium stable-baselines3    # and the package stpn: see docs/python.md
     python examples/sb3_ppo.py [STEPS] [ENVIRONMENT]
 """
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """One training followed in Weights & Biases and in Trackio, by a callback. Both stay on this machine.
 
-    pip install stpn wandb trackio
+    pip install wandb trackio    # and the package stpn: see docs/python.md
     python examples/track_runs.py [UPDATES]
 
 `wandb sync wandb/offline-run-…` uploads the first, `trackio show` opens the second.

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 #[serde(default, deny_unknown_fields)]
 pub struct RolloutConfig {
     /// Parallel environments B.
-    #[schemars(extend("x-sb3" = "n_envs", "x-cleanrl" = "num_envs"))]
+    #[schemars(range(min = 1), extend("x-sb3" = "n_envs", "x-cleanrl" = "num_envs"))]
     pub environments: usize,
     /// Steps T that each environment takes per update.
-    #[schemars(extend("x-sb3" = "n_steps", "x-cleanrl" = "num_steps"))]
+    #[schemars(range(min = 1), extend("x-sb3" = "n_steps", "x-cleanrl" = "num_steps"))]
     pub steps: usize,
     /// Longest sequence, in steps, for back-propagation through time; not set = the whole rollout.
     pub sequence_length: Option<usize>,

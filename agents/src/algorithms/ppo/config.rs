@@ -18,10 +18,10 @@ pub struct PpoConfig {
     #[schemars(extend("x-sb3" = "gae_lambda", "x-cleanrl" = "gae_lambda"))]
     pub gae_lambda: f64,
     /// Passes over a rollout.
-    #[schemars(extend("x-sb3" = "n_epochs", "x-cleanrl" = "update_epochs"))]
+    #[schemars(range(min = 1), extend("x-sb3" = "n_epochs", "x-cleanrl" = "update_epochs"))]
     pub epochs: usize,
     /// Steps in a minibatch, rounded to whole sequences of `rollout.sequence_length`.
-    #[schemars(extend("x-sb3" = "batch_size", "x-cleanrl" = "minibatch_size"))]
+    #[schemars(range(min = 1), extend("x-sb3" = "batch_size", "x-cleanrl" = "minibatch_size"))]
     pub minibatch_size: usize,
     /// ε of the clipped objective: a number, or `{ initial, last }`, which ends with the run unless it has a
     /// `horizon` in environment steps.

@@ -22,7 +22,7 @@ macro_rules! preset {
 pub static PRESETS: &[Preset] = &[
     preset!("maze-small", None, MAZE, "9×9 maze, 64 in parallel, 100 steps: learns within minutes"),
     preset!("maze", None, MAZE, "the paper's maze: 13×13, 512 in parallel, 200 steps"),
-    preset!("maze-small-fast", None, MAZE, "the 9×9 maze by PPO: a better agent in as little time"),
+    preset!("maze-small-fast", None, MAZE, "the 9×9 maze by PPO: a better agent in fewer steps"),
     preset!("maze-fast", None, MAZE, "the paper's maze by PPO: a good agent in a fraction of the steps"),
     preset!("art", None, ART, "the paper's associative retrieval, supervised: which digit came with this letter?"),
     preset!(

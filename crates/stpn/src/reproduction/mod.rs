@@ -179,7 +179,7 @@ fn section(experiment: &Experiment, comparison: &Comparison, results: &Path) -> 
 fn summary(out: &Path) -> Result<()> {
     let mut text = format!(
         "# The paper's experiments\n\nRodriguez, Guo, Moraitis 2022. Made by `stpn reproduce`; `stpn reproduce \
-         --redraw` makes it again from the results in this folder.\n\n{}\n",
+         --redraw` writes this page again from the results in this folder.\n\n{}\n",
         claims_and_findings(out)?
     );
     for experiment in EXPERIMENTS {

@@ -16,10 +16,10 @@ A cell is *clearly* ahead of another one if its 95 % interval over seeds lies ap
 side. A claim **holds** if the cell is clearly ahead of every rival. It **holds partly** if its mean is ahead of every \
 rival's but not every interval is apart, or if it is clearly ahead of some rivals only. It **does not hold** otherwise. \
 There is **not enough evidence** if a cell was not run or has a single seed, if runs are shorter than the published \
-ones, or if settings were changed: the table then says what is missing, and how the cells stand so far. *Best rival* is \
+ones, or if settings were changed: the table then says what is missing, and which cells are ahead so far. *Best rival* is \
 the one with the best mean. Energy is that of the trained networks: per symbol and summed over neurons in associative \
 retrieval, per neuron and step in policies. The claims are in our words. The paper says that the STPN needs the least \
-energy of all models; we look at this wherever there are energies.";
+energy of all models; we check this in every experiment that measures energy.";
 
 /// Says in a comparison's note that settings were changed, and which.
 pub const CHANGED: &str = "**Changed**:";

@@ -192,8 +192,8 @@ pub struct ReproduceArguments {
     /// Only the one of these experiments whose folder has this name, e.g. familiarity-fresh-r3.
     #[arg(long, value_name = "NAME")]
     pub only: Option<String>,
-    /// Minutes that it may take, divided equally among the experiments; their runs get fewer updates, the same for
-    /// every cell, and the results say so.
+    /// Time limit in minutes, divided equally among the experiments. Runs get fewer updates, the same number for every
+    /// cell, and the results say so.
     #[arg(long, value_name = "MINUTES", value_parser = minutes)]
     pub budget: Option<f64>,
     /// Updates of every run, in place of the published number or what a budget allows; the results say so.

@@ -53,7 +53,7 @@ pub enum Command {
     Export(ExportArguments),
     /// Train several cells of matched size over several seeds and tabulate what they reach.
     Compare(CompareArguments),
-    /// Search for settings that learn better: many short trainings, of which the best are continued.
+    /// Search for settings that learn better: start many short trainings, and continue only the best.
     Tune(TuneArguments),
     /// Run the paper's experiments and write their tables.
     Reproduce(ReproduceArguments),

@@ -37,13 +37,15 @@ pub struct CheckEnvArguments {
 /// Arguments of `stpn doctor`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-With --policy, the untrained network of an experiment sees states that random actions lead to. For every layer, the table
-shows the mean absolute activity, the standard deviation of a unit between states (mean over units), and the ratio of the
-two. For the heads, it shows the same of logits and values. A layer is called flat if its ratio is below 0.1. What all
-states share is then more than ten times as large as what differs, and the policy begins to learn late.
+With --policy, the untrained network of an experiment sees states that random actions lead to. For every layer, the \
+table shows the mean absolute activity, the standard deviation of a unit between states (mean over units), and the \
+ratio of the two. For the heads, it shows the same of logits and values. A layer is called flat if its ratio is \
+below 0.1. What all states share is then more than ten times as large as what differs, and the policy begins to \
+learn late.
 
-The last lines tell after how many gradient steps, at the earliest, the outputs of the policy head can differ by 1 between
-two states: 1 / (initial learning rate × sum of the cell's deviations), if all steps of Adam go in one direction.
+The last lines tell after how many gradient steps, at the earliest, the outputs of the policy head can differ by 1 \
+between two states: 1 / (initial learning rate × sum of the cell's deviations), if all steps of Adam go in one \
+direction.
 
 Examples:
   stpn doctor
@@ -57,7 +59,7 @@ pub struct DoctorArguments {
     /// experiment's].
     #[arg(long, value_name = "CELL,…", value_delimiter = ',', requires = "policy")]
     pub cell: Vec<String>,
-    /// Steps of random actions in every environment.
+    /// With --policy: steps of random actions in every environment.
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000),
         requires = "policy")]
     pub steps: u32,
@@ -89,10 +91,10 @@ pub struct CompletionsArguments {
   stpn bench kernels --threads 2 --json
   stpn bench envs --case maze --case cartpole
 
-Cases: maze, maze-lstm, maze-gru, art, art-lstm, pong, pong-lstm, pendulum (learning from one rollout of random
-observations at the paper's shapes), maze-update (a whole update of the preset, environments included). Those of `envs` are
-environments, with random actions: steps per second by one thread and by all, and of those around a simulator the share
-of that simulator's own speed. Run it on an idle machine.")]
+Cases: maze, maze-lstm, maze-gru, art, art-lstm, pong, pong-lstm, pendulum (learning from one rollout of random \
+observations at the paper's shapes), maze-update (a whole update of the preset, environments included). Those of \
+`envs` are environments, with random actions: steps per second by one thread and by all, and of those around a \
+simulator the share of that simulator's own speed. Run it on an idle machine.")]
 pub struct BenchArguments {
     /// What to measure.
     #[arg(value_enum, value_name = "WHAT", default_value_t = Suite::All)]
@@ -110,8 +112,8 @@ pub struct BenchArguments {
     /// Updates or calls before those that count [default: 4].
     #[arg(long, value_name = "N")]
     pub warmup: Option<usize>,
-    /// Updates or calls to measure, of which the median counts; of environments, measurements of a tenth of a second
-    /// each, of which the best counts.
+    /// Number of measured updates or calls; the median counts. For environments: number of measurements of a tenth of
+    /// a second; the best counts.
     #[arg(long, value_name = "N", default_value_t = 9)]
     pub repeats: usize,
     /// Measure the recurrent layers with this instruction set: `portable`, `avx2`, `avx512` or `neon` [default: the

@@ -64,8 +64,8 @@ pub struct TrainArguments {
     /// does not depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Which device computes the network, and plays the mazes of a rollout: `cpu`, `cuda`, or `cuda:1` for the second
-    /// one. CUDA needs a program that is built with the feature `cuda`; it is untested on hardware.
+    /// Which device computes the network, and plays some environments: `cpu`, `cuda`, or `cuda:1` for the second one.
+    /// CUDA needs a program that is built with the feature `cuda`; it is untested on hardware.
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<ComputeDevice>,
     /// `auto` (fused kernels where there are any) or `composed` (candle operations, slow, for comparison).
@@ -155,7 +155,7 @@ pub struct EndingArguments {
   stpn resume runs/maze-small-stpn-seed1 --updates 4000
   stpn resume runs/maze-small-stpn-seed1 --set optimizer.learning_rate=1e-4
 
-A rate or coefficient that ends with the run, `{ initial, last }` without a `horizon`, ends later if there are more
+A rate or coefficient that ends with the run, `{ initial, last }` without a `horizon`, ends later if there are more \
 updates: from here on it is what it would be in a run of the new length.")]
 pub struct ResumeArguments {
     /// The run's directory.
@@ -164,7 +164,8 @@ pub struct ResumeArguments {
     /// Code of the user's own.
     #[command(flatten)]
     pub code: EnvCodeArguments,
-    /// Updates of the whole run, those already done included; fewer than these change nothing [default: as configured].
+    /// Updates of the whole run, including those already done. Fewer than those change nothing [default: as
+    /// configured].
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub updates: Option<u64>,
     /// How to end early.
@@ -174,8 +175,8 @@ pub struct ResumeArguments {
     /// does not depend on it.
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
-    /// Which device computes the network, and plays the mazes of a rollout: `cpu`, `cuda`, or `cuda:1` for the second
-    /// one. CUDA needs a program that is built with the feature `cuda`; it is untested on hardware.
+    /// Which device computes the network, and plays some environments: `cpu`, `cuda`, or `cuda:1` for the second one.
+    /// CUDA needs a program that is built with the feature `cuda`; it is untested on hardware.
     #[arg(long, value_name = "DEVICE")]
     pub device: Option<ComputeDevice>,
     /// Changes one key from here on: rates, coefficients, lengths, evaluation, checkpoints, logging. What the
@@ -199,7 +200,7 @@ pub struct ExportArguments {
     /// The run's directory.
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
-    /// Where the agent is written; without checkpoints so far.
+    /// Where the agent is written; must not contain checkpoints yet.
     #[arg(value_name = "DIR")]
     pub out: PathBuf,
     /// The best checkpoint in place of the newest.
@@ -226,8 +227,8 @@ pub struct EvalArguments {
     /// Episodes to measure.
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = some, allow_negative_numbers = true)]
     pub episodes: usize,
-    /// Seed of the episodes, which are other ones than training's whatever the seed [default: 0]; of the test data of
-    /// a supervised task [default: the run's].
+    /// Seed of the episodes, which always differ from those of training [default: 0]. For a supervised task: seed of
+    /// the test data [default: the run's].
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     pub seed: Option<u64>,
     /// Take the most probable action in place of a sample.
