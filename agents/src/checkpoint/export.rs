@@ -26,9 +26,34 @@ pub fn export(checkpoint: &Checkpoint, directory: &Path) -> Result<PathBuf> {
 /// # Errors
 /// As [`export()`]; [`Error::Checkpoint`] also if the checkpoint is an exported agent.
 pub fn copy(checkpoint: &Checkpoint, directory: &Path) -> Result<PathBuf> {
+    copy_to(begin(&checkpoint.progress, directory)?, checkpoint)
+}
+
+/// Copies the newest checkpoint of a run into `directory`, and the best one, if it is another and known. Returns the
+/// former, and the path of its copy.
+///
+/// # Errors
+/// As [`copy()`]; [`Error::Checkpoint`] also if a newer one is damaged.
+pub fn copy_run(run: &Path, directory: &Path) -> Result<(Checkpoint, PathBuf)> {
+    let checkpoints = run.join("checkpoints");
+    let (newest, damaged) = super::read::newest(&checkpoints)?;
+    if let Some(error) = damaged.into_iter().next() {
+        return Err(error);
+    }
+    let best = super::read::best(&checkpoints)?;
+    let path = copy(&newest, directory)?;
+    if let Some(best) = best {
+        if best.progress.update != newest.progress.update {
+            copy_to(Staging::create(directory, best.progress.update)?, &best)?;
+        }
+        write::point(directory, "best", &super::directory_name(best.progress.update))?;
+    }
+    Ok((newest, path))
+}
+
+fn copy_to(staging: Staging, checkpoint: &Checkpoint) -> Result<PathBuf> {
     checkpoint.for_training()?;
     let manifest = Manifest::read(&checkpoint.path)?;
-    let staging = begin(&checkpoint.progress, directory)?;
     for entry in &manifest.files {
         staging.add(&entry.name, &manifest.file(&checkpoint.path, &entry.name)?)?;
     }

@@ -15,7 +15,7 @@ pub mod staging;
 pub mod tensors;
 pub mod write;
 
-pub use export::{copy, export};
+pub use export::{copy, copy_run, export};
 pub use migrate::saved as saved_config;
 pub use names::{FORMAT, OLDEST, directory_name, shard_name};
 pub use read::{Checkpoint, best, best_of_run, find, newest, read, read_shard};

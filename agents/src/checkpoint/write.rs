@@ -170,7 +170,7 @@ fn workers(path: &Path, saved: &SavedTrainer) -> Result<Vec<u8>> {
 }
 
 /// Makes the pointer file `pointer` name `target`, at once or not at all.
-fn point(directory: &Path, pointer: &str, target: &str) -> Result<()> {
+pub(super) fn point(directory: &Path, pointer: &str, target: &str) -> Result<()> {
     staging::replace(&directory.join(pointer), format!("{target}\n").as_bytes())
 }
 

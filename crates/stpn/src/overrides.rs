@@ -58,6 +58,22 @@ impl Override {
         Ok(self)
     }
 
+    /// One for each key of a section: what others of its keys are stays. A section that is given with its `name` is
+    /// another one, as a whole.
+    fn parts(&self) -> Vec<Self> {
+        let path = &self.key;
+        match &self.value {
+            Some(Value::Table(table)) if is_section(path) && !table.contains_key("name") => {
+                let part = |(key, value): (&String, &Value)| Self {
+                    key: format!("{path}.{key}"),
+                    value: (*value != "none".into()).then(|| value.clone()),
+                };
+                table.iter().map(part).flat_map(|part| part.parts()).collect()
+            }
+            _ => vec![self.clone()],
+        }
+    }
+
     fn refused(&self, problem: &str) -> Error {
         Error::Assignment { assignment: self.to_string(), problem: problem.into() }
     }
@@ -165,7 +181,8 @@ fn default_name(section: &str) -> Option<String> {
 /// [`Error::Assignment`].
 #[must_use = "what was dropped is to be said"]
 pub fn apply_all(table: &mut Table, assignments: &[Override]) -> Result<Vec<String>> {
-    let mut ordered: Vec<&Override> = assignments.iter().collect();
+    let all: Vec<Override> = assignments.iter().flat_map(Override::parts).collect();
+    let mut ordered: Vec<&Override> = all.iter().collect();
     ordered.sort_by_key(|assignment| {
         let path = assignment.key.as_str();
         !(VARIANTS.contains(&path) || tagged(path).is_some())
@@ -189,6 +206,13 @@ pub fn sets(assignments: &[Override], key: &str) -> bool {
         let mut table = Table::new();
         apply(&mut table, assignment).is_ok() && keys::get(&table, key).is_some()
     })
+}
+
+/// Whether a path is that of a section with keys of its own.
+fn is_section(path: &str) -> bool {
+    let section = format!("{path}.");
+    !path.contains('.') && catalogue::catalogue().iter().any(|entry| entry.path.starts_with(&section))
+        || VARIANTS.contains(&path)
 }
 
 /// The section that a key chooses, if it does.
@@ -299,6 +323,24 @@ mod tests {
         assert_eq!(keys::get(&stpnf, "policy.cell.recurrent"), Some(&Value::Boolean(false)), "as --cell takes it");
         let cell = applied("policy.cell = { kind = 'stpn', clamp = 1.0 }", &["policy.cell.kind=lstm"]);
         assert_eq!(cell, "policy.cell.name = 'lstm'".parse().unwrap(), "as older versions said it");
+    }
+
+    #[test]
+    fn a_section_as_a_table_reset_its_other_keys() {
+        let text = "[optimizer]\nepsilon = 1e-4\nmax_grad_norm = 4.0\n[policy.cell]\nname = 'stpn'\nclamp = 1.0";
+        let table =
+            applied(text, &["optimizer={ learning_rate = { initial = 1e-3, last = 0 }, max_grad_norm = 'none' }"]);
+        let optimizer = "epsilon = 1e-4\nmax_grad_norm = 'none'\nlearning_rate = { initial = 1e-3, last = 0 }";
+        let expected = format!("[optimizer]\n{optimizer}\n[policy.cell]\nname = 'stpn'\nclamp = 1.0");
+        assert_eq!(table, expected.parse().unwrap());
+        let table = applied(text, &["policy={ hidden = 9, cell = { bias = true } }"]);
+        let cell = Value::Table("name = 'stpn'\nclamp = 1.0\nbias = true".parse().unwrap());
+        assert_eq!(
+            (keys::get(&table, "policy.cell"), keys::get(&table, "policy.hidden")),
+            (Some(&cell), Some(&9.into()))
+        );
+        let table = applied(text, &["policy.cell={ name = 'stpn' }"]);
+        assert_eq!(keys::get(&table, "policy.cell"), Some(&Value::Table("name = 'stpn'".parse().unwrap())));
     }
 
     #[test]

@@ -58,6 +58,7 @@ impl Search {
                 None => Space::of(&config)?,
             };
             let plan = plan(&request, &config, jobs, observer)?;
+            check_validated(&plan, &config)?;
             let trials = draw(&request, &space, plan.rungs[0].trials, Sizes::new(&config)?.spaces())?;
             std::fs::create_dir_all(directory).map_err(Error::io("cannot create", directory))?;
             Found::new(request, space, plan, trials)
@@ -159,14 +160,31 @@ impl Search {
         })
     }
 
-    /// What a finished run is measured by: the return on fresh episodes, or the accuracy on validation data.
+    /// What a finished run is measured by: the return on fresh episodes, or the best accuracy on validation data. The
+    /// test data of a supervised task have no part in it.
     fn score(&self, run: &PlannedRun) -> Result<f64> {
         let result = measure::result(run, Protocol::sampled(self.found.request.episodes))?;
-        Ok(match (&self.config, result.curve.last()) {
-            (RunConfig::Supervised(_), Some(last)) => last.value,
-            _ => result.result,
-        })
+        match &self.config {
+            RunConfig::Agent(_) => Ok(result.result),
+            RunConfig::Supervised(_) => {
+                let best = result.curve.iter().map(|point| point.value).reduce(f64::max);
+                best.ok_or_else(|| Error::Process { run: run.title(), problem: "it was never validated".to_string() })
+            }
+        }
     }
+}
+
+/// Refuses trainings that end before they are validated: nothing else may choose among settings.
+fn check_validated(plan: &Halving, config: &RunConfig) -> Result<()> {
+    let (RunConfig::Supervised(config), Some(shortest)) = (config, plan.rungs.first()) else { return Ok(()) };
+    let (every, epochs) = (config.task.validate_every(), shortest.length);
+    if epochs >= every {
+        return Ok(());
+    }
+    let problem = format!("its first trainings have {epochs} epochs, and validation comes after every {every}");
+    Err(Error::Unfit(format!(
+        "this search has nothing to choose by: {problem}. Give more --updates, or fewer --trials"
+    )))
 }
 
 /// How many trials are trained how long.

@@ -398,3 +398,31 @@ fn a_configuration_that_training_refuses_was_printed_and_examined() {
         assert!(refused.error.contains("rollout.noise_correlation"), "{line}: {}", refused.error);
     }
 }
+
+#[test]
+fn options_without_an_effect_were_accepted() {
+    let directory = tempfile::tempdir().unwrap();
+    let (agent, art) = (directory.path().join("agent"), directory.path().join("art"));
+    let run = |line: &str| stpn(&line.split(' ').map(str::to_string).collect::<Vec<_>>());
+    let small = "--set task.training_sequences=128 --set task.validation_sequences=50 --set task.test_sequences=50";
+    for line in [
+        format!("train cartpole --updates 1 --run-dir {}", agent.display()),
+        format!("train art --updates 1 {small} --run-dir {}", art.display()),
+    ] {
+        let trained = run(&line);
+        assert!(trained.status.success(), "{line}: {}", trained.error);
+    }
+    for (line, text) in [
+        (format!("resume {} --updates 2 --set training.updates=3", agent.display()), "training.updates is given twice"),
+        (format!("eval {} --episodes 5", art.display()), "--episodes"),
+        ("bench kernels --repeats 0".to_string(), "--repeats"),
+        ("explain name".to_string(), "policy.cell.name"),
+        (
+            format!("tune familiarity --trials 3 --updates 9 --out {}", art.join("tune").display()),
+            "validation comes after",
+        ),
+    ] {
+        let refused = run(&line);
+        assert!(!refused.status.success() && refused.error.contains(text), "{line}: {}", refused.error);
+    }
+}

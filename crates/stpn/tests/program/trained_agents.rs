@@ -122,6 +122,29 @@ fn a_run_exported_whole_is_resumed_elsewhere_with_the_same_bits() {
 }
 
 #[test]
+fn a_supervised_run_exported_whole_went_on_from_its_best_epoch() {
+    let directory = tempfile::tempdir().unwrap();
+    let (source, out) = (directory.path().join("run"), directory.path().join("copy"));
+    let small = "--set task.training_sequences=512 --set task.validation_sequences=100 --set task.test_sequences=100";
+    let trained = run(&format!("train art --updates 2 {small} --run-dir {}", source.display()));
+    assert!(trained.status.success(), "{}", trained.error);
+    // So large a rate that what follows is worse.
+    let worse = run(&format!("resume {} --updates 4 --set optimizer.learning_rate=50", source.display()));
+    assert!(worse.status.success(), "{}", worse.error);
+    let best = |run: &Path| fs::read_to_string(run.join("checkpoints/best")).unwrap();
+    assert!(best(&source).as_str() < "update-00000004", "{}", best(&source));
+    let done = run(&format!("export --resumable {} {}", source.display(), out.display()));
+    assert!(done.status.success() && done.output.contains("update-00000004 as"), "{} {}", done.output, done.error);
+    assert_eq!(best(&out), best(&source));
+    for folder in [&source, &out] {
+        let done = run(&format!("resume {} --updates 5", folder.display()));
+        assert!(done.status.success(), "{}", done.error);
+    }
+    let test = |run: &Path| fs::read_to_string(run.join("test.json")).unwrap();
+    assert_eq!(test(&out), test(&source));
+}
+
+#[test]
 fn runs_that_are_kept_to_be_continued_are_continued() {
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../reproduction/runs/maze");
     let directory = tempfile::tempdir().unwrap();

@@ -5,6 +5,7 @@ use stpn_agents::config::ComputeDevice;
 use stpn_core::kernels::Instructions;
 
 use crate::cli::EnvCodeArguments;
+use crate::cli::count::some;
 use crate::{Override, threads};
 
 /// Arguments of `stpn check-env`.
@@ -114,7 +115,7 @@ pub struct BenchArguments {
     pub warmup: Option<usize>,
     /// Number of measured updates or calls; the median counts. For environments: number of measurements of a tenth of
     /// a second; the best counts.
-    #[arg(long, value_name = "N", default_value_t = 9)]
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = some, allow_negative_numbers = true)]
     pub repeats: usize,
     /// Measure the recurrent layers with this instruction set: `portable`, `avx2`, `avx512` or `neon` [default: the
     /// best that the processor has]. Convolutions always use the best, so they are left out. Only for `kernels`.

@@ -224,9 +224,9 @@ pub struct EvalArguments {
     /// The best checkpoint in place of the newest.
     #[arg(long)]
     pub best: bool,
-    /// Episodes to measure.
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = some, allow_negative_numbers = true)]
-    pub episodes: usize,
+    /// Episodes to measure [default: 100]; for agents.
+    #[arg(long, value_name = "N", value_parser = some, allow_negative_numbers = true)]
+    pub episodes: Option<usize>,
     /// Seed of the episodes, which always differ from those of training [default: 0]. For a supervised task: seed of
     /// the test data [default: the run's].
     #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]

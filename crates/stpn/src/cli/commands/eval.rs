@@ -17,6 +17,9 @@ use crate::progress::thousands;
 use crate::variant::variant;
 use crate::{table, threads};
 
+/// Episodes that are measured if nothing else is said.
+const EPISODES: usize = 100;
+
 /// Runs the command.
 pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
     let checkpoint =
@@ -29,7 +32,7 @@ pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
     let device = arguments.device.unwrap_or_default();
     let agent = if arguments.random { None } else { Some(Agent::of_checkpoint(&checkpoint)?.on(device)?) };
     let options = EvaluationOptions {
-        episodes: arguments.episodes,
+        episodes: arguments.episodes.unwrap_or(EPISODES),
         seed: arguments.seed.unwrap_or(0),
         deterministic: arguments.deterministic,
         energy_skip_inputs: config.log.energy_skip_inputs.clone(),
@@ -48,9 +51,9 @@ pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
 /// Measures a checkpoint of a supervised task on its test data.
 fn supervised(config: &SupervisedConfig, checkpoint: &Checkpoint, arguments: &EvalArguments) -> Result<ExitCode> {
     let of_agents = arguments.random || arguments.deterministic || arguments.device.is_some();
-    if of_agents || !arguments.overrides.is_empty() {
-        let problem =
-            "--random, --deterministic, --device and --set are for agents; this is a run on a supervised task";
+    if of_agents || arguments.episodes.is_some() || !arguments.overrides.is_empty() {
+        let problem = "--episodes, --random, --deterministic, --device and --set are for agents; this is a run on a \
+                       supervised task";
         return Err(UsageError(problem.into()).into());
     }
     let pool = threads::pool(arguments.threads)?;

@@ -48,6 +48,10 @@ fn explain(name: &str) -> Result<String> {
     {
         return Ok(text);
     }
+    if name == "name" {
+        let sections = "env.name, algorithm.name, policy.cell.name, policy.encoder.name or task.name";
+        return Err(UsageError(format!("`name` is a key of several sections: explain {sections}")).into());
+    }
     if found.is_empty() {
         if let Some(said) = elsewhere(&name.replace('_', "-"), |option| TRAIN.contains(&option)) {
             return Err(UsageError(format!("there is no key `{name}`: {said}")).into());

@@ -17,16 +17,27 @@ const CHANGES: &str = "changes.jsonl";
 
 /// Runs the command.
 pub fn run(arguments: &ExportArguments) -> Result<ExitCode> {
-    let found =
-        if arguments.best { checkpoint::best_of_run(&arguments.run)? } else { checkpoint::find(&arguments.run)? };
+    // What training goes on from is the newest one, also of a supervised task.
+    let whole = arguments.resumable && !arguments.best && arguments.run.join("checkpoints").is_dir();
+    let found = match (arguments.best, whole) {
+        (true, _) => Some(checkpoint::best_of_run(&arguments.run)?),
+        (false, true) => None,
+        (false, false) => Some(checkpoint::find(&arguments.run)?),
+    };
     // Before anything is written: half an agent is none.
     if let Some(name) = FILES.iter().find(|name| !arguments.run.join(name).exists()) {
         let problem = "is missing: name the folder of the run, not that of one of its checkpoints";
         return Err(Error::Unfit(format!("{}: {problem}", arguments.run.join(name).display())).into());
     }
     let checkpoints = arguments.out.join("checkpoints");
-    let export = if arguments.resumable { checkpoint::copy } else { checkpoint::export };
-    let path = export(&found, &checkpoints)?;
+    let (found, path) = match found {
+        None => checkpoint::copy_run(&arguments.run, &checkpoints)?,
+        Some(found) => {
+            let export = if arguments.resumable { checkpoint::copy } else { checkpoint::export };
+            let path = export(&found, &checkpoints)?;
+            (found, path)
+        }
+    };
     let changes = arguments.run.join(CHANGES).exists().then_some(CHANGES);
     for name in FILES.into_iter().chain(changes) {
         let (from, to) = (arguments.run.join(name), arguments.out.join(name));

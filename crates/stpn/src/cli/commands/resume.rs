@@ -45,6 +45,10 @@ fn run_on(arguments: &ResumeArguments, ranks: &Arc<dyn Collective>) -> Result<Ex
 /// The configuration with which the run goes on.
 fn configure(arguments: &ResumeArguments, saved: &RunConfig) -> Result<RunConfig> {
     let mut config = saved.clone();
+    if arguments.updates.is_some() && overrides::sets(&arguments.overrides, "training.updates") {
+        let problem = "training.updates is given twice: by --updates and by --set; leave out one of them";
+        return Err(UsageError(problem.into()).into());
+    }
     if !arguments.overrides.is_empty() {
         let mut table = Table::try_from(saved).context("the run's configuration")?;
         let remarks = overrides::apply_all(&mut table, &arguments.overrides)?;
