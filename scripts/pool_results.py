@@ -76,7 +76,8 @@ def rows(folder):
     curves = {}
     for row in body:
         curves.setdefault((row[0], row[1]), []).append(row)
-    return header, {run: thinned(curve, POINTS) for run, curve in curves.items()}
+    update = header.index("update")
+    return header, {run: thinned(curve, POINTS, lambda row: int(row[update])) for run, curve in curves.items()}
 
 
 def main():

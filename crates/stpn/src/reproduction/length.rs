@@ -77,10 +77,7 @@ impl Length {
             return format!("**Longer**: {updates} updates in place of {published_updates}.");
         }
         let budget = budget_minutes.map_or(String::new(), |minutes| format!(" for a budget of {minutes:.1} minutes"));
-        format!(
-            "**Shortened**: {updates} updates in place of {published_updates}{budget}, the same for every cell; other \
-             settings as published."
-        )
+        format!("**Shortened**: {updates} updates in place of {published_updates}{budget}, the same for every cell.")
     }
 }
 

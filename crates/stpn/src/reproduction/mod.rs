@@ -110,7 +110,9 @@ impl Reproduction {
         let diverged = jobs::train_or_diverge(&plan.runs, self.jobs, observer)?;
         diverged.iter().try_for_each(|failure| measure::test_diverged(&failure.run))?;
         let mut note = length.statement();
-        if !self.overrides.is_empty() {
+        if self.overrides.is_empty() {
+            note += " Settings as published.";
+        } else {
             let changed: Vec<String> = self.overrides.iter().map(ToString::to_string).collect();
             // Here and below: writing to a string cannot fail.
             let _ = write!(note, " {CHANGED} {}.", changed.join(", "));
