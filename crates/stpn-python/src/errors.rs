@@ -19,7 +19,11 @@ pub use exception::Error as StpnError;
 /// An error of the library.
 pub fn raised(error: stpn::agents::Error) -> PyErr {
     use stpn::agents::Error;
-    let text = error.to_string();
+    use stpn::envs::Error::{Foreign, Untrusted};
+    let mut text = error.to_string();
+    if let Error::Environment(Untrusted { .. } | Foreign { .. }) = &error {
+        text.push_str("; if you trust who wrote it: trust_env_code=True");
+    }
     match &error {
         Error::Config { .. } | Error::Core(stpn::cells::Error::Config { .. } | stpn::cells::Error::Shape { .. }) => {
             PyValueError::new_err(text)

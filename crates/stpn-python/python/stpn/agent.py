@@ -59,21 +59,26 @@ class Agent:
     It can be copied and pickled: a copy holds everything and needs none of its files, but for `metrics`.
     """
 
-    def __init__(self, path: Union[str, PathLike[str]], seed: int = 0) -> None:
+    def __init__(self, path: Union[str, PathLike[str]], seed: int = 0, *, trust_env_code: bool = False) -> None:
         self._path = Path(path)
-        self._agent = _stpn.Agent(self._path, whole("seed", seed))
+        self._agent = _stpn.Agent(self._path, whole("seed", seed), trust_env_code)
         self._observations = Space(self._agent.observation_space)
         self._actions = Space(self._agent.action_space)
         self._policy: Optional[Policy] = None
 
     @classmethod
-    def load(cls, path: Union[str, PathLike[str]], seed: int = 0) -> Agent:
-        """The agent of a run, of an exported folder or of a checkpoint. `seed` is that of sampled actions."""
-        return cls(path, seed)
+    def load(cls, path: Union[str, PathLike[str]], seed: int = 0, *, trust_env_code: bool = False) -> Agent:
+        """The agent of a run, of an exported folder or of a checkpoint.
+
+        seed: that of sampled actions.
+        trust_env_code: runs the code that its configuration names (`env.make`, `env.import`, `env.wrappers`). Give it
+            only if you trust its author. Code that `stpn.train` ran in this process needs no leave.
+        """
+        return cls(path, seed, trust_env_code=trust_env_code)
 
     def save(self, path: Union[str, PathLike[str]]) -> None:
-        """Writes the agent, without what only training needs, into a new folder, which `Agent.load` takes: as `stpn
-        export` does."""
+        """Writes the agent, without what only training needs and without the log of its training, into a new folder,
+        which `Agent.load` takes. `stpn export` writes the log too."""
         self._agent.save(path)
 
     def __getstate__(self) -> Dict[str, Any]:
@@ -94,7 +99,8 @@ class Agent:
                 path = Path(folder, name)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(contents)
-            self._agent = _stpn.Agent(folder, 0)
+            # Who had the agent was allowed to run its code, and who reads a pickle allows more than that.
+            self._agent = _stpn.Agent(folder, 0, True)
         self._agent.set_streams(streams)
 
     def __repr__(self) -> str:

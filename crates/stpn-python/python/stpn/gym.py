@@ -13,6 +13,7 @@ from gymnasium.vector.utils import batch_space
 from . import _stpn
 from ._numbers import optional, whole
 from ._spaces import Space
+from ._values import plain
 
 SPELLED = {"cartpole": "CartPole", "cartpole-masked": "CartPoleMasked", "popgym": "POPGym"}
 """Names whose parts are not simply words."""
@@ -47,7 +48,8 @@ def register() -> None:
 
 
 def _configured(name: str, settings: Mapping[str, Any]) -> str:
-    return json.dumps({"name": NAMES.get(name, name), **settings})
+    values = {key: plain(f"env.{key}", value) for key, value in settings.items()}
+    return json.dumps({"name": NAMES.get(name, name), **values})
 
 
 class Env(gymnasium.Env):
