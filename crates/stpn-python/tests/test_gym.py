@@ -74,6 +74,23 @@ class Environments(unittest.TestCase):
             with self.assertRaises(ValueError):
                 env.step(action)
 
+    def test_stable_baselines3_was_refused_its_render_mode_and_did_not_go_on_without(self):
+        for call in (
+            lambda: gymnasium.make("stpn/CartPole-v0", render_mode="human"),
+            lambda: stpn.gym.Env("cartpole", render_mode="rgb_array"),
+            lambda: stpn.gym.VectorEnv("cartpole", 2, render_mode="rgb_array"),
+        ):
+            for kind in (TypeError, ValueError):
+                with self.assertRaisesRegex(kind, "render_mode: (human|rgb_array)"):
+                    call()
+        try:
+            from stable_baselines3 import PPO
+            from stable_baselines3.common.env_util import make_vec_env
+        except ImportError:
+            return
+        self.assertEqual(make_vec_env("stpn/CartPole-v0", 2).reset().shape, (2, 4))
+        PPO("MlpPolicy", "stpn/CartPole-v0", n_steps=16, batch_size=16, device="cpu").learn(16)
+
     def test_an_episode_is_gymnasiums_own(self):
         ours, theirs = gymnasium.make("stpn/CartPole-v0"), gymnasium.make("CartPole-v1")
         observation, _ = ours.reset(seed=3)
