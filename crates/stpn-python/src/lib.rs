@@ -11,6 +11,7 @@ mod command_line;
 mod environment;
 mod errors;
 mod layer;
+mod memory;
 mod spaces;
 mod tables;
 mod threads;

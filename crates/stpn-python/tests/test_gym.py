@@ -216,6 +216,31 @@ class Vectors(unittest.TestCase):
             with self.assertRaises((ValueError, stpn.Error)):
                 vector.step(actions)
 
+    def test_an_action_that_was_refused_had_moved_other_environments(self):
+        for name, settings, right, wrong in [
+            ("cartpole", {}, [1, 1, 1], [1, 1, 2]),
+            ("pendulum", {}, [[0.5]] * 3, [[0.5], [0.5], [np.nan]]),
+            ("popgym", {"task": "battleship"}, [[1, 2]] * 3, [[1, 2], [1, 2], [1, 99]]),
+        ]:
+            ours, theirs = (stpn.make_vec(name, 3, **settings) for _ in range(2))
+            for vector in (ours, theirs):
+                vector.reset(seed=1)
+            with self.assertRaisesRegex(ValueError, "environment 2: .*no environment has moved"):
+                ours.step(np.array(wrong))
+            for left, right_one in zip(ours.step(np.array(right))[:4], theirs.step(np.array(right))[:4]):
+                np.testing.assert_array_equal(left, right_one)
+
+    def test_more_environments_than_there_is_memory_for_ended_the_process(self):
+        with self.assertRaisesRegex(ValueError, "num_envs: 16777216; allowed"):
+            stpn.make_vec("maze", 2**24)
+        with open("/proc/meminfo", encoding="utf-8") as lines:
+            free = next(int(line.split()[1]) // 2**20 for line in lines if line.startswith("MemAvailable"))
+        if free > 64:
+            self.skipTest("a machine that may have room for all of them")
+        said = "num_envs: 1048576 environments take about .*iB of memory, and .*iB are free"
+        with self.assertRaisesRegex(MemoryError, said):
+            stpn.make_vec("maze", 2**20, size=99)
+
     def test_a_forked_process_waited_for_its_parents_threads(self):
         expected = in_child(0)
         with multiprocessing.get_context("fork").Pool(2) as pool:
