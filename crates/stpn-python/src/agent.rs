@@ -83,6 +83,7 @@ impl Agent {
     /// The agent of a run, an exported folder or a checkpoint; `trust_env_code` lets the code run that its
     /// configuration names.
     #[new]
+    #[pyo3(signature = (path, seed, trust_env_code=false))]
     fn new(py: Python<'_>, path: PathBuf, seed: u64, trust_env_code: bool) -> PyResult<Self> {
         let load = || {
             let checkpoint = checkpoint::find(&path)?;

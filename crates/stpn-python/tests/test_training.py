@@ -20,6 +20,8 @@ from support import AGENTS, CHECKPOINTS, heeding, python
 OWN_ENVIRONMENT = """
 import gymnasium
 
+gymnasium.register("Own-v0", entry_point="gymnasium.envs.classic_control:CartPoleEnv", max_episode_steps=20)
+
 def make():
     return gymnasium.make("CartPole-v1")
 
@@ -268,6 +270,7 @@ class Training(unittest.TestCase):
             "changes": ("cartpole", {"env": env, **TINY}),
             "file": str(self.folder / "own.toml"),
             "wrapped": {**config, "env": wrapped},
+            "imported": {**config, "env": {"name": "gymnasium", "id": "Own-v0", "import": ["own"]}},
         }
         for name, experiment in experiments.items():
             experiment, changes = experiment if isinstance(experiment, tuple) else (experiment, {})
