@@ -7,6 +7,7 @@ use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2}
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use serde::{Deserialize, Serialize};
+use stpn::agents::checkpoint;
 use stpn::agents::evaluation::evaluate_until;
 use stpn::agents::statistics::Running;
 use stpn::envs::vector::Actions;
@@ -15,6 +16,7 @@ use stpn::{EvaluationOptions, RunConfig, Stream};
 use stpn_random::Purpose;
 
 use crate::arrays::{ObservationsIn, scattered};
+use crate::environment::trust_code_of;
 use crate::errors::{StpnError, raised, raised_by_env, wrong};
 use crate::threads::Shared;
 use crate::{spaces, tables, threads};
@@ -78,10 +80,19 @@ impl From<Actions<'_>> for Chosen {
 
 #[pymethods]
 impl Agent {
-    /// The agent of a run, an exported folder or a checkpoint.
+    /// The agent of a run, an exported folder or a checkpoint; `trust_env_code` lets the code run that its
+    /// configuration names.
     #[new]
-    fn new(py: Python<'_>, path: PathBuf, seed: u64) -> PyResult<Self> {
-        let agent = threads::run(py, || stpn::Agent::load(path))?.map_err(raised)?;
+    #[pyo3(signature = (path, seed, trust_env_code=false))]
+    fn new(py: Python<'_>, path: PathBuf, seed: u64, trust_env_code: bool) -> PyResult<Self> {
+        let load = || {
+            let checkpoint = checkpoint::find(&path)?;
+            if let (RunConfig::Agent(config), true) = (&checkpoint.config, trust_env_code) {
+                trust_code_of(&config.env);
+            }
+            stpn::Agent::of_checkpoint(&checkpoint)
+        };
+        let agent = threads::run(py, load)?.map_err(raised)?;
         let env = agent.config().env.make().map_err(raised_by_env)?;
         let (observations, actions) = (env.observation_space().clone(), env.action_space().clone());
         Ok(Self { agent, observations, actions, streams: Shared::new(Streams::new(seed)) })

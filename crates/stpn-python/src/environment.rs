@@ -13,10 +13,23 @@ use crate::arrays::{ActionsIn, ObservationsOut};
 use crate::errors::{raised, raised_by_env, wrong};
 use crate::{spaces, tables};
 
-/// The environment that a JSON text describes: its `name`, and settings of its own.
+/// The environment that a JSON text describes: its `name`, and settings of its own. They are the caller's, and so is
+/// the code that they name.
 pub fn configured(json: &str) -> PyResult<EnvConfig> {
     let env = Value::Table(tables::table(json)?);
-    config::environment(Table::from_iter([("env".to_string(), env)])).map_err(raised)
+    let config = config::environment(Table::from_iter([("env".to_string(), env)])).map_err(raised)?;
+    trust_code_of(&config);
+    Ok(config)
+}
+
+/// Lets this process run the code that an environment's settings name.
+pub fn trust_code_of(config: &EnvConfig) {
+    #[cfg(unix)]
+    if let EnvConfig::Gymnasium(config) = config {
+        stpn::envs::gymnasium::trust_code_of(config);
+    }
+    #[cfg(not(unix))]
+    let _ = config;
 }
 
 /// The names of the environments inside, each with a line on what it is.

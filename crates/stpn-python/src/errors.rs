@@ -16,10 +16,18 @@ mod exception {
 
 pub use exception::Error as StpnError;
 
+/// What the process of an environment says of a module that it may not import: it knows no kinds of errors.
+const NOT_IMPORTED: &str = "which env.import asks for, is no package that is installed";
+
 /// An error of the library.
 pub fn raised(error: stpn::agents::Error) -> PyErr {
     use stpn::agents::Error;
-    let text = error.to_string();
+    use stpn::envs::Error::{Foreign, Untrusted};
+    let mut text = error.to_string();
+    let untrusted = matches!(&error, Error::Environment(Untrusted { .. } | Foreign { .. }));
+    if untrusted || text.contains(NOT_IMPORTED) {
+        text.push_str("; if you trust who wrote it: trust_env_code=True");
+    }
     match &error {
         Error::Config { .. } | Error::Core(stpn::cells::Error::Config { .. } | stpn::cells::Error::Shape { .. }) => {
             PyValueError::new_err(text)

@@ -9,6 +9,7 @@ use std::time::Instant;
 use candle_core::{DType, Device};
 use numpy::ndarray::{ArrayD, IxDyn};
 use numpy::{Element, IntoPyArray, PyArray1, PyArrayDyn, PyReadonlyArrayDyn};
+use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use stpn::Stream;
 use stpn::cells::kernels::blocks::{self, BatchTape, Operands, Sizes};
@@ -18,7 +19,14 @@ use stpn_random::Purpose;
 
 use crate::arrays::scattered;
 use crate::errors::{StpnError, raised_by_cell, wrong};
-use crate::threads;
+use crate::{memory, threads};
+
+/// Layers of fewer weights than this need no look at the memory.
+const SMALL: usize = 1 << 24;
+
+/// Bytes of a parameter while a layer is made: initial values in double precision here and for PyTorch, and PyTorch's
+/// own in single precision. With its gradient it then takes no more.
+const BYTES: f64 = 20.0;
 
 /// A cell of given sizes and options. It holds no parameters: they are PyTorch's.
 #[pyclass(frozen)]
@@ -107,6 +115,7 @@ impl Layer {
     #[new]
     fn new(options: &str, input: usize, hidden: usize, seed: u64) -> PyResult<Self> {
         let config: CellConfig = serde_json::from_str(options).map_err(|error| wrong(format!("cell: {error}")))?;
+        refuse_larger_than_memory(&config, input, hidden)?;
         let mut stream = Stream::new(seed, Purpose::Parameters, 0);
         let mut init = Initializer::new(&mut stream, DType::F64, &Device::Cpu);
         let cell = config.build(input, hidden, Kernel::Auto, &mut init).map_err(raised_by_cell)?;
@@ -123,6 +132,11 @@ impl Layer {
         };
         let all: candle_core::Result<Vec<_>> = self.cell.parameters().iter().map(values).collect();
         all.map_err(|error| StpnError::new_err(error.to_string()))
+    }
+
+    /// How many parameters it was thought to have before it was made, as larger ones are.
+    fn foreseen(&self) -> Option<f64> {
+        parameters(&self.config, self.sizes.input, self.sizes.hidden)
     }
 
     /// The fields of its state, in order, with their shapes in one element of a batch.
@@ -300,6 +314,44 @@ impl Layer {
             _ => Ok(Extent { steps, batch }),
         }
     }
+}
+
+/// Refuses sizes whose parameters the machine has no memory for: to allocate them would end the whole process.
+fn refuse_larger_than_memory(config: &CellConfig, input: usize, hidden: usize) -> PyResult<()> {
+    if input.max(hidden).saturating_mul(hidden) < SMALL {
+        return Ok(());
+    }
+    let (Some(there), Some(parameters)) = (memory::whole(), parameters(config, input, hidden)) else { return Ok(()) };
+    let needed = parameters * BYTES;
+    if needed <= there as f64 {
+        return Ok(());
+    }
+    let (needed, there) = (memory::words(needed), memory::words(there as f64));
+    Err(PyMemoryError::new_err(format!(
+        "input_size {input} and hidden_size {hidden}: {parameters:.3e} parameters and their gradients take about \
+         {needed} of memory, and this machine has {there}"
+    )))
+}
+
+/// How many parameters a cell of these sizes has; none if it refuses small ones. They are a + b I + c H + d I H + e H²,
+/// and small cells tell the factors.
+fn parameters(config: &CellConfig, input: usize, hidden: usize) -> Option<f64> {
+    let count = |input, hidden| {
+        let mut stream = Stream::new(0, Purpose::Parameters, 0);
+        let mut init = Initializer::new(&mut stream, DType::F64, &Device::Cpu);
+        Some(config.build(input, hidden, Kernel::Auto, &mut init).ok()?.parameters().count() as f64)
+    };
+    let (origin, wider, taller, both, tallest) = (count(2, 2)?, count(3, 2)?, count(2, 3)?, count(3, 3)?, count(2, 4)?);
+    // Newton's form, from (2, 2).
+    let (i, h) = (input as f64 - 2.0, hidden as f64 - 2.0);
+    let (of_i, of_h) = (wider - origin, taller - origin);
+    Some(
+        origin
+            + of_i * i
+            + of_h * h
+            + (both - taller - of_i) * i * h
+            + (tallest - 2.0 * taller + origin) / 2.0 * h * (h - 1.0),
+    )
 }
 
 /// The values of an array of that shape.

@@ -11,6 +11,7 @@ mod command_line;
 mod environment;
 mod errors;
 mod layer;
+mod memory;
 mod spaces;
 mod tables;
 mod threads;
@@ -45,6 +46,7 @@ fn _stpn(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(threads::set_num_threads, module)?)?;
     module.add_function(wrap_pyfunction!(threads::get_num_threads, module)?)?;
     module.add_function(wrap_pyfunction!(training::configure, module)?)?;
-    module.add_function(wrap_pyfunction!(training::check, module)?)?;
+    module.add_function(wrap_pyfunction!(training::configure_table, module)?)?;
+    module.add_function(wrap_pyfunction!(training::sections, module)?)?;
     module.add_function(wrap_pyfunction!(training::train, module)?)
 }

@@ -11,11 +11,17 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use stpn::agents::run::Outcome;
+use stpn::agents::config::catalogue::{Entry, catalogue};
+use stpn::agents::config::normal::VARIANTS;
+use stpn::agents::config::shape::Shape;
+use stpn::agents::run::{Outcome, saved_config};
 use stpn::agents::{Metrics, Stop, Training};
 use stpn::cells::CellName;
-use stpn::{Run, RunConfig, TrainingRequest};
+#[cfg(unix)]
+use stpn::envs::gymnasium::StatesTrusted;
+use stpn::{Override, Run, RunConfig, TrainingRequest};
 
+use crate::environment::trust_code_of;
 use crate::errors::{StpnError, raised, wrong};
 use crate::tables;
 use crate::threads;
@@ -23,14 +29,15 @@ use crate::threads;
 /// How long an update may go on after Ctrl-C before it is given up.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The configuration of a preset or a file, with what is changed in it, as `stpn train` has them: as JSON.
+/// The configuration of a preset or a file, with what is changed in it, as `stpn train` has them: as JSON. `changes` is
+/// a JSON list of dotted keys with their values.
 #[pyfunction]
-#[pyo3(signature = (experiment, overrides, *, algo=None, cell=None, hidden=None, seed=None,
+#[pyo3(signature = (experiment, changes, *, algo=None, cell=None, hidden=None, seed=None,
                     updates=None, steps=None, threads=None))]
 #[expect(clippy::too_many_arguments, reason = "the options of the command line")]
 pub fn configure(
     experiment: String,
-    overrides: Vec<String>,
+    changes: &str,
     algo: Option<String>,
     cell: Option<&str>,
     hidden: Option<usize>,
@@ -39,8 +46,7 @@ pub fn configure(
     steps: Option<u64>,
     threads: Option<usize>,
 ) -> PyResult<String> {
-    let overrides = overrides.iter().map(|text| text.parse()).collect::<Result<_, _>>();
-    let overrides = overrides.map_err(|error: stpn::Error| wrong(format!("{error:#}")))?;
+    let overrides = overrides(changes)?;
     let cell = cell.map(str::parse::<CellName>).transpose().map_err(|error| wrong(error.to_string()))?;
     let asked = TrainingRequest {
         experiment,
@@ -58,10 +64,53 @@ pub fn configure(
     tables::json(&config)
 }
 
-/// A configuration, checked and completed.
+/// The same of a configuration of the caller's own, as JSON without null.
 #[pyfunction]
-pub fn check(config: &str) -> PyResult<String> {
-    tables::json(&read(config)?)
+#[pyo3(signature = (table, changes, *, seed=None, updates=None, threads=None))]
+pub fn configure_table(
+    table: &str,
+    changes: &str,
+    seed: Option<u64>,
+    updates: Option<u64>,
+    threads: Option<usize>,
+) -> PyResult<String> {
+    let overrides = overrides(changes)?;
+    let asked = TrainingRequest { overrides, seed, updates, threads, ..TrainingRequest::default() };
+    let config = asked.configure_table(tables::table(table)?).map_err(|error| wrong(format!("{error:#}")))?;
+    tables::json(&config)
+}
+
+/// The dotted names of the sections of a configuration: tables whose keys are set one by one. A schedule is none,
+/// though it has keys: it is one value.
+#[pyfunction]
+pub fn sections() -> Vec<String> {
+    let of_keys = |shape: &Shape| matches!(shape, Shape::Section(_) | Shape::Variants(_));
+    let is_section = |entry: &Entry| match &entry.key.shape {
+        Shape::Either(shapes) => VARIANTS.contains(&entry.path.as_str()) && shapes.iter().any(of_keys),
+        shape => of_keys(shape),
+    };
+    catalogue().into_iter().filter(is_section).map(|entry| entry.path).collect()
+}
+
+/// The changes in a JSON list of dotted keys with their values; null is none.
+fn overrides(changes: &str) -> PyResult<Vec<Override>> {
+    let changes: Vec<(String, serde_json::Value)> =
+        serde_json::from_str(changes).map_err(|error| wrong(format!("changes: {error}")))?;
+    let known = catalogue();
+    let of = |(key, value): (String, serde_json::Value)| {
+        let change = if value.is_null() {
+            // Where there is nothing to be taken away, nobody would notice.
+            if !known.iter().any(|entry| entry.path == key) {
+                return Err(wrong(format!("{key}: there is no such key that could be None")));
+            }
+            Override::none(&key)
+        } else {
+            let value = toml::Value::try_from(value).map_err(|error| wrong(format!("{key}: {error}")))?;
+            Override::new(&key, value)
+        };
+        change.map_err(|error| wrong(format!("{error:#}")))
+    };
+    changes.into_iter().map(of).collect()
 }
 
 fn read(config: &str) -> PyResult<RunConfig> {
@@ -87,27 +136,33 @@ struct End {
 /// Trains a new run of `config` in `directory`; without a `config`, resumes the run there, up to `updates` updates in all
 /// if given. `callback(update, env_steps, episodes, metrics)` is called after each update and ends the training if it
 /// raises, or returns anything false except None. Returns whether the run is finished, its updates, steps and mean
-/// return.
+/// return. A `config` is the caller's own, and the code that it names is run; that of a run which is resumed, and what
+/// is pickled in it, only if `trust_env_code` says so.
 #[pyfunction]
-#[pyo3(signature = (directory, config, updates, callback))]
+#[pyo3(signature = (directory, config, updates, callback, trust_env_code))]
 pub fn train(
     py: Python<'_>,
     directory: PathBuf,
     config: Option<&str>,
     updates: Option<u64>,
     callback: Option<Py<PyAny>>,
+    trust_env_code: bool,
 ) -> PyResult<(bool, u64, u64, Option<f64>)> {
     let config = config.map(read).transpose()?;
-    let asked = match &config {
-        Some(config) => config.training().threads,
-        None => stpn::agents::run::saved_config(&directory).map_err(raised)?.training().threads,
-    };
-    let pool = threads::pool_of(asked)?;
+    let (new, trusted) = (config.is_some(), config.is_some() || trust_env_code);
+    let named = config.clone().map_or_else(|| saved_config(&directory), Ok).map_err(raised)?;
+    if let (RunConfig::Agent(named), true) = (&named, trusted) {
+        trust_code_of(&named.env);
+    }
+    let pool = threads::pool_of(named.training().threads)?;
     let (stop, watched) = (Stop::default(), callback.is_some());
     let (speaker, ears) = channel();
     let (answers, answered) = channel();
     let ours = stop.clone();
     let work = move || {
+        // A new run has no saved states.
+        #[cfg(unix)]
+        let _states = (trust_env_code && !new).then(StatesTrusted::new);
         let watch = watched.then(|| (speaker.clone(), answered));
         let end = pool.install(move || train_on(config, directory, updates, &ours, watch));
         // Nobody hears it if the watching thread is gone.

@@ -231,6 +231,32 @@ class Agent(unittest.TestCase):
         self.assertEqual(metrics["update"].shape, metrics["charts/episodic_return"].shape)
         self.assertTrue(np.isfinite(metrics["charts/episodic_return"]).any())
 
+    def test_nan_in_an_observation_gave_an_action_all_the_same(self):
+        agent = stpn.Agent.load(CHECKPOINTS / AGENTS[1])
+        for wrong in (np.nan, np.inf, -np.inf, 1e300):
+            for observation in ([wrong] * 2, [[0.0, 0.0], [0.0, wrong]]):
+                for call in (agent.predict, agent.outputs):
+                    with self.assertRaisesRegex(ValueError, "observation: it has (nan|-?inf) in it"):
+                        call(observation)
+
+    def test_a_damaged_log_was_an_error_of_json_without_its_place(self):
+        shutil.copytree(CHECKPOINTS / AGENTS[1], self.folder / "agent")
+        log = self.folder / "agent" / "metrics.jsonl"
+        good = log.read_bytes().splitlines(keepends=True)
+        agent = stpn.Agent.load(self.folder / "agent")
+        for wrong in (b"{oops\n", b'{"update": "x"}\n', b"[1]\n", b'{"\xff": 1}\n'):
+            log.write_bytes(b"".join([*good[:2], wrong, *good[2:]]))
+            with self.assertRaisesRegex(ValueError, r"metrics\.jsonl, line 3: the line is damaged"):
+                agent.metrics()
+
+    def test_a_saved_agent_was_said_to_have_the_log_of_an_exported_one(self):
+        stpn.Agent.load(CHECKPOINTS / AGENTS[1]).save(self.folder / "saved")
+        with self.assertRaises(FileNotFoundError):
+            stpn.Agent.load(self.folder / "saved").metrics()
+        said = command("export", CHECKPOINTS / AGENTS[1], self.folder / "exported")
+        self.assertEqual(said.returncode, 0, said.stderr)
+        self.assertTrue((self.folder / "exported" / "metrics.jsonl").is_file(), "docs/python.md says so")
+
     def test_what_does_not_fit_is_refused(self):
         agent = stpn.Agent.load(CHECKPOINTS / AGENTS[0])
         good = np.zeros(agent.observation_space.shape, np.float32)

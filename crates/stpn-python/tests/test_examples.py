@@ -8,6 +8,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import gymnasium
 import numpy as np
 import stpn
 import stpn.sb3
@@ -67,6 +68,12 @@ class Examples(unittest.TestCase):
 
 
 class VecEnv(unittest.TestCase):
+    def test_a_vector_of_views_trained_on_observations_of_the_next_step(self):
+        wrapped = gymnasium.wrappers.vector.RecordEpisodeStatistics(stpn.make_vec("cartpole", 2, copy=False))
+        for vector in (stpn.make_vec("cartpole", 2, copy=False), wrapped):
+            with self.assertRaisesRegex(ValueError, "copy=True"):
+                stpn.sb3.VecEnv(vector)
+
     def test_it_is_the_vector_itself(self):
         ours, theirs = stpn.make_vec("cartpole", 5), stpn.sb3.VecEnv(stpn.make_vec("cartpole", 5))
         theirs.seed(3)

@@ -74,6 +74,23 @@ class Environments(unittest.TestCase):
             with self.assertRaises(ValueError):
                 env.step(action)
 
+    def test_stable_baselines3_was_refused_its_render_mode_and_did_not_go_on_without(self):
+        for call in (
+            lambda: gymnasium.make("stpn/CartPole-v0", render_mode="human"),
+            lambda: stpn.gym.Env("cartpole", render_mode="rgb_array"),
+            lambda: stpn.gym.VectorEnv("cartpole", 2, render_mode="rgb_array"),
+        ):
+            for kind in (TypeError, ValueError):
+                with self.assertRaisesRegex(kind, "render_mode: (human|rgb_array)"):
+                    call()
+        try:
+            from stable_baselines3 import PPO
+            from stable_baselines3.common.env_util import make_vec_env
+        except ImportError:
+            return
+        self.assertEqual(make_vec_env("stpn/CartPole-v0", 2).reset().shape, (2, 4))
+        PPO("MlpPolicy", "stpn/CartPole-v0", n_steps=16, batch_size=16, device="cpu").learn(16)
+
     def test_an_episode_is_gymnasiums_own(self):
         ours, theirs = gymnasium.make("stpn/CartPole-v0"), gymnasium.make("CartPole-v1")
         observation, _ = ours.reset(seed=3)
@@ -198,6 +215,31 @@ class Vectors(unittest.TestCase):
         for actions in (np.zeros(2, np.int64), np.zeros(3), np.array([0, 1, -1])):
             with self.assertRaises((ValueError, stpn.Error)):
                 vector.step(actions)
+
+    def test_an_action_that_was_refused_had_moved_other_environments(self):
+        for name, settings, right, wrong in [
+            ("cartpole", {}, [1, 1, 1], [1, 1, 2]),
+            ("pendulum", {}, [[0.5]] * 3, [[0.5], [0.5], [np.nan]]),
+            ("popgym", {"task": "battleship"}, [[1, 2]] * 3, [[1, 2], [1, 2], [1, 99]]),
+        ]:
+            ours, theirs = (stpn.make_vec(name, 3, **settings) for _ in range(2))
+            for vector in (ours, theirs):
+                vector.reset(seed=1)
+            with self.assertRaisesRegex(ValueError, "environment 2: .*no environment has moved"):
+                ours.step(np.array(wrong))
+            for left, right_one in zip(ours.step(np.array(right))[:4], theirs.step(np.array(right))[:4]):
+                np.testing.assert_array_equal(left, right_one)
+
+    def test_more_environments_than_there_is_memory_for_ended_the_process(self):
+        with self.assertRaisesRegex(ValueError, "num_envs: 16777216; allowed"):
+            stpn.make_vec("maze", 2**24)
+        with open("/proc/meminfo", encoding="utf-8") as lines:
+            free = next(int(line.split()[1]) // 2**20 for line in lines if line.startswith("MemAvailable"))
+        if free > 64:
+            self.skipTest("a machine that may have room for all of them")
+        said = "num_envs: 1048576 environments take about .*iB of memory, and .*iB are free"
+        with self.assertRaisesRegex(MemoryError, said):
+            stpn.make_vec("maze", 2**20, size=99)
 
     def test_a_forked_process_waited_for_its_parents_threads(self):
         expected = in_child(0)

@@ -91,6 +91,18 @@ def gradients(made, x, state, hidden, fields):
 
 
 class Layers(unittest.TestCase):
+    def test_a_layer_that_no_machine_has_memory_for_ended_the_process(self):
+        for name, (kind, options) in LAYERS.items():
+            with self.subTest(name), self.assertRaisesRegex(MemoryError, r"hidden_size 2000000: .* parameters .*iB"):
+                kind(10**6, 2 * 10**6, **options)
+            for inputs, units in [(1, 1), (3, 5), (17, 8), (8, 31)]:
+                made = kind(inputs, units, **options)
+                self.assertEqual(made._layer.foreseen(), sum(values.numel() for values in made.parameters()), name)
+
+    def test_a_name_among_the_options_made_another_cell_than_the_layer_said(self):
+        with self.assertRaisesRegex(TypeError, "name: 'lstm'; STPN is of the cell stpn"):
+            stpn.torch.STPN(3, 5, name="lstm")
+
     def test_gradients_are_exact(self):
         for name in LAYERS:
             with self.subTest(name):

@@ -14,7 +14,47 @@ import gymnasium
 import numpy as np
 import stpn
 import stpn.torch
-from support import AGENTS, CHECKPOINTS, heeding
+from support import AGENTS, CHECKPOINTS, heeding, python
+
+
+OWN_ENVIRONMENT = """
+import gymnasium
+
+gymnasium.register("Own-v0", entry_point="gymnasium.envs.classic_control:CartPoleEnv", max_episode_steps=20)
+
+def make():
+    return gymnasium.make("CartPole-v1")
+
+class Flat(gymnasium.Wrapper):
+    pass
+"""
+
+TRAIN_OWN = """
+import json, stpn, sys
+experiment, folder, changes = json.loads(sys.argv[1])
+run = stpn.train(experiment, run_dir=folder, **changes)
+print(run.updates, len(stpn.Agent.load(folder).evaluate(3).returns))
+"""
+
+LOAD_OWN = """
+import pickle, stpn, sys
+for read in (stpn.Agent.load, stpn.resume):
+    try:
+        read(sys.argv[1])
+    except Exception as error:
+        print(type(error).__name__, "trust_env_code=True" in str(error))
+agent = pickle.loads(pickle.dumps(stpn.Agent.load(sys.argv[1], trust_env_code=True)))
+print(len(agent.evaluate(3).returns))
+print(stpn.resume(sys.argv[1], updates=2, trust_env_code=True).updates)
+"""
+
+TINY = {
+    "rollout": {"environments": 2, "steps": 16, "sequence_length": 16},
+    "policy": {"hidden": 4},
+    "algorithm": {"minibatch_size": 16},
+    "evaluation": {"every": 0},
+}
+"""A training of a moment, in any environment."""
 
 
 def small(**changes):
@@ -148,6 +188,109 @@ class Training(unittest.TestCase):
         said = run("named", {**environment, "STPN_PYTHON": str(other)})
         self.assertEqual(said.returncode, 1)
         self.assertIn("the wrong Python", said.stderr)
+
+    def test_none_in_a_dict_gave_the_default_in_place_of_no_limit(self):
+        preset = stpn.config("cartpole")
+        for experiment in ("cartpole", preset, {**preset, "optimizer": {"max_grad_norm": 1.0}}):
+            for changes in ({"optimizer": {"max_grad_norm": None}}, {"optimizer.max_grad_norm": None}):
+                self.assertEqual(stpn.config(experiment, **changes)["optimizer"]["max_grad_norm"], "none")
+        within = {**preset, "optimizer": {**preset["optimizer"], "max_grad_norm": None}}
+        self.assertEqual(stpn.config(within)["optimizer"]["max_grad_norm"], "none")
+        with self.assertRaisesRegex(ValueError, "optimizer.max_grad_nrom: there is no such key"):
+            stpn.config(preset, optimizer={"max_grad_nrom": None})
+
+    def test_updates_given_twice_were_an_error_for_a_preset_alone(self):
+        for experiment in ("cartpole", stpn.config("cartpole")):
+            with self.assertRaisesRegex(ValueError, "training.updates: .*give it once"):
+                stpn.config(experiment, updates=4, training={"updates": 5})
+            self.assertEqual(stpn.config(experiment, updates=4)["training"]["updates"], 4)
+
+    def test_another_environment_in_a_dict_kept_the_keys_of_the_one_before(self):
+        config = stpn.config("maze-small", env={"size": 9})
+        self.assertEqual(stpn.config(config, env={"name": "cartpole"})["env"]["name"], "cartpole")
+        self.assertEqual(stpn.config(config, env={"size": 7})["env"]["size"], 7)
+
+    def test_a_constant_could_not_become_a_schedule(self):
+        schedule = {"initial": 1e-3, "last": 1e-5}
+        for experiment in ("maze-small", "cartpole", stpn.config("maze-small"), stpn.config("cartpole")):
+            changed = stpn.config(experiment, optimizer={"learning_rate": schedule})["optimizer"]["learning_rate"]
+            self.assertEqual({key: changed[key] for key in schedule}, schedule)
+        # What the schedule before had beside that is gone.
+        longer = stpn.config("cartpole", optimizer={"learning_rate": {**schedule, "horizon": 3}})
+        self.assertEqual(longer["optimizer"]["learning_rate"]["horizon"], 3)
+        again = stpn.config(longer, optimizer={"learning_rate": schedule})["optimizer"]["learning_rate"]
+        self.assertNotIn("horizon", again)
+        self.assertEqual(stpn.config(longer, optimizer={"learning_rate": 0.5})["optimizer"]["learning_rate"], 0.5)
+
+    def test_numbers_of_numpy_were_no_json(self):
+        changes = {
+            "seed": np.int64(3),
+            "optimizer": {"learning_rate": np.float32(0.5), "max_grad_norm": np.float64(2)},
+            "policy": {"encoder": {"name": "mlp", "sizes": np.array([8, 4])}, "hidden": np.int32(5)},
+            "normalization": {"observations": np.bool_(True)},
+        }
+        for experiment in ("cartpole", stpn.config("cartpole")):
+            config = stpn.config(experiment, **changes)
+            self.assertEqual((config["seed"], config["policy"]["hidden"]), (3, 5))
+            self.assertEqual((config["optimizer"]["learning_rate"], config["optimizer"]["max_grad_norm"]), (0.5, 2.0))
+            self.assertEqual(config["policy"]["encoder"]["sizes"], [8, 4])
+            self.assertIs(config["normalization"]["observations"], True)
+        own = {**stpn.config("cartpole"), "seed": np.int64(4)}
+        self.assertEqual(stpn.config(own)["seed"], 4)
+
+    def test_values_that_no_configuration_can_have_were_dropped_or_not_named(self):
+        gym = {"name": "gymnasium", "id": "FrozenLake-v1", "kwargs": {"map_name": None}}
+        own = {"env": gym, "training": {"updates": 1}}
+        for call, said in [
+            (lambda: stpn.config(own), "env.kwargs.map_name: None; .* leave it out"),
+            (lambda: stpn.config("gym", env=gym), "env.kwargs.map_name: None; .* leave it out"),
+            (lambda: stpn.config("gym", **{"env.id": "A", "env.kwargs.map_name": None}), "env.kwargs.map_name: None"),
+            (lambda: stpn.make_vec("maze", size=None), "env.size: None; .* leave it out"),
+            (lambda: stpn.config("cartpole", optimizer={"learning_rate": np.nan}), "learning_rate: nan; .* finite"),
+            (lambda: stpn.config("cartpole", policy={"hidden": 2**70}), "policy.hidden: .*allowed"),
+            (lambda: stpn.config("cartpole", policy={"hidden": {1, 2}}), "policy.hidden: set; a configuration has"),
+        ]:
+            with self.assertRaisesRegex((TypeError, ValueError), said):
+                call()
+        kwargs = stpn.config("gym", env={**gym, "kwargs": {"map_name": "4x4", "options": {}}})["env"]["kwargs"]
+        self.assertEqual(kwargs, {"map_name": "4x4", "options": {}})
+
+    def test_code_of_ones_own_was_refused_and_loaded_by_no_keyword(self):
+        (self.folder / "own.py").write_text(OWN_ENVIRONMENT)
+        env = {"name": "gymnasium", "make": f"{self.folder / 'own.py'}:make"}
+        config = stpn.config("cartpole", env=env, **TINY)
+        (self.folder / "own.toml").write_text(
+            "env = { name = 'gymnasium', make = 'own.py:make' }\nalgorithm = 'ppo'\nevaluation.every = 0\n"
+            "policy = { cell = 'rnn', hidden = 4 }\noptimizer.learning_rate = 1e-3\ntraining.updates = 1\n"
+            "rollout = { environments = 2, steps = 16, sequence_length = 16 }\n"
+        )
+        wrapped = {"name": "gymnasium", "id": "CartPole-v1", "wrappers": ["own:Flat"]}
+        experiments = {
+            "dict": config,
+            "changes": ("cartpole", {"env": env, **TINY}),
+            "file": str(self.folder / "own.toml"),
+            "wrapped": {**config, "env": wrapped},
+            "imported": {**config, "env": {"name": "gymnasium", "id": "Own-v0", "import": ["own"]}},
+        }
+        for name, experiment in experiments.items():
+            experiment, changes = experiment if isinstance(experiment, tuple) else (experiment, {})
+            # Each in a process of its own: what is allowed once is allowed for as long as the process lives.
+            asked = json.dumps([experiment, str(self.folder / name), {"updates": 1, "threads": 1, **changes}])
+            trained = python(TRAIN_OWN, asked, cwd=self.folder)
+            self.assertEqual((trained.returncode, trained.stdout), (0, "1 3\n"), f"{name}: {trained.stderr}")
+            said = python(LOAD_OWN, self.folder / name, cwd=self.folder)
+            expected = "Error True\nError True\n3\n2\n"
+            self.assertEqual((said.returncode, said.stdout), (0, expected), f"{name}: {said.stderr}")
+
+    def test_a_failed_start_left_a_folder(self):
+        missing = {"name": "gymnasium", "make": f"{self.folder / 'missing.py'}:make"}
+        for existed in (False, True):
+            folder = self.folder / str(existed)
+            if existed:
+                folder.mkdir()
+            with self.assertRaises((stpn.Error, ValueError)):
+                stpn.train("cartpole", run_dir=folder, env=missing, **TINY, **small())
+            self.assertEqual(folder.exists(), existed)
 
     def test_negative_numbers_were_an_overflow_without_a_name(self):
         agent = stpn.Agent.load(CHECKPOINTS / AGENTS[1])

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use stpn_agents::config::ComputeDevice;
+use stpn_agents::config::normal::normal;
 use stpn_agents::{RunConfig, keys};
 use stpn_core::cells::CellName;
 use toml::{Table, Value};
 
 use crate::error::Place;
-use crate::presets::Sizes;
+use crate::presets::{Preset, Sizes};
 use crate::{Error, Override, Result, algorithm, cell, overrides, paths, presets};
 
 /// An experiment with what is changed in it; what is not given stays as the experiment has it.
@@ -55,7 +56,26 @@ impl TrainingRequest {
     /// # Errors
     /// Fails if there is no such experiment or something asked for does not fit it.
     pub fn configure(&self, ranks: usize) -> Result<RunConfig> {
-        let (mut table, preset) = presets::load(&self.experiment)?;
+        let (table, preset) = presets::load(&self.experiment)?;
+        self.configured(table, preset, ranks)
+    }
+
+    /// [`TrainingRequest::configure`], on one rank, of a configuration that stands in place of the experiment. Paths in
+    /// it are read from the current folder.
+    ///
+    /// # Errors
+    /// [`Error::Unfit`] if an experiment is named too; else as [`TrainingRequest::configure`].
+    pub fn configure_table(&self, mut table: Table) -> Result<RunConfig> {
+        if !self.experiment.is_empty() {
+            let problem = "a configuration is in its place: give one of them";
+            return Err(Error::Unfit(format!("{}: {problem}", self.experiment)));
+        }
+        normal(&mut table);
+        paths::make_absolute(&mut table, Path::new(""))?;
+        self.configured(table, None, 1)
+    }
+
+    fn configured(&self, mut table: Table, preset: Option<&'static Preset>, ranks: usize) -> Result<RunConfig> {
         let which = ["env.id", "env.make", "env.name"].iter().any(|key| overrides::sets(&self.overrides, key));
         if self.experiment == "gym" && self.environment.is_none() && self.env_make.is_none() && !which {
             let problem =
@@ -262,6 +282,26 @@ mod tests {
         let request = TrainingRequest { experiment: "gym".into(), ..TrainingRequest::default() };
         let error = request.configure(1).unwrap_err().to_string();
         assert!(error.contains("which environment?"), "{error}");
+    }
+
+    #[test]
+    fn changes_of_a_table_were_not_those_of_a_file() {
+        let table = || -> Table { presets::get("cartpole").unwrap().table().unwrap() };
+        let changed = |updates, change: &str| {
+            let overrides = vec![change.parse().unwrap()];
+            TrainingRequest { updates, overrides, ..TrainingRequest::default() }.configure_table(table())
+        };
+        let config = changed(Some(4), "optimizer.max_grad_norm=none").unwrap();
+        assert_eq!((config.training().updates, config.agent().unwrap().optimizer.max_grad_norm), (4, None));
+        let twice = changed(Some(4), "training.updates=5").unwrap_err().to_string();
+        assert!(twice.contains("training.updates") && twice.contains("give it once"), "{twice}");
+        // An error says what was given, and no name of a file.
+        let mut wrong = table();
+        wrong.insert("size".into(), Value::Integer(3));
+        let error = TrainingRequest::default().configure_table(wrong).unwrap_err().to_string();
+        assert!(error.contains("size") && !error.starts_with(':'), "{error}");
+        let named = TrainingRequest { experiment: "maze".into(), ..TrainingRequest::default() };
+        assert!(named.configure_table(table()).unwrap_err().to_string().contains("give one of them"));
     }
 
     #[test]

@@ -27,4 +27,4 @@ pub use env::{GymnasiumEnv, OwnCheck};
 pub use pool::close_workers;
 pub use protocol::Saving;
 pub use python::{python, runs_in_python, use_python};
-pub use trust::{trust_environment_code, trust_named_code, trust_saved_states};
+pub use trust::{StatesTrusted, trust_code_of, trust_environment_code, trust_named_code, trust_saved_states};

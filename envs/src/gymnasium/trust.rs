@@ -15,11 +15,13 @@ struct Leave {
     code: bool,
     /// Saved states of anybody.
     states: bool,
-    /// Of the code that configurations name, this: values of `env.make` and `env.import`.
+    /// Saved states of anybody, for as long as there are such [`StatesTrusted`].
+    meanwhile: usize,
+    /// Of the code that configurations name, this: values of `env.make`, `env.import` and `env.wrappers`.
     named: Vec<String>,
 }
 
-static LEAVE: Mutex<Leave> = Mutex::new(Leave { code: false, states: false, named: Vec::new() });
+static LEAVE: Mutex<Leave> = Mutex::new(Leave { code: false, states: false, meanwhile: 0, named: Vec::new() });
 
 fn leave() -> MutexGuard<'static, Leave> {
     LEAVE.lock().unwrap_or_else(PoisonError::into_inner)
@@ -37,6 +39,37 @@ pub fn trust_named_code(code: impl IntoIterator<Item = String>) {
     leave().named.extend(code);
 }
 
+/// Lets this process run the code that these settings name, and no other: for a configuration that the user wrote or
+/// named as trusted, in a program which also reads those of others.
+pub fn trust_code_of(config: &GymnasiumConfig) {
+    let mut leave = leave();
+    let make = Some(&config.make).filter(|make| !make.is_empty());
+    for code in make.into_iter().chain(&config.import).chain(&config.wrappers) {
+        if !leave.named.contains(code) {
+            leave.named.push(code.clone());
+        }
+    }
+}
+
+/// As long as it lives, what [`trust_saved_states`] allows is allowed.
+#[derive(Debug)]
+pub struct StatesTrusted(());
+
+impl StatesTrusted {
+    /// Allows it from now on.
+    #[expect(clippy::new_without_default, reason = "it is leave, which nobody is given by default")]
+    pub fn new() -> Self {
+        leave().meanwhile += 1;
+        Self(())
+    }
+}
+
+impl Drop for StatesTrusted {
+    fn drop(&mut self) {
+        leave().meanwhile -= 1;
+    }
+}
+
 /// Lets this process restore environments that others saved by pickle, which runs whatever code their author put there.
 /// What this user's own programs saved needs no leave.
 pub fn trust_saved_states() {
@@ -45,7 +78,8 @@ pub fn trust_saved_states() {
 
 /// Whether states that others pickled may be read.
 pub(super) fn takes_states() -> bool {
-    leave().states
+    let leave = leave();
+    leave.states || leave.meanwhile > 0
 }
 
 /// Whether all code that a configuration names may be run: by leave for all, or since there is leave for each.
@@ -53,7 +87,8 @@ pub(super) fn is_given(config: &GymnasiumConfig) -> bool {
     let leave = leave();
     let make = Some(&config.make).filter(|make| !make.is_empty());
     let code: Vec<&String> = make.into_iter().chain(&config.import).collect();
-    leave.code || (!code.is_empty() && code.iter().all(|code| leave.named.contains(code)))
+    let wrapped = config.wrappers.iter().any(|wrapper| leave.named.contains(wrapper));
+    leave.code || ((wrapped || !code.is_empty()) && code.iter().all(|code| leave.named.contains(code)))
 }
 
 /// Of the modules that a configuration imports, those that there is leave for.
@@ -120,6 +155,10 @@ mod tests {
         };
         assert!(require(&wrapped).is_ok());
         assert!(!is_given(&wrapped) && !takes_states());
+        let trusted = StatesTrusted::new();
+        assert!(takes_states());
+        drop(trusted);
+        assert!(!takes_states());
     }
 
     #[test]
@@ -145,5 +184,18 @@ mod tests {
         assert!(require(&evil()).is_err());
         // With nothing to allow there is no leave: modules in the working folder stay out of sight.
         assert!(!is_given(&GymnasiumConfig::new("CartPole-v1")));
+    }
+
+    #[test]
+    fn leave_for_one_configuration_was_leave_for_all_that_the_process_read_later() {
+        let wrappers = vec!["ours.parts:Flat".into()];
+        let wrapped = GymnasiumConfig { wrappers, ..GymnasiumConfig::new("CartPole-v1") };
+        let made = GymnasiumConfig { make: "ours:make".into(), ..GymnasiumConfig::default() };
+        for config in [&wrapped, &made] {
+            assert!(require(config).is_err() && !is_given(config));
+            trust_code_of(config);
+            assert!(require(config).is_ok() && is_given(config), "{config:?}");
+        }
+        assert!(require(&evil()).is_err());
     }
 }

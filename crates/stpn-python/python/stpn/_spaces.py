@@ -54,8 +54,9 @@ class Space:
         return buffer.astype(self.dtype, copy=copy)
 
     def shown(self, observations: Any) -> np.ndarray:
-        """Observations as Rust reads them."""
-        return np.ascontiguousarray(observations, self.carried)
+        """Observations as Rust reads them. What is too large for single precision becomes infinite."""
+        with np.errstate(over="ignore"):
+            return np.ascontiguousarray(observations, self.carried)
 
     def acted(self, actions: Any) -> np.ndarray:
         """Actions as Rust reads them: numbers, or choices. An impossible choice stays one."""

@@ -59,21 +59,26 @@ class Agent:
     It can be copied and pickled: a copy holds everything and needs none of its files, but for `metrics`.
     """
 
-    def __init__(self, path: Union[str, PathLike[str]], seed: int = 0) -> None:
+    def __init__(self, path: Union[str, PathLike[str]], seed: int = 0, *, trust_env_code: bool = False) -> None:
         self._path = Path(path)
-        self._agent = _stpn.Agent(self._path, whole("seed", seed))
+        self._agent = _stpn.Agent(self._path, whole("seed", seed), trust_env_code)
         self._observations = Space(self._agent.observation_space)
         self._actions = Space(self._agent.action_space)
         self._policy: Optional[Policy] = None
 
     @classmethod
-    def load(cls, path: Union[str, PathLike[str]], seed: int = 0) -> Agent:
-        """The agent of a run, of an exported folder or of a checkpoint. `seed` is that of sampled actions."""
-        return cls(path, seed)
+    def load(cls, path: Union[str, PathLike[str]], seed: int = 0, *, trust_env_code: bool = False) -> Agent:
+        """The agent of a run, of an exported folder or of a checkpoint.
+
+        seed: that of sampled actions.
+        trust_env_code: runs the code that its configuration names (`env.make`, `env.import`, `env.wrappers`). Give it
+            only if you trust its author. Code that `stpn.train` ran in this process needs no leave.
+        """
+        return cls(path, seed, trust_env_code=trust_env_code)
 
     def save(self, path: Union[str, PathLike[str]]) -> None:
-        """Writes the agent, without what only training needs, into a new folder, which `Agent.load` takes: as `stpn
-        export` does."""
+        """Writes the agent, without what only training needs and without the log of its training, into a new folder,
+        which `Agent.load` takes. `stpn export` writes the log too."""
         self._agent.save(path)
 
     def __getstate__(self) -> Dict[str, Any]:
@@ -94,7 +99,8 @@ class Agent:
                 path = Path(folder, name)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(contents)
-            self._agent = _stpn.Agent(folder, 0)
+            # Who had the agent was allowed to run its code, and who reads a pickle allows more than that.
+            self._agent = _stpn.Agent(folder, 0, True)
         self._agent.set_streams(streams)
 
     def __repr__(self) -> str:
@@ -224,7 +230,12 @@ class Agent:
             starts = np.ascontiguousarray(np.asarray(episode_start, bool).reshape(-1), np.uint8)
             if len(starts) != batch:
                 raise ValueError(f"episode_start: {len(starts)} elements for {batch} episodes")
-        return single, self._observations.shown(observation), state, starts
+        observation = self._observations.shown(observation)
+        # Every later state would be NaN, too, and the actions nonsense.
+        if observation.dtype.kind == "f" and not np.isfinite(observation).all():
+            wrong = observation[~np.isfinite(observation)].flat[0]
+            raise ValueError(f"observation: it has {wrong} in it; every element must be a finite number")
+        return single, observation, state, starts
 
     def evaluate(self, episodes: int = 100, *, seed: int = 0, deterministic: bool = False) -> Evaluation:
         """Measures it on so many fresh episodes of its environment, as `stpn eval` does."""
@@ -242,13 +253,27 @@ class Agent:
 def _columns(path: Path) -> Dict[str, np.ndarray]:
     """The numbers in a file of one JSON object a line, by name."""
     entries: List[Dict[str, Any]] = []
-    with open(path, encoding="utf-8") as lines:
-        for line in lines:
+    with open(path, "rb") as lines:
+        for number, line in enumerate(lines, 1):
             # What a run that was killed, or is writing right now, has of its last line is no entry.
-            if line.endswith("\n"):
-                entries.append(json.loads(line))
+            if line.endswith(b"\n"):
+                entries.append(_entry(path, number, line))
     names = list(dict.fromkeys(name for entry in entries for name in entry))
     return {name: np.array([_number(entry.get(name)) for entry in entries]) for name in names}
+
+
+def _entry(path: Path, number: int, line: bytes) -> Dict[str, Any]:
+    """The object in a line of a file."""
+    try:
+        entry = json.loads(line.decode("utf-8"))
+        if not isinstance(entry, dict):
+            raise ValueError("it is no object")
+        for value in entry.values():
+            _number(value)
+    except (TypeError, ValueError) as error:
+        problem = f"{path}, line {number}: the line is damaged ({error}); `stpn resume` leaves such lines out"
+        raise ValueError(problem) from error
+    return entry
 
 
 def _number(value: Optional[float]) -> float:

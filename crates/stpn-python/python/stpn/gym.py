@@ -13,6 +13,7 @@ from gymnasium.vector.utils import batch_space
 from . import _stpn
 from ._numbers import optional, whole
 from ._spaces import Space
+from ._values import plain
 
 SPELLED = {"cartpole": "CartPole", "cartpole-masked": "CartPoleMasked", "popgym": "POPGym"}
 """Names whose parts are not simply words."""
@@ -20,8 +21,13 @@ SPELLED = {"cartpole": "CartPole", "cartpole-masked": "CartPoleMasked", "popgym"
 SEEDS = 2**63
 """The number of seeds."""
 
-MOST = 2**24
-"""More environments than a machine has room for."""
+MOST = 2**20
+"""More environments than anybody steps at once; of fewer, too, the memory may be too small."""
+
+
+class RenderModeError(TypeError, ValueError):
+    """There is no such render mode. It is a TypeError, too: Stable-Baselines3 asks for `rgb_array`, and after a
+    TypeError for nothing."""
 
 
 def identifier(name: str) -> str:
@@ -47,7 +53,8 @@ def register() -> None:
 
 
 def _configured(name: str, settings: Mapping[str, Any]) -> str:
-    return json.dumps({"name": NAMES.get(name, name), **settings})
+    values = {key: plain(f"env.{key}", value) for key, value in settings.items()}
+    return json.dumps({"name": NAMES.get(name, name), **values})
 
 
 class Env(gymnasium.Env):
@@ -57,7 +64,7 @@ class Env(gymnasium.Env):
 
     def __init__(self, name: str, render_mode: Optional[str] = None, **settings: Any) -> None:
         if render_mode not in (None, "ansi"):
-            raise ValueError(f"render_mode: {render_mode}; there is ansi alone, and None")
+            raise RenderModeError(f"render_mode: {render_mode}; there is ansi alone, and None")
         self.render_mode = render_mode
         self._env = _stpn.Environment(_configured(name, settings))
         self._observations, self._actions = Space(self._env.observation_space), Space(self._env.action_space)
@@ -112,7 +119,7 @@ class VectorEnv(gymnasium.vector.VectorEnv):
         self, name: str, num_envs: int = 1, *, copy: bool = True, render_mode: Optional[str] = None, **settings: Any
     ) -> None:
         if render_mode is not None:
-            raise ValueError(f"render_mode: {render_mode}; a vector shows nothing")
+            raise RenderModeError(f"render_mode: {render_mode}; a vector shows nothing")
         num_envs = whole("num_envs", num_envs, 1, MOST)
         self.num_envs, self.copy = num_envs, copy
         self._vector = _stpn.Vector(_configured(name, settings), num_envs, 0)

@@ -26,6 +26,9 @@ class VecEnv(base_vec_env.VecEnv):
     """
 
     def __init__(self, envs: VectorEnv) -> None:
+        # Stable-Baselines3 keeps the observations of the last step, and stores them after the next one.
+        if not getattr(envs.unwrapped, "copy", True):
+            raise ValueError("copy=False: the next step would overwrite observations that are still needed; copy=True")
         self.envs = envs
         self.render_mode = None
         self._asked: Optional[np.ndarray] = None

@@ -135,7 +135,7 @@ class Layer(nn.Module):
     device, dtype: of the parameters; float32 or float64.
     options: the cell's own, as in `[policy.cell]` of a configuration: `stpn explain policy.cell` tells of them.
 
-    Initial values follow `torch.manual_seed`.
+    Initial values follow `torch.manual_seed`. Sizes for which the machine has no memory are a MemoryError.
     """
 
     cell: str
@@ -160,6 +160,10 @@ class Layer(nn.Module):
         self.input_size = whole("input_size", input_size, 1, WIDEST)
         self.hidden_size = whole("hidden_size", hidden_size, 1, WIDEST)
         self.batch_first = batch_first
+        if "name" in options:
+            kind = type(self).__name__
+            problem = f"{kind} is of the cell {self.cell}: other cells are other classes"
+            raise TypeError(f"name: {options['name']!r}; {problem}")
         asked = json.dumps({"name": self.cell, **self.preset, **options})
         seed = int(torch.randint(SEEDS, (), device="cpu"))
         self._layer = _stpn.Layer(asked, self.input_size, self.hidden_size, seed)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any, Callable, Dict, NamedTuple, Optional, Union
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from . import _stpn
 from ._numbers import LARGEST_IN_TOML, optional
+from ._values import plain
 
 
 class Progress(NamedTuple):
@@ -43,6 +45,15 @@ class Run(NamedTuple):
 Experiment = Union[str, PathLike, Mapping]
 """The name of a preset, the path of a TOML file, or a configuration as a dict."""
 
+SECTIONS = frozenset(_stpn.sections())
+"""The sections of a configuration by their dotted names: their keys are changed one by one."""
+
+ARGUMENTS = "env.kwargs"
+"""Arguments of a function of Python, which are set one by one, too."""
+
+Changes = List[Tuple[str, Any]]
+"""Dotted keys with their new values; None takes a key away."""
+
 
 def config(
     experiment: Experiment,
@@ -62,7 +73,8 @@ def config(
     algo, cell, hidden, steps: the options of that name of `stpn train`; for a preset or a file.
     seed, updates, threads: the same, for a dict too.
     overrides: sections of the configuration with the keys to change in them, as `optimizer={"learning_rate": 1e-3}`, or
-        dotted keys, as `**{"optimizer.learning_rate": 1e-3}`. None takes an optional key away.
+        dotted keys, as `**{"optimizer.learning_rate": 1e-3}`. A schedule is a value, and replaced as a whole. None
+        takes an optional key away, in a dict too: `optimizer={"max_grad_norm": None}` is without that limit.
     """
     numbers = {"hidden": hidden, "seed": seed, "updates": updates, "steps": steps, "threads": threads}
     given = {name: optional(name, value, most=LARGEST_IN_TOML) for name, value in numbers.items()}
@@ -71,18 +83,13 @@ def config(
         wrong = [name for name, value in named.items() if value is not None]
         if wrong:
             raise TypeError(f"{', '.join(wrong)}: only with a preset or a file; in a dict, change the configuration")
-        table = json.loads(json.dumps(dict(experiment)))
-        shortcuts = {
-            "seed": given["seed"],
-            "training.updates": given["updates"],
-            "training.threads": given["threads"],
-        }
-        changes = {key: value for key, value in shortcuts.items() if value is not None}
-        for key, value in {**_flat(overrides), **changes}.items():
-            _set(table, key, value)
-        return json.loads(_stpn.check(json.dumps(table)))
-    assignments = [f"{key}={_word(value)}" for key, value in _flat(overrides).items()]
-    return json.loads(_stpn.configure(str(experiment), assignments, algo=algo, cell=cell, **given))
+        without: Changes = []
+        table = json.dumps(_table(experiment, without))
+        changes = json.dumps([*without, *_flat(overrides)])
+        own = {name: given[name] for name in ("seed", "updates", "threads")}
+        return json.loads(_stpn.configure_table(table, changes, **own))
+    changes = json.dumps(_flat(overrides))
+    return json.loads(_stpn.configure(str(experiment), changes, algo=algo, cell=cell, **given))
 
 
 def train(
@@ -101,10 +108,18 @@ def train(
 
     If the callback raises, or Ctrl-C is pressed, training ends with a checkpoint, and the exception is raised again: an
     update under way has five seconds to finish, then it is given up. `stpn.resume` goes on.
+
+    Code that the configuration names, as `env.make` does, is run: a configuration given here counts as one's own.
     """
     resolved = config(experiment, **changes)
     directory = Path(run_dir) if run_dir is not None else _new_directory(experiment, resolved)
-    return _trained(directory, json.dumps(resolved), None, callback)
+    new = run_dir is None or not directory.exists()
+    try:
+        return _trained(directory, json.dumps(resolved), None, callback, False)
+    except BaseException:
+        if new:
+            _forget(directory)
+        raise
 
 
 def resume(
@@ -112,17 +127,36 @@ def resume(
     *,
     updates: Optional[int] = None,
     callback: Optional[Callable[[Progress], Any]] = None,
+    trust_env_code: bool = False,
 ) -> Run:
-    """Goes on with the run in a directory from its last checkpoint, as if it had never ended. `updates`: how many it is
-    to have in all, if that changes. `callback`: as of `stpn.train`."""
-    return _trained(Path(run_dir), None, optional("updates", updates, most=LARGEST_IN_TOML), callback)
+    """Goes on with the run in a directory from its last checkpoint, as if it had never ended.
+
+    updates: how many it is to have in all, if that changes.
+    callback: as of `stpn.train`.
+    trust_env_code: runs the code that the run's configuration names (`env.make`, `env.import`, `env.wrappers`), and
+        reads environments that others pickled. Give it only if you trust the author of the run. Code that `stpn.train`
+        ran in this process needs no leave.
+    """
+    return _trained(Path(run_dir), None, optional("updates", updates, most=LARGEST_IN_TOML), callback, trust_env_code)
 
 
 def _trained(
-    directory: Path, resolved: Optional[str], updates: Optional[int], callback: Optional[Callable[[Progress], Any]]
+    directory: Path,
+    resolved: Optional[str],
+    updates: Optional[int],
+    callback: Optional[Callable[[Progress], Any]],
+    trust_env_code: bool,
 ) -> Run:
     shown = None if callback is None else lambda *progress: callback(Progress(*progress))
-    return Run(directory, *_stpn.train(directory, resolved, updates, shown))
+    return Run(directory, *_stpn.train(directory, resolved, updates, shown, trust_env_code))
+
+
+def _forget(directory: Path) -> None:
+    """Removes a new folder in which no run was begun."""
+    with contextlib.suppress(OSError):
+        if {path.name for path in directory.iterdir()} <= {"run.lock"}:
+            (directory / "run.lock").unlink(missing_ok=True)
+            directory.rmdir()
 
 
 def _new_directory(experiment: Experiment, resolved: Mapping) -> Path:
@@ -139,29 +173,36 @@ def _new_directory(experiment: Experiment, resolved: Mapping) -> Path:
             number += 1
 
 
-def _flat(overrides: Mapping, prefix: str = "") -> Dict[str, Any]:
+def _flat(overrides: Mapping, prefix: str = "") -> Changes:
     """Keys with dots, and their values."""
-    flat: Dict[str, Any] = {}
+    flat: Changes = []
     for key, value in overrides.items():
-        if isinstance(value, Mapping):
-            flat.update(_flat(value, f"{prefix}{key}."))
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping) and _has_keys(path):
+            flat += _flat(value, f"{path}.")
         else:
-            flat[prefix + key] = value
+            flat.append((path, _or_none(path, value)))
     return flat
 
 
-def _set(table: Dict[str, Any], key: str, value: Any) -> None:
-    *sections, last = key.split(".")
-    for section in sections:
-        table = table.setdefault(section, {})
-        if not isinstance(table, dict):
-            raise ValueError(f"{key}: {section} is a value and has no keys")
-    if value is None:
-        table.pop(last, None)
-    else:
-        table[last] = value
+def _table(config: Mapping, without: Changes, prefix: str = "") -> Dict[str, Any]:
+    """A configuration without the keys that are None in it, which `without` gets."""
+    table: Dict[str, Any] = {}
+    for key, value in config.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, Mapping) and _has_keys(path):
+            table[key] = _table(value, without, f"{path}.")
+        elif _or_none(path, value) is None:
+            without.append((path, None))
+        else:
+            table[key] = plain(path, value)
+    return table
 
 
-def _word(value: Any) -> str:
-    """A value as TOML."""
-    return "none" if value is None else json.dumps(value, ensure_ascii=False)
+def _has_keys(path: str) -> bool:
+    return path in SECTIONS or path == ARGUMENTS
+
+
+def _or_none(path: str, value: Any) -> Any:
+    """A value as JSON has it. None is one, but among the arguments of a function, where it would be a value itself."""
+    return None if value is None and not path.startswith(f"{ARGUMENTS}.") else plain(path, value)

@@ -122,7 +122,8 @@ pub fn placed(error: stpn_agents::Error, name: &str, overrides: &[Override]) -> 
     let assignment = find_last(&|path| is_below(key, path)).or_else(|| find_last(&|path| is_below(path, key)));
     let place = match assignment {
         Some(assignment) => Place::Assignment(assignment.to_string()),
-        None if find(name).is_some() => return error.into(),
+        // A table has no name.
+        None if name.is_empty() || find(name).is_some() => return error.into(),
         None => {
             let line = std::fs::read_to_string(name).ok().and_then(|text| keys::line(&text, key));
             Place::File { path: name.into(), line }
