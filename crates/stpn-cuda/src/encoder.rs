@@ -1,8 +1,7 @@
 //! Encoders within a rollout: dense layers between what environments show and the recurrent layer.
 
 use crate::dense::Dense;
-use crate::lengths::expect;
-use crate::rollout::Length;
+use crate::lengths::{Length, expect};
 use crate::runner::int;
 use crate::{Error, Result};
 

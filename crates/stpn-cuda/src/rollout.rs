@@ -8,6 +8,7 @@ use crate::encoder;
 pub use crate::encoder::{ENCODER_LAYERS, EncoderLayer};
 pub use crate::energy::EnergyOf;
 pub use crate::foreseen::Foreseen;
+pub use crate::lengths::Length;
 use crate::lengths::expect;
 use crate::maze::{self, Mazes};
 use crate::played_sizes;
@@ -46,18 +47,6 @@ impl<T> Environments<'_, T> {
             Self::Mazes(mazes) => size_of_val(mazes.draws),
             Self::Foreseen(foreseen) => size_of_val(foreseen.observations) + foreseen.starts.len(),
         }
-    }
-}
-
-/// Number of elements of an array, wherever it lies.
-pub trait Length {
-    /// That number.
-    fn length(&self) -> usize;
-}
-
-impl<T> Length for [T] {
-    fn length(&self) -> usize {
-        self.len()
     }
 }
 
