@@ -102,6 +102,10 @@ impl TrainingRequest {
             overrides::section(&mut table, "env").insert("level".into(), Value::String(level.clone()));
         }
         if let Some(kwargs) = &self.env_kwargs {
+            if let Some((key, _)) = kwargs.iter().find(|(_, value)| value.is_null()) {
+                let problem = "null; a configuration cannot have it: leave the argument out";
+                return Err(stpn_agents::Error::config(format!("env.kwargs.{key}"), problem).into());
+            }
             let kwargs =
                 Value::try_from(kwargs).map_err(|error| stpn_agents::Error::config("env.kwargs", error.to_string()))?;
             overrides::section(&mut table, "env").insert("kwargs".into(), kwargs);

@@ -84,6 +84,7 @@ fn wrong_command_lines_name_the_key_and_what_is_allowed() {
         ("train maze-small --set optimizer.learning_rate=-1", "optimizer.learning_rate"),
         ("train maze-small --set log.energy_skip_inputs=[99]", "log.energy_skip_inputs"),
         ("train maze-small --kernel quantum", "policy.kernel"),
+        ("train gym FrozenLake-v1 --env-kwargs {\"map_name\":null}", "env.kwargs.map_name: null"),
         ("train maze-small --hidden 0", "policy.hidden"),
         ("train maze-small --set gamma", "section.key=value"),
         ("train absent.toml", "absent.toml"),
