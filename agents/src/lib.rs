@@ -26,7 +26,7 @@ pub mod learner;
 mod limits;
 pub mod lock;
 pub mod logging;
-mod memory;
+pub mod memory;
 pub mod metrics;
 pub mod optimizer;
 pub mod policy;

@@ -48,7 +48,8 @@ impl Need {
     }
 }
 
-fn gibibytes(bytes: f64) -> String {
+/// Bytes in words.
+pub fn gibibytes(bytes: f64) -> String {
     let gibibytes = bytes / (1u64 << 30) as f64;
     if gibibytes < 10.0 { format!("{gibibytes:.1} GiB") } else { format!("{gibibytes:.0} GiB") }
 }
@@ -79,7 +80,7 @@ fn at(hidden: usize, [first, second, third]: [usize; 3]) -> f64 {
 
 /// Bytes of memory that this process may have: the machine's with its swap, or less by its control group. Where that is
 /// unknown, what a pointer of 48 bits reaches.
-fn machine() -> f64 {
+pub fn machine() -> f64 {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let (memory, group) = (read("/proc/meminfo"), read("/proc/self/cgroup"));
     let kibibytes = |name: &str| {

@@ -128,18 +128,17 @@ pub fn update(
     };
     let ranks = (exchange, &exchange.owners(blocks.len())[..]);
     let gather = |ids: &Vec<SequenceId>| SequenceBatch::gather(fragments, advantages, ids);
-    let (gradient, losses) = match (left, &blocks[..]) {
-        (Some(left), _) => {
-            let go_on = exchange.stop().go_on();
-            let part = go_on.and_then(|()| gradient_of_left(&objective, learner, left, scale));
-            of_device(Some(part), ranks, learner)?
-        }
+    let go_on = || exchange.stop().go_on();
+    let there = match (left, &blocks[..]) {
+        (Some(left), _) => Some(go_on().and_then(|()| gradient_of_left(&objective, learner, left, scale))),
         (None, [all]) if learner.policy().is_accelerated() => {
-            let go_on = exchange.stop().go_on();
-            let part = go_on.and_then(|()| gradient_there(&objective, learner, &gather(all), scale));
-            of_device(Some(part), ranks, learner)?
+            Some(go_on().and_then(|()| gradient_there(&objective, learner, &gather(all), scale)))
         }
-        (None, blocks) => gradient(&objective, &learner.prepare()?, blocks, ranks, gather, scale)?,
+        _ => None,
+    };
+    let (gradient, losses) = match there {
+        Some(_) => of_device(there, ranks, learner)?,
+        None => gradient(&objective, &learner.prepare()?, &blocks, ranks, gather, scale)?,
     };
     let norm = learner.step_on_ranks(gradient, learning_rate, at.update, exchange.collective())?;
 

@@ -96,7 +96,8 @@ impl<T: Element> PreparedPolicy<T> {
 }
 
 impl PreparedPolicy {
-    /// The gradient of A2C's loss, which the policy's device computes, and the sums of the loss. The gradient stays there.
+    /// The gradient of A2C's loss, which the policy's device computes, and the sums of the loss. The gradient stays
+    /// there.
     ///
     /// # Errors
     /// Fails if the device does, and for a policy that is here.

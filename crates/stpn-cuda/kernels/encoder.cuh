@@ -1,6 +1,9 @@
 // An encoder within a rollout: what a block's environments show goes through dense layers into the network.
 
-STPN_DEVICE int encoder_shared_len(const EncoderOperands& p, int places) { return p.layers ? 2 * places * p.widest : 0; }
+// Elements of shared memory for that many environments.
+STPN_DEVICE int encoder_shared_len(const EncoderOperands& p, int places) {
+    return p.layers ? 2 * places * p.widest : 0;
+}
 
 struct Encoder {
     const EncoderOperands& p;

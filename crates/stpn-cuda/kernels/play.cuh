@@ -1,5 +1,5 @@
-// A rollout: after each step of the network the heads, the actions, the moves, and what is seen next, if need be through
-// an encoder. One thread acts for an environment; all threads of the block write what is seen.
+// A rollout: after each step of the network the heads, the actions, the moves, and what is seen next, through an encoder
+// if there is one. One thread acts for an environment; all threads of the block write what is seen.
 //
 // `World` has the environments of a block, and `World::Operands` what the host says of them. It says how many
 // `choices` there are (`CHOICES`, if that is not 0), and how much of shared memory it needs for each environment

@@ -5,7 +5,7 @@ use crate::lengths::{Length, expect};
 use crate::runner::int;
 use crate::{Error, Result};
 
-/// The most layers that a rollout can have.
+/// The most layers of an encoder within a rollout.
 pub const ENCODER_LAYERS: usize = 4;
 
 /// A layer of an encoder, with its packed parameters `A`.

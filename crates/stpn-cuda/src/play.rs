@@ -167,8 +167,8 @@ impl Planned<'_> {
 }
 
 /// Plays `rollout`, which was checked; `inputs` and `addresses` are those of its arrays. If starts are kept, x has
-/// room for all steps, and gets them. What a backward pass needs can be kept without an encoder only, because the inputs
-/// of the layer are kept nowhere with one.
+/// room for all steps, and gets them. What a backward pass needs can only be kept without an encoder: what an encoder
+/// puts out is kept nowhere.
 pub(crate) fn play<T: Real, R: Runner<T>, A: Length + ?Sized>(
     runner: &R,
     planned: Planned<'_>,

@@ -12,6 +12,7 @@ use numpy::{Element, IntoPyArray, PyArray1, PyArrayDyn, PyReadonlyArrayDyn};
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use stpn::Stream;
+use stpn::agents::memory::{gibibytes, machine};
 use stpn::cells::kernels::blocks::{self, BatchTape, Operands, Sizes};
 use stpn::cells::kernels::{Extent, FusedKernel, Prepared, Real, SequenceKernel};
 use stpn::cells::{Cell, CellConfig, Initializer, Kernel, StateField};
@@ -19,7 +20,7 @@ use stpn_random::Purpose;
 
 use crate::arrays::scattered;
 use crate::errors::{StpnError, raised_by_cell, wrong};
-use crate::{memory, threads};
+use crate::threads;
 
 /// Layers of fewer weights than this need no look at the memory.
 const SMALL: usize = 1 << 24;
@@ -321,12 +322,12 @@ fn refuse_larger_than_memory(config: &CellConfig, input: usize, hidden: usize) -
     if input.max(hidden).saturating_mul(hidden) < SMALL {
         return Ok(());
     }
-    let (Some(there), Some(parameters)) = (memory::whole(), parameters(config, input, hidden)) else { return Ok(()) };
-    let needed = parameters * BYTES;
-    if needed <= there as f64 {
+    let Some(parameters) = parameters(config, input, hidden) else { return Ok(()) };
+    let (needed, there) = (parameters * BYTES, machine());
+    if needed <= there {
         return Ok(());
     }
-    let (needed, there) = (memory::words(needed), memory::words(there as f64));
+    let [needed, there] = [needed, there].map(gibibytes);
     Err(PyMemoryError::new_err(format!(
         "input_size {input} and hidden_size {hidden}: {parameters:.3e} parameters and their gradients take about \
          {needed} of memory, and this machine has {there}"

@@ -7,6 +7,7 @@ use numpy::PyArray1;
 use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use stpn::agents::memory::gibibytes;
 use stpn::envs::vector::Actions;
 use stpn::envs::{EnvConfig, Error, Space, Transition, VectorEnv};
 
@@ -143,7 +144,7 @@ fn made(py: Python<'_>, config: &EnvConfig, count: usize, seed: u64, times: u64)
     };
     let made = threads::run(py, || VectorEnv::new(&make, count, GROUP, seed))?;
     if let Some(&(needed, free)) = refusal.get() {
-        let (needed, free) = (memory::words(needed), memory::words(free as f64));
+        let [needed, free] = [needed, free as f64].map(gibibytes);
         let problem = format!("num_envs: {count} environments take about {needed} of memory, and {free} are free");
         return Err(PyMemoryError::new_err(problem));
     }

@@ -7,7 +7,7 @@ use super::general::General;
 use crate::gather::{Gather, Gathered};
 use crate::{Error, Result};
 
-/// Some columns, of so many, by their numbers.
+/// Some of the columns of an array, by their numbers.
 #[derive(Debug)]
 pub struct Columns {
     numbers: Buffer<u32>,
@@ -27,7 +27,7 @@ impl Columns {
 }
 
 impl<T: CudaReal> General<T> {
-    /// Columns of arrays that have `of`.
+    /// The columns of these numbers, of arrays that have `of` columns.
     ///
     /// # Errors
     /// [`Error::Loss`] for none, or for one beyond the last; [`Error::Device`].

@@ -10,7 +10,8 @@ use crate::Result;
 use crate::source::general_source;
 use crate::spec::GENERAL_THREADS;
 
-/// Matrix products, convolutions, copies of columns, reductions, the optimiser, losses and advantages on a device. Cheap to clone.
+/// Matrix products, convolutions, copies of columns, reductions, the optimiser, losses and advantages on a device.
+/// Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct General<T> {
     device: Device,

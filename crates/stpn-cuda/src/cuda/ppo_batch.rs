@@ -1,5 +1,7 @@
 //! Training sequences as PPO's loss reads them, on a device.
 
+use std::sync::Arc;
+
 use super::device::{Buffer, CudaReal};
 use super::gather::Columns;
 use super::general::General;
@@ -14,6 +16,8 @@ use crate::{Extent, Result};
 #[derive(Debug)]
 pub struct PpoBatch<T> {
     policy: Distribution,
+    /// The same there; all parts share it.
+    placed: Arc<PlacedDistribution>,
     extent: Extent,
     actions: PlacedActions<T>,
     advantages: Buffer<T>,
@@ -35,6 +39,7 @@ impl<T: CudaReal> General<T> {
         let device = self.device();
         Ok(PpoBatch {
             policy: steps.policy.clone(),
+            placed: Arc::new(PlacedDistribution::new(device, steps.policy)?),
             extent,
             actions: PlacedActions::new(device, steps.actions)?,
             advantages: device.upload(steps.advantages)?,
@@ -62,10 +67,9 @@ impl<T: CudaReal> General<T> {
         loss.check(batch.distributions.is_some())?;
         outputs.check(&batch.policy, steps, Buffer::len)?;
         let (device, runner) = (self.device(), self.runner(None));
-        let placed = PlacedDistribution::new(device, &batch.policy)?;
         let inputs = PpoInputs {
             steps,
-            policy: placed.inputs(&runner, (&batch.policy, &batch.actions), outputs),
+            policy: batch.placed.inputs(&runner, (&batch.policy, &batch.actions), outputs),
             advantages: &batch.advantages,
             returns: &batch.returns,
             log_probs: &batch.log_probs,
@@ -93,6 +97,7 @@ impl<T: CudaReal> PpoBatch<T> {
         let dims = self.policy.dims();
         Ok(Self {
             policy: self.policy.clone(),
+            placed: Arc::clone(&self.placed),
             extent: Extent { steps, batch: columns.len() },
             actions: match &self.actions {
                 PlacedActions::Choices(choices) => {
