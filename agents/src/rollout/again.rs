@@ -4,7 +4,7 @@
 use rayon::prelude::*;
 
 use super::together::{joined, rows, values_after};
-use super::{Estimates, Recompute, Worker};
+use super::{Estimates, Recompute, Worker, finals};
 use crate::Result;
 use crate::actor::{Actor, Subject};
 use crate::policy::Inputs;
@@ -14,17 +14,17 @@ use crate::policy::Inputs;
 /// # Errors
 /// Fails if the network does, and with [`crate::Error::Stopped`] if the update is to be given up.
 pub fn recompute(workers: &mut [Worker], subject: Subject<'_>, what: Recompute) -> Result<Vec<Option<Estimates>>> {
-    // The values of final observations need the states of that moment.
-    let step_by_step = what.values && workers.iter().any(Worker::was_cut_off);
-    if !subject.policy.policy().is_accelerated() || step_by_step {
+    if !subject.policy.policy().is_accelerated() {
         let estimates: Vec<Result<Option<Estimates>>> =
             workers.par_iter_mut().map(|worker| worker.recompute(subject, what)).collect();
         return estimates.into_iter().collect();
     }
     let Some(shape) = workers.first().map(|worker| worker.fragment().shape) else { return Ok(Vec::new()) };
     let batch = workers.iter().map(|worker| worker.group().len()).sum();
-    let mut state: Vec<f32> = workers.iter().flat_map(Worker::first_state).copied().collect();
+    let mut state: Vec<f32> = workers.iter().flat_map(|worker| worker.states_before(0)).copied().collect();
     let mut values: Vec<Vec<f32>> = vec![Vec::new(); workers.len()];
+    let mut final_values: Vec<Vec<f32>> =
+        workers.iter().map(|worker| vec![0.0; shape.steps * worker.group().len()]).collect();
     // Without values, nothing is asked of the last sequence.
     let segments = shape.segments() - usize::from(!what.values);
     for segment in 0..segments {
@@ -35,6 +35,12 @@ pub fn recompute(workers: &mut [Worker], subject: Subject<'_>, what: Recompute) 
         let starts: Vec<u8> = places().flat_map(|(worker, t)| worker.starts(t)).copied().collect();
         let inputs = Inputs { steps, batch, observations: seen.all(), episode_starts: &starts };
         let ran = subject.policy.run_on_device(&inputs, &state, None)?;
+        if what.values {
+            let of_finals = finals::values(workers, subject, segment, &state)?;
+            for ((worker, all), values) in workers.iter().zip(&mut final_values).zip(of_finals) {
+                worker.place_final_values(segment, &values, all);
+            }
+        }
         state = ran.state;
         if what.states && segment + 1 < shape.segments() {
             let states = rows(workers, &state, shape.state);
@@ -50,8 +56,8 @@ pub fn recompute(workers: &mut [Worker], subject: Subject<'_>, what: Recompute) 
     let mut actor = Actor::new(subject, batch)?;
     actor.session_mut().load(&state)?;
     let after = values_after(workers, &mut actor)?;
-    let estimates = values.into_iter().zip(rows(workers, &after, 1)).map(|(values, last_values)| {
-        let final_values = vec![0.0; values.len()];
+    let estimates = values.into_iter().zip(final_values).zip(rows(workers, &after, 1));
+    let estimates = estimates.map(|((values, final_values), last_values)| {
         Some(Estimates { values, last_values: last_values.to_vec(), final_values })
     });
     Ok(estimates.collect())

@@ -4,6 +4,7 @@
 use rayon::prelude::*;
 use stpn_envs::vector::Foresight;
 
+use super::finals;
 use super::together::{self, rows};
 use super::worker::Worker;
 use crate::Result;
@@ -26,10 +27,6 @@ pub fn collect(workers: &mut [Worker], subject: Subject<'_>) -> Result<()> {
     let Some(shape) = workers.first().map(|worker| worker.fragment().shape) else { return Ok(()) };
     let foreseen: Vec<Result<Foresight>> = workers.par_iter_mut().map(|worker| worker.foresee(shape.steps)).collect();
     let foreseen = foreseen.into_iter().collect::<Result<Vec<Foresight>>>()?;
-    if foreseen.iter().any(|foresight| foresight.truncates) {
-        // The values of final observations need the states of that moment.
-        return together::collect(workers, subject);
-    }
     workers.par_iter_mut().for_each(|worker| worker.begin(subject.normalization));
     let mut state: Vec<f32> = workers.iter().flat_map(Worker::state).copied().collect();
     let batch = workers.iter().map(|worker| worker.group().len()).sum();
@@ -52,6 +49,7 @@ pub fn collect(workers: &mut [Worker], subject: Subject<'_>) -> Result<()> {
         let ran = subject.policy.run_on_device(&inputs, &state, energy.as_ref())?;
         workers[0].add_measured(ran.energy);
         follow(workers, &foreseen, subject, first, (&seen, &ran))?;
+        finals::take_in(workers, subject, segment)?;
         state = ran.state;
     }
     let mut actor = Actor::new(subject, batch)?;
@@ -98,9 +96,7 @@ fn follow(
                 worker.keep_seen(t, ObservationRef::F32(&seen[row.start * width..row.end * width]));
                 let parameters = &ran.outputs.distributions[row.start * len..row.end * len];
                 worker.act(t, distribution, parameters, &ran.outputs.values[row])?;
-                if worker.was_truncated(t) {
-                    return Err(worker.not_foreseen(0, t));
-                }
+                worker.keep_finals(t);
             }
             check(worker, foresight, first + steps)
         })

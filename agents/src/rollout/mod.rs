@@ -3,6 +3,7 @@
 pub mod again;
 pub mod ahead;
 pub mod failures;
+mod finals;
 pub mod fragment;
 pub mod growth;
 pub mod noise;

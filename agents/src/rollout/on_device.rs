@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use stpn_envs::vector::Foresight;
 use stpn_envs::{Echo, OnDevice};
 
-use super::{Fragment, Normalization, Worker, together};
+use super::{Fragment, Normalization, Worker, finals, together};
 use crate::actor::{Actor, Subject};
 use crate::advantage::Advantages;
 use crate::policy::ActorCritic;
@@ -66,10 +66,6 @@ impl Ahead {
         Ok(Some(Self { echo, workers: foreseen.into_iter().collect::<Result<_>>()? }))
     }
 
-    fn truncates(&self) -> bool {
-        self.workers.iter().any(|foresight| foresight.truncates)
-    }
-
     /// The part of steps `first` to `first + steps`, as the device is told.
     fn part(&self, policy: &ActorCritic, first: usize, steps: usize) -> Foreseen {
         let (mut observations, mut starts) = (Vec::new(), Vec::new());
@@ -111,10 +107,6 @@ pub fn collect(
 ) -> Result<Option<Kept>> {
     let Some(shape) = workers.first().map(|worker| worker.fragment().shape) else { return Ok(None) };
     let ahead = Ahead::new(workers, shape.steps)?;
-    if ahead.as_ref().is_some_and(Ahead::truncates) {
-        // The values of final observations need the states of that moment.
-        return together::collect(workers, subject).map(|()| None);
-    }
     let (policy, mut last) = (subject.policy.policy(), None);
     workers.par_iter_mut().for_each(|worker| worker.begin(subject.normalization));
     for segment in 0..shape.segments() {
@@ -127,6 +119,7 @@ pub fn collect(
         let (collected, kept) = rollouts.collect(&rollout, parameters, wanted.keep)?;
         last = kept;
         follow(workers, segment, (policy, ahead.as_ref()), &collected)?;
+        finals::take_in(workers, subject, segment)?;
     }
     let state: Vec<f32> = workers.iter().flat_map(Worker::state).copied().collect();
     let mut actor = Actor::new(subject, workers.iter().map(|worker| worker.group().len()).sum())?;

@@ -1,6 +1,7 @@
 //! A worker: one group of environments with its action streams and recurrent state, run by one thread at a time.
 
 mod beside;
+mod finals;
 mod follow;
 mod recompute;
 mod saving;
@@ -19,6 +20,7 @@ use crate::policy::encoder::ObservationRef;
 use crate::policy::inference::PreparedPolicy;
 use crate::statistics::Moments;
 use crate::stop::Stop;
+pub(in crate::rollout) use finals::Final;
 pub use recompute::Recompute;
 pub use saving::SavedWorker;
 
@@ -253,28 +255,6 @@ impl Worker {
             *start = u8::from(fragment.terminated[at] || fragment.truncated[at]);
         }
         Ok(())
-    }
-
-    /// Whether an episode was cut off at step `t`.
-    pub(super) fn was_truncated(&self, t: usize) -> bool {
-        self.truncated_at(t).next().is_some()
-    }
-
-    /// The environments whose episodes were.
-    fn truncated_at(&self, t: usize) -> impl Iterator<Item = usize> {
-        let (fragment, batch) = (&self.fragment, self.fragment.shape.batch);
-        (0..batch).filter(move |i| fragment.truncated[t * batch + i] && !fragment.terminated[t * batch + i])
-    }
-
-    /// Takes in the values `[B]` of final observations, where an episode was cut off at step `t`.
-    pub(super) fn value_finals(&mut self, t: usize, values: &[f32]) {
-        let shape = self.fragment.shape;
-        for i in self.truncated_at(t).collect::<Vec<_>>() {
-            let at = t * shape.batch + i;
-            self.fragment.estimates.final_values[at] = values[i];
-            self.finals.push(at);
-            self.final_rows.extend(self.final_observations.range(i * shape.observation..(i + 1) * shape.observation));
-        }
     }
 
     /// Begins a fragment with the observations that the last one left.

@@ -80,12 +80,14 @@ fn left(workers: &[Worker]) -> (Vec<String>, f64) {
 
 #[test]
 fn rollouts_with_a_device_are_those_without_one() {
-    for (make, cell, normalized) in [
-        (memory as Make, CellName::Stpn, false),
-        (memory, CellName::Mlp, true),
-        (memory, CellName::Lstm, false),
-        // Continuous actions; episodes are cut off.
-        (pendulum, CellName::Stpnf, true),
+    for (make, cell, normalized, [known, cut_off]) in [
+        (memory as Make, CellName::Stpn, false, [true, false]),
+        (memory, CellName::Mlp, true, [true, false]),
+        (memory, CellName::Lstm, false, [true, false]),
+        // Continuous actions.
+        (pendulum, CellName::Stpnf, true, [false, true]),
+        (counting, CellName::Stpn, true, [true, true]),
+        (counting, CellName::Gru, false, [true, true]),
     ] {
         let case = Case::new(make, cell, normalized);
         let steps = 210;
@@ -104,7 +106,7 @@ fn rollouts_with_a_device_are_those_without_one() {
             assert!((energy_here - energy_there).abs() <= 1e-12 * energy_here, "{energy_here} {energy_there}");
         }
         let truncated = here.iter().any(|worker| worker.fragment().truncated.contains(&true));
-        assert_eq!((ahead::applies(&there), truncated), (!truncated, !ahead::applies(&there)));
+        assert_eq!([ahead::applies(&there), truncated], [known, cut_off]);
     }
 }
 
@@ -131,8 +133,9 @@ fn rollouts_that_show_the_action_before_are_those_without_a_device() {
         (echoing_memory as Make, CellName::Stpn),
         (echoing_memory, CellName::Lstm),
         (echoing_memory, CellName::Backpropamine),
-        // Step by step.
+        // Episodes are cut off.
         (cut_off, CellName::Gru),
+        (cut_off, CellName::StpnScalar),
     ] {
         let case = Case::new(make, cell, false);
         let (mut here, mut there) = (workers(make, &case.policy, 60), workers(make, &case.policy, 60));
@@ -167,8 +170,9 @@ fn what_a_policy_on_a_device_makes_of_fragments_again_is_what_it_makes_here() {
         (memory as Make, CellName::Stpn, false, 40, false),
         (memory, CellName::Mlp, true, 13, false),
         (pendulum, CellName::Lstm, true, 40, false),
-        // Episodes are cut off: values step by step.
+        // Episodes are cut off, in the last case more than once in a sequence.
         (pendulum, CellName::Stpnf, true, 210, true),
+        (counting, CellName::Stpn, true, 40, true),
     ] {
         let (acted, present) = (Case::new(make, cell, normalized), Case::seeded(make, cell, normalized, 4));
         let lived = || {
@@ -263,6 +267,43 @@ impl Rules for Lying {
     fn observe(&self, state: &Shown, observation: &mut [f32]) {
         observation[0] = if self.shows { state.action as f32 } else { 0.0 };
     }
+}
+
+/// Rules that show the step, whatever is done, and cut episodes off.
+struct Counting;
+
+impl Rules for Counting {
+    type State = Shown;
+
+    const NAME: &'static str = "counting";
+    const IGNORES_ACTIONS: bool = true;
+
+    fn observation_space(&self) -> Space {
+        Space::boxed(0.0, 10.0, [2])
+    }
+
+    fn action_space(&self) -> Space {
+        Space::discrete(2)
+    }
+
+    fn start(&self, stream: &mut Stream) -> Shown {
+        Shown { action: 0, step: stream.below(3) as u32 }
+    }
+
+    fn step(&self, state: &mut Shown, action: Action<'_>, _: &mut Stream) -> stpn_envs::Result<Step> {
+        let right = action.discrete(2)? == state.step as usize % 2;
+        state.step += 1;
+        let (terminated, truncated) = (state.step == 5, state.step >= 5);
+        Ok(Step { reward: f64::from(u8::from(right)), terminated: terminated && right, truncated, ..Step::default() })
+    }
+
+    fn observe(&self, state: &Shown, observation: &mut [f32]) {
+        observation.copy_from_slice(&[state.step as f32, (state.step % 2) as f32]);
+    }
+}
+
+fn counting() -> stpn_envs::Result<Box<dyn Env>> {
+    Ok(Box::new(RulesEnv::new(Counting)))
 }
 
 /// What rules that show the action before get wrong.

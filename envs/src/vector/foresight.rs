@@ -14,8 +14,6 @@ pub struct Foresight {
     pub observations: Vec<f32>,
     /// `[T, B]` 1 if that is the first observation of another episode.
     pub starts: Vec<u8>,
-    /// Whether an episode is cut off.
-    pub truncates: bool,
 }
 
 impl Foresight {
@@ -73,8 +71,7 @@ impl EnvGroup {
         let (batch, row) = (self.len(), self.len() * self.observation_space().len());
         let (mut before, failures) = (Vec::new(), self.failures.len());
         self.save_state(&mut before)?;
-        let mut foresight =
-            Foresight { batch, observations: vec![0.0; steps * row], starts: vec![0; steps * batch], truncates: false };
+        let mut foresight = Foresight { batch, observations: vec![0.0; steps * row], starts: vec![0; steps * batch] };
         let (actions, mut finals, mut rewards) = (vec![0; batch], vec![0.0; row], vec![0.0; batch]);
         let (mut terminated, mut truncated) = (vec![false; batch], vec![false; batch]);
         for t in 0..steps {
@@ -86,7 +83,6 @@ impl EnvGroup {
                 truncated: &mut truncated,
             };
             self.step(Actions::Discrete(&actions), &mut transition)?;
-            foresight.truncates |= truncated.contains(&true);
             for (start, (terminated, truncated)) in
                 foresight.starts[t * batch..].iter_mut().zip(terminated.iter().zip(&truncated))
             {
@@ -154,7 +150,7 @@ mod tests {
             // From within an episode.
             shown(&mut group, 5, |_, _| 0);
             let foresight = group.foresee(steps).unwrap();
-            assert!(!foresight.truncates && foresight.starts.contains(&1));
+            assert!(foresight.starts.contains(&1));
             let mut before = Vec::new();
             group.save_state(&mut before).unwrap();
             let moved = |group: &mut EnvGroup, by: usize| shown(group, steps, |t, i| ((t * by + i) % n) as u32);
@@ -197,7 +193,7 @@ mod tests {
             assert!(inputs.len() == n && inputs.end <= group.observation_space().features(), "{echo:?}");
             shown(&mut group, 5, |_, _| 0);
             let foresight = group.foresee(steps).unwrap();
-            assert!(!foresight.truncates && foresight.starts.contains(&1));
+            assert!(foresight.starts.contains(&1));
             let action = |t: usize, i: usize| ((t * (i + 1) + i) % n) as u32;
             let (seen, starts, _) = shown(&mut group, steps, action);
             let wanted = (0..steps).flat_map(|t| {

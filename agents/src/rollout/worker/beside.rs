@@ -37,14 +37,10 @@ impl Worker {
         &self.fragment.episode_starts[t * batch..(t + 1) * batch]
     }
 
-    /// The states `[B, S]` before the last fragment.
-    pub(in crate::rollout) fn first_state(&self) -> &[f32] {
-        &self.fragment.sequence_states[..self.state.len()]
-    }
-
-    /// Whether an episode was cut off in the last fragment.
-    pub(in crate::rollout) fn was_cut_off(&self) -> bool {
-        !self.finals.is_empty()
+    /// The states `[B, S]` before training sequence `segment`.
+    pub(in crate::rollout) fn states_before(&self, segment: usize) -> &[f32] {
+        let len = self.state.len();
+        &self.fragment.sequence_states[segment * len..(segment + 1) * len]
     }
 
     /// The first environment whose observation of step `t` is not the `expected` one, `[B, O]`.
@@ -83,11 +79,6 @@ impl Worker {
     /// Puts what the network saw in their place.
     pub(in crate::rollout) fn keep_seen(&mut self, t: usize, seen: ObservationRef<'_>) {
         self.fragment.observations.write(t * seen.len(), seen);
-    }
-
-    /// Final observations `[B, O]` of the episodes that ended at the last step.
-    pub(in crate::rollout) fn final_observations(&self) -> ObservationRef<'_> {
-        self.final_observations.all()
     }
 
     /// [`Worker::end`] with the states `[B, S]` after the last step, and the values `[B]` of what follows.
