@@ -282,9 +282,9 @@ pub trait Env: Send {
         None
     }
 
-    /// What a device needs to play on from here, if there is a kernel of the environment's rules and an episode is
-    /// under way. A wrapper that changes anything must not hand this on from what it wraps.
-    fn on_device(&self) -> Option<OnDevice> {
+    /// What a device needs to play on from here for so many steps, if there is a kernel of the environment's rules and
+    /// an episode is under way. A wrapper that changes anything must not hand this on as it is from what it wraps.
+    fn on_device(&self, _steps: usize) -> Option<OnDevice> {
         None
     }
 
@@ -352,8 +352,8 @@ impl<E: Env + ?Sized> Env for Box<E> {
         (**self).oracle_return()
     }
 
-    fn on_device(&self) -> Option<OnDevice> {
-        (**self).on_device()
+    fn on_device(&self, steps: usize) -> Option<OnDevice> {
+        (**self).on_device(steps)
     }
 
     fn ignores_actions(&self) -> bool {

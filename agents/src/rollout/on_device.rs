@@ -37,7 +37,13 @@ pub fn obstacle(workers: &[Worker], policy: &ActorCritic, normalization: &Normal
 
 /// All environments as a device plays them; none if it does not know one.
 fn played(workers: &[Worker]) -> Option<Vec<OnDevice>> {
-    workers.iter().map(Worker::on_device).collect::<Option<Vec<_>>>().map(|groups| groups.concat())
+    workers.iter().map(|worker| worker.on_device(0)).collect::<Option<Vec<_>>>().map(|groups| groups.concat())
+}
+
+/// The same for so many steps, for which there is more to be drawn.
+fn staged(workers: &mut [Worker], steps: usize) -> Result<Vec<OnDevice>> {
+    let groups: Vec<_> = workers.par_iter_mut().map(|worker| worker.on_device(steps)).collect();
+    Ok(groups.into_iter().collect::<Option<Vec<_>>>().ok_or_else(changed)?.concat())
 }
 
 /// The error of environments that a device knew before.
@@ -113,7 +119,7 @@ pub fn collect(
         let (first, steps) = (segment * shape.sequence_length, shape.segment_steps(segment));
         let environments = match &ahead {
             Some(ahead) => Environments::Foreseen(ahead.part(policy, first, steps)),
-            None => Environments::Played(played(workers).ok_or_else(changed)?),
+            None => Environments::Played(staged(workers, steps)?),
         };
         let rollout = stage(workers, segment, (policy, environments, wanted.watched))?;
         let (collected, kept) = rollouts.collect(&rollout, parameters, wanted.keep)?;

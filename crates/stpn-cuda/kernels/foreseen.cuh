@@ -19,9 +19,9 @@ struct Foreseen {
     }
 
     // Notes what was done: what it brings is known where the environments are.
-    STPN_DEVICE unsigned move(int, int action) const {
+    STPN_DEVICE bool move(int, int action, Global<unsigned int>) const {
         taken[thread_index()] = Real(action);
-        return unsigned(action);
+        return true;
     }
 
     // No action led to the first observation of an episode, so that it is shown as it is known.

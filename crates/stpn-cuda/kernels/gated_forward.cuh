@@ -113,3 +113,8 @@ STPN_ALONE_KERNEL gated_foreseen(GatedRollout<ForeseenOperands> rollout) {
     GatedPlayed<Foreseen> source(rollout, shared_h(), shared_c());
     gated_sequence(rollout.sequence, source);
 }
+
+STPN_ALONE_KERNEL gated_games(GatedRollout<GameOperands> rollout) {
+    GatedPlayed<Games> source(rollout, shared_h(), shared_c());
+    gated_sequence(rollout.sequence, source);
+}

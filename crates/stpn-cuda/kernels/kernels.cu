@@ -18,6 +18,8 @@
 #include "maze.cuh"
 #include "foreseen_operands.cuh"
 #include "foreseen.cuh"
+#include "game_operands.cuh"
+#include "game.cuh"
 #include "layout.cuh"
 #include "sums.cuh"
 #include "operands.cuh"

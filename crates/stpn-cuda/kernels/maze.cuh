@@ -59,7 +59,8 @@ struct Mazes {
     // As the last move left it.
     STPN_DEVICE bool starts_at(int, int e) const { return Real(seen[e * SEEN_LEN + SEEN_START]) != 0; }
 
-    STPN_DEVICE unsigned move(int t, int action) const {
+    // False if more numbers are needed than were drawn.
+    STPN_DEVICE bool move(int t, int action, Global<unsigned int>) const {
         const Shared state = own_state();
         int row = int(Real(state[SEEN_ROW])), column = int(Real(state[SEEN_COLUMN])), goal = int(Real(state[GOAL]));
         Draws draws(m.draws + (long long)own() * m.draws_len, m.draws_len, int(Real(state[DRAWN])));
@@ -92,7 +93,7 @@ struct Mazes {
         state[GOAL] = Real(goal);
         state[STEP] = Real(step);
         state[DRAWN] = Real(draws.drawn);
-        return draws.exhausted ? unsigned(MAZE_ACTIONS) : unsigned(action);
+        return !draws.exhausted;
     }
 
     // Element of what is seen of an environment after its move.

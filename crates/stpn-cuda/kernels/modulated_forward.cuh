@@ -136,3 +136,8 @@ STPN_FORWARD_KERNEL modulated_foreseen(SynapseRollout<ForeseenOperands> rollout)
     OnePlayed<Foreseen> source(rollout);
     modulated_sequence(rollout.sequence, source);
 }
+
+STPN_FORWARD_KERNEL modulated_games(SynapseRollout<GameOperands> rollout) {
+    OnePlayed<Games> source(rollout);
+    modulated_sequence(rollout.sequence, source);
+}

@@ -196,3 +196,8 @@ STPN_FORWARD_KERNEL plastic_foreseen(SynapseRollout<ForeseenOperands> rollout) {
     OnePlayed<Foreseen> source(rollout);
     plastic_sequence(rollout.sequence, source);
 }
+
+STPN_FORWARD_KERNEL plastic_games(SynapseRollout<GameOperands> rollout) {
+    OnePlayed<Games> source(rollout);
+    plastic_sequence(rollout.sequence, source);
+}

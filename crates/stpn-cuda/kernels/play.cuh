@@ -2,9 +2,9 @@
 // if there is one. One thread acts for an environment; all threads of the block write what is seen.
 //
 // `World` has the environments of a block, and `World::Operands` what the host says of them. It says how many
-// `choices` there are (`CHOICES`, if that is not 0), and how much of shared memory it needs for each environment
-// (`OWN`). It `move`s the environment of a thread with its action. It knows whether an episode starts at a step
-// (`starts_at`), and what is `observed` then.
+// `choices` there are (`CHOICES`, if that is not 0 and there is one list), and how much of shared memory it needs for
+// each environment (`OWN`). It `move`s the environment of a thread with its action, if that can be taken. It knows
+// whether an episode starts at a step (`starts_at`), and what is `observed` then.
 
 // Numbers that an environment shows.
 STPN_DEVICE int shown(const PlayOperands& p) { return p.encoder.layers ? p.encoder.shown : spec.input; }
@@ -30,6 +30,7 @@ template <class World> struct Play {
     STPN_DEVICE bool starts_at(int t, int e) const { return t ? world.starts_at(t, e) : p.resets[first + e] != 0; }
 
     STPN_DEVICE bool encodes() const { return p.encoder.layers != 0; }
+    STPN_DEVICE int lists() const { return World::CHOICES > 0 ? 1 : p.lists; }
 
     // What the network takes first, if an encoder makes it of `x` [B, O].
     template <class Network> STPN_DEVICE void begin(Global<const Real> x, const Network& network) const {
@@ -59,7 +60,9 @@ template <class World> struct Play {
         barrier(70);
         if (thread < here) {
             const long long at = (long long)(first + thread) * p.steps + t;
-            p.actions[at] = world.move(t, act(at));
+            const Global<unsigned int> chosen = p.actions + at * lists();
+            const int choice = act(at, chosen);
+            if (!world.move(t, choice, chosen)) chosen[0] = World::choices(p);
         }
         barrier(71);
         const int numbers = shown(p);
@@ -86,10 +89,25 @@ template <class World> struct Play {
         if (encodes() && !last) encoder.run(network);
     }
 
-    // Draws the action of this thread's environment from the softmax of the logits.
-    STPN_DEVICE int act(long long at) const {
-        const int choices = World::choices(p);
-        const Shared logits = outputs + thread_index() * (choices + 1);
+    // Draws the action of this thread's environment, a choice from the softmax of the logits of each list, and returns
+    // the first.
+    STPN_DEVICE int act(long long at, Global<unsigned int> chosen) const {
+        Shared logits = outputs + thread_index() * (World::choices(p) + 1);
+        double log_prob = 0;
+        int first_choice = 0;
+        for (int list = 0; list < lists(); ++list) {
+            const int choices = World::CHOICES > 0 ? World::CHOICES : int(p.among[list]);
+            const int choice = choose(logits, choices, p.uniform[at * lists() + list], log_prob);
+            chosen[list] = choice;
+            if (!list) first_choice = choice;
+            logits = logits + choices;
+        }
+        p.log_probs[at] = Real(log_prob);
+        return first_choice;
+    }
+
+    // A choice, whose log-probability is added.
+    STPN_DEVICE static int choose(Shared logits, int choices, double uniform, double& log_prob) {
         double largest = Real(logits[0]), total = 0;
         for (int i = 1; i < choices; ++i) {
             const double logit = Real(logits[i]);
@@ -102,17 +120,17 @@ template <class World> struct Play {
             if constexpr (World::CHOICES > 0) weights[i] = weight;
             total += weight;
         }
-        double left = p.uniform[at] * total;
-        int action = 0;
+        double left = uniform * total;
+        int choice = 0;
         // Rounding may leave a residue after the last choice, which then takes it.
-        for (; action < choices - 1; ++action) {
+        for (; choice < choices - 1; ++choice) {
             if constexpr (World::CHOICES > 0)
-                left -= weights[action];
+                left -= weights[choice];
             else
-                left -= double_exponential(Real(logits[action]) - largest);
+                left -= double_exponential(Real(logits[choice]) - largest);
             if (left < 0) break;
         }
-        p.log_probs[at] = Real(Real(logits[action]) - (largest + double_logarithm(total)));
-        return action;
+        log_prob += Real(logits[choice]) - (largest + double_logarithm(total));
+        return choice;
     }
 };

@@ -20,6 +20,7 @@ template <class T> using Global = T*;
 #include "../kernels/play_operands.cuh"
 #include "../kernels/maze_operands.cuh"
 #include "../kernels/foreseen_operands.cuh"
+#include "../kernels/game_operands.cuh"
 #include "../kernels/synapse_measured_operands.cuh"
 #include "../kernels/synapse_rollout_operands.cuh"
 #include "../kernels/gated_operands.cuh"
@@ -207,6 +208,8 @@ public:
         p.steps = raw.steps;
         p.batch = raw.batch;
         p.choices = raw.choices;
+        p.lists = raw.lists;
+        p.among = array("choices of each list", raw.among);
         p.resets = array("first resets", raw.resets);
         p.heads = array("heads", raw.heads);
         p.uniform = array("uniform", raw.uniform);
@@ -244,6 +247,27 @@ public:
         foreseen.observations = array("foreseen observations", raw.observations);
         foreseen.starts = array("foreseen starts", raw.starts);
         return foreseen;
+    }
+
+    GameOperands of(const plain::GameOperands& raw) {
+        GameOperands g;
+        g.kind = raw.kind;
+        g.side = raw.side;
+        g.limit = raw.limit;
+        g.goal = raw.goal;
+        g.face_down = raw.face_down;
+        g.own = raw.own;
+        g.previous = raw.previous;
+        g.deals = raw.deals;
+        g.deal_len = raw.deal_len;
+        g.state_len = raw.state_len;
+        for (int at = 0; at < 3; ++at) g.reward[at] = raw.reward[at];
+        g.shown = array("what inputs show", raw.shown);
+        g.dealt = array("deals", raw.dealt);
+        g.luck = array("luck", raw.luck);
+        g.states = array("states of games", raw.states);
+        g.rewards = array("rewards", raw.rewards);
+        return g;
     }
 
     template <class World> auto of(const plain::SynapseRollout<World>& raw) {
@@ -486,6 +510,7 @@ std::function<void()> bound(void (*kernel)(Checks), Arguments& arguments, const 
 
 typedef plain::SynapseRollout<plain::MazeOperands> SynapseMazes;
 typedef plain::SynapseRollout<plain::ForeseenOperands> SynapseForeseen;
+typedef plain::SynapseRollout<plain::GameOperands> SynapseGames;
 
 // A kernel by its name, with its operands; nothing if there is none.
 std::function<void()> bound(const std::string& name, Arguments& arguments, const void* operands) {
@@ -501,11 +526,14 @@ std::function<void()> bound(const std::string& name, Arguments& arguments, const
     if (name == "gather_bytes") return bound<plain::GatherOperands<unsigned char>>(gather_bytes, arguments, operands);
     if (name == "plastic_mazes") return bound<SynapseMazes>(plastic_mazes, arguments, operands);
     if (name == "plastic_foreseen") return bound<SynapseForeseen>(plastic_foreseen, arguments, operands);
+    if (name == "plastic_games") return bound<SynapseGames>(plastic_games, arguments, operands);
     if (name == "modulated_mazes") return bound<SynapseMazes>(modulated_mazes, arguments, operands);
     if (name == "modulated_foreseen") return bound<SynapseForeseen>(modulated_foreseen, arguments, operands);
+    if (name == "modulated_games") return bound<SynapseGames>(modulated_games, arguments, operands);
     if (name == "gated_mazes") return bound<plain::GatedRollout<plain::MazeOperands>>(gated_mazes, arguments, operands);
     if (name == "gated_foreseen")
         return bound<plain::GatedRollout<plain::ForeseenOperands>>(gated_foreseen, arguments, operands);
+    if (name == "gated_games") return bound<plain::GatedRollout<plain::GameOperands>>(gated_games, arguments, operands);
     if (name == "modulated_forward") return bound<plain::Operands>(modulated_forward, arguments, operands);
     if (name == "modulated_backward") return bound<plain::Operands>(modulated_backward, arguments, operands);
     if (name == "gated_layout_forward") return bound<plain::GatedOperands>(gated_layout_forward, arguments, operands);

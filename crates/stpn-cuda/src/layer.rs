@@ -132,6 +132,14 @@ impl Layer {
         }
     }
 
+    /// The name of the kernel of its rollouts in games.
+    pub(crate) fn game_kernel(&self) -> &'static str {
+        match self {
+            Self::Plastic(_) => "plastic_games",
+            Self::Modulated(_) => "modulated_games",
+        }
+    }
+
     /// That of its sequences whose energy is measured.
     pub(crate) fn measured_kernel(&self) -> &'static str {
         match self {

@@ -20,6 +20,8 @@ pub(crate) struct Addresses<'a> {
     /// Of the parameters of each layer of the encoder.
     pub encoder: &'a [u64],
     pub uniform: u64,
+    /// Of how many choices there are in each list of an action.
+    pub among: u64,
     /// Of what belongs to the environments.
     pub world: WorldAddresses,
     /// 0: all inputs count.
@@ -36,6 +38,7 @@ pub(crate) struct Addresses<'a> {
 pub(crate) enum WorldAddresses {
     Mazes { draws: u64, walls: u64, free_cells: u64, states: u64 },
     Foreseen { observations: u64, starts: u64 },
+    Games { shown: u64, dealt: u64, luck: u64, states: u64 },
 }
 
 /// What a rollout writes, but for what stands among the addresses.
@@ -44,7 +47,7 @@ pub(crate) struct Arrays<A> {
     /// What a backward pass needs, if it is kept.
     pub kept: Option<KeptArrays<A>>,
     pub log_probs: A,
-    /// Of mazes.
+    /// Of mazes and games.
     pub rewards: Option<A>,
     pub outputs: A,
     pub next: A,
@@ -67,6 +70,8 @@ struct PlayOperands {
     steps: i32,
     batch: i32,
     choices: i32,
+    lists: i32,
+    among: u64,
     resets: u64,
     heads: u64,
     uniform: u64,
@@ -107,6 +112,28 @@ struct ForeseenOperands {
     starts: u64,
 }
 
+/// `GameOperands` of `kernels/game_operands.cuh`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct GameOperands {
+    kind: i32,
+    side: i32,
+    limit: i32,
+    goal: i32,
+    face_down: i32,
+    own: i32,
+    previous: i32,
+    deals: i32,
+    deal_len: i32,
+    state_len: i32,
+    reward: [f64; 3],
+    shown: u64,
+    dealt: u64,
+    luck: u64,
+    states: u64,
+    rewards: u64,
+}
+
 /// `SynapseRollout` of `kernels/synapse_rollout_operands.cuh`.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -133,6 +160,9 @@ unsafe impl Plain for MazeOperands {}
 // SAFETY: the same.
 #[allow(unsafe_code, reason = "what kernels are given")]
 unsafe impl Plain for ForeseenOperands {}
+// SAFETY: the same.
+#[allow(unsafe_code, reason = "what kernels are given")]
+unsafe impl Plain for GameOperands {}
 // SAFETY: the same.
 #[allow(unsafe_code, reason = "what kernels are given")]
 unsafe impl<W: Plain> Plain for SynapseRollout<W> {}
@@ -199,6 +229,8 @@ pub(crate) fn play<T: Real, R: Runner<T>, A: Length + ?Sized>(
         steps: int(steps),
         batch: int(batch),
         choices: int(choices),
+        lists: int(rollout.environments.lists().len()),
+        among: addresses.among,
         resets: inputs.resets,
         heads: addresses.heads,
         uniform: addresses.uniform,
@@ -237,6 +269,30 @@ pub(crate) fn play<T: Real, R: Runner<T>, A: Length + ?Sized>(
         (Environments::Foreseen(foreseen), WorldAddresses::Foreseen { observations, starts }) => {
             let world = ForeseenOperands { echo: int(foreseen.echo), observations, starts };
             let kernels = (planned, Layer::foreseen_kernel as Kernel, "gated_foreseen");
+            arrays.kept = launch(runner, kernels, own, &arrays.state, play, world)?;
+        }
+        (Environments::Games(games), WorldAddresses::Games { shown, dealt, luck, states }) => {
+            let rules = games.rules;
+            let rewards = arrays.rewards.insert(runner.reserve(batch * steps)?);
+            let world = GameOperands {
+                kind: rules.game as i32,
+                side: int(rules.side),
+                limit: int(rules.limit),
+                goal: int(rules.goal),
+                face_down: rules.face_down,
+                own: int(rules.own.len()),
+                previous: int(rules.previous()),
+                deals: int(games.deals(batch)),
+                deal_len: int(rules.deal_len()),
+                state_len: int(rules.state_len()),
+                reward: rules.rewards,
+                shown,
+                dealt,
+                luck,
+                states,
+                rewards: runner.address(rewards),
+            };
+            let kernels = (planned, Layer::game_kernel as Kernel, "gated_games");
             arrays.kept = launch(runner, kernels, own, &arrays.state, play, world)?;
         }
         _ => return Err(Error::Rollout { problem: "the environments are of another kind".to_string() }),

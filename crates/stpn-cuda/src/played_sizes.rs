@@ -9,6 +9,9 @@ pub(crate) const MAZE: usize = 9;
 /// Elements of an environment that is foreseen: the action before.
 pub(crate) const FORESEEN: usize = 1;
 
+/// Elements of a game, which stands in global memory.
+pub(crate) const GAME: usize = 0;
+
 /// Elements of a maze with the outputs of its heads, for which layers leave room.
 pub(crate) const SHARED: usize = MAZE + MAZE_ACTIONS + 1;
 

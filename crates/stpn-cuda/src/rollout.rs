@@ -8,6 +8,7 @@ use crate::encoder;
 pub use crate::encoder::{ENCODER_LAYERS, EncoderLayer};
 pub use crate::energy::EnergyOf;
 pub use crate::foreseen::Foreseen;
+use crate::game::Games;
 pub use crate::lengths::Length;
 use crate::lengths::expect;
 use crate::maze::{self, Mazes};
@@ -21,15 +22,23 @@ pub enum Environments<'a, T> {
     Mazes(Mazes<'a>),
     /// Environments that show what is known before.
     Foreseen(Foreseen<'a, T>),
+    /// Games, which are played there.
+    Games(Games<'a>),
 }
 
 impl<T> Environments<'_, T> {
-    /// The number of actions.
-    pub fn choices(&self) -> usize {
+    /// `[D]` choices in each list of an action.
+    pub fn lists(&self) -> Vec<usize> {
         match self {
-            Self::Mazes(_) => maze::ACTIONS,
-            Self::Foreseen(foreseen) => foreseen.choices,
+            Self::Mazes(_) => vec![maze::ACTIONS],
+            Self::Foreseen(foreseen) => vec![foreseen.choices],
+            Self::Games(games) => games.rules.choices.clone(),
         }
+    }
+
+    /// A, the choices of all lists.
+    pub fn choices(&self) -> usize {
+        self.lists().iter().sum()
     }
 
     /// Elements of shared memory of an environment, with the outputs of its heads.
@@ -37,6 +46,7 @@ impl<T> Environments<'_, T> {
         let own = match self {
             Self::Mazes(_) => played_sizes::MAZE,
             Self::Foreseen(_) => played_sizes::FORESEEN,
+            Self::Games(_) => played_sizes::GAME,
         };
         own + self.choices() + 1
     }
@@ -46,6 +56,7 @@ impl<T> Environments<'_, T> {
         match self {
             Self::Mazes(mazes) => size_of_val(mazes.draws),
             Self::Foreseen(foreseen) => size_of_val(foreseen.observations) + foreseen.starts.len(),
+            Self::Games(games) => size_of_val(games.dealt) + size_of_val(games.luck),
         }
     }
 }
@@ -58,11 +69,11 @@ pub struct Rollout<'a, T, A: ?Sized = [T]> {
     pub extent: Extent,
     /// The environments.
     pub environments: Environments<'a, T>,
-    /// `[B, T]`, uniform in [0, 1), for the actions.
+    /// `[B, T, D]`, uniform in [0, 1), for the choices.
     pub uniform: &'a [f64],
     /// Packed parameters of the layer.
     pub parameters: &'a A,
-    /// Of the heads: weights `[A + 1, H]`, then biases `[A + 1]`; a logit for each action and the value.
+    /// Of the heads: weights `[A + 1, H]`, then biases `[A + 1]`; a logit for each choice and the value.
     pub heads: &'a A,
     /// Layers between what an environment shows, O numbers, and the recurrent layer; without any, O is I.
     pub encoder: &'a [EncoderLayer<'a, A>],
@@ -81,11 +92,11 @@ pub struct Rollout<'a, T, A: ?Sized = [T]> {
 /// What a rollout gives. An environment's steps lie one after another.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Played<T> {
-    /// `[B, T]`
+    /// `[B, T, D]`
     pub actions: Vec<u32>,
     /// `[B, T]` of the actions.
     pub log_probs: Vec<T>,
-    /// `[B, T]` of mazes; else empty.
+    /// `[B, T]` of mazes and games; else empty.
     pub rewards: Vec<T>,
     /// `[B, T, A + 1]` of the heads.
     pub outputs: Vec<T>,
@@ -131,8 +142,9 @@ impl<T, A: Length + ?Sized> Rollout<'_, T, A> {
         match &self.environments {
             Environments::Mazes(mazes) => mazes.check(batch, shown)?,
             Environments::Foreseen(foreseen) => foreseen.check(steps * batch, shown)?,
+            Environments::Games(games) => games.check(steps, batch, shown)?,
         }
-        expect("uniform", self.uniform.len(), steps * batch)?;
+        expect("uniform", self.uniform.len(), steps * batch * self.environments.lists().len())?;
         expect("parameters", self.parameters.length(), layer.parameters())?;
         expect("heads", self.heads.length(), (self.environments.choices() + 1) * (layer.hidden() + 1))?;
         expect("x", self.x.len(), batch * shown)?;

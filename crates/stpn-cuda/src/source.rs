@@ -21,7 +21,7 @@ macro_rules! files {
 const COMMON: [File; 5] = files!["device.cuh", "spec.cuh", "nonlinearities.cuh", "warps.cuh", "resets.cuh"];
 
 /// Those of energy and of rollouts, which all layers with a memory need.
-const ROLLOUTS: [File; 10] = files![
+const ROLLOUTS: [File; 12] = files![
     "energy_operands.cuh",
     "energy.cuh",
     "encoder_operands.cuh",
@@ -32,6 +32,8 @@ const ROLLOUTS: [File; 10] = files![
     "maze.cuh",
     "foreseen_operands.cuh",
     "foreseen.cuh",
+    "game_operands.cuh",
+    "game.cuh",
 ];
 
 /// Those of layers with fast weights.

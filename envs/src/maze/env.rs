@@ -212,7 +212,7 @@ impl Env for Maze {
         Ok(())
     }
 
-    fn on_device(&self) -> Option<OnDevice> {
+    fn on_device(&self, _steps: usize) -> Option<OnDevice> {
         let State { agent, goal, step, running, ref stream, .. } = self.state;
         let (config, stream) = (self.config.clone(), stream.clone());
         running.then_some(OnDevice::Maze(MazeOnDevice { config, agent, goal, step, stream }))

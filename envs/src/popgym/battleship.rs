@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::{Game, Level};
+use super::on_device::{GameOnDevice, GameRules, GameState, Staged, board, staged};
+use super::{Game, Level, Task};
 use crate::{Action, Result, Space, Step};
 
 /// Lengths of the ships.
@@ -124,6 +125,31 @@ impl Game for Battleship {
         (board.len(), state.tried.len(), ships) == (squares, squares, TARGETS)
             && state.shots <= self.squares()
             && state.hits <= TARGETS
+    }
+
+    fn on_device(&self, deal: &Self::Deal, state: &Self::State, stream: Stream, steps: usize) -> Option<GameOnDevice> {
+        Some(staged(self, deal, state, stream, steps))
+    }
+}
+
+impl Staged for Battleship {
+    fn rules(&self) -> GameRules {
+        let rules = GameRules::new(Task::Battleship, self.squares() as usize, [vec![self.side; 2], vec![2]]);
+        let rewards = [1.0 / f64::from(TARGETS), self.miss, 0.0];
+        GameRules { side: self.side, goal: TARGETS as usize, rewards, ..rules }
+    }
+
+    fn stands(&self, _: &Vec<bool>, state: &State) -> GameState {
+        let (step, count) = (state.shots as usize, state.hits as usize);
+        GameState { step, count, table: board(&state.tried), ..GameState::default() }
+    }
+
+    fn deal_numbers(&self, ships: &Vec<bool>) -> Vec<i32> {
+        board(ships)
+    }
+
+    fn least_steps(&self, _: &Vec<bool>) -> usize {
+        TARGETS as usize
     }
 }
 

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::{Card, Deck, Game, Level};
+use super::on_device::{GameOnDevice, GameRules, GameState, Staged, staged};
+use super::{Card, Deck, Game, Level, Task};
 use crate::{Action, Result, Space, Step};
 
 /// All cards lie face down. A turn flips two of them; if they are alike they stay face up, otherwise they are turned
@@ -47,6 +48,16 @@ impl Concentration {
 
     fn kind_at(&self, deck: &Deck, card: usize) -> u8 {
         (self.kind)(deck.at(card)) as u8
+    }
+
+    /// The reward for a pair.
+    fn success(&self) -> f64 {
+        1.0 / (self.cards() / 2) as f64
+    }
+
+    /// That for a card of a turn without one.
+    fn failure(&self) -> f64 {
+        -1.0 / self.limit() as f64
     }
 
     /// Steps of the longest episode. The package rounds 2n − n/(2n − 1) up, the mean number of flips of a perfect
@@ -95,7 +106,7 @@ impl Game for Concentration {
         let (face_down, kind) = (self.kinds, self.kind_at(deck, card));
         let found_before = table[card] != face_down && *first != Some(card);
         table[card] = kind;
-        let failure = -1.0 / self.limit() as f64;
+        let failure = self.failure();
         let reward = match first.take() {
             other if found_before => {
                 back[0] = other;
@@ -107,7 +118,7 @@ impl Game for Concentration {
             }
             Some(other) if other != card && table[other] == kind => {
                 *found += 2;
-                1.0 / (self.cards() / 2) as f64
+                self.success()
             }
             Some(other) => {
                 *back = [Some(other), Some(card)];
@@ -132,5 +143,32 @@ impl Game for Concentration {
             && named.all(|&card| card < cards)
             && state.found <= cards
             && state.steps <= self.limit()
+    }
+
+    fn on_device(&self, deal: &Self::Deal, state: &Self::State, stream: Stream, steps: usize) -> Option<GameOnDevice> {
+        Some(staged(self, deal, state, stream, steps))
+    }
+}
+
+impl Staged for Concentration {
+    fn rules(&self) -> GameRules {
+        let (cards, failure) = (self.cards(), self.failure());
+        let own = vec![usize::from(self.kinds) + 1; cards];
+        let rewards = [self.success(), failure, 2.0 * failure];
+        let rules = GameRules::new(Task::Concentration, self.limit(), [vec![cards], own]);
+        GameRules { goal: cards, face_down: self.kinds.into(), rewards, ..rules }
+    }
+
+    fn stands(&self, _: &Deck, state: &State) -> GameState {
+        let table = state.table.iter().map(|&kind| kind.into()).collect();
+        GameState { step: state.steps, count: state.found, place: state.first, back: state.back, table }
+    }
+
+    fn deal_numbers(&self, deck: &Deck) -> Vec<i32> {
+        (0..deck.len()).map(|card| self.kind_at(deck, card).into()).collect()
+    }
+
+    fn least_steps(&self, _: &Deck) -> usize {
+        self.cards()
     }
 }

@@ -4,7 +4,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use crate::{Action, Env, Error, ObservationMut, Result, Space, Step, state};
+use super::on_device::GameOnDevice;
+use crate::{Action, Env, Error, ObservationMut, OnDevice, Result, Space, Step, state};
 
 /// The name under which all these tasks are registered.
 const NAME: &str = "popgym";
@@ -58,6 +59,18 @@ pub trait Game: Send {
 
     /// The expected return of the best policy, where it is known.
     fn oracle_return(&self) -> Option<f64> {
+        None
+    }
+
+    /// The game from here on for so many steps, whose chances come from a copy of its stream; nothing if there is no
+    /// kernel of its rules.
+    fn on_device(
+        &self,
+        _deal: &Self::Deal,
+        _state: &Self::State,
+        _stream: Stream,
+        _steps: usize,
+    ) -> Option<GameOnDevice> {
         None
     }
 }
@@ -180,6 +193,11 @@ impl<G: Game> Env for Play<G> {
 
     fn oracle_return(&self) -> Option<f64> {
         self.game.oracle_return()
+    }
+
+    fn on_device(&self, steps: usize) -> Option<OnDevice> {
+        let game = || self.game.on_device(&self.deal, &self.state, self.stream.clone(), steps);
+        self.running.then(game).flatten().map(OnDevice::Game)
     }
 
     fn ignores_actions(&self) -> bool {

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::Level;
+use super::on_device::GameRules;
+use super::{Level, Task};
 use crate::Space;
 
 /// What can be on a square.
@@ -19,6 +20,9 @@ pub(super) const MOVES: usize = 4;
 
 /// Steps after which an episode is truncated: one less than the 1,024 that it is said to have.
 pub(super) const STEPS: u32 = 1023;
+
+/// The reward for a step that brings nothing else.
+pub(super) const STEP_REWARD: f64 = -1.0 / (STEPS + 1) as f64;
 
 /// Numbers of an observation.
 pub(super) const SEEN: usize = 10;
@@ -46,11 +50,21 @@ pub(super) fn rooms(level: Level) -> usize {
     level.of([5, 7, 9])
 }
 
-/// What both tasks observe: nine squares and the last move.
-pub(super) fn observation_space() -> Space {
+/// Choices of what both tasks observe: nine squares and the last move.
+fn elements() -> Vec<usize> {
     let mut counts = vec![KINDS; SEEN];
     counts[SEEN - 1] = MOVES + 1;
-    Space::MultiDiscrete { counts }
+    counts
+}
+
+/// What both tasks observe.
+pub(super) fn observation_space() -> Space {
+    Space::MultiDiscrete { counts: elements() }
+}
+
+/// What a device knows of both, rewards aside.
+pub(super) fn rules(task: Task, rooms: usize) -> GameRules {
+    GameRules { side: 2 * rooms + 1, ..GameRules::new(task, STEPS as usize, [vec![MOVES], elements()]) }
 }
 
 impl Labyrinth {
@@ -140,10 +154,26 @@ impl Labyrinth {
         self.squares.iter().filter(|&&square| square == kind).count()
     }
 
+    /// The first square of a kind, or the very first.
+    fn find(&self, kind: u8) -> usize {
+        self.squares.iter().position(|&square| square == kind).unwrap_or(0)
+    }
+
     /// The start of an episode.
     pub(super) fn enter(&self) -> Walk {
-        let at = self.squares.iter().position(|&square| square == START).unwrap_or(0);
-        Walk { at, last: MOVES, steps: 0 }
+        Walk { at: self.find(START), last: MOVES, steps: 0 }
+    }
+
+    /// Steps from the entrance to the exit at least, as if there were no walls.
+    pub(super) fn across(&self) -> usize {
+        let (side, start, exit) = (self.side(), self.find(START), self.find(GOAL));
+        (start / side).abs_diff(exit / side) + (start % side).abs_diff(exit % side)
+    }
+
+    /// Its squares, the entrance, and how many squares are free.
+    pub(super) fn numbers(&self) -> Vec<i32> {
+        let rest = [self.find(START) as i32, self.count(FREE) as i32];
+        self.squares.iter().map(|&square| square.into()).chain(rest).collect()
     }
 
     /// A step; walls and the outer border stop it.

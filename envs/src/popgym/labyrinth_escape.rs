@@ -2,8 +2,9 @@
 
 use stpn_random::Stream;
 
-use super::labyrinth::{GOAL, MOVES, STEPS, Walk, observation_space, rooms};
-use super::{Game, Labyrinth, Level};
+use super::labyrinth::{self, GOAL, MOVES, STEP_REWARD, STEPS, Walk, observation_space, rooms};
+use super::on_device::{GameOnDevice, GameRules, GameState, Staged, staged};
+use super::{Game, Labyrinth, Level, Task};
 use crate::{Action, Result, Space, Step};
 
 /// A labyrinth with an entrance and an exit on the other side, of which the agent sees 3×3 squares.
@@ -57,8 +58,7 @@ impl Game for LabyrinthEscape {
     fn step(&self, labyrinth: &Labyrinth, walk: &mut Walk, action: Action<'_>, (): ()) -> Result<Step> {
         labyrinth.walk(walk, action.discrete(MOVES)?);
         let terminated = labyrinth.at(walk.at) == GOAL;
-        let price = -1.0 / f64::from(STEPS + 1);
-        let reward = if terminated { price + 1.0 } else { price };
+        let reward = if terminated { STEP_REWARD + 1.0 } else { STEP_REWARD };
         Ok(Step { reward, terminated, truncated: walk.steps == STEPS, ..Step::default() })
     }
 
@@ -68,5 +68,30 @@ impl Game for LabyrinthEscape {
 
     fn fits(&self, labyrinth: &Labyrinth, walk: &Walk) -> bool {
         labyrinth.fits(self.rooms, walk) && labyrinth.count(GOAL) == 1
+    }
+
+    fn on_device(&self, deal: &Self::Deal, state: &Self::State, stream: Stream, steps: usize) -> Option<GameOnDevice> {
+        Some(staged(self, deal, state, stream, steps))
+    }
+}
+
+impl Staged for LabyrinthEscape {
+    fn rules(&self) -> GameRules {
+        GameRules {
+            rewards: [STEP_REWARD + 1.0, STEP_REWARD, 0.0],
+            ..labyrinth::rules(Task::LabyrinthEscape, self.rooms)
+        }
+    }
+
+    fn stands(&self, _: &Labyrinth, walk: &Walk) -> GameState {
+        GameState { step: walk.steps as usize, place: Some(walk.at), ..GameState::default() }
+    }
+
+    fn deal_numbers(&self, labyrinth: &Labyrinth) -> Vec<i32> {
+        labyrinth.numbers()
+    }
+
+    fn least_steps(&self, labyrinth: &Labyrinth) -> usize {
+        labyrinth.across()
     }
 }

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::labyrinth::{FREE, GOAL, MOVES, STEPS, Walk, observation_space, rooms};
-use super::{Game, Labyrinth, Level};
+use super::labyrinth::{self, FREE, GOAL, MOVES, STEP_REWARD, STEPS, Walk, observation_space, rooms};
+use super::on_device::{GameOnDevice, GameRules, GameState, Staged, board, staged};
+use super::{Game, Labyrinth, Level, Task};
 use crate::{Action, Result, Space, Step};
 
 /// A labyrinth with an entrance, of which the agent sees 3×3 squares.
@@ -77,7 +78,7 @@ impl Game for LabyrinthExplore {
     fn step(&self, labyrinth: &Labyrinth, state: &mut State, action: Action<'_>, (): ()) -> Result<Step> {
         labyrinth.walk(&mut state.walk, action.discrete(MOVES)?);
         let visited = &mut state.visited[state.walk.at];
-        let reward = if *visited { -1.0 / f64::from(STEPS + 1) } else { 1.0 / state.free as f64 };
+        let reward = if *visited { STEP_REWARD } else { 1.0 / state.free as f64 };
         state.left -= usize::from(!*visited);
         *visited = true;
         Ok(Step { reward, terminated: state.left == 0, truncated: state.walk.steps == STEPS, ..Step::default() })
@@ -94,5 +95,28 @@ impl Game for LabyrinthExplore {
             && state.visited.len() == labyrinth.side() * labyrinth.side()
             && state.free == labyrinth.count(FREE)
             && state.left == left()
+    }
+
+    fn on_device(&self, deal: &Self::Deal, state: &Self::State, stream: Stream, steps: usize) -> Option<GameOnDevice> {
+        Some(staged(self, deal, state, stream, steps))
+    }
+}
+
+impl Staged for LabyrinthExplore {
+    fn rules(&self) -> GameRules {
+        GameRules { rewards: [0.0, STEP_REWARD, 0.0], ..labyrinth::rules(Task::LabyrinthExplore, self.rooms) }
+    }
+
+    fn stands(&self, _: &Labyrinth, state: &State) -> GameState {
+        let (step, count) = (state.walk.steps as usize, state.free - state.left);
+        GameState { step, count, place: Some(state.walk.at), table: board(&state.visited), ..GameState::default() }
+    }
+
+    fn deal_numbers(&self, labyrinth: &Labyrinth) -> Vec<i32> {
+        labyrinth.numbers()
+    }
+
+    fn least_steps(&self, labyrinth: &Labyrinth) -> usize {
+        labyrinth.count(FREE)
     }
 }

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::{Game, Level};
+use super::on_device::{GameOnDevice, GameRules, GameState, Staged, board, staged};
+use super::{Game, Level, Task};
 use crate::{Action, Result, Space, Step};
 
 /// Mines lie on a square board. The player names squares and hears how many mines lie on it and around it.
@@ -40,6 +41,13 @@ impl MineSweeper {
     /// Squares without a mine.
     fn clear(&self) -> usize {
         self.side * self.side - self.mines
+    }
+
+    /// Rewards for a new square, for one seen before, and for a mine.
+    fn rewards(&self) -> [f64; 3] {
+        let clear = self.clear();
+        let found = 1.0 / clear as f64;
+        [found, -0.5 / (clear - 2) as f64, -0.5 - found]
     }
 
     /// Mines on a square and around it.
@@ -98,12 +106,12 @@ impl Game for MineSweeper {
         let (row, column) = (choices[0] as usize, choices[1] as usize);
         let square = row * self.side + column;
         let clear = self.clear();
-        let found = 1.0 / clear as f64;
+        let [found, again, exploded] = self.rewards();
         let mine = board[square];
         let reward = if mine {
-            -0.5 - found
+            exploded
         } else if state.seen[square] {
-            -0.5 / (clear - 2) as f64
+            again
         } else {
             state.cleared += 1;
             found
@@ -127,5 +135,29 @@ impl Game for MineSweeper {
             && state.cleared <= self.clear()
             && state.steps <= self.clear()
             && usize::from(state.number) <= self.mines.min(9)
+    }
+
+    fn on_device(&self, deal: &Self::Deal, state: &Self::State, stream: Stream, steps: usize) -> Option<GameOnDevice> {
+        Some(staged(self, deal, state, stream, steps))
+    }
+}
+
+impl Staged for MineSweeper {
+    fn rules(&self) -> GameRules {
+        let (clear, kinds) = (self.clear(), (self.mines + 1).min(10));
+        let rules = GameRules::new(Task::MineSweeper, clear, [vec![self.side; 2], vec![kinds]]);
+        GameRules { side: self.side, goal: clear, rewards: self.rewards(), ..rules }
+    }
+
+    fn stands(&self, _: &Vec<bool>, state: &State) -> GameState {
+        GameState { step: state.steps, count: state.cleared, table: board(&state.seen), ..GameState::default() }
+    }
+
+    fn deal_numbers(&self, mines: &Vec<bool>) -> Vec<i32> {
+        board(mines)
+    }
+
+    fn least_steps(&self, _: &Vec<bool>) -> usize {
+        1
     }
 }

@@ -3,8 +3,12 @@
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::{Game, Level};
+use super::on_device::{GameOnDevice, GameRules, GameState, Staged, staged};
+use super::{Game, Level, Task};
 use crate::{Action, Result, Space, Step};
+
+/// 2²⁴
+const GRAIN: f32 = (1 << 24) as f32;
 
 /// Each of some machines pays with a probability of its own, drawn uniformly for the episode.
 ///
@@ -55,7 +59,7 @@ impl Game for MultiarmedBandit {
 
     fn deal(&self, machines: &mut Vec<f32>, stream: &mut Stream) {
         // A multiple of 2⁻²⁴, so that rounding makes no 1 of it.
-        machines.iter_mut().for_each(|chance| *chance = (stream.next_u64() >> 40) as f32 / (1 << 24) as f32);
+        machines.iter_mut().for_each(|chance| *chance = (stream.next_u64() >> 40) as f32 / GRAIN);
     }
 
     fn luck(&self, stream: &mut Stream) -> f64 {
@@ -83,5 +87,35 @@ impl Game for MultiarmedBandit {
     fn fits(&self, machines: &Vec<f32>, state: &State) -> bool {
         let probable = |chance: &f32| (0.0..=1.0).contains(chance);
         machines.len() == self.machines && machines.iter().all(probable) && state.steps <= self.steps
+    }
+
+    fn on_device(&self, deal: &Self::Deal, state: &Self::State, stream: Stream, steps: usize) -> Option<GameOnDevice> {
+        Some(staged(self, deal, state, stream, steps))
+    }
+}
+
+impl Staged for MultiarmedBandit {
+    fn rules(&self) -> GameRules {
+        let scale = 1.0 / f64::from(self.steps);
+        let rules = GameRules::new(Task::MultiarmedBandit, self.steps as usize, [vec![self.machines], vec![2]]);
+        GameRules { rewards: [scale, -scale, 0.0], ..rules }
+    }
+
+    fn stands(&self, _: &Vec<f32>, state: &State) -> GameState {
+        GameState { step: state.steps as usize, ..GameState::default() }
+    }
+
+    // Multiples of 2⁻²⁴.
+    fn deal_numbers(&self, machines: &Vec<f32>) -> Vec<i32> {
+        machines.iter().map(|&chance| (chance * GRAIN) as i32).collect()
+    }
+
+    // Compared with a multiple of 2⁻²⁴, it may be rounded down to one.
+    fn luck_number(&self, luck: f64) -> Option<i32> {
+        Some((luck as f32 * GRAIN) as i32)
+    }
+
+    fn least_steps(&self, _: &Vec<f32>) -> usize {
+        self.steps as usize
     }
 }

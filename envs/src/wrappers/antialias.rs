@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::appended::Appended;
-use crate::{Action, Env, ObservationMut, Result, Screen, Space, Step};
+use crate::{Action, Env, ObservationMut, OnDevice, Result, Screen, Space, Step};
 
 /// One element, of two choices.
 const FLAG: [usize; 1] = [2];
@@ -88,6 +88,16 @@ impl<E: Env> Env for Antialias<E> {
 
     fn oracle_return(&self) -> Option<f64> {
         self.env.oracle_return()
+    }
+
+    fn on_device(&self, steps: usize) -> Option<OnDevice> {
+        match self.env.on_device(steps)? {
+            OnDevice::Game(mut game) if !game.rules.shows_start => {
+                game.rules.shows_start = true;
+                Some(OnDevice::Game(game))
+            }
+            _ => None,
+        }
     }
 
     fn ignores_actions(&self) -> bool {

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::appended::Appended;
-use crate::{Action, Env, ObservationMut, Result, Screen, Space, Step};
+use crate::{Action, Env, ObservationMut, OnDevice, Result, Screen, Space, Step};
 
 /// Shows, behind the observation, the action that led to it; at the start of an episode the first choice everywhere, or
 /// zeros, as POPGym's wrapper of that name does.
@@ -108,6 +108,16 @@ impl<E: Env> Env for PreviousAction<E> {
 
     fn oracle_return(&self) -> Option<f64> {
         self.env.oracle_return()
+    }
+
+    fn on_device(&self, steps: usize) -> Option<OnDevice> {
+        match self.env.on_device(steps)? {
+            OnDevice::Game(mut game) if !game.rules.shows_action && !game.rules.shows_start => {
+                game.rules.shows_action = true;
+                Some(OnDevice::Game(game))
+            }
+            _ => None,
+        }
     }
 
     fn echoes_actions(&self) -> Option<Range<usize>> {

@@ -40,7 +40,7 @@ pub struct Rollout {
     pub steps: usize,
     /// The environments.
     pub environments: Environments,
-    /// `[B, T]` uniform in [0, 1): what actions are drawn with.
+    /// `[B, T, A]` uniform in [0, 1): what an action's A choices are drawn with.
     pub uniform: Vec<f64>,
     /// `[B, O]` to act on first.
     pub observations: Vec<f32>,
@@ -90,9 +90,9 @@ pub struct EnergySteps {
 /// What was collected. An environment's steps lie one after another.
 #[derive(Clone, Debug, Default)]
 pub struct Collected {
-    /// `[B, T]` choices.
+    /// `[B, T, A]` choices.
     pub actions: Vec<u32>,
-    /// `[B, T]` log-probabilities of the choices.
+    /// `[B, T]` log-probabilities of the actions.
     pub log_probs: Vec<f32>,
     /// `[B, T]` raw rewards; empty if the device does not know them.
     pub rewards: Vec<f32>,

@@ -4,7 +4,8 @@ use stpn_cuda::maze::{MazeRules, MazeState, Mazes};
 use stpn_envs::OnDevice;
 use stpn_envs::maze::{MazeConfig, MazeOnDevice, Position};
 
-use crate::{Error, Result};
+use super::environments::no_kernel;
+use crate::Result;
 
 /// Words drawn beyond the two that a step can need, for a new place and a new goal: a word is rejected with a
 /// probability below 2⁻⁵⁰, and then the next one takes its place.
@@ -21,7 +22,7 @@ impl StagedMazes {
     /// For that many steps; all have the rules of the first.
     ///
     /// # Errors
-    /// [`Error::Config`] for an environment of another kind.
+    /// [`crate::Error::Config`] for an environment of another kind.
     pub fn new(environments: &[OnDevice], steps: usize) -> Result<Self> {
         let Some(OnDevice::Maze(first)) = environments.first() else { return Err(no_kernel()) };
         let rules = rules(&first.config)?;
@@ -42,10 +43,6 @@ impl StagedMazes {
     pub fn mazes(&self) -> Mazes<'_> {
         Mazes { rules: &self.rules, states: &self.states, draws: &self.draws }
     }
-}
-
-fn no_kernel() -> Error {
-    Error::config("env", "there is no kernel for this environment: set training.device to \"cpu\"")
 }
 
 fn cell(position: Position, size: usize) -> usize {

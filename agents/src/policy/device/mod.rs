@@ -6,7 +6,9 @@
 //! order, so the same input gives the same bits.
 
 mod cells;
+mod environments;
 mod feedforward;
+mod games;
 mod heads;
 mod losses;
 mod mazes;

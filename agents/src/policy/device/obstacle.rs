@@ -21,14 +21,14 @@ pub(super) fn obstacle(
         return Some("the encoder has convolutions, or more than four layers");
     };
     let encoder: Vec<Dense> = encoder.iter().map(|layer| *layer.layer()).collect();
-    let Distribution::Categorical(categorical) = policy.distribution() else {
-        return Some("the actions are not choices among one list");
-    };
+    if !matches!(policy.distribution(), Distribution::Categorical(_) | Distribution::MultiCategorical(_)) {
+        return Some("the actions are not choices");
+    }
     if critic {
         Some("policy.critic is not shared")
     } else if input_scale != 1.0 {
         Some("policy.input_scale is not 1")
-    } else if layer.check_rollouts(categorical.n, &encoder).is_err() {
+    } else if layer.check_rollouts(policy.distribution().len(), &encoder).is_err() {
         Some("the layer and an environment do not fit into the device's shared memory together")
     } else {
         None

@@ -1,15 +1,15 @@
-//! Rollouts on a device: recurrent networks, perhaps behind dense layers, in mazes, and in environments of which
-//! everything is known in advance but the action before.
+//! Rollouts on a device: recurrent networks, perhaps behind dense layers, in mazes and games, and in environments of
+//! which everything is known in advance but the action before.
 
 use stpn_cuda::cuda::{Advantages, KeptRollout};
 use stpn_cuda::rollout::{self, EncoderLayer, EnergyOf};
 use stpn_cuda::{AdvantageSteps, Extent};
 
+use super::environments::Staged;
 use super::losses::{a2c_loss, a2c_sums, other_loss};
-use super::mazes::StagedMazes;
 use super::network::{DeviceNetwork, elsewhere, of_parameters};
 use crate::policy::accelerator::{
-    Collected, DeviceLoss, DeviceObjective, Environments, Kept, KeptAdvantages, Losses, Rollout, RolloutSteps, Rollouts,
+    Collected, DeviceLoss, DeviceObjective, Kept, KeptAdvantages, Losses, Rollout, RolloutSteps, Rollouts,
 };
 use crate::{Error, Result};
 
@@ -19,25 +19,15 @@ impl Rollouts for DeviceNetwork {
         let (steps, batch) = (rollout.steps, rollout.episode_starts.len());
         let trunk = &self.actor.trunk;
         let layer = trunk.recurrent().zip(own.trunk.cell.as_ref()).zip(trunk.dense_layers());
-        let (Some(((layer, of_cell), encoder)), Some(choices)) = (layer, self.actions.single_choice()) else {
+        let Some(((layer, of_cell), encoder)) = layer else {
             return Err(Error::config("training.device", "this network has no rollouts on a device"));
         };
         let encoder = encoder.iter().zip(&own.trunk.feedforward);
         let encoder: Vec<_> =
             encoder.map(|(layer, parameters)| EncoderLayer { dense: *layer.layer(), parameters }).collect();
-        let mazes;
-        let environments = match &rollout.environments {
-            Environments::Played(played) => {
-                mazes = StagedMazes::new(played, steps)?;
-                rollout::Environments::Mazes(mazes.mazes())
-            }
-            Environments::Foreseen(foreseen) => rollout::Environments::Foreseen(rollout::Foreseen {
-                choices,
-                echo: foreseen.echo,
-                observations: &foreseen.observations,
-                starts: &foreseen.starts,
-            }),
-        };
+        let staged = Staged::new(&rollout.environments, steps, self.actions.single_choice())?;
+        let environments = staged.environments();
+        let choices = environments.choices();
         let energy = rollout.energy.as_ref().map(|energy| EnergyOf {
             first: energy.first,
             every: energy.every,
@@ -62,7 +52,7 @@ impl Rollouts for DeviceNetwork {
         if played.actions.iter().any(|&action| action as usize >= choices) {
             return Err(Error::config(
                 "training.device",
-                "a maze needed more drawn numbers than there were: this is a fault of stpn. Set it to \"cpu\", and please report it",
+                "an environment needed more drawn numbers or deals than there were: this is a fault of stpn. Set it to \"cpu\", and please report it",
             ));
         }
         let (energy, hidden) =

@@ -1,7 +1,7 @@
 //! A worker whose steps a device takes: what it gives for them, and how its environments follow.
 
-use stpn_envs::vector::{Actions, Foresight, Transition};
-use stpn_envs::{Echo, Env, OnDevice};
+use stpn_envs::vector::{Foresight, Transition};
+use stpn_envs::{Echo, OnDevice};
 
 use super::Worker;
 use crate::policy::ActorCritic;
@@ -10,9 +10,9 @@ use crate::policy::distribution::ActionBuffer;
 use crate::{Error, Result};
 
 impl Worker {
-    /// Its environments as a device plays them; none if it does not know one.
-    pub(in crate::rollout) fn on_device(&self) -> Option<Vec<OnDevice>> {
-        self.group.environments().map(Env::on_device).collect()
+    /// Its environments as a device plays them for so many steps; none if it does not know one.
+    pub(in crate::rollout) fn on_device(&self, steps: usize) -> Option<Vec<OnDevice>> {
+        self.group.environments().map(|env| env.on_device(steps)).collect()
     }
 
     /// Appends what a device needs to collect the steps of a training sequence; environments, uniform numbers and
@@ -33,12 +33,13 @@ impl Worker {
         Ok(())
     }
 
-    /// Keeps the states before a training sequence, and draws the uniform numbers `[B, T]` of its T actions from the
-    /// environments' own streams.
+    /// Keeps the states before a training sequence, and draws the uniform numbers `[B, T, A]` of the choices of its T
+    /// actions from the environments' own streams.
     pub(in crate::rollout) fn prepare(&mut self, segment: usize) -> Vec<f64> {
-        let (start, steps) = (segment * self.state.len(), self.fragment.shape.segment_steps(segment));
+        let (start, shape) = (segment * self.state.len(), self.fragment.shape);
         self.fragment.sequence_states[start..start + self.state.len()].copy_from_slice(&self.state);
-        self.streams.iter_mut().flat_map(|stream| (0..steps).map(|_| stream.unit())).collect()
+        let choices = shape.segment_steps(segment) * shape.action;
+        self.streams.iter_mut().flat_map(|stream| (0..choices).map(|_| stream.unit())).collect()
     }
 
     /// Steps the environments with the actions that were taken on the device, where they are number `first` and those
@@ -56,7 +57,7 @@ impl Worker {
     ) -> Result<()> {
         let shape = self.fragment.shape;
         let (batch, steps) = (shape.batch, shape.segment_steps(segment));
-        let (row, distribution) = (batch * shape.observation, shape.distribution);
+        let (row, distribution, choices) = (batch * shape.observation, shape.distribution, shape.action);
         let number = self.group.first();
         let differs = |i: usize, step: usize| Error::Differs { environment: number + i, step };
         for t in 0..steps {
@@ -65,12 +66,13 @@ impl Worker {
             let step = segment * shape.sequence_length + t;
             let now = step * batch..(step + 1) * batch;
             fragment.episode_starts[now.clone()].copy_from_slice(&self.episode_starts);
-            let ActionBuffer::Discrete(actions) = &mut fragment.actions else {
-                unreachable!("a device chooses among discrete actions alone")
+            let (ActionBuffer::Discrete(actions) | ActionBuffer::Choices(actions)) = &mut fragment.actions else {
+                unreachable!("a device takes choices alone")
             };
             for (i, at) in now.clone().enumerate() {
                 let there = (first + i) * steps + t;
-                actions[at] = collected.actions[there];
+                actions[at * choices..(at + 1) * choices]
+                    .copy_from_slice(&collected.actions[there * choices..(there + 1) * choices]);
                 fragment.log_probs[at] = collected.log_probs[there];
                 let outputs = &collected.outputs[there * (distribution + 1)..][..distribution + 1];
                 fragment.distributions[at * distribution..(at + 1) * distribution]
@@ -85,7 +87,9 @@ impl Worker {
                 terminated: &mut fragment.terminated[now.clone()],
                 truncated: &mut fragment.truncated[now.clone()],
             };
-            self.group.step(Actions::Discrete(&actions[now.clone()]), &mut transition)?;
+            let scratch = &mut self.scratch.1;
+            let actions = policy.distribution().for_environment(&fragment.actions, now.start, batch, scratch);
+            self.group.step(actions, &mut transition)?;
             for (i, at) in now.enumerate() {
                 // A device that is told what will be shown knows no rewards.
                 let reward = collected.rewards.get((first + i) * steps + t);
@@ -125,7 +129,7 @@ impl Worker {
     fn check_foreseen(&self, step: usize, foresight: &Foresight, echo: &Echo) -> Result<()> {
         let now = step * self.fragment.shape.batch..(step + 1) * self.fragment.shape.batch;
         let ActionBuffer::Discrete(actions) = &self.fragment.actions else {
-            unreachable!("a device chooses among discrete actions alone")
+            unreachable!("environments that are foreseen have one list of choices")
         };
         let (_, starts) = foresight.after(step);
         let shown = foresight.with_actions(step, echo, &actions[now]);

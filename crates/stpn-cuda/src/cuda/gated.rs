@@ -37,6 +37,7 @@ impl<T: CudaReal> GatedLayer<T> {
             "gated_measured",
             "gated_mazes",
             "gated_foreseen",
+            "gated_games",
             "gated_backward",
         ];
         let kernels = Kernels::new(device, &gated_source::<T>(&layer, &plan), plan.threads, &names)?;

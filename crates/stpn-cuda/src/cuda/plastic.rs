@@ -36,8 +36,8 @@ impl<T: CudaReal> PlasticLayer<T> {
         // Refuses what is too large before anything is compiled.
         let threads = Plan::new(&layer, Extent { steps: 1, batch: 1 }, size_of::<T>(), device.shared())?.threads;
         let (forward, backward) = (kernel_name(&layer, false), kernel_name(&layer, true));
-        let (measured, mazes, foreseen) = (layer.measured_kernel(), layer.maze_kernel(), layer.foreseen_kernel());
-        let names = [forward, backward, measured, mazes, foreseen, "sum_rows"];
+        let played = [layer.maze_kernel(), layer.foreseen_kernel(), layer.game_kernel()];
+        let names = [&[forward, backward, layer.measured_kernel(), "sum_rows"], &played[..]].concat();
         let kernels = Kernels::new(device, &source::<T>(&layer, &threads), threads.count, &names)?;
         Ok(Self { device: device.clone(), layer, kernels, element: PhantomData })
     }

@@ -18,6 +18,7 @@ use crate::play::{self, Addresses, Planned, WorldAddresses};
 use crate::played_sizes;
 use crate::policy::{Outputs, PolicyInputs};
 use crate::rollout::{Environments, Length, Played, Rollout};
+use crate::runner::int;
 use crate::sequence::SequenceInputs;
 use crate::{Error, Extent, Result};
 
@@ -37,7 +38,8 @@ pub struct KeptRollout<T> {
     forward: Forward<T>,
     outputs: Buffer<T>,
     actions: Buffer<u32>,
-    choices: usize,
+    /// Choices in each list of an action.
+    lists: Vec<usize>,
 }
 
 impl<T: CudaReal> KeptRollout<T> {
@@ -68,7 +70,11 @@ impl<T: CudaReal> KeptRollout<T> {
     /// [`Error::Length`] for arrays that do not fit, [`Error::Device`].
     pub fn advantages(&self, general: &General<T>, steps: &AdvantageSteps<'_, T>) -> Result<Advantages<T>> {
         steps.check(self.extent)?;
-        general.advantages_of(self.extent, (&self.outputs, of_outputs(self.extent, self.choices + 1)), steps)
+        general.advantages_of(
+            self.extent,
+            (&self.outputs, of_outputs(self.extent, self.lists.iter().sum::<usize>() + 1)),
+            steps,
+        )
     }
 
     /// The gradient of the outputs of the heads, `[T, B, A + 1]`, and the sums of the loss, with `advantages` and
@@ -86,7 +92,7 @@ impl<T: CudaReal> KeptRollout<T> {
         let (device, units) = (general.device(), self.extent.steps * self.extent.batch);
         expect("advantages", advantages.len(), units)?;
         expect("returns", returns.len(), units)?;
-        let (runner, distribution) = (general.runner(None), Distribution::choice(self.choices));
+        let (runner, distribution) = (general.runner(None), Distribution::Categorical(self.lists.clone()));
         let choices = device.upload(&distribution.choices())?;
         let policy = PolicyInputs {
             distribution: &distribution,
@@ -189,6 +195,8 @@ fn play<T: CudaReal>(
         false => device.upload(rollout.state)?,
     };
     let uniform = device.upload(rollout.uniform)?;
+    let among: Vec<i32> = rollout.environments.lists().into_iter().map(int).collect();
+    let among = device.upload(&among)?;
     let world = World::new(device, &rollout.environments)?;
     let mask = rollout.energy.and_then(|energy| energy.mask).map(|mask| device.upload(mask)).transpose()?;
     let actions = device.reserve::<u32>(rollout.uniform.len())?;
@@ -197,6 +205,7 @@ fn play<T: CudaReal>(
         encoder: &encoder,
         heads: runner.address_of(rollout.heads),
         uniform: runner.address_of(&uniform),
+        among: runner.address_of(&among),
         world: world.addresses(runner),
         energy_mask: mask.as_ref().map_or(0, |mask| runner.address_of(mask)),
         actions: runner.address_of(&actions),
@@ -226,7 +235,7 @@ fn play<T: CudaReal>(
         forward: Forward { hidden: kept.hidden, end, tape: Some(kept.tape) },
         outputs,
         actions,
-        choices: rollout.environments.choices(),
+        lists: rollout.environments.lists(),
     });
     Ok((played, kept))
 }
@@ -235,6 +244,7 @@ fn play<T: CudaReal>(
 enum World<T> {
     Mazes { draws: Buffer<u64>, walls: Buffer<u8>, free_cells: Buffer<i32>, states: Buffer<i32> },
     Foreseen { observations: Buffer<T>, starts: Buffer<u8> },
+    Games { shown: Buffer<i32>, dealt: Buffer<i32>, luck: Buffer<i32>, states: Buffer<i32> },
 }
 
 impl<T: CudaReal> World<T> {
@@ -251,6 +261,12 @@ impl<T: CudaReal> World<T> {
                 observations: device.upload(foreseen.observations)?,
                 starts: device.upload(foreseen.starts)?,
             },
+            Environments::Games(games) => Self::Games {
+                shown: device.upload(&games.rules.shown())?,
+                dealt: device.upload(games.dealt)?,
+                luck: device.upload(games.luck_there())?,
+                states: device.upload(&games.raw_states())?,
+            },
         })
     }
 
@@ -265,6 +281,12 @@ impl<T: CudaReal> World<T> {
             Self::Foreseen { observations, starts } => WorldAddresses::Foreseen {
                 observations: runner.address_of(observations),
                 starts: runner.address_of(starts),
+            },
+            Self::Games { shown, dealt, luck, states } => WorldAddresses::Games {
+                shown: runner.address_of(shown),
+                dealt: runner.address_of(dealt),
+                luck: runner.address_of(luck),
+                states: runner.address_of(states),
             },
         }
     }

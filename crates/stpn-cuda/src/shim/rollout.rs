@@ -10,6 +10,7 @@ use crate::plan::Plan;
 use crate::plastic;
 use crate::play::{self, Addresses, Arrays, KeptArrays, Planned, WorldAddresses};
 use crate::rollout::{Environments, Played, Rollout};
+use crate::runner::int;
 use crate::sequence::SequenceInputs;
 use crate::spec::RawSpec;
 use crate::tape::Tape;
@@ -71,6 +72,8 @@ fn run<T: ShimReal>(
     let lent = lent(&runner, inputs);
     let sequence = lent.inputs(rollout.extent);
     let (heads, uniform) = (runner.array(rollout.heads), runner.array(rollout.uniform));
+    let among: Vec<i32> = rollout.environments.lists().into_iter().map(int).collect();
+    let among = runner.array(&among);
     let world = World::new(&runner, &rollout.environments);
     let mask = rollout.energy.and_then(|energy| energy.mask).map(|mask| runner.array(mask));
     let actions = runner.array(&vec![u32::MAX; rollout.uniform.len()]);
@@ -80,6 +83,7 @@ fn run<T: ShimReal>(
         encoder: &encoder,
         heads: ShimRunner::address_of(&heads),
         uniform: ShimRunner::address_of(&uniform),
+        among: ShimRunner::address_of(&among),
         world: world.addresses(),
         energy_mask: mask.as_ref().map_or(0, ShimRunner::address_of),
         actions: ShimRunner::address_of(&actions),
@@ -135,6 +139,7 @@ fn backward<T: ShimReal>(
 enum World<T> {
     Mazes { draws: ShimArray<u64>, walls: ShimArray<u8>, free_cells: ShimArray<i32>, states: ShimArray<i32> },
     Foreseen { observations: ShimArray<T>, starts: ShimArray<u8> },
+    Games { shown: ShimArray<i32>, dealt: ShimArray<i32>, luck: ShimArray<i32>, states: ShimArray<i32> },
 }
 
 impl<T: ShimReal> World<T> {
@@ -150,6 +155,12 @@ impl<T: ShimReal> World<T> {
                 observations: runner.array(foreseen.observations),
                 starts: runner.array(foreseen.starts),
             },
+            Environments::Games(games) => Self::Games {
+                shown: runner.array(&games.rules.shown()),
+                dealt: runner.array(games.dealt),
+                luck: runner.array(games.luck_there()),
+                states: runner.array(&games.raw_states()),
+            },
         }
     }
 
@@ -164,6 +175,12 @@ impl<T: ShimReal> World<T> {
             Self::Foreseen { observations, starts } => WorldAddresses::Foreseen {
                 observations: ShimRunner::address_of(observations),
                 starts: ShimRunner::address_of(starts),
+            },
+            Self::Games { shown, dealt, luck, states } => WorldAddresses::Games {
+                shown: ShimRunner::address_of(shown),
+                dealt: ShimRunner::address_of(dealt),
+                luck: ShimRunner::address_of(luck),
+                states: ShimRunner::address_of(states),
             },
         }
     }

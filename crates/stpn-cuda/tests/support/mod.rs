@@ -6,6 +6,7 @@ pub mod dual;
 pub mod encoder;
 pub mod energy;
 pub mod foreseen;
+pub mod game;
 pub mod gated_reference;
 pub mod golden;
 pub mod maze;

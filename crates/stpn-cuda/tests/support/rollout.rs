@@ -178,7 +178,7 @@ pub fn compare(
         assert!(distance(&back.parameters, &gradient) < 1e-12);
     }
 
-    let choices = rollout.environments.choices();
+    let (choices, lists) = (rollout.environments.choices(), rollout.environments.lists());
     let len = choices + 1;
     let (weights, biases) = rollout.heads.split_at(len * size);
     for (env, t) in (0..batch).flat_map(|env| (0..steps).map(move |t| (env, t))) {
@@ -188,11 +188,18 @@ pub fn compare(
             rows.map(|(row, bias)| bias + row.iter().zip(hidden).map(|(w, h)| w * h).sum::<f64>()).collect();
         let at = env * steps + t;
         assert!(distance(&got.outputs[at * len..(at + 1) * len], &outputs) < 1e-12);
-        let total: f64 = outputs[..choices].iter().map(|logit| logit.exp()).sum();
-        let action = got.actions[at] as usize;
-        assert!((got.log_probs[at] - (outputs[action].exp() / total).ln()).abs() < 1e-12);
-        let below = |actions: usize| outputs[..actions].iter().map(|logit| logit.exp()).sum::<f64>() / total;
-        assert!((below(action)..=below(action + 1)).contains(&rollout.uniform[at]), "the choice of environment {env}");
+        let (mut logits, mut log_prob) = (&outputs[..choices], 0.0);
+        for (list, among) in lists.iter().enumerate() {
+            let (own, rest) = logits.split_at(*among);
+            let (total, drawn) = (own.iter().map(|logit| logit.exp()).sum::<f64>(), at * lists.len() + list);
+            let choice = got.actions[drawn] as usize;
+            let below = |choices: usize| own[..choices].iter().map(|logit| logit.exp()).sum::<f64>() / total;
+            let bounds = below(choice)..=below(choice + 1);
+            assert!(bounds.contains(&rollout.uniform[drawn]), "the choice of environment {env}");
+            log_prob += (own[choice].exp() / total).ln();
+            logits = rest;
+        }
+        assert!((got.log_probs[at] - log_prob).abs() < 1e-12);
     }
     let wanted = measured(layer, inputs, &rollout.energy.unwrap());
     assert!(distance(&got.energy, &wanted) < 1e-12, "energy");
