@@ -12,7 +12,7 @@ use super::support::encoder::OwnEncoder;
 use super::support::maze::{Case as MazeCase, DRAWS, rules};
 use super::support::policy::A2C;
 use super::support::rollout::Given;
-use super::support::{Numbers, distance, foreseen};
+use super::support::{Numbers, distance, foreseen, game};
 
 /// Layers of all kinds.
 fn layers(input: usize) -> Vec<AnyLayer> {
@@ -75,6 +75,24 @@ fn on_device_a_rollout_that_is_foreseen_and_the_gradient_of_its_loss() {
     for layer in layers(foreseen::INPUT) {
         let case = foreseen::Case::new(&layer, extent(&layer)).single();
         rollout_and_gradient(&general, &layer, &case.rollout());
+    }
+}
+
+#[test]
+fn on_device_a_rollout_of_games_and_the_gradient_of_its_loss() {
+    let Some(device) = device() else { return };
+    let general = General::<f32>::new(&device).unwrap();
+    for (at, game) in game::ALL.into_iter().enumerate() {
+        let rules = game::rules(game);
+        let layer = layers(rules.observation_len()).swap_remove(at % 5);
+        let case = game::Case::new(&layer, extent(&layer), &rules).single();
+        match rules.choices.len() {
+            1 => rollout_and_gradient(&general, &layer, &case.rollout(&rules)),
+            _ => {
+                let on_device = SequenceLayer::new(&general, layer.clone()).unwrap();
+                assert!(played_alike((&device, &on_device), &layer, &case.rollout(&rules)).1.is_some());
+            }
+        }
     }
 }
 

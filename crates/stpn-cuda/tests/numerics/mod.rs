@@ -7,6 +7,7 @@
 use std::fmt::Write as _;
 use std::{fs, path::PathBuf};
 
+use stpn_cuda::game::Game;
 use stpn_cuda::maze::{self, MazeRules, MazeState, Mazes};
 use stpn_cuda::rollout::{Environments, Rollout};
 use stpn_cuda::shim::{self, Inputs, LossSteps, Machine};
@@ -19,7 +20,7 @@ use stpn_cuda::{
 use crate::support::case::{Sizes, Values};
 use crate::support::encoder::OwnEncoder;
 use crate::support::policy::{A2C, PPO, PolicyCase, distributions};
-use crate::support::{Numbers, SHARED, foreseen, gated_plan, gated_there_and_back, plan, there_and_back};
+use crate::support::{Numbers, SHARED, foreseen, game, gated_plan, gated_there_and_back, plan, there_and_back};
 
 const EXTENT: Extent = Extent { steps: 9, batch: 3 };
 const INPUT: usize = 4;
@@ -207,7 +208,20 @@ fn sums() -> Vec<(String, u64)> {
     ] {
         sums.push((name.to_string(), encoded_rollout(layer)));
     }
+    for (name, game, layer) in [
+        ("game-rollout", Game::Battleship, Layer::Plastic(Plastic::maze(10, HIDDEN)).into()),
+        ("game-rollout-gru", Game::MultiarmedBandit, AnyLayer::from(Gated::new(GatedKind::Gru, 7, HIDDEN))),
+    ] {
+        sums.push((name.to_string(), game_rollout(game, layer)));
+    }
     sums
+}
+
+/// Of a rollout in games.
+fn game_rollout(game: Game, layer: AnyLayer) -> u64 {
+    let rules = game::rules(game);
+    let case = game::Case::new(&layer, EXTENT, &rules).single();
+    played(&layer, &case.rollout(&rules))
 }
 
 /// Of advantages and returns.

@@ -108,6 +108,12 @@ impl Case<f64> {
         given.uniform = numbers.vec(draws, 0.5).iter().map(|value| value + 0.5).collect();
         Self { given, states, dealt, luck }
     }
+
+    /// The same in single precision.
+    pub fn single(self) -> Case<f32> {
+        let Self { given, states, dealt, luck } = self;
+        Case { given: given.single(), states, dealt, luck }
+    }
 }
 
 impl<T> Case<T> {
