@@ -1,5 +1,5 @@
 //! A policy on a CUDA device: its parameters and their optimiser, gradients, steps in environments on the CPU, and
-//! whole rollouts of recurrent networks in mazes and in environments that are foreseen. **Untested on hardware.**
+//! whole rollouts of recurrent networks in mazes, games and environments that are foreseen. **Untested on hardware.**
 //!
 //! Parameters, their gradient and the moments of Adam stay there. Observations, states and what the rollout knows of
 //! its steps go to the device, with PPO once for all epochs, and sums of the losses come back. All sums have a fixed
