@@ -11,7 +11,7 @@ use stpn_core::NUMERICS;
 use crate::{Error, Result};
 
 /// `stpn_cuda::NUMERICS`, which a program without those kernels has to know too: it opens runs that they trained.
-const CUDA_NUMERICS: u32 = 4;
+const CUDA_NUMERICS: u32 = 5;
 #[cfg(feature = "cuda")]
 const _: () = assert!(CUDA_NUMERICS == stpn_cuda::NUMERICS, "the number of CUDA's arithmetic stands here too");
 
