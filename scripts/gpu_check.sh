@@ -94,9 +94,9 @@ for where in cuda cpu; do
     timeout 60 "$stpn" eval "$runs/cuda" --episodes 100 --device $where | grep -E "mean return|energy"
 done
 
-echo "== PPO step by step, with both kinds of actions; sequences known in advance, also but for the action before =="
-for task in cartpole pendulum-masked memory "popgym repeat-previous"; do
-    name=${task%% *}
+echo "== PPO step by step, with both kinds of actions; sequences known in advance, also but for the action before; games =="
+for task in cartpole pendulum-masked memory "popgym repeat-previous" "popgym battleship"; do
+    name=$(echo "$task" | tr ' ' '-')
     for where in cuda cpu; do
         # shellcheck disable=SC2086 # Several words.
         within 25 "$stpn" train $task --device $where --updates 40 --set log.every=10 --set evaluation.every=0 \
