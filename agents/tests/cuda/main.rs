@@ -58,10 +58,10 @@ fn an_update_on_the_device_has_the_losses_of_the_cpu() {
                             concentration_coefficient = 0.03 }}"
         )
     };
-    // A device is told what comes, but for the action before; what it keeps of the rollout gives the gradient.
-    let echoing = |cell: &str| {
+    // A device is told what comes, but for the action before, or plays; what it keeps of the rollout gives the gradient.
+    let popgym = |task: &str, cell: &str| {
         format!(
-            "env = {{ name = 'popgym', task = 'repeat-first', previous_action = true, antialias = true }}
+            "env = {{ name = 'popgym', task = '{task}', previous_action = true, antialias = true }}
              rollout = {{ environments = 6, steps = 30 }}
              policy = {{ hidden = 5, cell = '{cell}' }}
              optimizer = {{ epsilon = 1.0 }}
@@ -73,8 +73,10 @@ fn an_update_on_the_device_has_the_losses_of_the_cpu() {
         maze("gru", ""),
         // Of several sequences, nothing is kept on the device.
         maze("lstm", ", sequence_length = 7"),
-        echoing("stpn"),
-        echoing("gru"),
+        popgym("repeat-first", "stpn"),
+        popgym("repeat-first", "gru"),
+        // Two lists of choices; episodes are cut off.
+        popgym("mine-sweeper", "stpn"),
         // With a shared trunk.
         "env = { name = 'cartpole' }
          rollout = { environments = 5, steps = 12, sequence_length = 5 }
