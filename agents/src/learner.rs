@@ -11,7 +11,7 @@ use crate::collective::{Collective, agree};
 use crate::optimizer::flat::{PART, clip_norm, norm};
 use crate::optimizer::{Adam, AdamConfig, FlatLayout};
 use crate::policy::ActorCritic;
-use crate::policy::accelerator::{Accelerator, AdamPiece, DeviceOptimizer, GradientOf, Kept};
+use crate::policy::accelerator::{AdamPiece, DeviceOptimizer, GradientOf, Kept, ParameterDevice};
 use crate::policy::inference::PreparedPolicy;
 use crate::{Error, Result};
 
@@ -60,8 +60,8 @@ pub trait Trainable {
     /// All of them, in a fixed order.
     fn parameters(&self) -> &Parameters;
 
-    /// What computes in place of the CPU.
-    fn accelerator(&self) -> Option<&Arc<dyn Accelerator>> {
+    /// What holds its parameters in place of the CPU.
+    fn device(&self) -> Option<Arc<dyn ParameterDevice>> {
         None
     }
 }
@@ -71,8 +71,8 @@ impl Trainable for ActorCritic {
         Self::parameters(self)
     }
 
-    fn accelerator(&self) -> Option<&Arc<dyn Accelerator>> {
-        Self::accelerator(self)
+    fn device(&self) -> Option<Arc<dyn ParameterDevice>> {
+        self.accelerator().map(|accelerator| Arc::clone(accelerator) as Arc<dyn ParameterDevice>)
     }
 }
 
@@ -158,11 +158,11 @@ impl<N: Trainable> Learner<N> {
             None => Vec::new(),
             Some(_) => places(&layout, &DECAYS, "optimizer.max_decay")?,
         };
-        let device = match network.accelerator() {
+        let device = match network.device() {
             None => None,
-            Some(accelerator) => {
+            Some(device) => {
                 let pieces = pieces(&layout, config, [&plastic, &decays]);
-                Some(Arc::clone(accelerator).optimizer(&pieces, &values, &adam)?)
+                Some(device.optimizer(&pieces, &values, &adam)?)
             }
         };
         Ok(Self { network, layout, values, adam, config: config.clone(), plastic, decays, device })
@@ -171,6 +171,11 @@ impl<N: Trainable> Learner<N> {
     /// The network.
     pub fn network(&self) -> &N {
         &self.network
+    }
+
+    /// The present parameters, if they are on a device.
+    pub(crate) fn parameters_there(&self) -> Option<Kept> {
+        self.device.as_ref().map(|device| device.parameters())
     }
 
     /// Where each parameter lies in flat buffers.

@@ -5,7 +5,7 @@ use stpn_envs::Space;
 
 use super::cell::check_cell;
 use super::sections::check_sections;
-use super::{AgentConfig, ComputeDevice, SupervisedConfig};
+use super::{AgentConfig, ComputeDevice, SupervisedConfig, TrainingConfig};
 use crate::limits::{at_least_one, check_sizes};
 use crate::supervised::TaskConfig;
 use crate::{Error, Result, unused};
@@ -47,11 +47,7 @@ impl AgentConfig {
                            processes divides differently. Leave it out, or set training.device to \"cpu\"";
             return Err(Error::config("rollout.canonical_sums", problem));
         }
-        if self.training.device != ComputeDevice::Cpu && self.policy.kernel != Kernel::Auto {
-            let problem = "\"composed\" goes with the CPU alone: a device has kernels of its own. Set it to \"auto\", or \
-                           training.device to \"cpu\"";
-            return Err(Error::config("policy.kernel", problem));
-        }
+        check_kernel(&self.training, self.policy.kernel)?;
         unused::check_agent(self)
     }
 
@@ -62,6 +58,16 @@ impl AgentConfig {
     pub fn check_spaces(&self, observations: &Space, actions: &Space) -> Result<()> {
         unused::check_spaces(self, observations, actions)
     }
+}
+
+/// Refuses operations of candle on a device.
+fn check_kernel(training: &TrainingConfig, kernel: Kernel) -> Result<()> {
+    if training.device == ComputeDevice::Cpu || kernel == Kernel::Auto {
+        return Ok(());
+    }
+    let problem = "\"composed\" goes with the CPU alone: a device has kernels of its own. Set it to \"auto\", or \
+                   training.device to \"cpu\"";
+    Err(Error::config("policy.kernel", problem))
 }
 
 impl SupervisedConfig {
@@ -78,10 +84,7 @@ impl SupervisedConfig {
             let problem = "is for agents; a supervised task ends early with task.patience";
             return Err(Error::config("training.target_return", problem));
         }
-        if self.training.device != ComputeDevice::Cpu {
-            let problem = "is for agents; a supervised task is trained on the CPU: leave it at \"cpu\"";
-            return Err(Error::config("training.device", problem));
-        }
+        check_kernel(&self.training, self.policy.kernel)?;
         if let Some(patience) = self.task.patience() {
             at_least_one(&[("task.patience", patience)])?;
         }

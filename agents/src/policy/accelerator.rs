@@ -2,6 +2,7 @@
 
 mod kept;
 mod loss;
+mod readout;
 mod rollouts;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ use crate::Result;
 use crate::optimizer::{Adam, AdamConfig};
 pub use kept::Kept;
 pub use loss::{DeviceBehaviour, DeviceLoss, DeviceObjective, DeviceSteps, Losses};
+pub use readout::{AnswerLoss, Answers, ReadoutDevice};
 pub use rollouts::{Collected, EnergySteps, Environments, Foreseen, KeptAdvantages, Rollout, RolloutSteps, Rollouts};
 
 /// Sequences as a device is given them; every slice is time-major.
@@ -50,14 +52,34 @@ pub enum Seen<'a> {
 /// Reads the outputs of the heads, and fills in the gradient of a loss in them, which comes in as zeros.
 pub type Loss<'l> = dyn FnMut(&Heads<f32>, &mut Heads<f32>) + 'l;
 
-/// A device that runs a whole policy, forward and backward.
-pub trait Accelerator: Debug + Send + Sync {
+/// A device that holds the parameters of a network, and moves them.
+pub trait ParameterDevice: Debug + Send + Sync {
     /// Brings packed parameters there.
     ///
     /// # Errors
     /// Fails if the device does.
     fn place(&self, parameters: &[f32]) -> Result<Kept>;
 
+    /// A gradient that is there, packed like the parameters.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn read(&self, gradient: &Kept) -> Result<Vec<f32>>;
+
+    /// The optimiser with the parameters that it moves, in pieces that cover all of them.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn optimizer(
+        self: Arc<Self>,
+        pieces: &[AdamPiece],
+        parameters: &[f32],
+        adam: &Adam,
+    ) -> Result<Box<dyn DeviceOptimizer>>;
+}
+
+/// A device that runs a whole policy, forward and backward.
+pub trait Accelerator: ParameterDevice {
     /// The gradient of a loss over sequences in all parameters. It stays there.
     ///
     /// # Errors
@@ -106,28 +128,11 @@ pub trait Accelerator: Debug + Send + Sync {
         loss: &DeviceLoss,
     ) -> Result<(Kept, Losses)>;
 
-    /// A gradient that is there, packed like the parameters.
-    ///
-    /// # Errors
-    /// Fails if the device does.
-    fn read(&self, gradient: &Kept) -> Result<Vec<f32>>;
-
     /// The network in `batch` environments, its recurrent states zero.
     ///
     /// # Errors
     /// Fails if the device does.
     fn stepper<'s>(&'s self, parameters: &'s Kept, batch: usize) -> Result<Box<dyn DeviceStepper + 's>>;
-
-    /// The optimiser with the parameters that it moves, in pieces that cover all of them.
-    ///
-    /// # Errors
-    /// Fails if the device does.
-    fn optimizer(
-        self: Arc<Self>,
-        pieces: &[AdamPiece],
-        parameters: &[f32],
-        adam: &Adam,
-    ) -> Result<Box<dyn DeviceOptimizer>>;
 
     /// What collects rollouts of this policy on the device.
     ///

@@ -4,7 +4,7 @@ pub mod accelerator;
 mod composed;
 mod config;
 #[cfg(feature = "cuda")]
-mod device;
+pub(crate) mod device;
 pub mod distribution;
 pub mod element;
 pub mod encoder;

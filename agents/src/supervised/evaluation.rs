@@ -6,6 +6,8 @@ use super::block::Block;
 use super::data::Sequences;
 use super::loss::Objective;
 use super::network::Network;
+use super::on_device;
+use super::sampling::{EnergySampling, MEASURED};
 use super::scores::Scores;
 use crate::Result;
 use crate::learner::Trainable;
@@ -13,27 +15,6 @@ use crate::optimizer::FlatLayout;
 use crate::policy::encoder::ObservationRef;
 use crate::policy::trunk::PreparedTrunk;
 use crate::stop::Stop;
-
-/// Sequences that are measured together.
-const BLOCK: usize = 16;
-
-/// Where energy is measured.
-#[derive(Clone, Copy, Debug)]
-pub struct EnergySampling<'a> {
-    /// In the first so many sequences, rounded up to whole blocks.
-    pub sequences: usize,
-    /// At every so many steps, the first included.
-    pub every: usize,
-    /// `[I]`, 0 for inputs left out.
-    pub input_mask: Option<&'a [f32]>,
-}
-
-impl EnergySampling<'_> {
-    /// Everywhere.
-    pub fn full() -> Self {
-        Self { sequences: usize::MAX, every: 1, input_mask: None }
-    }
-}
 
 /// Answers of `network` to all of `data`.
 ///
@@ -46,10 +27,15 @@ pub fn evaluate(
     energy: EnergySampling<'_>,
     stop: &Stop,
 ) -> Result<Scores> {
-    let prepared = network.prepare(&FlatLayout::new(network.parameters()).values()?);
+    let values = FlatLayout::new(network.parameters()).values()?;
+    if let Some(device) = network.accelerator() {
+        let parameters = device.place(&values)?;
+        return on_device::evaluate((network, device.as_ref(), &parameters), objective, data, energy, stop);
+    }
+    let prepared = network.prepare(&values);
     let indices: Vec<u32> = (0..data.len() as u32).collect();
     let parts: Vec<Scores> = indices
-        .par_chunks(BLOCK)
+        .par_chunks(MEASURED)
         .map(|indices| {
             stop.go_on()?;
             let block = Block::new(data, objective.answers, indices);
@@ -59,10 +45,7 @@ pub fn evaluate(
                 _ => step(&prepared.trunk, &block, sampling)?,
             };
             let mut answers = prepared.answers(&hidden, block.targets.len());
-            for (&target, outputs) in block.targets.iter().zip(answers.chunks_exact_mut(network.outputs())) {
-                let (loss, right) = objective.loss.apply(outputs, target, 1.0);
-                scores.count(target, loss, right);
-            }
+            objective.judge(&block.targets, &mut answers, 1.0, &mut scores);
             Ok(scores)
         })
         .collect::<Result<_>>()?;

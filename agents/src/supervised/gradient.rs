@@ -1,4 +1,4 @@
-//! The gradient of a batch of sequences.
+//! The gradient of a batch of sequences. A device is given all of them at once; the rest of this file is for the CPU.
 //!
 //! Where the cell has a fused kernel, no graph is built: small networks on short sequences would spend most of their
 //! time in it. Kernel, readout and loss run on slices, block by block. Other cells, and `kernel = "composed"`, take a
@@ -11,8 +11,9 @@ use super::block::Block;
 use super::data::Sequences;
 use super::loss::Objective;
 use super::network::{Network, PreparedNetwork};
+use super::on_device;
 use super::scores::Scores;
-use crate::learner::{Gradient, LOWER_RATE, Learner};
+use crate::learner::{Gradient, LOWER_RATE, Learner, PlacedGradient};
 use crate::{Error, Result};
 
 /// Sequences of a block for a fused kernel.
@@ -29,8 +30,11 @@ pub fn gradient(
     objective: Objective,
     data: &dyn Sequences,
     indices: &[u32],
-) -> Result<(Gradient, Scores)> {
+) -> Result<(PlacedGradient, Scores)> {
     let (network, values) = (learner.network(), learner.values());
+    if let Some((device, parameters)) = network.accelerator().zip(learner.parameters_there()) {
+        return on_device::gradient((network, device.as_ref(), &parameters), objective, data, indices);
+    }
     let fused = network.is_fused();
     let size = if fused { FUSED_BLOCK } else { COMPOSED_BLOCK };
     let scale = 1.0 / (indices.len() * objective.answers.count(data.steps())) as f64;
@@ -44,7 +48,7 @@ pub fn gradient(
         .map(|indices| if fused { of_block(indices) } else { deep(data.steps(), || of_block(indices)) })
         .collect::<Result<_>>()?;
     let (gradients, scores): (Vec<Gradient>, Vec<Scores>) = parts.into_iter().unzip();
-    Ok((Gradient::sum(gradients), scores.into_iter().sum()))
+    Ok((Gradient::sum(gradients).into(), scores.into_iter().sum()))
 }
 
 /// A block's part of both.
@@ -57,11 +61,7 @@ fn part(
 ) -> Result<(Gradient, Scores)> {
     let (mut gradient, mut scores) = (vec![0.0; parameters], Scores::default());
     prepared.differentiate(&block.inputs(), block.targets.len(), &mut gradient, |answers| {
-        let width = answers.len() / block.targets.len();
-        for (&target, answer) in block.targets.iter().zip(answers.chunks_exact_mut(width)) {
-            let (loss, right) = objective.loss.apply(answer, target, scale);
-            scores.count(target, loss, right);
-        }
+        objective.judge(&block.targets, answers, scale, &mut scores);
     })?;
     Ok((Gradient(gradient), scores))
 }
@@ -178,6 +178,7 @@ mod tests {
                 for kernel in [Kernel::Auto, Kernel::Composed] {
                     let learner = learner(&task, &NetworkConfig { kernel, ..config.clone() }, DType::F32);
                     let (got, seen) = gradient(&learner, task.objective(), data.as_ref(), &indices).unwrap();
+                    let PlacedGradient::Here(got) = got else { panic!("there is no device") };
                     let answers = indices.len() * task.objective().answers.count(data.steps());
                     assert_eq!(seen.answers, answers as u64);
                     assert!((seen.mean_loss() - loss).abs() < 1e-4 * loss, "{name} {kernel:?}");
@@ -196,7 +197,10 @@ mod tests {
             let run = |threads| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
                 let indices = indices(data.as_ref());
-                pool.install(|| gradient(&learner, task.objective(), data.as_ref(), &indices).unwrap())
+                match pool.install(|| gradient(&learner, task.objective(), data.as_ref(), &indices).unwrap()) {
+                    (PlacedGradient::Here(gradient), scores) => (gradient, scores),
+                    (PlacedGradient::There(_), _) => panic!("there is no device"),
+                }
             };
             assert_eq!(run(1), run(3), "{cell}");
         }

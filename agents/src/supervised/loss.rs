@@ -3,6 +3,7 @@
 use candle_core::{D, Tensor};
 
 use super::data::Answers;
+use super::scores::Scores;
 use crate::Result;
 
 /// What is asked of the network.
@@ -12,6 +13,17 @@ pub struct Objective {
     pub answers: Answers,
     /// How answers are judged.
     pub loss: Loss,
+}
+
+impl Objective {
+    /// Counts answers `[N, O]`, and writes the gradient of `scale` times their losses over them.
+    pub(super) fn judge(self, targets: &[u8], answers: &mut [f32], scale: f32, scores: &mut Scores) {
+        let width = answers.len() / targets.len();
+        for (&target, answer) in targets.iter().zip(answers.chunks_exact_mut(width)) {
+            let (loss, right) = self.loss.apply(answer, target, scale);
+            scores.count(target, loss, right);
+        }
+    }
 }
 
 /// What is minimised, per answer.

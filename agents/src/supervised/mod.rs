@@ -12,6 +12,8 @@ pub mod familiarity;
 pub mod gradient;
 pub mod loss;
 pub mod network;
+mod on_device;
+pub mod sampling;
 pub mod scores;
 mod task;
 pub mod test;

@@ -9,8 +9,12 @@ use stpn_envs::Space;
 use stpn_random::{Purpose, Stream};
 
 use super::config::NetworkConfig;
+use crate::config::ComputeDevice;
 use crate::learner::Trainable;
 use crate::policy::Inputs;
+use crate::policy::accelerator::{ParameterDevice, ReadoutDevice};
+#[cfg(feature = "cuda")]
+use crate::policy::device::DeviceReadout;
 use crate::policy::initialization::{Initialization, Role};
 use crate::policy::linear::Linear;
 use crate::policy::trunk::{PreparedTrunk, Trunk};
@@ -23,6 +27,7 @@ pub struct Network {
     readout: Linear,
     outputs: usize,
     parameters: Parameters,
+    accelerator: Option<Arc<dyn ReadoutDevice>>,
 }
 
 impl Network {
@@ -42,7 +47,36 @@ impl Network {
         let mut parameters = Parameters::default();
         parameters.append(trunk.parameters());
         parameters.extend("readout", readout.parameters());
-        Ok(Self { trunk: Arc::new(trunk), readout, outputs, parameters })
+        Ok(Self { trunk: Arc::new(trunk), readout, outputs, parameters, accelerator: None })
+    }
+
+    /// The network, made from `config`, computed on `device`.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotBuilt`]; [`crate::Error::Config`] if the device has no kernels for a part of this network;
+    /// fails if the device cannot be used.
+    #[cfg_attr(not(feature = "cuda"), allow(unused_variables, reason = "there is nothing to make from it"))]
+    pub fn on(self, device: ComputeDevice, config: &NetworkConfig) -> Result<Self> {
+        device.check()?;
+        match device {
+            #[cfg(feature = "cuda")]
+            ComputeDevice::Cuda(index) => {
+                let readout = self.trunk.parameters().count()..self.parameters.count();
+                let network = DeviceReadout::new(&self.trunk, &config.cell, readout, self.outputs, index)?;
+                Ok(Self { accelerator: Some(Arc::new(network)), ..self })
+            }
+            _ => Ok(self),
+        }
+    }
+
+    /// What computes it in place of the CPU.
+    pub(super) fn accelerator(&self) -> Option<&Arc<dyn ReadoutDevice>> {
+        self.accelerator.as_ref()
+    }
+
+    /// Scalars of recurrent state of a sequence.
+    pub(super) fn state_len(&self) -> usize {
+        self.trunk.state_len()
     }
 
     /// The recurrent layer.
@@ -89,6 +123,10 @@ impl Trainable for Network {
     /// In a fixed order: `encoder.…`, `cell.…`, `readout.weight`, `readout.bias`.
     fn parameters(&self) -> &Parameters {
         &self.parameters
+    }
+
+    fn device(&self) -> Option<Arc<dyn ParameterDevice>> {
+        self.accelerator.as_ref().map(|accelerator| Arc::clone(accelerator) as Arc<dyn ParameterDevice>)
     }
 }
 

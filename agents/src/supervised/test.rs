@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::config::{SupervisedConfig, TaskConfig};
 use super::data::Split;
-use super::evaluation::{EnergySampling, evaluate};
+use super::evaluation::evaluate;
+use super::sampling::EnergySampling;
 use super::scores::Scores;
 use crate::Result;
 use crate::checkpoint::Checkpoint;

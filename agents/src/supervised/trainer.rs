@@ -7,9 +7,10 @@ use stpn_random::{Purpose, Stream};
 
 use super::config::SupervisedConfig;
 use super::data::Sequences;
-use super::evaluation::{EnergySampling, evaluate};
+use super::evaluation::evaluate;
 use super::gradient::{gradient, not_finite};
 use super::network::Network;
+use super::sampling::EnergySampling;
 use super::scores::Scores;
 use crate::evaluation::energy_mask;
 use crate::learner::Learner;
@@ -47,12 +48,13 @@ struct Before {
 }
 
 impl SupervisedConfig {
-    /// The network before training.
+    /// The network before training, on its device.
     ///
     /// # Errors
-    /// Fails on an impossible configuration.
+    /// Fails on an impossible configuration, and if the device does.
     pub fn network(&self) -> Result<Network> {
-        Network::new(&self.policy, &self.task.inputs(), self.task.outputs(), self.seed, DType::F32)
+        let network = Network::new(&self.policy, &self.task.inputs(), self.task.outputs(), self.seed, DType::F32)?;
+        network.on(self.training.device, &self.policy)
     }
 }
 
@@ -112,6 +114,7 @@ impl SupervisedTrainer {
             norms += self.learner.step(gradient, learning_rate, update)?;
             scores.push(part);
         }
+        self.learner.synchronize()?;
         Ok((scores.into_iter().sum(), norms / count as f64))
     }
 
@@ -147,6 +150,14 @@ impl Training for SupervisedTrainer {
 
     fn finished(&self) -> bool {
         self.config.finished(&self.progress)
+    }
+
+    fn placement(&self) -> Option<String> {
+        let device = self.config.training.device;
+        self.learner
+            .network()
+            .accelerator()
+            .map(|_| format!("the network is on {device}, which is given whole batches"))
     }
 
     fn counters(&self) -> [(&'static str, u64); 2] {

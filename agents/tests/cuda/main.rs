@@ -8,6 +8,7 @@ mod echo;
 mod gradients;
 mod images;
 mod losses;
+mod supervised;
 
 use std::env;
 use std::process::Command;

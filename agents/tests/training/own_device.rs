@@ -8,8 +8,8 @@ use stpn_agents::optimizer::{Adam, AdamConfig};
 use stpn_agents::policy::Inputs;
 use stpn_agents::policy::accelerator::{
     Accelerator, AdamPiece, Collected, DeviceBehaviour, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps,
-    EnergySteps, Environments, GradientOf, Kept, KeptAdvantages, Loss, Losses, Ran, Rollout, RolloutSteps, Rollouts,
-    Seen, Sequences,
+    EnergySteps, Environments, GradientOf, Kept, KeptAdvantages, Loss, Losses, ParameterDevice, Ran, Rollout,
+    RolloutSteps, Rollouts, Seen, Sequences,
 };
 use stpn_agents::policy::distribution::ActionRef;
 use stpn_agents::policy::encoder::ObservationRef;
@@ -39,11 +39,29 @@ pub fn keep(numbers: &[f32]) -> Kept {
     Kept::new(Numbers(numbers.to_vec()))
 }
 
-impl Accelerator for Own {
+impl ParameterDevice for Own {
     fn place(&self, parameters: &[f32]) -> stpn_agents::Result<Kept> {
         Ok(keep(parameters))
     }
 
+    fn read(&self, gradient: &Kept) -> stpn_agents::Result<Vec<f32>> {
+        Ok(there(gradient).to_vec())
+    }
+
+    fn optimizer(
+        self: Arc<Self>,
+        pieces: &[AdamPiece],
+        parameters: &[f32],
+        adam: &Adam,
+    ) -> stpn_agents::Result<Box<dyn DeviceOptimizer>> {
+        // Nothing here has a rate or a limit of its own.
+        let [AdamPiece { range, factor, limit }] = pieces else { panic!("{pieces:?}") };
+        assert_eq!((range.clone(), *factor, *limit), (0..parameters.len(), 1.0, None));
+        Ok(Box::new(OwnOptimizer { values: parameters.to_vec(), adam: adam.clone() }))
+    }
+}
+
+impl Accelerator for Own {
     fn differentiate(
         &self,
         sequences: &Sequences<'_>,
@@ -124,25 +142,9 @@ impl Accelerator for Own {
         unreachable!("nothing learns with it")
     }
 
-    fn read(&self, gradient: &Kept) -> stpn_agents::Result<Vec<f32>> {
-        Ok(there(gradient).to_vec())
-    }
-
     fn stepper<'s>(&'s self, parameters: &'s Kept, batch: usize) -> stpn_agents::Result<Box<dyn DeviceStepper + 's>> {
         let state = vec![0.0; batch * self.0.state_len()];
         Ok(Box::new(OwnStepper { prepared: self.0.prepare_from(there(parameters))?, state, batch }))
-    }
-
-    fn optimizer(
-        self: Arc<Self>,
-        pieces: &[AdamPiece],
-        parameters: &[f32],
-        adam: &Adam,
-    ) -> stpn_agents::Result<Box<dyn DeviceOptimizer>> {
-        // Nothing here has a rate or a limit of its own.
-        let [AdamPiece { range, factor, limit }] = pieces else { panic!("{pieces:?}") };
-        assert_eq!((range.clone(), *factor, *limit), (0..parameters.len(), 1.0, None));
-        Ok(Box::new(OwnOptimizer { values: parameters.to_vec(), adam: adam.clone() }))
     }
 
     fn rollouts(&self) -> Result<&dyn Rollouts, String> {

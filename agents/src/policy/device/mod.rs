@@ -17,6 +17,7 @@ mod obstacle;
 mod optimizer;
 mod parameters;
 mod pass;
+mod readout;
 mod rollouts;
 mod sequences;
 mod stepper;
@@ -25,19 +26,20 @@ mod trunk;
 use std::sync::Arc;
 
 use stpn_cuda::EnergyOf;
-use stpn_cuda::cuda::PpoBatch;
+use stpn_cuda::cuda::{Buffer, Device, General, PpoBatch};
 
 use super::accelerator::{
     Accelerator, AdamPiece, DeviceBehaviour, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps, EnergySteps,
-    Kept, Loss, Losses, Ran, Rollouts, Sequences,
+    Kept, Loss, Losses, ParameterDevice, Ran, Rollouts, Sequences,
 };
 use super::heads::Heads;
 use crate::Result;
 use crate::optimizer::Adam;
 pub(super) use network::DeviceNetwork;
 use network::{elsewhere, of_gradient, of_parameters};
-use optimizer::Optimizer;
+use optimizer::{Layers, Optimizer};
 use pass::NetworkPass;
+pub(crate) use readout::DeviceReadout;
 use sequences::{NetworkInputs, PlacedSequences};
 use stepper::Stepper;
 
@@ -47,11 +49,40 @@ struct PlacedRollout {
     batch: PpoBatch<f32>,
 }
 
-impl Accelerator for DeviceNetwork {
+impl ParameterDevice for DeviceNetwork {
     fn place(&self, parameters: &[f32]) -> Result<Kept> {
-        Ok(Kept::new(self.parameters(&self.device.upload(parameters)?)?))
+        self.divided(&self.device.upload(parameters)?)
     }
 
+    fn read(&self, gradient: &Kept) -> Result<Vec<f32>> {
+        Ok(self.device.download(of_gradient(gradient)?)?)
+    }
+
+    fn optimizer(
+        self: Arc<Self>,
+        pieces: &[AdamPiece],
+        parameters: &[f32],
+        adam: &Adam,
+    ) -> Result<Box<dyn DeviceOptimizer>> {
+        Ok(Box::new(Optimizer::new(self, pieces, parameters, adam)?))
+    }
+}
+
+impl Layers for DeviceNetwork {
+    fn device(&self) -> &Device {
+        &self.device
+    }
+
+    fn general(&self) -> &General<f32> {
+        &self.general
+    }
+
+    fn divided(&self, all: &Buffer<f32>) -> Result<Kept> {
+        Ok(Kept::new(self.parameters(all)?))
+    }
+}
+
+impl Accelerator for DeviceNetwork {
     fn differentiate(&self, sequences: &Sequences<'_>, parameters: &Kept, loss: &mut Loss<'_>) -> Result<Kept> {
         let inputs = NetworkInputs::new(self, sequences)?;
         let pass = NetworkPass::new(self, &inputs, of_parameters(parameters)?)?;
@@ -129,21 +160,8 @@ impl Accelerator for DeviceNetwork {
         Ok((Kept::new(pass.backward(&inputs, &grads)?), sums))
     }
 
-    fn read(&self, gradient: &Kept) -> Result<Vec<f32>> {
-        Ok(self.device.download(of_gradient(gradient)?)?)
-    }
-
     fn stepper<'s>(&'s self, parameters: &'s Kept, batch: usize) -> Result<Box<dyn DeviceStepper + 's>> {
         Ok(Box::new(Stepper::new(self, of_parameters(parameters)?, batch)?))
-    }
-
-    fn optimizer(
-        self: Arc<Self>,
-        pieces: &[AdamPiece],
-        parameters: &[f32],
-        adam: &Adam,
-    ) -> Result<Box<dyn DeviceOptimizer>> {
-        Ok(Box::new(Optimizer::new(self, pieces, parameters, adam)?))
     }
 
     fn rollouts(&self) -> std::result::Result<&dyn Rollouts, String> {

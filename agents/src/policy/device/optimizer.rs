@@ -1,19 +1,33 @@
 //! Adam on a device, with the parameters that it moves.
 
+use std::fmt::Debug;
 use std::sync::Arc;
 
 use stpn_cuda::AdamSettings;
-use stpn_cuda::cuda::{Adam as DeviceAdam, Buffer};
+use stpn_cuda::cuda::{Adam as DeviceAdam, Buffer, Device, General};
 
-use super::network::{DeviceNetwork, of_gradient};
+use super::network::of_gradient;
 use crate::Result;
 use crate::optimizer::{Adam, AdamConfig};
 use crate::policy::accelerator::{AdamPiece, DeviceOptimizer, GradientOf, Kept};
 
-/// A policy's parameters under training.
+/// Layers whose parameters lie in one array.
+pub(super) trait Layers: Debug + Send + Sync {
+    fn device(&self) -> &Device;
+
+    fn general(&self) -> &General<f32>;
+
+    /// Their parameters as they take them.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn divided(&self, all: &Buffer<f32>) -> Result<Kept>;
+}
+
+/// A network's parameters under training.
 #[derive(Debug)]
 pub(super) struct Optimizer {
-    network: Arc<DeviceNetwork>,
+    layers: Arc<dyn Layers>,
     pieces: Vec<stpn_cuda::AdamPiece>,
     /// All parameters, packed.
     values: Buffer<f32>,
@@ -27,19 +41,19 @@ impl Optimizer {
     ///
     /// # Errors
     /// Fails if the device does.
-    pub fn new(network: Arc<DeviceNetwork>, pieces: &[AdamPiece], parameters: &[f32], adam: &Adam) -> Result<Self> {
+    pub fn new(layers: Arc<dyn Layers>, pieces: &[AdamPiece], parameters: &[f32], adam: &Adam) -> Result<Self> {
         let pieces = pieces.iter().cloned().map(|AdamPiece { range, factor, limit }| stpn_cuda::AdamPiece {
             range,
             factor,
             limit,
         });
-        let values = network.device.upload(parameters)?;
+        let values = layers.device().upload(parameters)?;
         Ok(Self {
             pieces: pieces.collect(),
-            adam: DeviceAdam::restore(&network.general, &adam.first_moment, &adam.second_moment, adam.step)?,
-            parameters: Kept::new(network.parameters(&values)?),
+            adam: DeviceAdam::restore(layers.general(), &adam.first_moment, &adam.second_moment, adam.step)?,
+            parameters: layers.divided(&values)?,
             values,
-            network,
+            layers,
         })
     }
 }
@@ -61,17 +75,17 @@ impl DeviceOptimizer for Optimizer {
         let gradient = match gradient {
             GradientOf::There(kept) => of_gradient(kept)?,
             GradientOf::Here(values) => {
-                uploaded = self.network.device.upload(values)?;
+                uploaded = self.layers.device().upload(values)?;
                 &uploaded
             }
         };
         let norms = self.adam.step(&settings, &self.pieces, &mut self.values, gradient)?;
-        self.parameters = Kept::new(self.network.parameters(&self.values)?);
+        self.parameters = self.layers.divided(&self.values)?;
         Ok(norms)
     }
 
     fn read(&self) -> Result<(Vec<f32>, Adam)> {
-        let device = &self.network.device;
+        let device = self.layers.device();
         let adam = Adam {
             first_moment: device.download(self.adam.first())?,
             second_moment: device.download(self.adam.second())?,
@@ -81,9 +95,10 @@ impl DeviceOptimizer for Optimizer {
     }
 
     fn write(&mut self, parameters: &[f32], adam: &Adam) -> Result<()> {
-        self.adam = DeviceAdam::restore(&self.network.general, &adam.first_moment, &adam.second_moment, adam.step)?;
-        self.values = self.network.device.upload(parameters)?;
-        self.parameters = Kept::new(self.network.parameters(&self.values)?);
+        let (first, second) = (&adam.first_moment, &adam.second_moment);
+        self.adam = DeviceAdam::restore(self.layers.general(), first, second, adam.step)?;
+        self.values = self.layers.device().upload(parameters)?;
+        self.parameters = self.layers.divided(&self.values)?;
         Ok(())
     }
 }

@@ -50,14 +50,16 @@ pub fn run(arguments: &EvalArguments) -> Result<ExitCode> {
 
 /// Measures a checkpoint of a supervised task on its test data.
 fn supervised(config: &SupervisedConfig, checkpoint: &Checkpoint, arguments: &EvalArguments) -> Result<ExitCode> {
-    let of_agents = arguments.random || arguments.deterministic || arguments.device.is_some();
+    let of_agents = arguments.random || arguments.deterministic;
     if of_agents || arguments.episodes.is_some() || !arguments.overrides.is_empty() {
-        let problem = "--episodes, --random, --deterministic, --device and --set are for agents; this is a run on a \
-                       supervised task";
+        let problem =
+            "--episodes, --random, --deterministic and --set are for agents; this is a run on a supervised task";
         return Err(UsageError(problem.into()).into());
     }
+    let mut config = config.clone();
+    config.training.device = arguments.device.unwrap_or_default();
     let pool = threads::pool(arguments.threads)?;
-    let report = pool.install(|| supervised::test(config, checkpoint, arguments.seed, &Stop::default()))?;
+    let report = pool.install(|| supervised::test(&config, checkpoint, arguments.seed, &Stop::default()))?;
     if arguments.json {
         println!("{}", serde_json::to_value(&report)?);
     } else {
