@@ -24,7 +24,7 @@ pub struct TrainingConfig {
     /// Worker threads; 0 = one per core. The result does not depend on it.
     pub threads: usize,
     /// Which device computes the network, its gradient and the optimiser: `"cpu"`, `"cuda"`, or `"cuda:1"` for the
-    /// second one; agents only. It also plays mazes and some other environments, if the policy allows it (see the page
+    /// second one. It also plays mazes and some other environments, if the policy allows it (see the page
     /// "Training on a GPU"). `"cuda"` is untested on hardware, and not in every build.
     #[schemars(extend("x-sb3" = "device"))]
     pub device: ComputeDevice,

@@ -145,10 +145,17 @@ impl Log {
 /// Fails if the measurement does.
 pub fn test_diverged(run: &PlannedRun) -> Result<()> {
     if run.config.agent().is_err() {
-        let measured = eval(run, &[], &[])?;
+        let device = device_argument(run);
+        let measured = eval(run, &device.iter().map(String::as_str).collect::<Vec<_>>(), &[])?;
         files::write(&run.directory.join("test.json"), files::json(&measured)?)?;
     }
     Ok(())
+}
+
+/// The device that trained a run, as an argument of `stpn eval`; none on the CPU.
+fn device_argument(run: &PlannedRun) -> Option<String> {
+    let device = Some(run.config.training().device).filter(|device| *device != ComputeDevice::Cpu);
+    device.map(|device| format!("--device={device}"))
 }
 
 /// What `stpn eval --json` says of a run, kept in its `evaluation.json`.
@@ -183,9 +190,7 @@ fn kept_evaluation(
     }
     let episodes = protocol.episodes.to_string();
     let deterministic = protocol.deterministic.then_some("--deterministic");
-    // The device that trained it. What has no device of its own is on the CPU.
-    let device = Some(run.config.training().device).filter(|device| *device != ComputeDevice::Cpu);
-    let device = device.map(|device| format!("--device={device}"));
+    let device = device_argument(run);
     let arguments: Vec<&str> =
         ["--episodes", &episodes].into_iter().chain(deterministic).chain(device.as_deref()).collect();
     let mut measured = eval(run, &arguments, changes)?;

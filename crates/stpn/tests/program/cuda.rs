@@ -104,7 +104,46 @@ fn a_device_that_fails_leaves_the_last_good_state() {
     let refused = run(&composed, &cache, &[]);
     assert_eq!(refused.status.code(), Some(2), "{}", refused.error);
     assert!(refused.error.contains("training.device to \"cpu\""), "{}", refused.error);
-    let refused = run(&words("train art --device cuda"), &cache, &[]);
+    let composed = words("train art --device cuda --kernel composed");
+    let refused = run(&composed, &cache, &[]);
     assert_eq!(refused.status.code(), Some(2), "{}", refused.error);
-    assert!(refused.error.contains("training.device: is for agents"), "{}", refused.error);
+    assert!(refused.error.contains("training.device to \"cpu\""), "{}", refused.error);
+}
+
+#[test]
+fn a_supervised_run_on_the_device_goes_on_bit_for_bit_and_is_measured_on_the_cpu() {
+    let directory = tempfile::tempdir().unwrap();
+    let (cache, whole, parts) =
+        (directory.path().join("cache"), directory.path().join("whole"), directory.path().join("parts"));
+    let train = |updates: u64, run: &Path| {
+        let line = format!(
+            "train art --cell stpn --hidden 4 --device cuda --updates {updates} --set task.training_sequences=32 --set \
+             task.validation_sequences=8 --set task.test_sequences=8 --set task.batch_size=16 --run-dir {}",
+            run.display()
+        );
+        words(&line)
+    };
+    let go = |arguments: &[String]| {
+        let done = run(arguments, &cache, &[]);
+        assert!(done.status.success(), "{}", done.error);
+        done
+    };
+    let said = go(&train(3, &whole)).error;
+    assert!(said.contains("the network is on cuda, which is given whole batches"), "{said}");
+    go(&train(2, &parts));
+    let config = fs::read_to_string(parts.join("config.toml")).unwrap();
+    assert!(config.starts_with(&format!("# numerics {}\n", 1000 * stpn_cuda::NUMERICS + NUMERICS)), "{config}");
+    go(&words(&format!("resume {} --updates 3", parts.display())));
+    assert_eq!(metrics(&parts), metrics(&whole));
+    let measured = |device: &str| {
+        let done = go(&words(&format!("eval {} --json{device}", whole.display())));
+        serde_json::from_str::<serde_json::Value>(&done.output).unwrap()
+    };
+    let (here, there) = (measured(""), measured(" --device cuda"));
+    assert_eq!(here["accuracy"], there["accuracy"]);
+    let [here, there] = [here, there].map(|measured| measured["loss"].as_f64().unwrap());
+    assert!((here - there).abs() < 1e-5 * here, "measured in two places: {here}, {there}");
+    let eval = words(&format!("eval {} --device cuda", whole.display()));
+    let refused = run(&eval, &cache, &[("STPN_EMULATED_DEVICES", "0")]);
+    assert!(refused.error.contains("no CUDA device 0"), "{}", refused.error);
 }
