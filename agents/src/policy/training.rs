@@ -2,7 +2,10 @@
 
 use stpn_core::kernels::linear::LinearLayer;
 
-use super::accelerator::{DeviceBehaviour, DeviceLoss, DeviceSteps, EnergySteps, Kept, Losses, Ran, Seen, Sequences};
+use super::accelerator::{
+    DeviceBehaviour, DeviceEstimates, DeviceLoss, DeviceSteps, EnergySteps, Kept, Losses, Ran, Seen, Sequences,
+};
+use super::distribution::ActionBuffer;
 use super::element::Element;
 pub use super::heads::Heads;
 use super::inference::{Place, PreparedPolicy, There, single};
@@ -113,7 +116,8 @@ impl PreparedPolicy {
         there.accelerator.minimize(&sequences(inputs, &seen, state), &there.parameters, loss, steps)
     }
 
-    /// Brings the training sequences of a rollout to the policy's device, for PPO.
+    /// Brings the training sequences of a rollout to the policy's device, for PPO, where advantages and returns are
+    /// estimated: [`Accelerator::place_rollout`](super::accelerator::Accelerator::place_rollout).
     ///
     /// # Errors
     /// Fails if the device does, and for a policy that is here.
@@ -121,11 +125,12 @@ impl PreparedPolicy {
         &self,
         inputs: &Inputs<'_>,
         state: &[f32],
-        steps: &DeviceSteps<'_>,
+        taken: (&ActionBuffer, &[u8]),
         acted: &DeviceBehaviour<'_>,
-    ) -> Result<Kept> {
+        estimates: &DeviceEstimates<'_>,
+    ) -> Result<(Kept, [Vec<f32>; 2])> {
         let seen = self.policy.actor.encoder().numbering().for_device(inputs.observations);
-        self.there()?.accelerator.place_rollout(&sequences(inputs, &seen, state), steps, acted)
+        self.there()?.accelerator.place_rollout(&sequences(inputs, &seen, state), taken, acted, estimates)
     }
 
     /// The gradient of PPO's loss over some of those sequences, as far as their first `steps` steps, and the sums of

@@ -60,8 +60,7 @@ impl Case {
         let steps = PpoSteps {
             policy: &policy.distribution,
             actions: policy.actions(),
-            advantages,
-            returns,
+            targets: Some([advantages, returns]),
             log_probs,
             values: &policy.old_values,
             distributions: loss.kl.map(|_| &policy.behaviour[..]),
@@ -184,8 +183,7 @@ fn steps_that_do_not_fit_are_refused() {
     let steps = PpoSteps {
         policy: &three,
         actions: Actions::Choices(&[0, 2]),
-        advantages: &ones,
-        returns: &ones,
+        targets: Some([&ones, &ones]),
         log_probs: &ones,
         values: &ones,
         distributions: None,
