@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::on_device::{GameOnDevice, GameRules, GameState, Staged, board, staged};
-use super::{Game, Level, Task};
+use super::on_device::{GameKind, GameOnDevice, GameRules, GameState};
+use super::staging::{Staged, board, staged};
+use super::{Game, Level};
 use crate::{Action, Result, Space, Step};
 
 /// Lengths of the ships.
@@ -134,7 +135,7 @@ impl Game for Battleship {
 
 impl Staged for Battleship {
     fn rules(&self) -> GameRules {
-        let rules = GameRules::new(Task::Battleship, self.squares() as usize, [vec![self.side; 2], vec![2]]);
+        let rules = GameRules::new(GameKind::Battleship, self.squares() as usize, [vec![self.side; 2], vec![2]]);
         let rewards = [1.0 / f64::from(TARGETS), self.miss, 0.0];
         GameRules { side: self.side, goal: TARGETS as usize, rewards, ..rules }
     }

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::on_device::{GameOnDevice, GameRules, GameState, Staged, staged};
-use super::{Card, Deck, Game, Level, Task};
+use super::on_device::{GameKind, GameOnDevice, GameRules, GameState};
+use super::staging::{Staged, staged};
+use super::{Card, Deck, Game, Level};
 use crate::{Action, Result, Space, Step};
 
 /// All cards lie face down. A turn flips two of them; if they are alike they stay face up, otherwise they are turned
@@ -155,7 +156,7 @@ impl Staged for Concentration {
         let (cards, failure) = (self.cards(), self.failure());
         let own = vec![usize::from(self.kinds) + 1; cards];
         let rewards = [self.success(), failure, 2.0 * failure];
-        let rules = GameRules::new(Task::Concentration, self.limit(), [vec![cards], own]);
+        let rules = GameRules::new(GameKind::Concentration, self.limit(), [vec![cards], own]);
         GameRules { goal: cards, face_down: self.kinds.into(), rewards, ..rules }
     }
 

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::on_device::GameRules;
-use super::{Level, Task};
+use super::Level;
+use super::on_device::{GameKind, GameRules};
 use crate::Space;
 
 /// What can be on a square.
@@ -63,8 +63,8 @@ pub(super) fn observation_space() -> Space {
 }
 
 /// What a device knows of both, rewards aside.
-pub(super) fn rules(task: Task, rooms: usize) -> GameRules {
-    GameRules { side: 2 * rooms + 1, ..GameRules::new(task, STEPS as usize, [vec![MOVES], elements()]) }
+pub(super) fn rules(game: GameKind, rooms: usize) -> GameRules {
+    GameRules { side: 2 * rooms + 1, ..GameRules::new(game, STEPS as usize, [vec![MOVES], elements()]) }
 }
 
 impl Labyrinth {

@@ -3,8 +3,9 @@
 use stpn_random::Stream;
 
 use super::labyrinth::{self, GOAL, MOVES, STEP_REWARD, STEPS, Walk, observation_space, rooms};
-use super::on_device::{GameOnDevice, GameRules, GameState, Staged, staged};
-use super::{Game, Labyrinth, Level, Task};
+use super::on_device::{GameKind, GameOnDevice, GameRules, GameState};
+use super::staging::{Staged, staged};
+use super::{Game, Labyrinth, Level};
 use crate::{Action, Result, Space, Step};
 
 /// A labyrinth with an entrance and an exit on the other side, of which the agent sees 3×3 squares.
@@ -79,7 +80,7 @@ impl Staged for LabyrinthEscape {
     fn rules(&self) -> GameRules {
         GameRules {
             rewards: [STEP_REWARD + 1.0, STEP_REWARD, 0.0],
-            ..labyrinth::rules(Task::LabyrinthEscape, self.rooms)
+            ..labyrinth::rules(GameKind::LabyrinthEscape, self.rooms)
         }
     }
 

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
 use super::labyrinth::{self, FREE, GOAL, MOVES, STEP_REWARD, STEPS, Walk, observation_space, rooms};
-use super::on_device::{GameOnDevice, GameRules, GameState, Staged, board, staged};
-use super::{Game, Labyrinth, Level, Task};
+use super::on_device::{GameKind, GameOnDevice, GameRules, GameState};
+use super::staging::{Staged, board, staged};
+use super::{Game, Labyrinth, Level};
 use crate::{Action, Result, Space, Step};
 
 /// A labyrinth with an entrance, of which the agent sees 3×3 squares.
@@ -104,7 +105,7 @@ impl Game for LabyrinthExplore {
 
 impl Staged for LabyrinthExplore {
     fn rules(&self) -> GameRules {
-        GameRules { rewards: [0.0, STEP_REWARD, 0.0], ..labyrinth::rules(Task::LabyrinthExplore, self.rooms) }
+        GameRules { rewards: [0.0, STEP_REWARD, 0.0], ..labyrinth::rules(GameKind::LabyrinthExplore, self.rooms) }
     }
 
     fn stands(&self, _: &Labyrinth, state: &State) -> GameState {

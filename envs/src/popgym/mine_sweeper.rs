@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::on_device::{GameOnDevice, GameRules, GameState, Staged, board, staged};
-use super::{Game, Level, Task};
+use super::on_device::{GameKind, GameOnDevice, GameRules, GameState};
+use super::staging::{Staged, board, staged};
+use super::{Game, Level};
 use crate::{Action, Result, Space, Step};
 
 /// Mines lie on a square board. The player names squares and hears how many mines lie on it and around it.
@@ -145,7 +146,7 @@ impl Game for MineSweeper {
 impl Staged for MineSweeper {
     fn rules(&self) -> GameRules {
         let (clear, kinds) = (self.clear(), (self.mines + 1).min(10));
-        let rules = GameRules::new(Task::MineSweeper, clear, [vec![self.side; 2], vec![kinds]]);
+        let rules = GameRules::new(GameKind::MineSweeper, clear, [vec![self.side; 2], vec![kinds]]);
         GameRules { side: self.side, goal: clear, rewards: self.rewards(), ..rules }
     }
 

@@ -27,6 +27,7 @@ mod position_only_cartpole;
 mod position_only_pendulum;
 mod repeat_first;
 mod repeat_previous;
+mod staging;
 mod task;
 mod velocity_only_cartpole;
 
@@ -44,7 +45,7 @@ pub use labyrinth_explore::LabyrinthExplore;
 pub use level::Level;
 pub use mine_sweeper::MineSweeper;
 pub use multiarmed_bandit::MultiarmedBandit;
-pub use on_device::{GameOnDevice, GameRules, GameState};
+pub use on_device::{GameKind, GameOnDevice, GameRules, GameState};
 pub use partial::Partial;
 pub use position_only_cartpole::{noisy_position_only_cartpole, position_only_cartpole};
 pub use position_only_pendulum::{noisy_position_only_pendulum, position_only_pendulum};

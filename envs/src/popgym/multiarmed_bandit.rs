@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use stpn_random::Stream;
 
-use super::on_device::{GameOnDevice, GameRules, GameState, Staged, staged};
-use super::{Game, Level, Task};
+use super::on_device::{GameKind, GameOnDevice, GameRules, GameState};
+use super::staging::{Staged, staged};
+use super::{Game, Level};
 use crate::{Action, Result, Space, Step};
 
 /// 2²⁴
@@ -97,7 +98,7 @@ impl Game for MultiarmedBandit {
 impl Staged for MultiarmedBandit {
     fn rules(&self) -> GameRules {
         let scale = 1.0 / f64::from(self.steps);
-        let rules = GameRules::new(Task::MultiarmedBandit, self.steps as usize, [vec![self.machines], vec![2]]);
+        let rules = GameRules::new(GameKind::MultiarmedBandit, self.steps as usize, [vec![self.machines], vec![2]]);
         GameRules { rewards: [scale, -scale, 0.0], ..rules }
     }
 

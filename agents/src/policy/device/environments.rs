@@ -5,8 +5,9 @@ use stpn_envs::OnDevice;
 
 use super::games::StagedGames;
 use super::mazes::StagedMazes;
+use super::obstacle::no_kernel;
+use crate::Result;
 use crate::policy::accelerator;
-use crate::{Error, Result};
 
 /// What kernels borrow.
 pub(super) enum Staged<'r> {
@@ -19,7 +20,7 @@ impl<'r> Staged<'r> {
     /// For that many steps, with so many choices in the list of an action, if there is a single list.
     ///
     /// # Errors
-    /// [`Error::Config`] for environments without a kernel.
+    /// [`crate::Error::Config`] for environments without a kernel.
     pub fn new(environments: &'r accelerator::Environments, steps: usize, single: Option<usize>) -> Result<Self> {
         match environments {
             accelerator::Environments::Played(played) => match played.first() {
@@ -43,9 +44,4 @@ impl<'r> Staged<'r> {
             Self::Foreseen(foreseen) => Environments::Foreseen(*foreseen),
         }
     }
-}
-
-/// The error of an environment that has none.
-pub(super) fn no_kernel() -> Error {
-    Error::config("env", "there is no kernel for this environment: set training.device to \"cpu\"")
 }

@@ -2,9 +2,9 @@
 
 use stpn_cuda::game::{Game, GameRules, GameState, Games};
 use stpn_envs::OnDevice;
-use stpn_envs::popgym::{self, GameOnDevice, Task};
+use stpn_envs::popgym::{self, GameKind, GameOnDevice};
 
-use super::environments::no_kernel;
+use super::obstacle::no_kernel;
 use crate::Result;
 
 /// The games of a rollout, with what chance decides in them.
@@ -51,13 +51,13 @@ fn game(environment: &OnDevice) -> Option<&GameOnDevice> {
 
 /// A game's rules as the kernel has them.
 fn rules(rules: &popgym::GameRules) -> Result<GameRules> {
-    let game = match rules.task {
-        Task::Battleship => Game::Battleship,
-        Task::Concentration => Game::Concentration,
-        Task::MineSweeper => Game::MineSweeper,
-        Task::MultiarmedBandit => Game::MultiarmedBandit,
-        Task::LabyrinthEscape => Game::LabyrinthEscape,
-        Task::LabyrinthExplore => Game::LabyrinthExplore,
+    let game = match rules.game {
+        GameKind::Battleship => Game::Battleship,
+        GameKind::Concentration => Game::Concentration,
+        GameKind::MineSweeper => Game::MineSweeper,
+        GameKind::MultiarmedBandit => Game::MultiarmedBandit,
+        GameKind::LabyrinthEscape => Game::LabyrinthEscape,
+        GameKind::LabyrinthExplore => Game::LabyrinthExplore,
         _ => return Err(no_kernel()),
     };
     Ok(GameRules {

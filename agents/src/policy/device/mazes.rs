@@ -4,7 +4,7 @@ use stpn_cuda::maze::{MazeRules, MazeState, Mazes};
 use stpn_envs::OnDevice;
 use stpn_envs::maze::{MazeConfig, MazeOnDevice, Position};
 
-use super::environments::no_kernel;
+use super::obstacle::no_kernel;
 use crate::Result;
 
 /// Words drawn beyond the two that a step can need, for a new place and a new goal: a word is rejected with a

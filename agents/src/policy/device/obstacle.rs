@@ -1,11 +1,17 @@
-//! Which networks a device can collect rollouts of.
+//! Which networks and environments a device can collect rollouts of.
 
 use stpn_cuda::Dense;
 use stpn_cuda::rollout::ENCODER_LAYERS;
 
 use super::trunk::DeviceTrunk;
+use crate::Error;
 use crate::policy::ActorCritic;
 use crate::policy::distribution::Distribution;
+
+/// The error of an environment without a kernel.
+pub(super) fn no_kernel() -> Error {
+    Error::config("env", "there is no kernel for this environment: set training.device to \"cpu\"")
+}
 
 /// Why the kernels cannot collect rollouts of a network.
 pub(super) fn obstacle(
