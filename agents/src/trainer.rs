@@ -14,7 +14,8 @@ use stpn_envs::vector::Maker;
 use stpn_envs::{Env, VectorEnv};
 
 use crate::actor::Subject;
-use crate::algorithms::{AlgorithmConfig, Estimation, Experience, Moment, PpoState, a2c, ppo};
+use crate::advantage::{Advantages, generalized_advantages};
+use crate::algorithms::{AlgorithmConfig, Experience, Moment, PpoState, a2c, ppo};
 use crate::collective::{Collective, Exchange, Local, agree};
 use crate::config::AgentConfig;
 use crate::evaluation::energy_mask;
@@ -304,29 +305,31 @@ impl Trainer {
             }
             rewards
         };
-        let estimation = Estimation { rewards: &rewards, discounts, fragments_per_thread: groups };
+        let estimator = |fragment: &Fragment, estimates: &Estimates| {
+            generalized_advantages(fragment, estimates, &rewards(fragment), discounts)
+        };
+        let fragments: Vec<&Fragment> = self.workers.iter().map(Worker::fragment).collect();
+        let (advantages, left) = match (kept, self.learner.policy().rollouts()) {
+            (Some(kept), Ok(device)) => {
+                let rewards: Vec<Vec<f32>> = fragments.iter().map(|fragment| rewards(fragment)).collect();
+                let computed = on_device::advantages(&self.workers, device, kept, &rewards, discounts);
+                let (own, left) = agree(self.exchange.collective(), computed)?;
+                (own, Some(left))
+            }
+            _ => {
+                let own = fragments.par_iter().with_min_len(groups);
+                (own.map(|fragment| estimator(fragment, &fragment.estimates)).collect::<Vec<Advantages>>(), None)
+            }
+        };
         match algorithm {
             AlgorithmConfig::A2c(config) => {
-                let fragments: Vec<&Fragment> = self.workers.iter().map(Worker::fragment).collect();
-                let (advantages, left) = match (kept, self.learner.policy().rollouts()) {
-                    (Some(kept), Ok(device)) => {
-                        let rewards: Vec<Vec<f32>> = fragments.iter().map(|fragment| rewards(fragment)).collect();
-                        let computed = on_device::advantages(&self.workers, device, kept, &rewards, discounts);
-                        let (own, left) = agree(self.exchange.collective(), computed)?;
-                        (own, Some(left))
-                    }
-                    _ => {
-                        let estimates: Vec<&Estimates> = fragments.iter().map(|fragment| &fragment.estimates).collect();
-                        (estimation.here(&fragments, &estimates), None)
-                    }
-                };
                 let experience = Experience { fragments, advantages: &advantages };
                 a2c::update(config, &mut self.learner, (&experience, left.as_ref()), &self.exchange, learning_rate, at)
             }
             AlgorithmConfig::Ppo(config) => {
                 let state = self.progress.ppo.get_or_insert_with(|| PpoState::new(config, self.config.seed));
                 let (learner, workers) = (&mut self.learner, &mut self.workers[..]);
-                let seen = (normalization, &estimation);
+                let seen = (normalization, &advantages[..], &estimator as &ppo::Estimator<'_>);
                 ppo::update(config, state, learner, workers, seen, &self.exchange, (learning_rate, at))
             }
         }

@@ -127,7 +127,7 @@ pub fn update(
         Reduction::Sum => 1.0,
     };
     let ranks = (exchange, &exchange.owners(blocks.len())[..]);
-    let gather = |ids: &Vec<SequenceId>| SequenceBatch::gather(fragments, Some(advantages), ids);
+    let gather = |ids: &Vec<SequenceId>| SequenceBatch::gather(fragments, advantages, ids);
     let go_on = || exchange.stop().go_on();
     let there = match (left, &blocks[..]) {
         (Some(left), _) => Some(go_on().and_then(|()| gradient_of_left(&objective, learner, left, scale))),

@@ -60,11 +60,11 @@ pub struct SequenceBatch {
 }
 
 impl SequenceBatch {
-    /// Copies the sequences `ids` out of the workers' fragments; advantages and returns if there are any.
+    /// Copies the sequences `ids` out of the workers' fragments.
     ///
     /// # Panics
     /// If `ids` is empty.
-    pub fn gather(fragments: &[&Fragment], advantages: Option<&[Advantages]>, ids: &[SequenceId]) -> Self {
+    pub fn gather(fragments: &[&Fragment], advantages: &[Advantages], ids: &[SequenceId]) -> Self {
         let first = fragments[ids[0].worker];
         let shape = first.shape;
         let lengths: Vec<usize> = ids.iter().map(|id| fragments[id.worker].shape.segment_steps(id.segment)).collect();
@@ -93,21 +93,17 @@ impl SequenceBatch {
         for t in 0..steps {
             for (i, id) in ids.iter().enumerate() {
                 if t < batch.lengths[i] {
-                    let n = batch.push(fragments[id.worker], *id, t);
-                    if let Some(advantages) = advantages {
-                        batch.advantages.push(advantages[id.worker].advantages[n]);
-                        batch.returns.push(advantages[id.worker].returns[n]);
-                    }
+                    batch.push(fragments[id.worker], &advantages[id.worker], *id, t);
                 } else {
-                    batch.pad(first, advantages.is_some());
+                    batch.pad(first);
                 }
             }
         }
         batch
     }
 
-    /// Appends step `t` of a sequence; returns its number in the fragment.
-    fn push(&mut self, fragment: &Fragment, id: SequenceId, t: usize) -> usize {
+    /// Appends step `t` of a sequence.
+    fn push(&mut self, fragment: &Fragment, advantages: &Advantages, id: SequenceId, t: usize) {
         let shape = fragment.shape;
         let n = (id.segment * shape.sequence_length + t) * shape.batch + id.environment;
         let row = |width: usize| n * width..(n + 1) * width;
@@ -117,19 +113,18 @@ impl SequenceBatch {
         self.log_probs.push(fragment.log_probs[n]);
         self.distributions.extend_from_slice(&fragment.distributions[row(shape.distribution)]);
         self.values.push(fragment.estimates.values[n]);
-        n
+        self.advantages.push(advantages.advantages[n]);
+        self.returns.push(advantages.returns[n]);
     }
 
     /// Appends a step that does not count.
-    fn pad(&mut self, like: &Fragment, advantages: bool) {
+    fn pad(&mut self, like: &Fragment) {
         self.observations.pad(like.shape.observation);
         self.episode_starts.push(0);
         self.actions.push_padding(like.shape.action);
         self.distributions.extend(std::iter::repeat_n(0.0, like.shape.distribution));
-        let of_behaviour = [&mut self.log_probs, &mut self.values];
-        of_behaviour.into_iter().for_each(|floats| floats.push(0.0));
-        if advantages {
-            [&mut self.advantages, &mut self.returns].into_iter().for_each(|floats| floats.push(0.0));
+        for floats in [&mut self.log_probs, &mut self.values, &mut self.advantages, &mut self.returns] {
+            floats.push(0.0);
         }
     }
 
@@ -150,7 +145,7 @@ impl SequenceBatch {
 
     /// `[L, B]` 0 for padding.
     pub fn counts(&self) -> Vec<u8> {
-        let mut counts = vec![0; self.steps * self.batch()];
+        let mut counts = vec![0; self.returns.len()];
         self.places().for_each(|n| counts[n] = 1);
         counts
     }

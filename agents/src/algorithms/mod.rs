@@ -17,7 +17,7 @@ use crate::policy::distribution::Distribution;
 use crate::{Error, Result};
 pub use a2c::A2cConfig;
 pub use experience::{Experience, Moment};
-pub use ppo::{Estimation, PpoConfig, PpoState};
+pub use ppo::{PpoConfig, PpoState};
 
 /// Which algorithm, with its settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -3,15 +3,14 @@
 //! Several epochs over a rollout, in minibatches of whole training sequences from their exact initial states.
 
 mod config;
-mod estimation;
 mod objective;
 mod on_device;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use stpn_random::{Purpose, Stream};
 
 pub use config::{KlPenalty, NormalizeAdvantages, PpoConfig};
-pub use estimation::Estimation;
 pub(crate) use objective::PpoObjective;
 use on_device::PlacedRollout;
 
@@ -47,7 +46,11 @@ impl PpoState {
     }
 }
 
-/// All epochs over a rollout seen with `normalization`. Returns the losses of the last one, as means over its steps.
+/// How advantages come from a fragment and estimates of its values.
+pub type Estimator<'a> = dyn Fn(&Fragment, &Estimates) -> Advantages + Sync + 'a;
+
+/// All epochs over a rollout seen with `normalization`, with the advantages `acted` of the policy that acted. Returns
+/// the losses of the last one, as means over its steps.
 ///
 /// # Errors
 /// Fails if the network does, or numbers stop being finite.
@@ -56,47 +59,33 @@ pub fn update(
     state: &mut PpoState,
     learner: &mut Learner,
     workers: &mut [Worker],
-    (normalization, estimation): (&Normalization, &Estimation<'_>),
+    (normalization, acted, estimator): (&Normalization, &[Advantages], &Estimator<'_>),
     exchange: &Exchange,
     (learning_rate, at): (f64, Moment),
 ) -> Result<Metrics> {
-    // Those of the policy that acted, once there are others.
-    let mut acted: Option<Vec<Advantages>> = None;
-    let mut advantages: Vec<Advantages> = Vec::new();
+    let mut recomputed: Option<Vec<Advantages>> = None;
     let mut placed: Option<PlacedRollout> = None;
     let again = Recompute { states: config.recompute_states, values: config.recompute_advantages };
     let (mut losses, mut norm, mut steps, mut epochs) = (Losses::default(), 0.0, 0.0, 0.0);
     for epoch in 0..config.epochs {
-        let mut recomputed: Option<Vec<Estimates>> = None;
-        let is_again = epoch > 0 && (again.states || again.values);
-        if is_again {
+        if epoch > 0 && (again.states || again.values) {
             let subject = Subject { policy: &learner.prepare()?, normalization };
-            recomputed = agree(exchange.collective(), recompute(workers, subject, again))?.into_iter().collect();
+            let estimates = agree(exchange.collective(), recompute(workers, subject, again))?;
+            let fragments: Vec<&Fragment> = workers.iter().map(Worker::fragment).collect();
+            // Every fragment's first: rayon stops at the first `None` that is collected into an `Option`.
+            let advantages: Vec<Option<Advantages>> = (fragments.par_iter().zip(&estimates))
+                .map(|(fragment, estimates)| estimates.as_ref().map(|estimates| estimator(fragment, estimates)))
+                .collect();
+            recomputed = advantages.into_iter().collect();
+            placed = None;
         }
+        let advantages = recomputed.as_deref().unwrap_or(acted);
+        let whole = exchange.total(&advantage_moments(advantages));
         let fragments: Vec<&Fragment> = workers.iter().map(Worker::fragment).collect();
-        if epoch == 0 || is_again {
-            let estimates: Vec<&Estimates> = match &recomputed {
-                Some(recomputed) => recomputed.iter().collect(),
-                None => fragments.iter().map(|fragment| &fragment.estimates).collect(),
-            };
-            let new = if learner.policy().is_accelerated() {
-                let divergence = config.kl_penalty.is_some();
-                let there = PlacedRollout::new(learner, &fragments, (estimation, &estimates), divergence);
-                let (there, advantages) = agree(exchange.collective(), there)?;
-                placed = Some(there);
-                Some(advantages)
-            } else {
-                // Other states alone change no estimate.
-                (epoch == 0 || again.values).then(|| estimation.here(&fragments, &estimates))
-            };
-            if let Some(new) = new {
-                let before = std::mem::replace(&mut advantages, new);
-                if epoch > 0 {
-                    acted.get_or_insert(before);
-                }
-            }
+        if learner.policy().is_accelerated() && placed.is_none() {
+            let there = PlacedRollout::new(learner, &fragments, advantages, config.kl_penalty.is_some());
+            placed = Some(agree(exchange.collective(), there)?);
         }
-        let whole = exchange.total(&advantage_moments(&advantages));
         let mut order = all_sequences(&fragments, exchange);
         state.stream.shuffle(&mut order);
         losses = Losses::default();
@@ -104,7 +93,7 @@ pub fn update(
             let moments = match config.normalize_advantages {
                 NormalizeAdvantages::None => None,
                 NormalizeAdvantages::Batch => Some(whole),
-                NormalizeAdvantages::Minibatch => Some(moments(minibatch, &fragments, &advantages, exchange)),
+                NormalizeAdvantages::Minibatch => Some(moments(minibatch, &fragments, advantages, exchange)),
             };
             let objective = PpoObjective::new(config, at.clock, state.kl_coefficient, moments);
             let count: usize =
@@ -128,7 +117,7 @@ pub fn update(
                 }
                 None => {
                     let blocks: Vec<&[SequenceId]> = own.chunks(size).collect();
-                    let gather = |ids: &&[SequenceId]| SequenceBatch::gather(&fragments, Some(&advantages), ids);
+                    let gather = |ids: &&[SequenceId]| SequenceBatch::gather(&fragments, advantages, ids);
                     gradient(&objective, &learner.prepare()?, &blocks, ranks, gather, scale)?
                 }
             };
@@ -141,7 +130,6 @@ pub fn update(
             break;
         }
     }
-    let acted = acted.as_deref().unwrap_or(&advantages);
     let experience = Experience { fragments: workers.iter().map(Worker::fragment).collect(), advantages: acted };
     let n = losses.steps;
     let mut metrics = losses.metrics();

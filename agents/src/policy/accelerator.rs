@@ -10,12 +10,11 @@ use std::fmt::Debug;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::distribution::ActionBuffer;
 use super::heads::Heads;
 use crate::Result;
 use crate::optimizer::{Adam, AdamConfig};
 pub use kept::Kept;
-pub use loss::{DeviceBehaviour, DeviceEstimates, DeviceLoss, DeviceObjective, DeviceSteps, Losses};
+pub use loss::{DeviceBehaviour, DeviceLoss, DeviceObjective, DeviceSteps, Losses};
 pub use readout::{AnswerLoss, Answers, ReadoutDevice};
 pub use rollouts::{Collected, EnergySteps, Environments, Foreseen, KeptAdvantages, Rollout, RolloutSteps, Rollouts};
 
@@ -105,19 +104,16 @@ pub trait Accelerator: ParameterDevice {
         steps: &DeviceSteps<'_>,
     ) -> Result<(Kept, Losses)>;
 
-    /// Brings all training sequences of a rollout there, with what PPO's loss reads of their steps: actions, which of
-    /// them count (0 for padding), and what the policy that acted made of them. The advantages are estimated there, as
-    /// are the returns; both are given back, `[L, B]`, with 0 where there is no step.
+    /// Brings all training sequences of a rollout there, with what PPO's loss reads of their steps.
     ///
     /// # Errors
     /// Fails if the device does.
     fn place_rollout(
         &self,
         sequences: &Sequences<'_>,
-        taken: (&ActionBuffer, &[u8]),
+        steps: &DeviceSteps<'_>,
         acted: &DeviceBehaviour<'_>,
-        estimates: &DeviceEstimates<'_>,
-    ) -> Result<(Kept, [Vec<f32>; 2])>;
+    ) -> Result<Kept>;
 
     /// The gradient of PPO's loss over a part of such a rollout: some sequences, by their numbers, as far as their
     /// first so many steps; those beyond have no loss. It stays there. Also the sums of the loss.

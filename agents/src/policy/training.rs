@@ -2,10 +2,7 @@
 
 use stpn_core::kernels::linear::LinearLayer;
 
-use super::accelerator::{
-    DeviceBehaviour, DeviceEstimates, DeviceLoss, DeviceSteps, EnergySteps, Kept, Losses, Ran, Seen, Sequences,
-};
-use super::distribution::ActionBuffer;
+use super::accelerator::{DeviceBehaviour, DeviceLoss, DeviceSteps, EnergySteps, Kept, Losses, Ran, Seen, Sequences};
 use super::element::Element;
 pub use super::heads::Heads;
 use super::inference::{Place, PreparedPolicy, There, single};
@@ -116,8 +113,7 @@ impl PreparedPolicy {
         there.accelerator.minimize(&sequences(inputs, &seen, state), &there.parameters, loss, steps)
     }
 
-    /// Brings the training sequences of a rollout to the policy's device, for PPO, where advantages and returns are
-    /// estimated: [`Accelerator::place_rollout`](super::accelerator::Accelerator::place_rollout).
+    /// Brings the training sequences of a rollout to the policy's device, for PPO.
     ///
     /// # Errors
     /// Fails if the device does, and for a policy that is here.
@@ -125,12 +121,11 @@ impl PreparedPolicy {
         &self,
         inputs: &Inputs<'_>,
         state: &[f32],
-        taken: (&ActionBuffer, &[u8]),
+        steps: &DeviceSteps<'_>,
         acted: &DeviceBehaviour<'_>,
-        estimates: &DeviceEstimates<'_>,
-    ) -> Result<(Kept, [Vec<f32>; 2])> {
+    ) -> Result<Kept> {
         let seen = self.policy.actor.encoder().numbering().for_device(inputs.observations);
-        self.there()?.accelerator.place_rollout(&sequences(inputs, &seen, state), taken, acted, estimates)
+        self.there()?.accelerator.place_rollout(&sequences(inputs, &seen, state), steps, acted)
     }
 
     /// The gradient of PPO's loss over some of those sequences, as far as their first `steps` steps, and the sums of

@@ -7,11 +7,11 @@ use stpn_agents::optimizer::flat::{clip_norm, norm};
 use stpn_agents::optimizer::{Adam, AdamConfig};
 use stpn_agents::policy::Inputs;
 use stpn_agents::policy::accelerator::{
-    Accelerator, AdamPiece, Collected, DeviceBehaviour, DeviceEstimates, DeviceLoss, DeviceOptimizer, DeviceStepper,
-    DeviceSteps, EnergySteps, Environments, GradientOf, Kept, KeptAdvantages, Loss, Losses, ParameterDevice, Ran,
-    Rollout, RolloutSteps, Rollouts, Seen, Sequences,
+    Accelerator, AdamPiece, Collected, DeviceBehaviour, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps,
+    EnergySteps, Environments, GradientOf, Kept, KeptAdvantages, Loss, Losses, ParameterDevice, Ran, Rollout,
+    RolloutSteps, Rollouts, Seen, Sequences,
 };
-use stpn_agents::policy::distribution::{ActionBuffer, ActionRef};
+use stpn_agents::policy::distribution::ActionRef;
 use stpn_agents::policy::encoder::ObservationRef;
 use stpn_agents::policy::inference::PreparedPolicy;
 use stpn_agents::policy::training::Heads;
@@ -126,10 +126,9 @@ impl Accelerator for Own {
     fn place_rollout(
         &self,
         _: &Sequences<'_>,
-        _: (&ActionBuffer, &[u8]),
+        _: &DeviceSteps<'_>,
         _: &DeviceBehaviour<'_>,
-        _: &DeviceEstimates<'_>,
-    ) -> stpn_agents::Result<(Kept, [Vec<f32>; 2])> {
+    ) -> stpn_agents::Result<Kept> {
         unreachable!("nothing learns with it")
     }
 

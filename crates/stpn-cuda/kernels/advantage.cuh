@@ -5,18 +5,16 @@
 STPN_GENERAL_KERNEL generalized_advantages(AdvantageOperands a) {
     const long long env = (long long)block_index() * SUM_THREADS + thread_index();
     if (env >= a.batch) return;
-    const long long own = a.sequences ? int(a.sequences[2 * env]) : env;
-    const long long next = a.sequences ? int(a.sequences[2 * env + 1]) : 0;
     double carried = 0, next_value = Real(a.last_values[env]);
     for (int t = a.steps - 1; t >= 0; --t) {
-        const long long n = t % a.length * a.columns + own + t / a.length * next;
+        const long long n = (long long)t * a.batch + env;
         if (a.terminated[n]) {
             carried = next_value = 0;
         } else if (a.truncated[n]) {
             carried = 0;
             next_value = Real(a.final_values[n]);
         }
-        const double value = Real(a.values[a.sequences ? n : a.first + t * a.by_step + env * a.by_environment]);
+        const double value = Real(a.values[a.first + t * a.by_step + env * a.by_environment]);
         const double delta = Real(a.rewards[n]) + a.gamma * next_value - value;
         carried = delta + a.gamma * a.lambda * carried;
         a.advantages[n] = Real(carried);

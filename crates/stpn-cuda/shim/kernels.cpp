@@ -405,9 +405,6 @@ public:
         AdvantageOperands a;
         a.steps = raw.steps;
         a.batch = raw.batch;
-        a.length = raw.length;
-        a.columns = raw.columns;
-        a.sequences = array("sequences of environments", raw.sequences);
         a.gamma = raw.gamma;
         a.lambda = raw.lambda;
         a.rewards = array("rewards", raw.rewards);

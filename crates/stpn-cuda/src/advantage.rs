@@ -7,7 +7,7 @@ use crate::spec::GENERAL_THREADS;
 use crate::{Error, Extent, Real, Result};
 
 /// What advantages are estimated from beside values, as on the CPU. Arrays lie on the host, `[T, B]` if not said
-/// otherwise; with a [`Division`] `[L, N]`, and anything where there is no step.
+/// otherwise.
 #[derive(Clone, Copy, Debug)]
 pub struct AdvantageSteps<'a, T> {
     /// Discount γ.
@@ -26,57 +26,9 @@ pub struct AdvantageSteps<'a, T> {
     pub final_values: &'a [T],
 }
 
-/// How the T steps of B environments are divided into N sequences of L steps, of which the last of each environment may
-/// be shorter.
-#[derive(Clone, Copy, Debug)]
-pub struct Division<'a> {
-    /// T
-    pub steps: usize,
-    /// L
-    pub length: usize,
-    /// N
-    pub columns: usize,
-    /// `[B]` an environment's first sequence, and how far it is to the next one.
-    pub sequences: &'a [[i32; 2]],
-}
-
-impl Division<'_> {
-    /// Refuses one that leads out of `[L, N]`.
-    fn check(&self) -> Result<()> {
-        let last = self.steps.div_ceil(self.length.max(1)).saturating_sub(1);
-        let within = |&[first, next]: &[i32; 2]| {
-            let places = usize::try_from(first).ok().zip(usize::try_from(next).ok());
-            places.is_some_and(|(first, next)| first + last * next < self.columns)
-        };
-        if self.length > 0 && self.sequences.iter().all(within) {
-            return Ok(());
-        }
-        Err(Error::Loss { problem: "an environment has sequences that there are not".to_string() })
-    }
-
-    /// `[B, 2]` as the kernel wants it.
-    pub(crate) fn raw(&self) -> Vec<i32> {
-        self.sequences.concat()
-    }
-}
-
 impl<T> AdvantageSteps<'_, T> {
-    /// Refuses a division that is not sound, and arrays of other lengths.
-    pub(crate) fn check_division(&self, division: &Division<'_>) -> Result<()> {
-        division.check()?;
-        let environments = division.sequences.len();
-        let extent = Extent { steps: division.length, batch: division.columns };
-        expect_all(&[("last_values", self.last_values.len())], environments)?;
-        self.check_steps(extent)
-    }
-
     /// Refuses arrays of other lengths.
     pub(crate) fn check(&self, extent: Extent) -> Result<()> {
-        self.check_steps(extent)?;
-        expect_all(&[("last_values", self.last_values.len())], extent.batch)
-    }
-
-    fn check_steps(&self, extent: Extent) -> Result<()> {
         let steps = extent.steps * extent.batch;
         if steps == 0 {
             let problem = "advantages need at least one step and one environment".to_string();
@@ -88,7 +40,8 @@ impl<T> AdvantageSteps<'_, T> {
             ("truncated", self.truncated.len()),
             ("final_values", self.final_values.len()),
         ];
-        expect_all(&lens, steps)
+        expect_all(&lens, steps)?;
+        expect_all(&[("last_values", self.last_values.len())], extent.batch)
     }
 }
 
@@ -98,9 +51,6 @@ impl<T> AdvantageSteps<'_, T> {
 struct AdvantageOperands {
     steps: i32,
     batch: i32,
-    length: i32,
-    columns: i64,
-    sequences: u64,
     gamma: f64,
     lambda: f64,
     rewards: u64,
@@ -123,10 +73,7 @@ unsafe impl Plain for AdvantageOperands {}
 /// Checked steps where kernels can reach them.
 #[derive(Debug)]
 pub(crate) struct AdvantageInputs<'a, A> {
-    /// T and B.
     pub extent: Extent,
-    /// L, N, and the address of the environments' sequences, if they are divided.
-    pub division: Option<(usize, usize, u64)>,
     /// γ and λ.
     pub discounts: [f64; 2],
     pub rewards: &'a A,
@@ -148,22 +95,18 @@ pub(crate) fn of_outputs(extent: Extent, outputs: usize) -> Place {
     Place { first: outputs - 1, by_row: outputs, by_column: extent.steps * outputs }
 }
 
-/// Advantages and returns into arrays of `[T, B]`, or `[L, N]`.
+/// Advantages and returns, `[T, B]` each.
 pub(crate) fn generalized<T: Real, R: Runner<T>>(
     runner: &R,
     inputs: &AdvantageInputs<'_, R::Array>,
-    [advantages, returns]: [&R::Array; 2],
-) -> Result<()> {
+) -> Result<[R::Array; 2]> {
     let Extent { steps, batch } = inputs.extent;
-    let (length, columns, sequences) = inputs.division.unwrap_or((steps, batch, 0));
     let ([gamma, lambda], [terminated, truncated]) = (inputs.discounts, inputs.ends);
     let (values, place) = inputs.values;
+    let (advantages, returns) = (runner.reserve(steps * batch)?, runner.reserve(steps * batch)?);
     let operands = AdvantageOperands {
         steps: int(steps),
         batch: int(batch),
-        length: int(length),
-        columns: long(columns),
-        sequences,
         gamma,
         lambda,
         rewards: runner.address(inputs.rewards),
@@ -175,10 +118,11 @@ pub(crate) fn generalized<T: Real, R: Runner<T>>(
         terminated,
         truncated,
         final_values: runner.address(inputs.final_values),
-        advantages: runner.address(advantages),
-        returns: runner.address(returns),
+        advantages: runner.address(&advantages),
+        returns: runner.address(&returns),
     };
     let blocks = batch.div_ceil(GENERAL_THREADS);
     let launch = Launch { unit: Unit::General, kernel: "generalized_advantages", blocks, shared: 0 };
-    runner.launch(launch, &operands)
+    runner.launch(launch, &operands)?;
+    Ok([advantages, returns])
 }

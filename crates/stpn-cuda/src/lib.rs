@@ -62,7 +62,7 @@ mod tape;
 pub const NUMERICS: u32 = 5;
 
 pub use adam::{AdamPiece, AdamSettings};
-pub use advantage::{AdvantageSteps, Division};
+pub use advantage::AdvantageSteps;
 pub use any::AnyLayer;
 pub use convolution::Convolution;
 pub use dense::Dense;

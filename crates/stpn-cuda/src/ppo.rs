@@ -41,9 +41,10 @@ pub struct PpoSteps<'a, T> {
     pub policy: &'a Distribution,
     /// `[N, A]`
     pub actions: Actions<'a, T>,
-    /// `[N]` advantages of the actions, and `[N]` returns, the targets of the values; none if they are still to be
-    /// estimated.
-    pub targets: Option<[&'a [T]; 2]>,
+    /// `[N]` of the actions.
+    pub advantages: &'a [T],
+    /// `[N]` targets of the values.
+    pub returns: &'a [T],
     /// `[N]` log-probabilities of the actions under the policy that acted.
     pub log_probs: &'a [T],
     /// `[N]` values of that policy.
@@ -107,8 +108,8 @@ impl<T> PpoSteps<'_, T> {
     pub(crate) fn check(&self) -> Result<usize> {
         let steps = self.policy.steps(&self.actions)?;
         let lens = [
-            ("advantages", self.targets.map_or(steps, |[advantages, _]| advantages.len())),
-            ("returns", self.targets.map_or(steps, |[_, returns]| returns.len())),
+            ("advantages", self.advantages.len()),
+            ("returns", self.returns.len()),
             ("log_probs", self.log_probs.len()),
             ("values", self.values.len()),
             ("counts", self.counts.map_or(steps, <[u8]>::len)),

@@ -4,7 +4,7 @@
 mod support;
 
 use stpn_cuda::shim::{self, Machine, Order};
-use stpn_cuda::{AdvantageSteps, Division, Extent};
+use stpn_cuda::{AdvantageSteps, Extent};
 use support::Numbers;
 
 /// Several blocks, the last not full.
@@ -111,41 +111,6 @@ fn advantages_have_the_bits_of_the_cpu_wherever_values_lie_and_in_any_order() {
     }
     let (of_outputs, problems) = shim::advantages_of_outputs(Machine::default(), EXTENT, &case.outputs(), &steps);
     assert_eq!((problems.count, of_outputs), (0, wanted), "{}", problems.first);
-}
-
-#[test]
-fn advantages_of_steps_in_sequences_are_those_of_steps_in_one() {
-    let (case, length) = (Case::new(), 7);
-    let Extent { steps, batch } = EXTENT;
-    // Those of an environment lie beside one another, but of the first hundred a hundred apart.
-    let count = steps.div_ceil(length);
-    let place = |env: usize| if env < 100 { [env, 100] } else { [100 * count + (env - 100) * count, 1] };
-    let sequences: Vec<[i32; 2]> = (0..batch).map(|env| place(env).map(|number| number as i32)).collect();
-    let columns = batch * count;
-    let at = |n: usize| {
-        let (t, [first, next]) = (n / batch, place(n % batch));
-        t % length * columns + first + t / length * next
-    };
-    fn divided<V: Copy>(values: &[V], nothing: V, len: usize, at: &dyn Fn(usize) -> usize) -> Vec<V> {
-        let mut divided = vec![nothing; len];
-        values.iter().enumerate().for_each(|(n, value)| divided[at(n)] = *value);
-        divided
-    }
-    let floats = |values: &[f32]| divided(values, 0.0, length * columns, &at);
-    let bytes = |values: &[u8]| divided(values, 0, length * columns, &at);
-    let whole = case.steps(0.97, 0.9);
-    let parts = AdvantageSteps {
-        rewards: &floats(whole.rewards),
-        terminated: &bytes(whole.terminated),
-        truncated: &bytes(whole.truncated),
-        final_values: &floats(whole.final_values),
-        ..whole
-    };
-    let division = Division { steps, length, columns, sequences: &sequences };
-    let (got, problems) = shim::divided_advantages(Machine::default(), &division, &floats(&case.values), &parts);
-    assert_eq!(problems.count, 0, "{}", problems.first);
-    let wanted = shim::advantages(Machine::default(), EXTENT, &case.values, &whole).0;
-    assert_eq!(got, wanted.map(|values| floats(&values)));
 }
 
 #[test]

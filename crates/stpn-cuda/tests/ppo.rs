@@ -60,7 +60,8 @@ impl Case {
         let steps = PpoSteps {
             policy: &policy.distribution,
             actions: policy.actions(),
-            targets: Some([advantages, returns]),
+            advantages,
+            returns,
             log_probs,
             values: &policy.old_values,
             distributions: loss.kl.map(|_| &policy.behaviour[..]),
@@ -183,7 +184,8 @@ fn steps_that_do_not_fit_are_refused() {
     let steps = PpoSteps {
         policy: &three,
         actions: Actions::Choices(&[0, 2]),
-        targets: Some([&ones, &ones]),
+        advantages: &ones,
+        returns: &ones,
         log_probs: &ones,
         values: &ones,
         distributions: None,

@@ -55,32 +55,6 @@ pub struct DeviceSteps<'a> {
     pub counts: &'a [u8],
 }
 
-/// What PPO's advantages are estimated from: T steps of E environments, divided into the sequences of a rollout. Arrays
-/// are `[L, B]` if not said otherwise, with anything where there is no step.
-#[derive(Clone, Copy, Debug)]
-pub struct DeviceEstimates<'a> {
-    /// γ
-    pub gamma: f64,
-    /// λ
-    pub lambda: f64,
-    /// T
-    pub steps: usize,
-    /// `[E]` the first sequence of an environment, and how far it is to its next one.
-    pub sequences: &'a [[i32; 2]],
-    /// Rewards, as the algorithm takes them.
-    pub rewards: &'a [f32],
-    /// Values of what was acted on, as the policy that acted or the present one estimates them.
-    pub values: &'a [f32],
-    /// 1 if the task ended with this step.
-    pub terminated: &'a [u8],
-    /// 1 if the episode was cut off after this step.
-    pub truncated: &'a [u8],
-    /// Values of the final observations of such episodes.
-    pub final_values: &'a [f32],
-    /// `[E]` values of what follows the last step.
-    pub last_values: &'a [f32],
-}
-
 /// What PPO compares a policy with: the one that acted at these steps, `[L, B]`.
 #[derive(Clone, Copy, Debug)]
 pub struct DeviceBehaviour<'a> {

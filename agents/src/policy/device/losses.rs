@@ -1,11 +1,9 @@
 //! Losses on a device, from the outputs of heads that lie there.
 
 use stpn_cuda::cuda::{Buffer, General, PpoBatch};
-use stpn_cuda::{
-    A2cLoss, A2cSteps, Actions, AdvantageSteps, Division, Extent, OutputGradients, Outputs, PpoLoss, PpoSteps, PpoSums,
-};
+use stpn_cuda::{A2cLoss, A2cSteps, Actions, Extent, OutputGradients, Outputs, PpoLoss, PpoSteps, PpoSums};
 
-use crate::policy::accelerator::{DeviceBehaviour, DeviceEstimates, DeviceLoss, DeviceObjective, DeviceSteps, Losses};
+use crate::policy::accelerator::{DeviceBehaviour, DeviceLoss, DeviceObjective, DeviceSteps, Losses};
 use crate::policy::distribution::{ActionBuffer, Distribution, Gaussian, Std};
 use crate::{Error, Result};
 
@@ -72,27 +70,21 @@ pub(super) fn a2c(
     Ok((grads, a2c_sums(&loss, sums, counted)))
 }
 
-/// Brings the steps of sequences, `[L, B]`, to the device, as PPO's loss reads them, and estimates their advantages and
-/// returns, which are given back as well.
+/// Brings the steps of sequences, `[L, B]`, to the device, as PPO's loss reads them.
 ///
 /// # Errors
 /// Fails if the device does.
 pub(super) fn ppo_batch(
     general: &General<f32>,
     policy: &stpn_cuda::Distribution,
-    [length, columns]: [usize; 2],
-    ((taken, counts), acted, estimates): ((&ActionBuffer, &[u8]), &DeviceBehaviour<'_>, &DeviceEstimates<'_>),
-) -> Result<(PpoBatch<f32>, [Vec<f32>; 2])> {
+    [steps, batch]: [usize; 2],
+    (of_steps, acted): (&DeviceSteps<'_>, &DeviceBehaviour<'_>),
+) -> Result<PpoBatch<f32>> {
+    let &DeviceSteps { actions: taken, advantages, returns, counts } = of_steps;
     let &DeviceBehaviour { log_probs, values, distributions } = acted;
     let (actions, counts) = (actions(taken), counting(counts));
-    let of_steps = PpoSteps { policy, actions, targets: None, log_probs, values, distributions, counts };
-    let mut batch = general.ppo_batch(Extent { steps: length, batch: columns }, &of_steps)?;
-    let &DeviceEstimates { gamma, lambda, steps, sequences, rewards, values, .. } = estimates;
-    let &DeviceEstimates { terminated, truncated, final_values, last_values, .. } = estimates;
-    let division = Division { steps, length, columns, sequences };
-    let of_steps = AdvantageSteps { gamma, lambda, rewards, last_values, terminated, truncated, final_values };
-    let targets = batch.estimate(general, &division, values, &of_steps)?;
-    Ok((batch, targets))
+    let of_steps = PpoSteps { policy, actions, advantages, returns, log_probs, values, distributions, counts };
+    Ok(general.ppo_batch(Extent { steps, batch }, &of_steps)?)
 }
 
 /// The gradient of PPO's loss in the outputs of a policy's heads, and its sums.

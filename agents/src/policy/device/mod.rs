@@ -29,10 +29,9 @@ use stpn_cuda::EnergyOf;
 use stpn_cuda::cuda::{Buffer, Device, General, PpoBatch};
 
 use super::accelerator::{
-    Accelerator, AdamPiece, DeviceBehaviour, DeviceEstimates, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps,
-    EnergySteps, Kept, Loss, Losses, ParameterDevice, Ran, Rollouts, Sequences,
+    Accelerator, AdamPiece, DeviceBehaviour, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps, EnergySteps,
+    Kept, Loss, Losses, ParameterDevice, Ran, Rollouts, Sequences,
 };
-use super::distribution::ActionBuffer;
 use super::heads::Heads;
 use crate::Result;
 use crate::optimizer::Adam;
@@ -136,14 +135,13 @@ impl Accelerator for DeviceNetwork {
     fn place_rollout(
         &self,
         sequences: &Sequences<'_>,
-        taken: (&ActionBuffer, &[u8]),
+        steps: &DeviceSteps<'_>,
         acted: &DeviceBehaviour<'_>,
-        estimates: &DeviceEstimates<'_>,
-    ) -> Result<(Kept, [Vec<f32>; 2])> {
-        let extent = [sequences.steps, sequences.batch];
-        let (batch, targets) = losses::ppo_batch(&self.general, &self.actions, extent, (taken, acted, estimates))?;
-        let sequences = PlacedSequences::new(self, sequences)?;
-        Ok((Kept::new(PlacedRollout { sequences, batch }), targets))
+    ) -> Result<Kept> {
+        Ok(Kept::new(PlacedRollout {
+            sequences: PlacedSequences::new(self, sequences)?,
+            batch: losses::ppo_batch(&self.general, &self.actions, [sequences.steps, sequences.batch], (steps, acted))?,
+        }))
     }
 
     fn minimize_part(

@@ -2,7 +2,7 @@
 
 use super::device::{Buffer, CudaReal};
 use super::general::General;
-use crate::advantage::{self, AdvantageInputs, AdvantageSteps, Division};
+use crate::advantage::{self, AdvantageInputs, AdvantageSteps};
 use crate::lengths::expect;
 use crate::product::Place;
 use crate::{Extent, Result};
@@ -40,31 +40,12 @@ impl<T: CudaReal> General<T> {
         values: (&Buffer<T>, Place),
         steps: &AdvantageSteps<'_, T>,
     ) -> Result<Advantages<T>> {
-        let device = self.device();
-        let len = extent.steps * extent.batch;
-        let own = Advantages { advantages: device.reserve(len)?, returns: device.reserve(len)? };
-        self.estimate((extent, None), values, steps, [&own.advantages, &own.returns])?;
-        Ok(own)
-    }
-
-    /// The same into given arrays, of steps that may be divided.
-    pub(super) fn estimate(
-        &self,
-        (extent, division): (Extent, Option<&Division<'_>>),
-        values: (&Buffer<T>, Place),
-        steps: &AdvantageSteps<'_, T>,
-        to: [&Buffer<T>; 2],
-    ) -> Result<()> {
         let (device, runner) = (self.device(), self.runner(None));
         let (rewards, last_values) = (device.upload(steps.rewards)?, device.upload(steps.last_values)?);
         let (terminated, truncated) = (device.upload(steps.terminated)?, device.upload(steps.truncated)?);
         let final_values = device.upload(steps.final_values)?;
-        let sequences = division.map(|division| device.upload(&division.raw())).transpose()?;
         let inputs = AdvantageInputs {
             extent,
-            division: division
-                .zip(sequences.as_ref())
-                .map(|(division, sequences)| (division.length, division.columns, runner.address_of(sequences))),
             discounts: [steps.gamma, steps.lambda],
             rewards: &rewards,
             values,
@@ -72,6 +53,7 @@ impl<T: CudaReal> General<T> {
             ends: [runner.address_of(&terminated), runner.address_of(&truncated)],
             final_values: &final_values,
         };
-        advantage::generalized(&runner, &inputs, to)
+        let [advantages, returns] = advantage::generalized(&runner, &inputs)?;
+        Ok(Advantages { advantages, returns })
     }
 }

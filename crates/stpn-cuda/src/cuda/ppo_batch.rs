@@ -6,7 +6,6 @@ use super::device::{Buffer, CudaReal};
 use super::gather::Columns;
 use super::general::General;
 use super::loss::{PlacedActions, PlacedDistribution};
-use crate::advantage::{AdvantageSteps, Division, time_major};
 use crate::distribution::Distribution;
 use crate::lengths::expect;
 use crate::policy::{OutputGradients, Outputs};
@@ -38,18 +37,13 @@ impl<T: CudaReal> General<T> {
     pub fn ppo_batch(&self, extent: Extent, steps: &PpoSteps<'_, T>) -> Result<PpoBatch<T>> {
         expect("steps", steps.check()?, extent.steps * extent.batch)?;
         let device = self.device();
-        // Where there is no step, nothing is estimated.
-        let target = |which: usize| match steps.targets {
-            Some(targets) => device.upload(targets[which]),
-            None => device.zeros(extent.steps * extent.batch),
-        };
         Ok(PpoBatch {
             policy: steps.policy.clone(),
             placed: Arc::new(PlacedDistribution::new(device, steps.policy)?),
             extent,
             actions: PlacedActions::new(device, steps.actions)?,
-            advantages: target(0)?,
-            returns: target(1)?,
+            advantages: device.upload(steps.advantages)?,
+            returns: device.upload(steps.returns)?,
             log_probs: device.upload(steps.log_probs)?,
             values: device.upload(steps.values)?,
             distributions: steps.distributions.map(|distributions| device.upload(distributions)).transpose()?,
@@ -92,30 +86,6 @@ impl<T: CudaReal> PpoBatch<T> {
     /// L and B.
     pub fn extent(&self) -> Extent {
         self.extent
-    }
-
-    /// Estimates the advantages of its actions, and the returns, from `values` `[L, B]` of its observations, where the
-    /// steps of environments are divided into its sequences. Returns both, and keeps them.
-    ///
-    /// # Errors
-    /// [`Error::Length`](crate::Error::Length) for arrays that do not fit, [`Error::Loss`](crate::Error::Loss) for another
-    /// division, [`Error::Device`](crate::Error::Device).
-    pub fn estimate(
-        &mut self,
-        general: &General<T>,
-        division: &Division<'_>,
-        values: &[T],
-        steps: &AdvantageSteps<'_, T>,
-    ) -> Result<[Vec<T>; 2]> {
-        steps.check_division(division)?;
-        let Extent { steps: length, batch: columns } = self.extent;
-        expect("steps of a sequence", division.length, length)?;
-        expect("sequences", division.columns, columns)?;
-        expect("values", values.len(), length * columns)?;
-        let (device, extent) = (general.device(), Extent { steps: division.steps, batch: division.sequences.len() });
-        let values = (&device.upload(values)?, time_major(self.extent));
-        general.estimate((extent, Some(division)), values, steps, [&self.advantages, &self.returns])?;
-        Ok([device.download(&self.advantages)?, device.download(&self.returns)?])
     }
 
     /// The first `steps` steps of some of the sequences. Returns before the work is done.

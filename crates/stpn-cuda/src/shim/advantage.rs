@@ -3,7 +3,7 @@
 use super::machine::{Machine, Problems};
 use super::runner::{ShimReal, ShimRunner};
 use crate::Extent;
-use crate::advantage::{self, AdvantageInputs, AdvantageSteps, Division};
+use crate::advantage::{self, AdvantageInputs, AdvantageSteps};
 use crate::product::Place;
 use crate::spec::RawSpec;
 
@@ -18,23 +18,7 @@ pub fn advantages<T: ShimReal>(
     steps: &AdvantageSteps<'_, T>,
 ) -> ([Vec<T>; 2], Problems) {
     assert_eq!(values.len(), extent.steps * extent.batch, "values");
-    steps.check(extent).expect("steps that fit");
-    run(machine, (extent, None), (values, advantage::time_major(extent)), steps)
-}
-
-/// The same of steps that are divided into sequences, `[L, N]`; 0 where there is no step.
-///
-/// # Panics
-/// If an array has another length.
-pub fn divided_advantages<T: ShimReal>(
-    machine: Machine,
-    division: &Division<'_>,
-    values: &[T],
-    steps: &AdvantageSteps<'_, T>,
-) -> ([Vec<T>; 2], Problems) {
-    steps.check_division(division).expect("steps that fit");
-    let extent = Extent { steps: division.steps, batch: division.sequences.len() };
-    run(machine, (extent, Some(division)), (values, advantage::time_major(extent)), steps)
+    run(machine, extent, (values, advantage::time_major(extent)), steps)
 }
 
 /// The same with values that are the last of so many outputs, `[B, T, outputs]`.
@@ -49,26 +33,22 @@ pub fn advantages_of_outputs<T: ShimReal>(
 ) -> ([Vec<T>; 2], Problems) {
     let width = outputs.len() / (extent.steps * extent.batch);
     assert_eq!(outputs.len(), extent.steps * extent.batch * width, "outputs");
-    steps.check(extent).expect("steps that fit");
-    run(machine, (extent, None), (outputs, advantage::of_outputs(extent, width)), steps)
+    run(machine, extent, (outputs, advantage::of_outputs(extent, width)), steps)
 }
 
 fn run<T: ShimReal>(
     machine: Machine,
-    (extent, division): (Extent, Option<&Division<'_>>),
+    extent: Extent,
     (values, place): (&[T], Place),
     steps: &AdvantageSteps<'_, T>,
 ) -> ([Vec<T>; 2], Problems) {
+    steps.check(extent).expect("steps that fit");
     let runner = ShimRunner::new(RawSpec::general(), machine);
     let [values, rewards, last_values, final_values] =
         [values, steps.rewards, steps.last_values, steps.final_values].map(|values| runner.array(values));
     let ends = [steps.terminated, steps.truncated].map(|ends| runner.array(ends));
-    let sequences = division.map(|division| (division, runner.array(&division.raw())));
     let inputs = AdvantageInputs {
         extent,
-        division: sequences
-            .as_ref()
-            .map(|(division, raw)| (division.length, division.columns, ShimRunner::address_of(raw))),
         discounts: [steps.gamma, steps.lambda],
         rewards: &rewards,
         values: (&values, place),
@@ -76,7 +56,6 @@ fn run<T: ShimReal>(
         ends: ends.each_ref().map(ShimRunner::address_of),
         final_values: &final_values,
     };
-    let both = [0, 1].map(|_| runner.array(&vec![T::default(); steps.rewards.len()]));
-    advantage::generalized(&runner, &inputs, both.each_ref()).expect("the shim");
+    let both = advantage::generalized(&runner, &inputs).expect("the shim");
     (both.map(|values| values.values()), runner.problems())
 }

@@ -143,9 +143,8 @@ pub fn ppo_loss<T: ShimReal>(
     let placed = Placed::new(&runner, steps.policy, outputs, steps.actions);
     let counts = steps.counts.map(|counts| runner.array(counts));
     let distributions = steps.distributions.map(|distributions| runner.array(distributions));
-    let [advantages, returns] = steps.targets.expect("estimated advantages");
     let [advantages, returns, log_probs, values] =
-        [advantages, returns, steps.log_probs, steps.values].map(|values| runner.array(values));
+        [steps.advantages, steps.returns, steps.log_probs, steps.values].map(|values| runner.array(values));
     let inputs = PpoInputs {
         steps: count,
         policy: placed.inputs(steps.policy),

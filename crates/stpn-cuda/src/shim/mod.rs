@@ -21,7 +21,7 @@ mod runner;
 mod sequence;
 
 pub use adam::{AdamResults, adam};
-pub use advantage::{advantages, advantages_of_outputs, divided_advantages};
+pub use advantage::{advantages, advantages_of_outputs};
 pub use bytes::numbers_of_bytes;
 pub use convolution::convolution;
 pub use dense::{DenseResults, dense};

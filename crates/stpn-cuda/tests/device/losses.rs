@@ -2,7 +2,7 @@
 
 use stpn_cuda::cuda::General;
 use stpn_cuda::shim::{self, Machine};
-use stpn_cuda::{A2cSteps, Actions, AdvantageSteps, Distribution, Division, Error, Extent, Outputs, PpoLoss, PpoSteps};
+use stpn_cuda::{A2cSteps, Actions, AdvantageSteps, Distribution, Error, Extent, Outputs, PpoLoss, PpoSteps};
 
 use super::device;
 use super::support::policy::{A2C, PPO, PolicyCase, distributions, flat};
@@ -43,8 +43,7 @@ fn on_device_losses_of_given_outputs() {
     let extent = Extent { steps: 28, batch: 25 };
     for loss in [plain, PPO] {
         let distributions = loss.kl.map(|_| &logits[..]);
-        let targets = Some([&advantages[..], &returns[..]]);
-        let of_ppo = PpoSteps { policy, actions, targets, log_probs, values, distributions, counts };
+        let of_ppo = PpoSteps { policy, actions, advantages, returns, log_probs, values, distributions, counts };
         let batch = general.ppo_batch(extent, &of_ppo).unwrap();
         let (grad, sums) = general.ppo_loss(&loss, there(), &batch).unwrap();
         let (grad_wanted, wanted, problems) = shim::ppo_loss(&loss, Machine::default(), &here, of_ppo);
@@ -82,8 +81,7 @@ fn on_device_losses_of_every_distribution() {
         assert!((sums.policy - wanted.policy).abs() < 1e-12 * wanted.policy.abs().max(1.0), "{family:?}");
 
         let (log_probs, values, distributions) = (&log_probs[..], &case.old_values[..], Some(&case.behaviour[..]));
-        let targets = Some([advantages, returns]);
-        let of_ppo = PpoSteps { policy, actions, targets, log_probs, values, distributions, counts };
+        let of_ppo = PpoSteps { policy, actions, advantages, returns, log_probs, values, distributions, counts };
         let batch = general.ppo_batch(Extent { steps: 50, batch: 6 }, &of_ppo).unwrap();
         let (grads, sums) = general.ppo_loss(&PPO, there(), &batch).unwrap();
         let (grads_wanted, wanted, _) = shim::ppo_loss(&PPO, Machine::default(), &here, of_ppo);
@@ -105,7 +103,8 @@ fn on_device_losses_of_every_distribution() {
         let of_ppo = PpoSteps {
             policy,
             actions: if draws.is_empty() { Actions::Choices(&choices) } else { Actions::Draws(&draws) },
-            targets: Some([&part.of(advantages, 1), &part.of(returns, 1)]),
+            advantages: &part.of(advantages, 1),
+            returns: &part.of(returns, 1),
             log_probs: &part.of(log_probs, 1),
             values: &part.of(&case.old_values, 1),
             distributions: Some(&part.of(&case.behaviour, parameters)),
@@ -164,47 +163,4 @@ fn on_device_advantages() {
     assert_eq!(got, wanted, "nothing but sums and products: the bits are the same");
     let short = general.advantages(extent, &there, &AdvantageSteps { last_values: &[], ..steps });
     assert!(matches!(short, Err(Error::Length { what: "last_values", .. })), "{short:?}");
-}
-
-#[test]
-fn on_device_advantages_of_the_sequences_of_a_batch() {
-    let Some(device) = device() else { return };
-    let general = General::<f32>::new(&device).unwrap();
-    // Seven steps of five environments, three at a time; the last sequence of each has one.
-    let extent = Extent { steps: 3, batch: 15 };
-    let sequences: Vec<[i32; 2]> = (0..5).map(|env| [env, 5]).collect();
-    let division = Division { steps: 7, length: 3, columns: 15, sequences: &sequences };
-    let mut numbers = Numbers::new(103);
-    let mut draw = |len: usize| -> Vec<f32> { numbers.vec(len, 1.0).into_iter().map(|v| v as f32).collect() };
-    let [values, rewards, final_values, log_probs] = [0, 1, 2, 3].map(|_| draw(45));
-    let steps = AdvantageSteps {
-        gamma: 0.99,
-        lambda: 0.95,
-        rewards: &rewards,
-        last_values: &draw(5),
-        terminated: &[0, 0, 1, 0, 0].repeat(9),
-        truncated: &[0, 1, 0, 0, 0, 0, 0, 0, 1].repeat(5),
-        final_values: &final_values,
-    };
-    let of_ppo = PpoSteps {
-        policy: &Distribution::choice(2),
-        actions: Actions::Choices(&[0; 45]),
-        targets: None,
-        log_probs: &log_probs,
-        values: &values,
-        distributions: None,
-        counts: None,
-    };
-    let mut batch = general.ppo_batch(extent, &of_ppo).unwrap();
-    let got = batch.estimate(&general, &division, &values, &steps).unwrap();
-    let (wanted, problems) = shim::divided_advantages(Machine::default(), &division, &values, &steps);
-    assert_eq!(problems.count, 0, "{}", problems.first);
-    assert_eq!(got, wanted, "zeros where there is no step");
-    for wrong in [
-        Division { columns: 14, ..division },
-        Division { length: 2, ..division },
-        Division { sequences: &sequences[1..], ..division },
-    ] {
-        assert!(batch.estimate(&general, &wrong, &values, &steps).is_err(), "{wrong:?}");
-    }
 }

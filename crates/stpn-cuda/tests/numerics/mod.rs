@@ -251,7 +251,8 @@ fn ppo_loss() -> u64 {
     let steps = PpoSteps {
         policy: &Distribution::choice(3),
         actions: Actions::Choices(&[0, 1, 2, 1, 0, 2, 2].repeat(8)),
-        targets: Some([&draw(8 * 7), &draw(8 * 7)]),
+        advantages: &draw(8 * 7),
+        returns: &draw(8 * 7),
         log_probs: &draw(8 * 7).iter().map(|value| value - 1.0).collect::<Vec<f32>>(),
         values: &draw(8 * 7),
         distributions: Some(&draw(8 * 7 * 3)),
@@ -285,7 +286,8 @@ fn losses() -> Vec<(String, u64)> {
         let steps = PpoSteps {
             policy: &distribution,
             actions,
-            targets: Some([advantages, returns]),
+            advantages,
+            returns,
             log_probs: &log_probs,
             values: &old_values,
             distributions: Some(&behaviour),
