@@ -71,8 +71,8 @@ impl<T: CudaReal> KeptRollout<T> {
         general.advantages_of(self.extent, (&self.outputs, of_outputs(self.extent, self.choices + 1)), steps)
     }
 
-    /// The gradient of the outputs of the heads, `[T, B, A + 1]`, and the sums of the loss, with `advantages` and
-    /// `returns` `[T, B]`. Waits for it.
+    /// The gradient of the outputs of the heads, `[T, B, A + 1]`, and the sums of the loss, with advantages and returns
+    /// `[T, B]`. Waits for it.
     ///
     /// # Errors
     /// [`Error::Length`] for arrays that do not fit, [`Error::Device`].
@@ -80,8 +80,7 @@ impl<T: CudaReal> KeptRollout<T> {
         &self,
         general: &General<T>,
         loss: &A2cLoss,
-        advantages: &Buffer<T>,
-        returns: &Buffer<T>,
+        Advantages { advantages, returns }: &Advantages<T>,
     ) -> Result<(Buffer<T>, A2cSums)> {
         let (device, units) = (general.device(), self.extent.steps * self.extent.batch);
         expect("advantages", advantages.len(), units)?;
