@@ -3,11 +3,11 @@
 use rayon::prelude::*;
 
 use super::{Advantages, generalized_advantages};
+use crate::Result;
 use crate::collective::{Collective, agree};
 use crate::policy::ActorCritic;
 use crate::policy::accelerator::{Accelerator, Kept, KeptAdvantages, RolloutSteps, Values};
 use crate::rollout::{Estimates, Fragment, Normalization};
-use crate::Result;
 
 /// Steps whose advantages one thread computes at least.
 const STEPS: usize = 1 << 13;
@@ -101,9 +101,8 @@ impl Estimator<'_> {
         let own = |fragment: &&Fragment| {
             let columns = first..first + fragment.shape.batch;
             first = columns.end;
-            let of = |all: &[f32]| {
-                all.chunks_exact(environments).flat_map(|row| &row[columns.clone()]).copied().collect()
-            };
+            let of =
+                |all: &[f32]| all.chunks_exact(environments).flat_map(|row| &row[columns.clone()]).copied().collect();
             Advantages { advantages: of(&advantages), returns: of(&returns) }
         };
         Ok(RolloutAdvantages { here: fragments.iter().map(own).collect(), there: Some(kept) })

@@ -12,11 +12,7 @@ use crate::policy::accelerator::{Kept, KeptAdvantages, RolloutSteps, Values};
 ///
 /// # Errors
 /// Fails if the device does.
-pub(super) fn generalized(
-    network: &DeviceNetwork,
-    values: Values<'_>,
-    steps: &RolloutSteps,
-) -> Result<KeptAdvantages> {
+pub(super) fn generalized(network: &DeviceNetwork, values: Values<'_>, steps: &RolloutSteps) -> Result<KeptAdvantages> {
     let (general, device) = (&network.general, &network.device);
     let batch = steps.last_values.len();
     let extent = Extent { steps: steps.rewards.len() / batch.max(1), batch };

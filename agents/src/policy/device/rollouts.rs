@@ -1,9 +1,9 @@
 //! Rollouts on a device: recurrent networks, perhaps behind dense layers, in mazes, and in environments of which
 //! everything is known in advance but the action before.
 
+use stpn_cuda::Extent;
 use stpn_cuda::cuda::{Advantages, KeptRollout};
 use stpn_cuda::rollout::{self, EncoderLayer, EnergyOf};
-use stpn_cuda::Extent;
 
 use super::losses::{a2c_loss, a2c_sums, other_loss};
 use super::mazes::StagedMazes;
