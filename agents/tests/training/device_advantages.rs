@@ -6,7 +6,7 @@ use stpn_agents::algorithms::ppo::{KlPenalty, NormalizeAdvantages};
 use stpn_agents::algorithms::{A2cConfig, Experience, Moment, PpoConfig, PpoState, a2c, ppo};
 use stpn_agents::collective::{Exchange, Local};
 use stpn_agents::learner::Learner;
-use stpn_agents::optimizer::{AdamConfig, Clock};
+use stpn_agents::optimizer::{AdamConfig, Clock, Schedule};
 use stpn_agents::rollout::{Estimates, Fragment, Worker};
 use stpn_agents::{ActorCritic, Metrics};
 use stpn_core::cells::CellName;
@@ -75,7 +75,7 @@ fn advantages_of_a_device_have_the_bits_of_the_cpu() {
         let estimator = Estimator { normalization, clip_rewards, discounts };
         let of = |policy| estimator.estimate((policy, &Local), &fragments, &estimates, None).unwrap();
         let (here, there) = (of(&case.policy), of(&case.on_device()));
-        assert_eq!(there.here, here.here);
+        assert!(there.here == here.here);
         assert!(here.there.is_none() && there.there.is_some());
         let rewards = |fragment: &Fragment| -> Vec<f32> {
             fragment.rewards.iter().map(|reward| if clip_rewards { reward.signum() } else { *reward }).collect()
@@ -84,13 +84,13 @@ fn advantages_of_a_device_have_the_bits_of_the_cpu() {
             .iter()
             .zip(&estimates)
             .map(|(fragment, estimates)| generalized_advantages(fragment, estimates, &rewards(fragment), discounts));
-        assert_eq!(here.here, wanted.collect::<Vec<Advantages>>());
+        assert!(here.here == wanted.collect::<Vec<Advantages>>());
     }
 }
 
 #[test]
 fn ppo_learns_the_same_bits_from_advantages_that_are_on_a_device() {
-    let plain = PpoConfig { epochs: 3, minibatch_size: 40, ..PpoConfig::default() };
+    let plain = PpoConfig { epochs: 3, minibatch_size: 40, clip: Schedule::Constant(0.02), ..PpoConfig::default() };
     let again = PpoConfig { recompute_advantages: true, ..plain.clone() };
     let both = PpoConfig { recompute_states: true, ..again.clone() };
     let whole = NormalizeAdvantages::Batch;
@@ -132,7 +132,7 @@ fn a2c_learns_from_advantages_that_are_on_a_device() {
         };
         let run = |on_device| learned((make, CellName::Gru, steps, 0), on_device, update);
         let ((advantages, here, _), (advantages_there, there, _)) = (run(false), run(true));
-        assert_eq!(advantages_there, advantages);
+        assert!(advantages_there == advantages);
         let names =
             ["losses/total_loss", "losses/policy_loss", "losses/value_loss", "losses/entropy", "losses/grad_norm"];
         for name in names {
