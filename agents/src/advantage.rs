@@ -2,6 +2,8 @@
 //!
 //! λ = 1 gives n-step returns, and Monte-Carlo returns where every episode ends inside the fragment.
 
+pub mod estimator;
+
 use crate::rollout::{Estimates, Fragment};
 
 /// Advantages and returns of a fragment, `[T, B]` each.

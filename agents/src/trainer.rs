@@ -14,7 +14,7 @@ use stpn_envs::vector::Maker;
 use stpn_envs::{Env, VectorEnv};
 
 use crate::actor::Subject;
-use crate::advantage::{Advantages, generalized_advantages};
+use crate::advantage::estimator::Estimator;
 use crate::algorithms::{AlgorithmConfig, Experience, Moment, PpoState, a2c, ppo};
 use crate::collective::{Collective, Exchange, Local, agree};
 use crate::config::AgentConfig;
@@ -38,9 +38,6 @@ use crate::{Error, Result, process};
 
 /// From update to update of which the observations that a device saw are compared.
 const WATCHED_EVERY: u64 = 100;
-
-/// Steps whose advantages one thread computes at least.
-const ADVANTAGE_STEPS: usize = 1 << 13;
 
 /// An agent under training, between two updates.
 pub struct Trainer {
@@ -294,42 +291,25 @@ impl Trainer {
 
     /// Learns from the rollout, of which a device may have kept something.
     fn learn(&mut self, learning_rate: f64, at: Moment, kept: Option<Kept>) -> Result<Metrics> {
-        let (algorithm, normalization) = (&self.config.algorithm, &self.progress.normalization);
-        // Fewer steps are not worth waking another thread for.
-        let groups = ADVANTAGE_STEPS.div_ceil(self.config.rollout.steps * self.config.rollout.group_size());
-        let discounts = (algorithm.gamma(), algorithm.gae_lambda());
-        let rewards = |fragment: &Fragment| {
-            let mut rewards = normalization.rewards(&fragment.rewards);
-            if algorithm.clip_rewards() {
-                rewards.iter_mut().for_each(|r| *r = if *r == 0.0 { 0.0 } else { r.signum() });
-            }
-            rewards
-        };
-        let estimator = |fragment: &Fragment, estimates: &Estimates| {
-            generalized_advantages(fragment, estimates, &rewards(fragment), discounts)
+        let algorithm = &self.config.algorithm;
+        let estimator = Estimator {
+            normalization: &self.progress.normalization,
+            clip_rewards: algorithm.clip_rewards(),
+            discounts: (algorithm.gamma(), algorithm.gae_lambda()),
         };
         let fragments: Vec<&Fragment> = self.workers.iter().map(Worker::fragment).collect();
-        let (advantages, left) = match (kept, self.learner.policy().rollouts()) {
-            (Some(kept), Ok(device)) => {
-                let rewards: Vec<Vec<f32>> = fragments.iter().map(|fragment| rewards(fragment)).collect();
-                let computed = on_device::advantages(&self.workers, device, kept, &rewards, discounts);
-                let (own, left) = agree(self.exchange.collective(), computed)?;
-                (own, Some(left))
-            }
-            _ => {
-                let own = fragments.par_iter().with_min_len(groups);
-                (own.map(|fragment| estimator(fragment, &fragment.estimates)).collect::<Vec<Advantages>>(), None)
-            }
-        };
+        let estimates: Vec<&Estimates> = fragments.iter().map(|fragment| &fragment.estimates).collect();
+        let ranks = (self.learner.policy(), self.exchange.collective());
+        let advantages = estimator.estimate(ranks, &fragments, &estimates, kept.as_ref())?;
         match algorithm {
             AlgorithmConfig::A2c(config) => {
-                let experience = Experience { fragments, advantages: &advantages };
-                a2c::update(config, &mut self.learner, (&experience, left.as_ref()), &self.exchange, learning_rate, at)
+                let seen = (&Experience { fragments, advantages: &advantages }, kept.as_ref());
+                a2c::update(config, &mut self.learner, seen, &self.exchange, learning_rate, at)
             }
             AlgorithmConfig::Ppo(config) => {
                 let state = self.progress.ppo.get_or_insert_with(|| PpoState::new(config, self.config.seed));
                 let (learner, workers) = (&mut self.learner, &mut self.workers[..]);
-                let seen = (normalization, &advantages[..], &estimator as &ppo::Estimator<'_>);
+                let seen = (&advantages, &estimator);
                 ppo::update(config, state, learner, workers, seen, &self.exchange, (learning_rate, at))
             }
         }

@@ -6,7 +6,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::batch::{SequenceBatch, SequenceId};
+use super::batch::{SequenceBatch, SequenceColumns, SequenceId};
 use super::coefficients::{check_coefficients, check_discounts};
 use super::experience::{Experience, Moment, advantage_moments, explained_variance, standard};
 use super::objective::{Derivatives, Losses, Objective, Sample, gradient, of_device};
@@ -14,9 +14,9 @@ use crate::collective::Exchange;
 use crate::learner::Learner;
 use crate::metrics::Metrics;
 use crate::optimizer::{Clock, Schedule};
-use crate::policy::accelerator::{DeviceLoss, DeviceObjective, Kept};
+use crate::policy::accelerator::{DeviceAdvantages, DeviceLoss, DeviceObjective, Kept};
 use crate::policy::distribution::Terms;
-use crate::rollout::on_device::LeftRollout;
+use crate::rollout::Fragment;
 use crate::statistics::Moments;
 use crate::{Error, Result};
 
@@ -91,14 +91,14 @@ impl A2cConfig {
 }
 
 /// One gradient step from a rollout. Returns the mean losses it came from. If the device that collected the rollout has
-/// something `left` of it, the gradient is computed there.
+/// something `left` of it, the gradient needs no other forward pass.
 ///
 /// # Errors
 /// Fails if a tensor operation does, or numbers stop being finite.
 pub fn update(
     config: &A2cConfig,
     learner: &mut Learner,
-    (experience, left): (&Experience<'_>, Option<&LeftRollout>),
+    (experience, left): (&Experience<'_>, Option<&Kept>),
     exchange: &Exchange,
     learning_rate: f64,
     at: Moment,
@@ -114,11 +114,11 @@ pub fn update(
             })
         })
         .collect();
-    if learner.policy().is_accelerated() {
+    if advantages.there.is_some() {
         blocks = vec![blocks.concat()];
     }
     let moments = match config.normalize_advantages {
-        true => Some(exchange.total(&advantage_moments(advantages))),
+        true => Some(exchange.total(&advantage_moments(&advantages.here))),
         false => None,
     };
     let objective = A2cObjective::new(config, at.clock, moments);
@@ -127,18 +127,18 @@ pub fn update(
         Reduction::Sum => 1.0,
     };
     let ranks = (exchange, &exchange.owners(blocks.len())[..]);
-    let gather = |ids: &Vec<SequenceId>| SequenceBatch::gather(fragments, advantages, ids);
-    let go_on = || exchange.stop().go_on();
-    let there = match (left, &blocks[..]) {
-        (Some(left), _) => Some(go_on().and_then(|()| gradient_of_left(&objective, learner, left, scale))),
-        (None, [all]) if learner.policy().is_accelerated() => {
-            Some(go_on().and_then(|()| gradient_there(&objective, learner, &gather(all), scale)))
+    let (gradient, losses) = match (&advantages.there, &blocks[..]) {
+        (Some(there), [all]) => {
+            let gradient = exchange.stop().go_on().and_then(|()| match left {
+                Some(left) => gradient_of_left(&objective, learner, (left, there), scale),
+                None => gradient_there(&objective, learner, (fragments, all, there), scale),
+            });
+            of_device(Some(gradient), ranks, learner)?
         }
-        _ => None,
-    };
-    let (gradient, losses) = match there {
-        Some(_) => of_device(there, ranks, learner)?,
-        None => gradient(&objective, &learner.prepare()?, &blocks, ranks, gather, scale)?,
+        _ => {
+            let gather = |ids: &Vec<SequenceId>| SequenceBatch::gather(fragments, Some(&advantages.here), ids);
+            gradient(&objective, &learner.prepare()?, &blocks, ranks, gather, scale)?
+        }
     };
     let norm = learner.step_on_ranks(gradient, learning_rate, at.update, exchange.collective())?;
 
@@ -150,22 +150,25 @@ pub fn update(
     Ok(metrics)
 }
 
-/// Gradient and losses of sequences, which the policy's device computes.
+/// Gradient and losses of sequences, which the policy's device computes, with the advantages that it has.
 fn gradient_there(
     objective: &A2cObjective,
-    learner: &mut Learner,
-    batch: &SequenceBatch,
+    learner: &Learner,
+    (fragments, ids, advantages): (&[&Fragment], &[SequenceId], &Kept),
     scale: f64,
 ) -> Result<(Kept, Losses)> {
+    let (batch, columns) = (SequenceBatch::gather(fragments, None, ids), SequenceColumns::new(fragments).of(ids));
     let (loss, counts) = (objective.on_device(scale), batch.counts());
-    learner.prepare()?.minimize_on_device(&batch.inputs(), &batch.state, &loss, &batch.for_device(&counts))
+    let advantages = DeviceAdvantages { kept: advantages, columns: &columns };
+    let steps = (&batch.for_device(&counts), advantages);
+    learner.prepare()?.minimize_on_device(&batch.inputs(), &batch.state, &loss, steps)
 }
 
 /// Those of a rollout, which is one training sequence, of what a device has left of it.
 fn gradient_of_left(
     objective: &A2cObjective,
     learner: &Learner,
-    LeftRollout { steps, advantages }: &LeftRollout,
+    (steps, advantages): (&Kept, &Kept),
     scale: f64,
 ) -> Result<(Kept, Losses)> {
     let device = learner.policy().rollouts().map_err(|reason| Error::config("training.device", reason))?;

@@ -27,6 +27,35 @@ pub fn sequences(fragments: &[&Fragment]) -> Vec<SequenceId> {
     fragments.iter().enumerate().flat_map(of_worker).collect()
 }
 
+/// The columns of a rollout's sequences on a device: all environments of the first segment, worker by worker, then those
+/// of the next one.
+#[derive(Clone, Debug)]
+pub struct SequenceColumns {
+    /// Of each worker's first environment in the first segment.
+    first: Vec<usize>,
+    environments: usize,
+}
+
+impl SequenceColumns {
+    /// Of the workers' fragments.
+    pub fn new(fragments: &[&Fragment]) -> Self {
+        let mut environments = 0;
+        let first = fragments.iter().map(|fragment| {
+            let first = environments;
+            environments += fragment.shape.batch;
+            first
+        });
+        Self { first: first.collect(), environments }
+    }
+
+    /// Of some sequences.
+    pub fn of(&self, ids: &[SequenceId]) -> Vec<u32> {
+        let of = |id: &SequenceId| id.segment * self.environments + self.first[id.worker] + id.environment;
+        // Fewer than 2³²: memory ends before.
+        ids.iter().map(|id| of(id) as u32).collect()
+    }
+}
+
 /// B training sequences of at most L steps from their exact initial states. Every `[L, B]` buffer is time-major.
 ///
 /// Shorter sequences are padded behind their last step, where nothing reaches a state that counts; their padding has
@@ -53,18 +82,19 @@ pub struct SequenceBatch {
     pub distributions: Vec<f32>,
     /// `[L, B]` values of the policy that acted.
     pub values: Vec<f32>,
-    /// `[L, B]`
+    /// `[L, B]`; empty if they are on a device.
     pub advantages: Vec<f32>,
-    /// `[L, B]`
+    /// `[L, B]`; empty if they are on a device.
     pub returns: Vec<f32>,
 }
 
 impl SequenceBatch {
-    /// Copies the sequences `ids` out of the workers' fragments.
+    /// Copies the sequences `ids` out of the workers' fragments, with each worker's advantages if they are not on a
+    /// device.
     ///
     /// # Panics
     /// If `ids` is empty.
-    pub fn gather(fragments: &[&Fragment], advantages: &[Advantages], ids: &[SequenceId]) -> Self {
+    pub fn gather(fragments: &[&Fragment], advantages: Option<&[Advantages]>, ids: &[SequenceId]) -> Self {
         let first = fragments[ids[0].worker];
         let shape = first.shape;
         let lengths: Vec<usize> = ids.iter().map(|id| fragments[id.worker].shape.segment_steps(id.segment)).collect();
@@ -81,8 +111,8 @@ impl SequenceBatch {
             log_probs: floats(1),
             distributions: floats(shape.distribution),
             values: floats(1),
-            advantages: floats(1),
-            returns: floats(1),
+            advantages: floats(usize::from(advantages.is_some())),
+            returns: floats(usize::from(advantages.is_some())),
             lengths,
         };
         for id in ids {
@@ -93,9 +123,9 @@ impl SequenceBatch {
         for t in 0..steps {
             for (i, id) in ids.iter().enumerate() {
                 if t < batch.lengths[i] {
-                    batch.push(fragments[id.worker], &advantages[id.worker], *id, t);
+                    batch.push(fragments[id.worker], advantages.map(|all| &all[id.worker]), *id, t);
                 } else {
-                    batch.pad(first);
+                    batch.pad(first, advantages.is_some());
                 }
             }
         }
@@ -103,7 +133,7 @@ impl SequenceBatch {
     }
 
     /// Appends step `t` of a sequence.
-    fn push(&mut self, fragment: &Fragment, advantages: &Advantages, id: SequenceId, t: usize) {
+    fn push(&mut self, fragment: &Fragment, advantages: Option<&Advantages>, id: SequenceId, t: usize) {
         let shape = fragment.shape;
         let n = (id.segment * shape.sequence_length + t) * shape.batch + id.environment;
         let row = |width: usize| n * width..(n + 1) * width;
@@ -113,18 +143,23 @@ impl SequenceBatch {
         self.log_probs.push(fragment.log_probs[n]);
         self.distributions.extend_from_slice(&fragment.distributions[row(shape.distribution)]);
         self.values.push(fragment.estimates.values[n]);
-        self.advantages.push(advantages.advantages[n]);
-        self.returns.push(advantages.returns[n]);
+        if let Some(Advantages { advantages, returns }) = advantages {
+            self.advantages.push(advantages[n]);
+            self.returns.push(returns[n]);
+        }
     }
 
-    /// Appends a step that does not count.
-    fn pad(&mut self, like: &Fragment) {
+    /// Appends a step that does not count, with or without an advantage.
+    fn pad(&mut self, like: &Fragment, advantage: bool) {
         self.observations.pad(like.shape.observation);
         self.episode_starts.push(0);
         self.actions.push_padding(like.shape.action);
         self.distributions.extend(std::iter::repeat_n(0.0, like.shape.distribution));
-        for floats in [&mut self.log_probs, &mut self.values, &mut self.advantages, &mut self.returns] {
-            floats.push(0.0);
+        self.log_probs.push(0.0);
+        self.values.push(0.0);
+        if advantage {
+            self.advantages.push(0.0);
+            self.returns.push(0.0);
         }
     }
 
@@ -145,14 +180,14 @@ impl SequenceBatch {
 
     /// `[L, B]` 0 for padding.
     pub fn counts(&self) -> Vec<u8> {
-        let mut counts = vec![0; self.returns.len()];
+        let mut counts = vec![0; self.steps * self.batch()];
         self.places().for_each(|n| counts[n] = 1);
         counts
     }
 
-    /// Its steps for a loss on a device, with [`SequenceBatch::counts`].
+    /// Its steps for a loss on a device, which has their advantages, with [`SequenceBatch::counts`].
     pub fn for_device<'a>(&'a self, counts: &'a [u8]) -> DeviceSteps<'a> {
-        DeviceSteps { actions: &self.actions, advantages: &self.advantages, returns: &self.returns, counts }
+        DeviceSteps { actions: &self.actions, counts }
     }
 
     /// Places `[L, B]` of the steps that count, in order.

@@ -1,6 +1,7 @@
 //! What an update learns from, and what all algorithms say of it.
 
 use crate::advantage::Advantages;
+use crate::advantage::estimator::RolloutAdvantages;
 use crate::collective::Exchange;
 use crate::optimizer::Clock;
 use crate::rollout::Fragment;
@@ -19,8 +20,8 @@ pub struct Moment {
 pub struct Experience<'a> {
     /// By worker.
     pub fragments: Vec<&'a Fragment>,
-    /// By worker.
-    pub advantages: &'a [Advantages],
+    /// Of all workers.
+    pub advantages: &'a RolloutAdvantages,
 }
 
 impl Experience<'_> {
@@ -42,7 +43,7 @@ pub(super) fn advantage_moments(advantages: &[Advantages]) -> Vec<Moments> {
 
 /// 1 − Var(R − V) / Var(R): 1 = perfect values, 0 = no better than a constant. 0 if returns do not vary.
 pub(super) fn explained_variance(experience: &Experience<'_>, exchange: &Exchange) -> f64 {
-    let workers = || experience.advantages.iter().zip(&experience.fragments);
+    let workers = || experience.advantages.here.iter().zip(&experience.fragments);
     let returns: Vec<Moments> = workers().map(|(a, _)| a.returns.iter().map(|&r| f64::from(r)).collect()).collect();
     let errors: Vec<Moments> = workers()
         .map(|(a, fragment)| {

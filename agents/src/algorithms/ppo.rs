@@ -6,7 +6,6 @@ mod config;
 mod objective;
 mod on_device;
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use stpn_random::{Purpose, Stream};
 
@@ -20,11 +19,12 @@ use super::objective::{Losses, gradient, of_device};
 use crate::Result;
 use crate::actor::Subject;
 use crate::advantage::Advantages;
+use crate::advantage::estimator::{Estimator, RolloutAdvantages};
 use crate::collective::{Exchange, agree};
 use crate::learner::Learner;
 use crate::metrics::{Metrics, Over};
 use crate::rollout::again::recompute;
-use crate::rollout::{Estimates, Fragment, Normalization, Recompute, Worker};
+use crate::rollout::{Estimates, Fragment, Recompute, Worker};
 use crate::statistics::Moments;
 
 /// What PPO carries from update to update. Saved in every checkpoint.
@@ -46,11 +46,8 @@ impl PpoState {
     }
 }
 
-/// How advantages come from a fragment and estimates of its values.
-pub type Estimator<'a> = dyn Fn(&Fragment, &Estimates) -> Advantages + Sync + 'a;
-
-/// All epochs over a rollout seen with `normalization`, with the advantages `acted` of the policy that acted. Returns
-/// the losses of the last one, as means over its steps.
+/// All epochs over a rollout, with the advantages `acted` of the policy that acted, which come from the `estimator` too.
+/// Returns the losses of the last one, as means over its steps.
 ///
 /// # Errors
 /// Fails if the network does, or numbers stop being finite.
@@ -59,31 +56,32 @@ pub fn update(
     state: &mut PpoState,
     learner: &mut Learner,
     workers: &mut [Worker],
-    (normalization, acted, estimator): (&Normalization, &[Advantages], &Estimator<'_>),
+    (acted, estimator): (&RolloutAdvantages, &Estimator<'_>),
     exchange: &Exchange,
     (learning_rate, at): (f64, Moment),
 ) -> Result<Metrics> {
-    let mut recomputed: Option<Vec<Advantages>> = None;
+    let mut recomputed: Option<RolloutAdvantages> = None;
     let mut placed: Option<PlacedRollout> = None;
     let again = Recompute { states: config.recompute_states, values: config.recompute_advantages };
     let (mut losses, mut norm, mut steps, mut epochs) = (Losses::default(), 0.0, 0.0, 0.0);
     for epoch in 0..config.epochs {
         if epoch > 0 && (again.states || again.values) {
-            let subject = Subject { policy: &learner.prepare()?, normalization };
+            let subject = Subject { policy: &learner.prepare()?, normalization: estimator.normalization };
             let estimates = agree(exchange.collective(), recompute(workers, subject, again))?;
-            let fragments: Vec<&Fragment> = workers.iter().map(Worker::fragment).collect();
-            // Every fragment's first: rayon stops at the first `None` that is collected into an `Option`.
-            let advantages: Vec<Option<Advantages>> = (fragments.par_iter().zip(&estimates))
-                .map(|(fragment, estimates)| estimates.as_ref().map(|estimates| estimator(fragment, estimates)))
-                .collect();
-            recomputed = advantages.into_iter().collect();
-            placed = None;
+            if let Some(estimates) = estimates.iter().map(Option::as_ref).collect::<Option<Vec<&Estimates>>>() {
+                let fragments: Vec<&Fragment> = workers.iter().map(Worker::fragment).collect();
+                let policy = learner.policy();
+                recomputed = Some(estimator.estimate((policy, exchange.collective()), &fragments, &estimates, None)?);
+            }
+            if again.states {
+                placed = None;
+            }
         }
-        let advantages = recomputed.as_deref().unwrap_or(acted);
-        let whole = exchange.total(&advantage_moments(advantages));
+        let advantages = recomputed.as_ref().unwrap_or(acted);
+        let whole = exchange.total(&advantage_moments(&advantages.here));
         let fragments: Vec<&Fragment> = workers.iter().map(Worker::fragment).collect();
-        if learner.policy().is_accelerated() && placed.is_none() {
-            let there = PlacedRollout::new(learner, &fragments, advantages, config.kl_penalty.is_some());
+        if advantages.there.is_some() && placed.is_none() {
+            let there = PlacedRollout::new(learner, &fragments, config.kl_penalty.is_some());
             placed = Some(agree(exchange.collective(), there)?);
         }
         let mut order = all_sequences(&fragments, exchange);
@@ -93,12 +91,13 @@ pub fn update(
             let moments = match config.normalize_advantages {
                 NormalizeAdvantages::None => None,
                 NormalizeAdvantages::Batch => Some(whole),
-                NormalizeAdvantages::Minibatch => Some(moments(minibatch, &fragments, advantages, exchange)),
+                NormalizeAdvantages::Minibatch => Some(moments(minibatch, &fragments, &advantages.here, exchange)),
             };
             let objective = PpoObjective::new(config, at.clock, state.kl_coefficient, moments);
             let count: usize =
                 minibatch.iter().map(|(_, id)| fragments[id.worker].shape.segment_steps(id.segment)).sum();
-            let size = match &placed {
+            let on_device = placed.as_ref().zip(advantages.there.as_ref());
+            let size = match on_device {
                 Some(_) => minibatch.len(),
                 None if exchange.canonical() => 1,
                 None => block_size(minibatch.len()),
@@ -106,18 +105,18 @@ pub fn update(
             let (own, scale) = (own(minibatch, exchange), 1.0 / count as f64);
             let owners = block_owners(minibatch, size, exchange);
             let ranks = (exchange, &owners[..]);
-            let (gradient, part) = match &placed {
-                Some(placed) => {
-                    let mut there = || {
+            let (gradient, part) = match on_device {
+                Some((placed, there)) => {
+                    let there = || {
                         exchange.stop().go_on()?;
-                        placed.gradient(&objective, learner, &fragments, &own, scale)
+                        placed.gradient(&objective, (learner, there), (&fragments, &own), scale)
                     };
                     let part = if own.is_empty() { None } else { Some(there()) };
                     of_device(part, ranks, learner)?
                 }
                 None => {
                     let blocks: Vec<&[SequenceId]> = own.chunks(size).collect();
-                    let gather = |ids: &&[SequenceId]| SequenceBatch::gather(&fragments, advantages, ids);
+                    let gather = |ids: &&[SequenceId]| SequenceBatch::gather(&fragments, Some(&advantages.here), ids);
                     gradient(&objective, &learner.prepare()?, &blocks, ranks, gather, scale)?
                 }
             };

@@ -1,5 +1,6 @@
 //! What computes in place of the CPU: gradients, steps of the optimiser, and the network's outputs in rollouts.
 
+mod advantages;
 mod kept;
 mod loss;
 mod readout;
@@ -13,10 +14,11 @@ use std::sync::Arc;
 use super::heads::Heads;
 use crate::Result;
 use crate::optimizer::{Adam, AdamConfig};
+pub use advantages::{DeviceAdvantages, KeptAdvantages, RolloutSteps, Values};
 pub use kept::Kept;
 pub use loss::{DeviceBehaviour, DeviceLoss, DeviceObjective, DeviceSteps, Losses};
 pub use readout::{AnswerLoss, Answers, ReadoutDevice};
-pub use rollouts::{Collected, EnergySteps, Environments, Foreseen, KeptAdvantages, Rollout, RolloutSteps, Rollouts};
+pub use rollouts::{Collected, EnergySteps, Environments, Foreseen, Rollout, Rollouts};
 
 /// Sequences as a device is given them; every slice is time-major.
 #[derive(Clone, Copy, Debug)]
@@ -92,6 +94,12 @@ pub trait Accelerator: ParameterDevice {
     /// Fails if the device does.
     fn run(&self, sequences: &Sequences<'_>, parameters: &Kept, energy: Option<&EnergySteps>) -> Result<Ran>;
 
+    /// Generalised advantages of all steps of a rollout. They stay there, and come back too.
+    ///
+    /// # Errors
+    /// Fails if the device does.
+    fn advantages(&self, values: Values<'_>, steps: &RolloutSteps) -> Result<KeptAdvantages>;
+
     /// [`Accelerator::differentiate`] with the loss of A2C, which is computed there; also its sums.
     ///
     /// # Errors
@@ -101,10 +109,11 @@ pub trait Accelerator: ParameterDevice {
         sequences: &Sequences<'_>,
         parameters: &Kept,
         loss: &DeviceLoss,
-        steps: &DeviceSteps<'_>,
+        steps: (&DeviceSteps<'_>, DeviceAdvantages<'_>),
     ) -> Result<(Kept, Losses)>;
 
-    /// Brings all training sequences of a rollout there, with what PPO's loss reads of their steps.
+    /// Brings all training sequences of a rollout there, with what PPO's loss reads of their steps beside advantages.
+    /// Their order is that of [`KeptAdvantages::kept`].
     ///
     /// # Errors
     /// Fails if the device does.
@@ -115,15 +124,15 @@ pub trait Accelerator: ParameterDevice {
         acted: &DeviceBehaviour<'_>,
     ) -> Result<Kept>;
 
-    /// The gradient of PPO's loss over a part of such a rollout: some sequences, by their numbers, as far as their
-    /// first so many steps; those beyond have no loss. It stays there. Also the sums of the loss.
+    /// The gradient of PPO's loss over a part of such a rollout with advantages: the sequences of these columns, as far
+    /// as their first so many steps; those beyond have no loss. It stays there. Also the sums of the loss.
     ///
     /// # Errors
     /// Fails if the device does, and for another loss.
     fn minimize_part(
         &self,
         rollout: &Kept,
-        part: (&[u32], usize),
+        part: (DeviceAdvantages<'_>, usize),
         parameters: &Kept,
         loss: &DeviceLoss,
     ) -> Result<(Kept, Losses)>;

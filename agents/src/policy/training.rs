@@ -2,7 +2,9 @@
 
 use stpn_core::kernels::linear::LinearLayer;
 
-use super::accelerator::{DeviceBehaviour, DeviceLoss, DeviceSteps, EnergySteps, Kept, Losses, Ran, Seen, Sequences};
+use super::accelerator::{
+    DeviceAdvantages, DeviceBehaviour, DeviceLoss, DeviceSteps, EnergySteps, Kept, Losses, Ran, Seen, Sequences,
+};
 use super::element::Element;
 pub use super::heads::Heads;
 use super::inference::{Place, PreparedPolicy, There, single};
@@ -106,14 +108,14 @@ impl PreparedPolicy {
         inputs: &Inputs<'_>,
         state: &[f32],
         loss: &DeviceLoss,
-        steps: &DeviceSteps<'_>,
+        steps: (&DeviceSteps<'_>, DeviceAdvantages<'_>),
     ) -> Result<(Kept, Losses)> {
         let there = self.there()?;
         let seen = self.policy.actor.encoder().numbering().for_device(inputs.observations);
         there.accelerator.minimize(&sequences(inputs, &seen, state), &there.parameters, loss, steps)
     }
 
-    /// Brings the training sequences of a rollout to the policy's device, for PPO.
+    /// Brings the training sequences of a rollout to the policy's device, for PPO, without advantages.
     ///
     /// # Errors
     /// Fails if the device does, and for a policy that is here.
@@ -128,15 +130,15 @@ impl PreparedPolicy {
         self.there()?.accelerator.place_rollout(&sequences(inputs, &seen, state), steps, acted)
     }
 
-    /// The gradient of PPO's loss over some of those sequences, as far as their first `steps` steps, and the sums of
-    /// the loss. The gradient stays there.
+    /// The gradient of PPO's loss over some of those sequences with their advantages, as far as their first so many
+    /// steps, and the sums of the loss. The gradient stays there.
     ///
     /// # Errors
     /// Fails if the device does, and for a policy that is here.
     pub(crate) fn minimize_part(
         &self,
         rollout: &Kept,
-        part: (&[u32], usize),
+        part: (DeviceAdvantages<'_>, usize),
         loss: &DeviceLoss,
     ) -> Result<(Kept, Losses)> {
         let there = self.there()?;

@@ -9,13 +9,10 @@ use rayon::prelude::*;
 use stpn_envs::vector::Foresight;
 use stpn_envs::{Echo, OnDevice};
 
-use super::{Fragment, Normalization, Worker, finals, together};
+use super::{Normalization, Worker, finals, together};
 use crate::actor::{Actor, Subject};
-use crate::advantage::Advantages;
 use crate::policy::ActorCritic;
-use crate::policy::accelerator::{
-    Collected, Environments, Foreseen, Kept, KeptAdvantages, Rollout, RolloutSteps, Rollouts,
-};
+use crate::policy::accelerator::{Collected, Environments, Foreseen, Kept, Rollout, Rollouts};
 use crate::policy::encoder::ObservationRef;
 use crate::{Error, Result};
 
@@ -132,50 +129,6 @@ pub fn collect(
     actor.session_mut().load(&state)?;
     together::end(workers, &mut actor, &state)?;
     Ok(last)
-}
-
-/// What is left on the device of a rollout that was one training sequence.
-#[derive(Debug)]
-pub struct LeftRollout {
-    /// The steps.
-    pub steps: Kept,
-    /// Their advantages.
-    pub advantages: Kept,
-}
-
-/// Advantages of a rollout that was one training sequence, worker by worker, of `rewards` `[T, B]` of each. They are
-/// computed on the device, from the values that are there.
-///
-/// # Errors
-/// Fails if the device does.
-pub fn advantages(
-    workers: &[Worker],
-    rollouts: &dyn Rollouts,
-    steps: Kept,
-    rewards: &[Vec<f32>],
-    (gamma, lambda): (f64, f64),
-) -> Result<(Vec<Advantages>, LeftRollout)> {
-    let fragments: Vec<&Fragment> = workers.iter().map(Worker::fragment).collect();
-    let mut inputs = RolloutSteps { gamma, lambda, ..RolloutSteps::default() };
-    for t in 0..fragments.first().map_or(0, |fragment| fragment.shape.steps) {
-        for (fragment, rewards) in fragments.iter().zip(rewards) {
-            let now = t * fragment.shape.batch..(t + 1) * fragment.shape.batch;
-            inputs.rewards.extend_from_slice(&rewards[now.clone()]);
-            inputs.terminated.extend(fragment.terminated[now.clone()].iter().map(|&ended| u8::from(ended)));
-            inputs.truncated.extend(fragment.truncated[now.clone()].iter().map(|&cut| u8::from(cut)));
-            inputs.final_values.extend_from_slice(&fragment.estimates.final_values[now]);
-        }
-    }
-    inputs.last_values = fragments.iter().flat_map(|fragment| &fragment.estimates.last_values).copied().collect();
-    let KeptAdvantages { kept, advantages, returns } = rollouts.advantages(&steps, &inputs)?;
-    let (all, mut first) = (inputs.last_values.len(), 0);
-    let own = |fragment: &&Fragment| {
-        let columns = first..first + fragment.shape.batch;
-        first = columns.end;
-        let of = |values: &[f32]| values.chunks_exact(all).flat_map(|row| &row[columns.clone()]).copied().collect();
-        Advantages { advantages: of(&advantages), returns: of(&returns) }
-    };
-    Ok((fragments.iter().map(own).collect(), LeftRollout { steps, advantages: kept }))
 }
 
 /// What the device needs for a training sequence of every environment.

@@ -31,7 +31,7 @@ fn updated(space: &Space, text: &str, updates: usize) -> (Metrics, Vec<f32>, Vec
 }
 
 /// Updates on the CPU and on the device. Returns the metrics of the former.
-fn compare(space: &Space, policy: &str, algorithm: &str, names: &[&str]) -> Metrics {
+pub fn compare(space: &Space, policy: &str, algorithm: &str, names: &[&str]) -> Metrics {
     let env = if matches!(space, Space::Box { .. }) { "pendulum" } else { "cartpole" };
     let on = |device: &str| {
         // Sequences of 5, 5 and 2 steps, in one minibatch: they are padded. With so large an epsilon, small gradients

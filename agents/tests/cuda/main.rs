@@ -3,6 +3,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod advantages;
 #[path = "../environments/echo.rs"]
 mod echo;
 mod gradients;

@@ -6,9 +6,7 @@ use candle_core::{DType, Device};
 use stpn_agents::actor::Subject;
 use stpn_agents::learner::{Gradient, Learner};
 use stpn_agents::optimizer::AdamConfig;
-use stpn_agents::policy::accelerator::{
-    Collected, DeviceLoss, Kept, KeptAdvantages, Losses, Rollout, RolloutSteps, Rollouts,
-};
+use stpn_agents::policy::accelerator::{Collected, DeviceLoss, Kept, Losses, Rollout, Rollouts};
 use stpn_agents::policy::encoder::ObservationRef;
 use stpn_agents::policy::{Inputs, PolicyConfig};
 use stpn_agents::rollout::on_device::{Wanted, collect, obstacle};
@@ -98,10 +96,6 @@ impl Rollouts for Wrong {
             energy: (0.0, 0),
         };
         Ok((collected, None))
-    }
-
-    fn advantages(&self, _: &Kept, _: &RolloutSteps) -> stpn_agents::Result<KeptAdvantages> {
-        unreachable!("nothing was kept")
     }
 
     fn a2c_gradient(&self, _: &Kept, _: &Kept, _: &DeviceLoss) -> stpn_agents::Result<(Kept, Losses)> {

@@ -22,18 +22,18 @@ use stpn_random::Stream;
 
 use crate::own_device::{Own, OwnRollouts, keep};
 
-type Make = fn() -> stpn_envs::Result<Box<dyn Env>>;
+pub type Make = fn() -> stpn_envs::Result<Box<dyn Env>>;
 
-fn memory() -> stpn_envs::Result<Box<dyn Env>> {
+pub fn memory() -> stpn_envs::Result<Box<dyn Env>> {
     Ok(Box::new(MemoryConfig { delay: 3, ..MemoryConfig::default() }.make()?))
 }
 
-fn pendulum() -> stpn_envs::Result<Box<dyn Env>> {
+pub fn pendulum() -> stpn_envs::Result<Box<dyn Env>> {
     PendulumConfig::default().make().map(|env| Box::new(env) as Box<dyn Env>)
 }
 
 /// Three environments and two of another worker, at steps of their own.
-fn workers(make: Make, policy: &ActorCritic, steps: usize) -> Vec<Worker> {
+pub fn workers(make: Make, policy: &ActorCritic, steps: usize) -> Vec<Worker> {
     let of = |(first, count): (usize, usize)| {
         let group = EnvGroup::new(&|_: usize| make(), first, count, 1).unwrap();
         let fragment = Fragment::new(steps, count, 13, &group.observation_space().clone(), policy);
@@ -44,13 +44,13 @@ fn workers(make: Make, policy: &ActorCritic, steps: usize) -> Vec<Worker> {
     workers
 }
 
-struct Case {
-    policy: ActorCritic,
-    normalization: Normalization,
+pub struct Case {
+    pub policy: ActorCritic,
+    pub normalization: Normalization,
 }
 
 impl Case {
-    fn new(make: Make, cell: CellName, observations_normalized: bool) -> Self {
+    pub fn new(make: Make, cell: CellName, observations_normalized: bool) -> Self {
         Self::seeded(make, cell, observations_normalized, 3)
     }
 
@@ -63,7 +63,7 @@ impl Case {
         Self { policy, normalization: Normalization::new(&config, observations).unwrap() }
     }
 
-    fn on_device(&self) -> ActorCritic {
+    pub fn on_device(&self) -> ActorCritic {
         self.policy.clone().accelerated(Arc::new(Own(self.policy.clone())))
     }
 }

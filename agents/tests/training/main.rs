@@ -8,12 +8,14 @@ mod accelerator;
 mod agent;
 mod corpus;
 mod custom;
+mod device_advantages;
 mod device_rollouts;
 #[path = "../environments/echo.rs"]
 mod echo;
 mod logs;
 mod options;
 mod own_device;
+mod own_learning;
 mod spaces;
 mod spread;
 mod trainer;

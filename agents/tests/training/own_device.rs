@@ -3,18 +3,22 @@
 use std::sync::Arc;
 
 use stpn_agents::ActorCritic;
+use stpn_agents::algorithms::batch::SequenceBatch;
+use stpn_agents::algorithms::objective::block_gradient;
 use stpn_agents::optimizer::flat::{clip_norm, norm};
 use stpn_agents::optimizer::{Adam, AdamConfig};
 use stpn_agents::policy::Inputs;
 use stpn_agents::policy::accelerator::{
-    Accelerator, AdamPiece, Collected, DeviceBehaviour, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps,
-    EnergySteps, Environments, GradientOf, Kept, KeptAdvantages, Loss, Losses, ParameterDevice, Ran, Rollout,
-    RolloutSteps, Rollouts, Seen, Sequences,
+    Accelerator, AdamPiece, Collected, DeviceAdvantages, DeviceBehaviour, DeviceLoss, DeviceOptimizer, DeviceStepper,
+    DeviceSteps, EnergySteps, Environments, GradientOf, Kept, KeptAdvantages, Loss, Losses, ParameterDevice, Ran,
+    Rollout, RolloutSteps, Rollouts, Seen, Sequences, Values,
 };
 use stpn_agents::policy::distribution::ActionRef;
 use stpn_agents::policy::encoder::ObservationRef;
 use stpn_agents::policy::inference::PreparedPolicy;
 use stpn_agents::policy::training::Heads;
+
+use crate::own_learning::{self, OwnObjective, add_advantages, part, placed};
 
 /// The same policy on the CPU.
 #[derive(Debug)]
@@ -37,6 +41,21 @@ fn numbers<'s>(observations: &'s Seen<'_>) -> &'s [f32] {
 
 pub fn keep(numbers: &[f32]) -> Kept {
     Kept::new(Numbers(numbers.to_vec()))
+}
+
+impl Own {
+    /// Gradient and losses of sequences.
+    fn gradient(
+        &self,
+        parameters: &Kept,
+        loss: &DeviceLoss,
+        batch: &SequenceBatch,
+    ) -> stpn_agents::Result<(Kept, Losses)> {
+        let mut gradient = vec![0.0; self.0.parameters().count()];
+        let prepared = self.0.prepare_from(there(parameters))?;
+        let losses = block_gradient(&OwnObjective(*loss), &prepared, batch, loss.scale, &mut gradient)?;
+        Ok((keep(&gradient), losses))
+    }
 }
 
 impl ParameterDevice for Own {
@@ -113,33 +132,45 @@ impl Accelerator for Own {
         Ok(ran)
     }
 
+    fn advantages(&self, values: Values<'_>, steps: &RolloutSteps) -> stpn_agents::Result<KeptAdvantages> {
+        let Values::Here(values) = values else { unreachable!("it keeps no rollouts") };
+        Ok(own_learning::advantages(values, steps))
+    }
+
     fn minimize(
         &self,
-        _: &Sequences<'_>,
-        _: &Kept,
-        _: &DeviceLoss,
-        _: &DeviceSteps<'_>,
+        sequences: &Sequences<'_>,
+        parameters: &Kept,
+        loss: &DeviceLoss,
+        (steps, advantages): (&DeviceSteps<'_>, DeviceAdvantages<'_>),
     ) -> stpn_agents::Result<(Kept, Losses)> {
-        unreachable!("nothing learns with it")
+        let mut batch = placed(numbers(sequences.observations), sequences, steps);
+        add_advantages(&mut batch, advantages);
+        self.gradient(parameters, loss, &batch)
     }
 
     fn place_rollout(
         &self,
-        _: &Sequences<'_>,
-        _: &DeviceSteps<'_>,
-        _: &DeviceBehaviour<'_>,
+        sequences: &Sequences<'_>,
+        steps: &DeviceSteps<'_>,
+        acted: &DeviceBehaviour<'_>,
     ) -> stpn_agents::Result<Kept> {
-        unreachable!("nothing learns with it")
+        let (log_probs, values) = (acted.log_probs.to_vec(), acted.values.to_vec());
+        let distributions = acted.distributions.unwrap_or(&[]).to_vec();
+        let batch = placed(numbers(sequences.observations), sequences, steps);
+        Ok(Kept::new(SequenceBatch { log_probs, values, distributions, ..batch }))
     }
 
     fn minimize_part(
         &self,
-        _: &Kept,
-        _: (&[u32], usize),
-        _: &Kept,
-        _: &DeviceLoss,
+        rollout: &Kept,
+        (advantages, steps): (DeviceAdvantages<'_>, usize),
+        parameters: &Kept,
+        loss: &DeviceLoss,
     ) -> stpn_agents::Result<(Kept, Losses)> {
-        unreachable!("nothing learns with it")
+        let mut batch = part(rollout.get().unwrap(), steps, advantages.columns);
+        add_advantages(&mut batch, advantages);
+        self.gradient(parameters, loss, &batch)
     }
 
     fn stepper<'s>(&'s self, parameters: &'s Kept, batch: usize) -> stpn_agents::Result<Box<dyn DeviceStepper + 's>> {
@@ -222,10 +253,6 @@ impl Rollouts for OwnRollouts {
         session.store(&mut collected.state)?;
         collected.observations = x;
         Ok((collected, None))
-    }
-
-    fn advantages(&self, _: &Kept, _: &RolloutSteps) -> stpn_agents::Result<KeptAdvantages> {
-        unreachable!("it keeps nothing")
     }
 
     fn a2c_gradient(&self, _: &Kept, _: &Kept, _: &DeviceLoss) -> stpn_agents::Result<(Kept, Losses)> {

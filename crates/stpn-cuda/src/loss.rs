@@ -27,29 +27,31 @@ pub struct A2cLoss {
     pub scale: f64,
 }
 
-/// Steps whose loss A2C computes, N in any one order, e.g. time-major `[L·B]`. Arrays lie on the host.
+/// Steps whose loss A2C computes, N in any one order, e.g. time-major `[L·B]`. Arrays lie on the host; advantages and
+/// returns, which come from a kernel, are given apart.
 #[derive(Clone, Copy, Debug)]
 pub struct A2cSteps<'a, T> {
     /// The family of distributions that actions are drawn from.
     pub policy: &'a Distribution,
     /// `[N, A]`
     pub actions: Actions<'a, T>,
-    /// `[N]` of the actions.
-    pub advantages: &'a [T],
-    /// `[N]` targets of the values.
-    pub returns: &'a [T],
     /// `[N]`, 0 where a step is padding, which has no loss; none: all count.
     pub counts: Option<&'a [u8]>,
 }
 
 impl<T> A2cSteps<'_, T> {
-    /// Refuses actions that the distribution does not have, and arrays of other lengths; `len` is that of one of the
-    /// outputs. Returns the number of steps.
-    pub(crate) fn check<A: ?Sized>(&self, outputs: &Outputs<'_, A>, len: impl Fn(&A) -> usize) -> Result<usize> {
+    /// Refuses actions that the distribution does not have, and arrays of other lengths: `targets` are advantages and
+    /// returns, and `len` is the length of an array that lies where the outputs do. Returns the number of steps.
+    pub(crate) fn check<A: ?Sized>(
+        &self,
+        outputs: &Outputs<'_, A>,
+        [advantages, returns]: [&A; 2],
+        len: impl Fn(&A) -> usize,
+    ) -> Result<usize> {
         let steps = self.policy.steps(&self.actions)?;
         let lens = [
-            ("advantages", self.advantages.len()),
-            ("returns", self.returns.len()),
+            ("advantages", len(advantages)),
+            ("returns", len(returns)),
             ("counts", self.counts.map_or(steps, <[u8]>::len)),
         ];
         expect_all(&lens, steps)?;

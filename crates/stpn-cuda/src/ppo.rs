@@ -34,17 +34,14 @@ pub struct PpoLoss {
     pub scale: f64,
 }
 
-/// Steps whose loss PPO computes, N in any one order, e.g. time-major `[L·B]`. Arrays lie on the host.
+/// Steps whose loss PPO computes, N in any one order, e.g. time-major `[L·B]`. Arrays lie on the host; advantages and
+/// returns, which come from a kernel, are given apart.
 #[derive(Clone, Copy, Debug)]
 pub struct PpoSteps<'a, T> {
     /// The family of distributions that actions are drawn from.
     pub policy: &'a Distribution,
     /// `[N, A]`
     pub actions: Actions<'a, T>,
-    /// `[N]` of the actions.
-    pub advantages: &'a [T],
-    /// `[N]` targets of the values.
-    pub returns: &'a [T],
     /// `[N]` log-probabilities of the actions under the policy that acted.
     pub log_probs: &'a [T],
     /// `[N]` values of that policy.
@@ -108,8 +105,6 @@ impl<T> PpoSteps<'_, T> {
     pub(crate) fn check(&self) -> Result<usize> {
         let steps = self.policy.steps(&self.actions)?;
         let lens = [
-            ("advantages", self.advantages.len()),
-            ("returns", self.returns.len()),
             ("log_probs", self.log_probs.len()),
             ("values", self.values.len()),
             ("counts", self.counts.map_or(steps, <[u8]>::len)),

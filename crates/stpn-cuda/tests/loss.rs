@@ -123,13 +123,13 @@ fn steps_in_one_order_have_the_same_loss_and_padding_has_none() {
     let (advantages, returns) = (&case.advantages, &case.returns);
     let (policy, shared) = (&Distribution::choice(4), &Outputs { policy: &outputs[..], values: None, free: None });
     let actions = Actions::Choices(&actions);
-    let steps = A2cSteps { policy, actions, advantages, returns, counts: None };
-    let (same, same_sums, problems) = shim::a2c_loss_of_steps(&LOSS, Machine::default(), shared, steps);
+    let (steps, targets) = (A2cSteps { policy, actions, counts: None }, [&advantages[..], returns]);
+    let (same, same_sums, problems) = shim::a2c_loss_of_steps(&LOSS, Machine::default(), shared, steps, targets);
     assert_eq!((problems.count, &same.policy, same_sums), (0, &grad, sums));
 
     let counts: Vec<u8> = (0..units).map(|n| u8::from(n % 5 != 3)).collect();
     let steps = A2cSteps { counts: Some(&counts), ..steps };
-    let (padded, padded_sums, problems) = shim::a2c_loss_of_steps(&LOSS, Machine::default(), shared, steps);
+    let (padded, padded_sums, problems) = shim::a2c_loss_of_steps(&LOSS, Machine::default(), shared, steps, targets);
     let padded_grad = padded.policy;
     assert_eq!(problems.count, 0, "{}", problems.first);
     let mut total = A2cSums::default();
@@ -173,8 +173,9 @@ impl Any {
     fn run(&self, machine: Machine) -> (OutputGradients<Vec<f64>>, A2cSums, i64) {
         let Self { policy, advantages, returns, counts } = self;
         let (family, actions) = (&policy.distribution, policy.actions());
-        let steps = A2cSteps { policy: family, actions, advantages, returns, counts: Some(counts) };
-        let (grads, sums, problems) = shim::a2c_loss_of_steps(&LOSS, machine, &policy.outputs(), steps);
+        let steps = A2cSteps { policy: family, actions, counts: Some(counts) };
+        let (outputs, targets) = (policy.outputs(), [&advantages[..], returns]);
+        let (grads, sums, problems) = shim::a2c_loss_of_steps(&LOSS, machine, &outputs, steps, targets);
         assert!(problems.count == 0 || machine.without_barrier.is_some(), "{}", problems.first);
         (grads, sums, problems.count)
     }
@@ -240,38 +241,34 @@ fn no_distribution_hides_a_nan() {
 #[test]
 fn steps_that_do_not_fit_are_refused() {
     let (three, none, two) = (Distribution::choice(3), Distribution::choice(0), Distribution::Bernoulli(2));
-    let steps = A2cSteps {
-        policy: &three,
-        actions: Actions::Choices(&[0, 2]),
-        advantages: &[1.0; 2],
-        returns: &[1.0; 2],
-        counts: None,
-    };
+    let steps = A2cSteps { policy: &three, actions: Actions::Choices(&[0, 2]), counts: None };
+    let two_each = [&[1.0; 2][..]; 2];
     let shared = |len: usize| (vec![0.0; len], None, None);
     let gaussian = distributions().pop().unwrap();
     let draws = A2cSteps { policy: &gaussian, actions: Actions::Draws(&[0.0; 4]), ..steps };
     let fits = (vec![0.0; 6], None, Some(vec![0.0; 2]));
-    for (wrong, (policy, values, free)) in [
-        (A2cSteps { actions: Actions::Choices(&[0, 3]), ..steps }, shared(8)),
-        (A2cSteps { actions: Actions::Choices(&[]), advantages: &[], returns: &[], ..steps }, shared(0)),
-        (A2cSteps { actions: Actions::Draws(&[0.0; 2]), ..steps }, shared(8)),
-        (A2cSteps { advantages: &[1.0], ..steps }, shared(8)),
-        (A2cSteps { counts: Some(&[1]), ..steps }, shared(8)),
-        (A2cSteps { policy: &none, ..steps }, shared(2)),
-        (A2cSteps { policy: &two, actions: Actions::Choices(&[0, 1, 2, 0]), ..steps }, shared(6)),
-        (A2cSteps { policy: &two, actions: Actions::Choices(&[0, 1, 1]), ..steps }, shared(6)),
-        (steps, shared(7)),
-        (steps, (vec![0.0; 8], Some(vec![0.0; 2]), None)),
-        (steps, (vec![0.0; 6], Some(vec![0.0; 1]), None)),
-        (steps, (vec![0.0; 8], None, Some(vec![0.0; 1]))),
-        (draws, shared(6)),
-        (A2cSteps { actions: Actions::Draws(&[0.0; 3]), ..draws }, fits.clone()),
+    for (wrong, targets, (policy, values, free)) in [
+        (A2cSteps { actions: Actions::Choices(&[0, 3]), ..steps }, two_each, shared(8)),
+        (A2cSteps { actions: Actions::Choices(&[]), ..steps }, [&[][..]; 2], shared(0)),
+        (A2cSteps { actions: Actions::Draws(&[0.0; 2]), ..steps }, two_each, shared(8)),
+        (steps, [&[1.0][..], &[1.0; 2]], shared(8)),
+        (steps, [&[1.0; 2][..], &[1.0]], shared(8)),
+        (A2cSteps { counts: Some(&[1]), ..steps }, two_each, shared(8)),
+        (A2cSteps { policy: &none, ..steps }, two_each, shared(2)),
+        (A2cSteps { policy: &two, actions: Actions::Choices(&[0, 1, 2, 0]), ..steps }, two_each, shared(6)),
+        (A2cSteps { policy: &two, actions: Actions::Choices(&[0, 1, 1]), ..steps }, two_each, shared(6)),
+        (steps, two_each, shared(7)),
+        (steps, two_each, (vec![0.0; 8], Some(vec![0.0; 2]), None)),
+        (steps, two_each, (vec![0.0; 6], Some(vec![0.0; 1]), None)),
+        (steps, two_each, (vec![0.0; 8], None, Some(vec![0.0; 1]))),
+        (draws, two_each, shared(6)),
+        (A2cSteps { actions: Actions::Draws(&[0.0; 3]), ..draws }, two_each, fits.clone()),
     ] {
         let outputs = Outputs { policy: &policy[..], values: values.as_deref(), free: free.as_deref() };
-        let run = || shim::a2c_loss_of_steps(&LOSS, Machine::default(), &outputs, wrong);
+        let run = || shim::a2c_loss_of_steps(&LOSS, Machine::default(), &outputs, wrong, targets);
         assert!(std::panic::catch_unwind(run).is_err(), "{wrong:?}");
     }
     let outputs = Outputs { policy: &fits.0[..], values: None, free: fits.2.as_deref() };
-    let (.., problems) = shim::a2c_loss_of_steps(&LOSS, Machine::default(), &outputs, draws);
+    let (.., problems) = shim::a2c_loss_of_steps(&LOSS, Machine::default(), &outputs, draws, two_each);
     assert_eq!(problems.count, 0, "{}", problems.first);
 }

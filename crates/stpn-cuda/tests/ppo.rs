@@ -60,14 +60,12 @@ impl Case {
         let steps = PpoSteps {
             policy: &policy.distribution,
             actions: policy.actions(),
-            advantages,
-            returns,
             log_probs,
             values: &policy.old_values,
             distributions: loss.kl.map(|_| &policy.behaviour[..]),
             counts: Some(counts),
         };
-        let (grads, sums, problems) = shim::ppo_loss(loss, machine, &policy.outputs(), steps);
+        let (grads, sums, problems) = shim::ppo_loss(loss, machine, &policy.outputs(), steps, [advantages, returns]);
         assert!(problems.count == 0 || machine.without_barrier.is_some(), "{}", problems.first);
         (grads, sums, problems.count)
     }
@@ -184,26 +182,26 @@ fn steps_that_do_not_fit_are_refused() {
     let steps = PpoSteps {
         policy: &three,
         actions: Actions::Choices(&[0, 2]),
-        advantages: &ones,
-        returns: &ones,
         log_probs: &ones,
         values: &ones,
         distributions: None,
         counts: None,
     };
     let with_kl = PpoLoss { kl: Some(0.1), ..PLAIN };
-    for (loss, wrong, outputs) in [
-        (PLAIN, PpoSteps { actions: Actions::Choices(&[0, 3]), ..steps }, 8),
-        (PLAIN, PpoSteps { values: &ones[1..], ..steps }, 8),
-        (PLAIN, PpoSteps { counts: Some(&[1]), ..steps }, 8),
-        (PLAIN, PpoSteps { distributions: Some(&[0.0; 6]), ..steps }, 8),
-        (with_kl, steps, 8),
-        (with_kl, PpoSteps { distributions: Some(&[0.0; 5]), ..steps }, 8),
-        (PLAIN, steps, 6),
+    for (loss, wrong, targets, outputs) in [
+        (PLAIN, steps, [&ones[1..], &ones], 8),
+        (PLAIN, steps, [&ones[..], &[]], 8),
+        (PLAIN, PpoSteps { actions: Actions::Choices(&[0, 3]), ..steps }, [&ones[..]; 2], 8),
+        (PLAIN, PpoSteps { values: &ones[1..], ..steps }, [&ones[..]; 2], 8),
+        (PLAIN, PpoSteps { counts: Some(&[1]), ..steps }, [&ones[..]; 2], 8),
+        (PLAIN, PpoSteps { distributions: Some(&[0.0; 6]), ..steps }, [&ones[..]; 2], 8),
+        (with_kl, steps, [&ones[..]; 2], 8),
+        (with_kl, PpoSteps { distributions: Some(&[0.0; 5]), ..steps }, [&ones[..]; 2], 8),
+        (PLAIN, steps, [&ones[..]; 2], 6),
     ] {
         let outputs = vec![0.0; outputs];
         let shared = Outputs { policy: &outputs[..], values: None, free: None };
-        let run = || shim::ppo_loss(&loss, Machine::default(), &shared, wrong);
+        let run = || shim::ppo_loss(&loss, Machine::default(), &shared, wrong, targets);
         assert!(std::panic::catch_unwind(run).is_err(), "{wrong:?}");
     }
 }

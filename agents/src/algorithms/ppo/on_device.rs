@@ -2,18 +2,16 @@
 
 use super::objective::PpoObjective;
 use crate::Result;
-use crate::advantage::Advantages;
-use crate::algorithms::batch::{SequenceBatch, SequenceId, sequences};
+use crate::algorithms::batch::{SequenceBatch, SequenceColumns, SequenceId, sequences};
 use crate::algorithms::objective::{Losses, Objective};
 use crate::learner::Learner;
-use crate::policy::accelerator::{DeviceBehaviour, Kept};
+use crate::policy::accelerator::{DeviceAdvantages, DeviceBehaviour, Kept};
 use crate::rollout::Fragment;
 
-/// A rollout on the policy's device, with the advantages of its steps.
+/// A rollout on the policy's device, without advantages, which can change from epoch to epoch.
 pub(super) struct PlacedRollout {
     kept: Kept,
-    /// Number of each worker's first sequence.
-    first: Vec<usize>,
+    columns: SequenceColumns,
 }
 
 impl PlacedRollout {
@@ -21,20 +19,11 @@ impl PlacedRollout {
     ///
     /// # Errors
     /// Fails if the device does.
-    pub fn new(
-        learner: &mut Learner,
-        fragments: &[&Fragment],
-        advantages: &[Advantages],
-        divergence: bool,
-    ) -> Result<Self> {
-        let mut end = 0;
-        let first = fragments.iter().map(|fragment| {
-            let first = end;
-            end += fragment.shape.segments() * fragment.shape.batch;
-            first
-        });
-        let first = first.collect();
-        let all = SequenceBatch::gather(fragments, advantages, &sequences(fragments));
+    pub fn new(learner: &Learner, fragments: &[&Fragment], divergence: bool) -> Result<Self> {
+        let mut ids = sequences(fragments);
+        // The order of columns.
+        ids.sort_by_key(|id| id.segment);
+        let all = SequenceBatch::gather(fragments, None, &ids);
         let (counts, state) = (all.counts(), &all.state);
         let acted = DeviceBehaviour {
             log_probs: &all.log_probs,
@@ -42,27 +31,24 @@ impl PlacedRollout {
             distributions: divergence.then_some(&all.distributions),
         };
         let kept = learner.prepare()?.place_rollout(&all.inputs(), state, &all.for_device(&counts), &acted)?;
-        Ok(Self { kept, first })
+        Ok(Self { kept, columns: SequenceColumns::new(fragments) })
     }
 
-    /// Gradient and losses of some sequences, of which there is at least one; the gradient stays on the device.
+    /// Gradient and losses of some sequences, of which there is at least one, with the `advantages` that are there; the
+    /// gradient stays there too.
     ///
     /// # Errors
     /// Fails if the device does.
     pub fn gradient(
         &self,
         objective: &PpoObjective,
-        learner: &mut Learner,
-        fragments: &[&Fragment],
-        ids: &[SequenceId],
+        (learner, advantages): (&Learner, &Kept),
+        (fragments, ids): (&[&Fragment], &[SequenceId]),
         scale: f64,
     ) -> Result<(Kept, Losses)> {
-        // Fewer than 2³²: memory ends before.
-        let number = |id: &SequenceId| {
-            (self.first[id.worker] + id.segment * fragments[id.worker].shape.batch + id.environment) as u32
-        };
         let steps = ids.iter().map(|id| fragments[id.worker].shape.segment_steps(id.segment)).max().unwrap_or(0);
-        let numbers: Vec<u32> = ids.iter().map(number).collect();
-        learner.prepare()?.minimize_part(&self.kept, (&numbers, steps), &objective.on_device(scale))
+        let columns = self.columns.of(ids);
+        let part = (DeviceAdvantages { kept: advantages, columns: &columns }, steps);
+        learner.prepare()?.minimize_part(&self.kept, part, &objective.on_device(scale))
     }
 }

@@ -62,7 +62,7 @@ fn first_epoch_ratios_are_1_for_every_cell_with_episodes_ending_inside_sequences
             let fragment = worker.fragment();
             let fragments = [fragment];
             let ids = sequences(&fragments);
-            let batch = SequenceBatch::gather(&fragments, &advantages(fragment), &ids);
+            let batch = SequenceBatch::gather(&fragments, Some(&advantages(fragment)), &ids);
             let mut gradient = vec![0.0; policy.parameters().count()];
             let losses = block_gradient(&Deviation, &prepared, &batch, 1.0, &mut gradient).unwrap();
             assert_eq!(losses.steps, 24.0 * 5.0);

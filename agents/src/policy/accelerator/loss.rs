@@ -42,15 +42,11 @@ pub enum DeviceObjective {
     },
 }
 
-/// What a rollout knows of the steps of sequences, `[L, B]` each.
+/// What a rollout knows of the steps of sequences beside their advantages, `[L, B]` each.
 #[derive(Clone, Copy, Debug)]
 pub struct DeviceSteps<'a> {
     /// As they were drawn.
     pub actions: &'a ActionBuffer,
-    /// Advantages of the actions.
-    pub advantages: &'a [f32],
-    /// Targets of the values.
-    pub returns: &'a [f32],
     /// 0 for padding behind a shorter sequence.
     pub counts: &'a [u8],
 }

@@ -18,12 +18,6 @@ pub trait Rollouts: Debug + Send + Sync {
     /// Fails if the device does.
     fn collect(&self, rollout: &Rollout, parameters: &Kept, keep: bool) -> Result<(Collected, Option<Kept>)>;
 
-    /// Generalised advantages of the steps of a rollout, from the values that it left on the device.
-    ///
-    /// # Errors
-    /// Fails if the device does.
-    fn advantages(&self, kept: &Kept, steps: &RolloutSteps) -> Result<KeptAdvantages>;
-
     /// The gradient of A2C's loss over the steps of a rollout in all parameters, which stays on the device, without
     /// another forward pass: the parameters are those that collected it. Also the sums of the losses.
     ///
@@ -107,34 +101,4 @@ pub struct Collected {
     pub state: Vec<f32>,
     /// Sum over measured steps and environments of the mean energy per unit, and their number.
     pub energy: (f64, u64),
-}
-
-/// What advantages are computed from, beside the values; `[T, B]` if not said otherwise.
-#[derive(Clone, Debug, Default)]
-pub struct RolloutSteps {
-    /// γ
-    pub gamma: f64,
-    /// λ
-    pub lambda: f64,
-    /// Rewards, as the algorithm takes them.
-    pub rewards: Vec<f32>,
-    /// 1 if the task ended with this step.
-    pub terminated: Vec<u8>,
-    /// 1 if the episode was cut off after this step.
-    pub truncated: Vec<u8>,
-    /// Values of the final observations of such episodes.
-    pub final_values: Vec<f32>,
-    /// `[B]` values of what follows the last step.
-    pub last_values: Vec<f32>,
-}
-
-/// Advantages and returns `[T, B]`, here and on the device.
-#[derive(Clone, Debug)]
-pub struct KeptAdvantages {
-    /// Those on the device.
-    pub kept: Kept,
-    /// How much better an action turned out than the value expected.
-    pub advantages: Vec<f32>,
-    /// Targets of the values.
-    pub returns: Vec<f32>,
 }

@@ -1,6 +1,6 @@
 //! Losses on a device, from the outputs of heads that lie there.
 
-use stpn_cuda::cuda::{Buffer, General, PpoBatch};
+use stpn_cuda::cuda::{Advantages, Buffer, General, PpoBatch};
 use stpn_cuda::{A2cLoss, A2cSteps, Actions, Extent, OutputGradients, Outputs, PpoLoss, PpoSteps, PpoSums};
 
 use crate::policy::accelerator::{DeviceBehaviour, DeviceLoss, DeviceObjective, DeviceSteps, Losses};
@@ -60,12 +60,12 @@ pub(super) fn a2c(
     policy: &stpn_cuda::Distribution,
     outputs: Outputs<'_, Buffer<f32>>,
     loss: &DeviceLoss,
-    &DeviceSteps { actions: taken, advantages, returns, counts }: &DeviceSteps<'_>,
+    (&DeviceSteps { actions: taken, counts }, advantages): (&DeviceSteps<'_>, &Advantages<f32>),
 ) -> Result<(OutputGradients<Buffer<f32>>, Losses)> {
     let DeviceObjective::A2c { value, entropy, concentration } = loss.objective else { return Err(other_loss()) };
     let loss = a2c_loss(loss, [value, entropy, concentration]);
-    let steps = A2cSteps { policy, actions: actions(taken), advantages, returns, counts: counting(counts) };
-    let (grads, sums) = general.a2c_loss(&loss, outputs, &steps)?;
+    let steps = A2cSteps { policy, actions: actions(taken), counts: counting(counts) };
+    let (grads, sums) = general.a2c_loss(&loss, outputs, &steps, advantages)?;
     let counted = counts.iter().filter(|&&count| count != 0).count();
     Ok((grads, a2c_sums(&loss, sums, counted)))
 }
@@ -80,10 +80,10 @@ pub(super) fn ppo_batch(
     [steps, batch]: [usize; 2],
     (of_steps, acted): (&DeviceSteps<'_>, &DeviceBehaviour<'_>),
 ) -> Result<PpoBatch<f32>> {
-    let &DeviceSteps { actions: taken, advantages, returns, counts } = of_steps;
+    let &DeviceSteps { actions: taken, counts } = of_steps;
     let &DeviceBehaviour { log_probs, values, distributions } = acted;
     let (actions, counts) = (actions(taken), counting(counts));
-    let of_steps = PpoSteps { policy, actions, advantages, returns, log_probs, values, distributions, counts };
+    let of_steps = PpoSteps { policy, actions, log_probs, values, distributions, counts };
     Ok(general.ppo_batch(Extent { steps, batch }, &of_steps)?)
 }
 
@@ -95,14 +95,14 @@ pub(super) fn ppo(
     general: &General<f32>,
     outputs: Outputs<'_, Buffer<f32>>,
     loss: &DeviceLoss,
-    batch: &PpoBatch<f32>,
+    (batch, advantages): (&PpoBatch<f32>, &Advantages<f32>),
 ) -> Result<(OutputGradients<Buffer<f32>>, Losses)> {
     let DeviceObjective::Ppo { clip, value, value_clip, value_error_clamp, entropy, kl } = loss.objective else {
         return Err(other_loss());
     };
     let ((mean, inverse_deviation), scale) = (loss.standard, loss.scale);
     let loss = PpoLoss { clip, value, value_clip, value_error_clamp, entropy, kl, mean, inverse_deviation, scale };
-    let (grads, sums) = general.ppo_loss(&loss, outputs, batch)?;
+    let (grads, sums) = general.ppo_loss(&loss, outputs, batch, advantages)?;
     let PpoSums { steps, total, policy, value, entropy, concentration, kl, .. } = sums;
     let PpoSums { old_approx_kl, approx_kl, clipped, .. } = sums;
     let sums = Losses { steps, total, policy, value, entropy, concentration, kl, old_approx_kl, approx_kl, clipped };

@@ -2,9 +2,11 @@
 //! whole rollouts of recurrent networks in mazes, games and environments that are foreseen. **Untested on hardware.**
 //!
 //! Parameters, their gradient and the moments of Adam stay there. Observations, states and what the rollout knows of
-//! its steps go to the device, with PPO once for all epochs, and sums of the losses come back. All sums have a fixed
-//! order, so the same input gives the same bits.
+//! its steps go to the device, with PPO once for all epochs, and sums of the losses come back. Advantages are estimated
+//! there, stay there, and also come back, for statistics. All sums have a fixed order, so the same input gives the same
+//! bits.
 
+mod advantages;
 mod cells;
 mod environments;
 mod feedforward;
@@ -29,12 +31,13 @@ use stpn_cuda::EnergyOf;
 use stpn_cuda::cuda::{Buffer, Device, General, PpoBatch};
 
 use super::accelerator::{
-    Accelerator, AdamPiece, DeviceBehaviour, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps, EnergySteps,
-    Kept, Loss, Losses, ParameterDevice, Ran, Rollouts, Sequences,
+    Accelerator, AdamPiece, DeviceAdvantages, DeviceBehaviour, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps,
+    EnergySteps, Kept, KeptAdvantages, Loss, Losses, ParameterDevice, Ran, RolloutSteps, Rollouts, Sequences, Values,
 };
 use super::heads::Heads;
 use crate::Result;
 use crate::optimizer::Adam;
+use advantages::of_advantages;
 pub(super) use network::DeviceNetwork;
 use network::{elsewhere, of_gradient, of_parameters};
 use optimizer::{Layers, Optimizer};
@@ -119,16 +122,22 @@ impl Accelerator for DeviceNetwork {
         Ok(ran)
     }
 
+    fn advantages(&self, values: Values<'_>, steps: &RolloutSteps) -> Result<KeptAdvantages> {
+        advantages::generalized(self, values, steps)
+    }
+
     fn minimize(
         &self,
         sequences: &Sequences<'_>,
         parameters: &Kept,
         loss: &DeviceLoss,
-        steps: &DeviceSteps<'_>,
+        (steps, DeviceAdvantages { kept, columns }): (&DeviceSteps<'_>, DeviceAdvantages<'_>),
     ) -> Result<(Kept, Losses)> {
+        let columns = self.general.columns(columns, sequences.batch)?;
+        let advantages = of_advantages(kept)?.part(&self.general, sequences.steps, &columns)?;
         let inputs = NetworkInputs::new(self, sequences)?;
         let pass = NetworkPass::new(self, &inputs, of_parameters(parameters)?)?;
-        let (grads, sums) = losses::a2c(&self.general, &self.actions, pass.outputs(), loss, steps)?;
+        let (grads, sums) = losses::a2c(&self.general, &self.actions, pass.outputs(), loss, (steps, &advantages))?;
         Ok((Kept::new(pass.backward(&inputs, &grads)?), sums))
     }
 
@@ -147,7 +156,7 @@ impl Accelerator for DeviceNetwork {
     fn minimize_part(
         &self,
         rollout: &Kept,
-        (columns, steps): (&[u32], usize),
+        (DeviceAdvantages { kept, columns }, steps): (DeviceAdvantages<'_>, usize),
         parameters: &Kept,
         loss: &DeviceLoss,
     ) -> Result<(Kept, Losses)> {
@@ -155,8 +164,9 @@ impl Accelerator for DeviceNetwork {
         let columns = self.general.columns(columns, batch.extent().batch)?;
         let inputs = sequences.part(self, steps, &columns)?;
         let batch = batch.part(&self.general, steps, &columns)?;
+        let advantages = of_advantages(kept)?.part(&self.general, steps, &columns)?;
         let pass = NetworkPass::new(self, &inputs, of_parameters(parameters)?)?;
-        let (grads, sums) = losses::ppo(&self.general, pass.outputs(), loss, &batch)?;
+        let (grads, sums) = losses::ppo(&self.general, pass.outputs(), loss, (&batch, &advantages))?;
         Ok((Kept::new(pass.backward(&inputs, &grads)?), sums))
     }
 

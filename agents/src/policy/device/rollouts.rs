@@ -1,16 +1,14 @@
 //! Rollouts on a device: recurrent networks, perhaps behind dense layers, in mazes and games, and in environments of
 //! which everything is known in advance but the action before.
 
+use stpn_cuda::Extent;
 use stpn_cuda::cuda::{Advantages, KeptRollout};
 use stpn_cuda::rollout::{self, EncoderLayer, EnergyOf};
-use stpn_cuda::{AdvantageSteps, Extent};
 
 use super::environments::Staged;
 use super::losses::{a2c_loss, a2c_sums, other_loss};
 use super::network::{DeviceNetwork, elsewhere, of_parameters};
-use crate::policy::accelerator::{
-    Collected, DeviceLoss, DeviceObjective, Kept, KeptAdvantages, Losses, Rollout, RolloutSteps, Rollouts,
-};
+use crate::policy::accelerator::{Collected, DeviceLoss, DeviceObjective, Kept, Losses, Rollout, Rollouts};
 use crate::{Error, Result};
 
 impl Rollouts for DeviceNetwork {
@@ -71,24 +69,8 @@ impl Rollouts for DeviceNetwork {
         Ok((collected, kept.map(left)))
     }
 
-    fn advantages(&self, kept: &Kept, steps: &RolloutSteps) -> Result<KeptAdvantages> {
-        let Left { rollout, .. } = kept.get().ok_or_else(elsewhere)?;
-        let steps = AdvantageSteps {
-            gamma: steps.gamma,
-            lambda: steps.lambda,
-            rewards: &steps.rewards,
-            last_values: &steps.last_values,
-            terminated: &steps.terminated,
-            truncated: &steps.truncated,
-            final_values: &steps.final_values,
-        };
-        let there = rollout.advantages(&self.general, &steps)?;
-        let (advantages, returns) = (self.device.download(&there.advantages)?, self.device.download(&there.returns)?);
-        Ok(KeptAdvantages { kept: Kept::new(there), advantages, returns })
-    }
-
     fn a2c_gradient(&self, kept: &Kept, advantages: &Kept, loss: &DeviceLoss) -> Result<(Kept, Losses)> {
-        let Advantages { advantages, returns } = advantages.get::<Advantages<f32>>().ok_or_else(elsewhere)?;
+        let advantages = advantages.get::<Advantages<f32>>().ok_or_else(elsewhere)?;
         let Left { rollout, parameters } = kept.get().ok_or_else(elsewhere)?;
         let own = &of_parameters(parameters)?.actor;
         let (Some(layer), Some(of_cell)) = (self.actor.trunk.recurrent(), &own.trunk.cell) else {
@@ -99,7 +81,7 @@ impl Rollouts for DeviceNetwork {
         };
         let Extent { steps, batch } = rollout.extent();
         let of_steps = a2c_loss(loss, [value, entropy, concentration]);
-        let (grad_outputs, sums) = rollout.a2c_loss(&self.general, &of_steps, advantages, returns)?;
+        let (grad_outputs, sums) = rollout.a2c_loss(&self.general, &of_steps, advantages)?;
         let mut gradient = self.device.zeros(self.parameters_len)?;
         // The heads are linear, so that their outputs, which have another order, are not read.
         let passes = [&own.heads, &rollout.forward().hidden, rollout.outputs(), &grad_outputs];
@@ -113,7 +95,7 @@ impl Rollouts for DeviceNetwork {
 }
 
 /// What is left of a rollout, with the parameters that collected it.
-struct Left {
-    rollout: KeptRollout<f32>,
+pub(super) struct Left {
+    pub rollout: KeptRollout<f32>,
     parameters: Kept,
 }

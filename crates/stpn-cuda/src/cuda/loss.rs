@@ -1,5 +1,6 @@
 //! Losses on a device, from the outputs of heads that lie there.
 
+use super::advantage::Advantages;
 use super::device::{Buffer, CudaReal, Device};
 use super::general::General;
 use super::runner::DeviceRunner;
@@ -65,8 +66,8 @@ impl PlacedDistribution {
 }
 
 impl<T: CudaReal> General<T> {
-    /// The gradient of A2C's loss in the outputs of heads over steps, in the order of these, and the sums of the loss.
-    /// Steps that do not count have zeros. Waits for it.
+    /// The gradient of A2C's loss in the outputs of heads over steps with `advantages`, in the order of these, and the
+    /// sums of the loss. Steps that do not count have zeros. Waits for it.
     ///
     /// # Errors
     /// [`Error::Length`](crate::Error::Length) for arrays that do not fit, [`Error::Loss`](crate::Error::Loss) for
@@ -76,18 +77,18 @@ impl<T: CudaReal> General<T> {
         loss: &A2cLoss,
         outputs: Outputs<'_, Buffer<T>>,
         steps: &A2cSteps<'_, T>,
+        Advantages { advantages, returns }: &Advantages<T>,
     ) -> Result<(OutputGradients<Buffer<T>>, A2cSums)> {
-        let count = steps.check(&outputs, Buffer::len)?;
+        let count = steps.check(&outputs, [advantages, returns], Buffer::len)?;
         let (device, runner) = (self.device(), self.runner(None));
-        let (advantages, returns) = (device.upload(steps.advantages)?, device.upload(steps.returns)?);
         let (placed, actions) =
             (PlacedDistribution::new(device, steps.policy)?, PlacedActions::new(device, steps.actions)?);
         let counts = steps.counts.map(|counts| device.upload(counts)).transpose()?;
         let inputs = LossInputs {
             extent: Extent { steps: count, batch: 1 },
             policy: placed.inputs(&runner, (steps.policy, &actions), outputs),
-            advantages: &advantages,
-            returns: &returns,
+            advantages,
+            returns,
             counts: counts.as_ref().map_or(0, |counts| runner.address_of(counts)),
         };
         let (grads, partials) = loss::a2c(&runner, loss, &inputs)?;

@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
+use super::advantage::Advantages;
 use super::device::{Buffer, CudaReal};
 use super::gather::Columns;
 use super::general::General;
 use super::loss::{PlacedActions, PlacedDistribution};
 use crate::distribution::Distribution;
-use crate::lengths::expect;
+use crate::lengths::{expect, expect_all};
 use crate::policy::{OutputGradients, Outputs};
 use crate::ppo::{self, PpoInputs, PpoLoss, PpoSteps, PpoSums};
 use crate::{Extent, Result};
 
-/// B sequences of L steps, as PPO's loss reads them.
+/// B sequences of L steps, as PPO's loss reads them; their advantages are apart.
 #[derive(Debug)]
 pub struct PpoBatch<T> {
     policy: Distribution,
@@ -20,8 +21,6 @@ pub struct PpoBatch<T> {
     placed: Arc<PlacedDistribution>,
     extent: Extent,
     actions: PlacedActions<T>,
-    advantages: Buffer<T>,
-    returns: Buffer<T>,
     log_probs: Buffer<T>,
     values: Buffer<T>,
     distributions: Option<Buffer<T>>,
@@ -42,8 +41,6 @@ impl<T: CudaReal> General<T> {
             placed: Arc::new(PlacedDistribution::new(device, steps.policy)?),
             extent,
             actions: PlacedActions::new(device, steps.actions)?,
-            advantages: device.upload(steps.advantages)?,
-            returns: device.upload(steps.returns)?,
             log_probs: device.upload(steps.log_probs)?,
             values: device.upload(steps.values)?,
             distributions: steps.distributions.map(|distributions| device.upload(distributions)).transpose()?,
@@ -51,27 +48,29 @@ impl<T: CudaReal> General<T> {
         })
     }
 
-    /// The gradient of PPO's loss in the outputs of heads over the steps of a batch, in their order, and the sums of
-    /// the loss. Steps that do not count have zeros. Waits for it.
+    /// The gradient of PPO's loss in the outputs of heads over the steps of a batch with `advantages`, in their order,
+    /// and the sums of the loss. Steps that do not count have zeros. Waits for it.
     ///
     /// # Errors
-    /// [`Error::Length`](crate::Error::Length) for outputs that do not fit, [`Error::Loss`](crate::Error::Loss) for a
+    /// [`Error::Length`](crate::Error::Length) for arrays that do not fit, [`Error::Loss`](crate::Error::Loss) for a
     /// divergence without coefficient or distributions, [`Error::Device`](crate::Error::Device).
     pub fn ppo_loss(
         &self,
         loss: &PpoLoss,
         outputs: Outputs<'_, Buffer<T>>,
         batch: &PpoBatch<T>,
+        Advantages { advantages, returns }: &Advantages<T>,
     ) -> Result<(OutputGradients<Buffer<T>>, PpoSums)> {
         let steps = batch.extent.steps * batch.extent.batch;
         loss.check(batch.distributions.is_some())?;
         outputs.check(&batch.policy, steps, Buffer::len)?;
+        expect_all(&[("advantages", advantages.len()), ("returns", returns.len())], steps)?;
         let (device, runner) = (self.device(), self.runner(None));
         let inputs = PpoInputs {
             steps,
             policy: batch.placed.inputs(&runner, (&batch.policy, &batch.actions), outputs),
-            advantages: &batch.advantages,
-            returns: &batch.returns,
+            advantages,
+            returns,
             log_probs: &batch.log_probs,
             values: &batch.values,
             distributions: batch.distributions.as_ref(),
@@ -105,8 +104,6 @@ impl<T: CudaReal> PpoBatch<T> {
                 }
                 PlacedActions::Draws(draws) => PlacedActions::Draws(numbers(draws, dims)?),
             },
-            advantages: numbers(&self.advantages, 1)?,
-            returns: numbers(&self.returns, 1)?,
             log_probs: numbers(&self.log_probs, 1)?,
             values: numbers(&self.values, 1)?,
             distributions: match &self.distributions {

@@ -77,8 +77,8 @@ impl<T: CudaReal> KeptRollout<T> {
         )
     }
 
-    /// The gradient of the outputs of the heads, `[T, B, A + 1]`, and the sums of the loss, with `advantages` and
-    /// `returns` `[T, B]`. Waits for it.
+    /// The gradient of the outputs of the heads, `[T, B, A + 1]`, and the sums of the loss, with advantages and returns
+    /// `[T, B]`. Waits for it.
     ///
     /// # Errors
     /// [`Error::Length`] for arrays that do not fit, [`Error::Device`].
@@ -86,8 +86,7 @@ impl<T: CudaReal> KeptRollout<T> {
         &self,
         general: &General<T>,
         loss: &A2cLoss,
-        advantages: &Buffer<T>,
-        returns: &Buffer<T>,
+        Advantages { advantages, returns }: &Advantages<T>,
     ) -> Result<(Buffer<T>, A2cSums)> {
         let (device, units) = (general.device(), self.extent.steps * self.extent.batch);
         expect("advantages", advantages.len(), units)?;

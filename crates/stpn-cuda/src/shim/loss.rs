@@ -100,7 +100,8 @@ pub fn a2c_loss<T: ShimReal>(loss: &A2cLoss, machine: Machine, steps: LossSteps<
     (grads.policy.values(), A2cSums::of(&partials.values()), runner.problems())
 }
 
-/// The gradient of any policy's outputs over steps in one order, the sums, and what is wrong.
+/// The gradient of any policy's outputs over steps in one order, with these advantages and returns, the sums, and what
+/// is wrong.
 ///
 /// # Panics
 /// If steps and outputs do not fit together.
@@ -109,12 +110,13 @@ pub fn a2c_loss_of_steps<T: ShimReal>(
     machine: Machine,
     outputs: &Outputs<'_, [T]>,
     steps: A2cSteps<'_, T>,
+    targets: [&[T]; 2],
 ) -> (OutputGradients<Vec<T>>, A2cSums, Problems) {
-    let count = steps.check(outputs, <[T]>::len).expect("steps that fit");
+    let count = steps.check(outputs, targets, <[T]>::len).expect("steps that fit");
     let runner = ShimRunner::new(RawSpec::general(), machine);
     let placed = Placed::new(&runner, steps.policy, outputs, steps.actions);
     let counts = steps.counts.map(|counts| runner.array(counts));
-    let [advantages, returns] = [steps.advantages, steps.returns].map(|values| runner.array(values));
+    let [advantages, returns] = targets.map(|values| runner.array(values));
     let inputs = LossInputs {
         extent: Extent { steps: count, batch: 1 },
         policy: placed.inputs(steps.policy),
@@ -135,16 +137,18 @@ pub fn ppo_loss<T: ShimReal>(
     machine: Machine,
     outputs: &Outputs<'_, [T]>,
     steps: PpoSteps<'_, T>,
+    targets: [&[T]; 2],
 ) -> (OutputGradients<Vec<T>>, PpoSums, Problems) {
     let count = steps.check().expect("steps that fit");
+    assert_eq!(targets.map(<[T]>::len), [count; 2], "advantages and returns");
     loss.check(steps.distributions.is_some()).expect("steps of this loss");
     outputs.check(steps.policy, count, <[T]>::len).expect("outputs that fit");
     let runner = ShimRunner::new(RawSpec::general(), machine);
     let placed = Placed::new(&runner, steps.policy, outputs, steps.actions);
     let counts = steps.counts.map(|counts| runner.array(counts));
     let distributions = steps.distributions.map(|distributions| runner.array(distributions));
-    let [advantages, returns, log_probs, values] =
-        [steps.advantages, steps.returns, steps.log_probs, steps.values].map(|values| runner.array(values));
+    let [advantages, returns] = targets.map(|values| runner.array(values));
+    let [log_probs, values] = [steps.log_probs, steps.values].map(|values| runner.array(values));
     let inputs = PpoInputs {
         steps: count,
         policy: placed.inputs(steps.policy),

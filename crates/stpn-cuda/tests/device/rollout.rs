@@ -1,6 +1,6 @@
 //! Rollouts on a device.
 
-use stpn_cuda::cuda::{Device, General, KeptRollout, SequenceLayer};
+use stpn_cuda::cuda::{Advantages, Device, General, KeptRollout, SequenceLayer};
 use stpn_cuda::rollout::{EncoderLayer, Played, Rollout};
 use stpn_cuda::shim::{self, LossSteps, Machine, RolloutBackward};
 use stpn_cuda::{
@@ -137,21 +137,24 @@ fn rollout_and_gradient(general: &General<f32>, layer: &AnyLayer, rollout: &Roll
     let (device, extent) = (general.device(), rollout.extent);
     let mut numbers = Numbers::new(61);
     let on_device = SequenceLayer::new(general, layer.clone()).unwrap();
-    let [parameters, heads] = [rollout.parameters, rollout.heads].map(|values| device.upload(values).unwrap());
+    let parameters = device.upload(rollout.parameters).unwrap();
     let (got, kept) = played_alike((device, &on_device), layer, rollout);
     let (kept, wanted) = kept.unwrap();
     let units = extent.steps * extent.batch;
     let [advantages, returns] =
         [0, 1].map(|_| numbers.vec(units, 1.0).iter().map(|value| *value as f32).collect::<Vec<f32>>());
-    let [advantages_there, returns_there] = [&advantages, &returns].map(|values| device.upload(values).unwrap());
-    let (grad, sums) = kept.a2c_loss(general, &A2C, &advantages_there, &returns_there).unwrap();
+    let place = |[advantages, returns]: [&[f32]; 2]| Advantages {
+        advantages: device.upload(advantages).unwrap(),
+        returns: device.upload(returns).unwrap(),
+    };
+    let (grad, sums) = kept.a2c_loss(general, &A2C, &place([&advantages, &returns])).unwrap();
     let (outputs, actions) = (&got.outputs, &got.actions);
     let steps = LossSteps { extent, outputs, actions, advantages: &advantages, returns: &returns };
     let (grad_wanted, sums_wanted, _) = shim::a2c_loss(&A2C, Machine::default(), steps);
     close("gradient of the outputs", &device.download(&grad).unwrap(), &grad_wanted);
     assert!((sums.policy - sums_wanted.policy).abs() < 1e-6 * sums_wanted.policy.abs().max(1.0));
 
-    let short = kept.a2c_loss(general, &A2C, &heads, &returns_there);
+    let short = kept.a2c_loss(general, &A2C, &place([&advantages[1..], &returns]));
     assert!(matches!(short, Err(Error::Length { what: "advantages", .. })), "{short:?}");
 
     let ends: Vec<u8> = (0..units).map(|n| u8::from(n % 7 == 4)).collect();

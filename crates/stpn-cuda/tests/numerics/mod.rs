@@ -248,11 +248,10 @@ fn advantages() -> u64 {
 fn ppo_loss() -> u64 {
     let mut numbers = Numbers::new(79);
     let mut draw = |len: usize| -> Vec<f32> { numbers.vec(len, 0.6).iter().map(|value| *value as f32).collect() };
+    let [advantages, returns] = [0, 1].map(|_| draw(8 * 7));
     let steps = PpoSteps {
         policy: &Distribution::choice(3),
         actions: Actions::Choices(&[0, 1, 2, 1, 0, 2, 2].repeat(8)),
-        advantages: &draw(8 * 7),
-        returns: &draw(8 * 7),
         log_probs: &draw(8 * 7).iter().map(|value| value - 1.0).collect::<Vec<f32>>(),
         values: &draw(8 * 7),
         distributions: Some(&draw(8 * 7 * 3)),
@@ -260,7 +259,7 @@ fn ppo_loss() -> u64 {
     };
     let outputs = draw(8 * 7 * 4);
     let shared = Outputs { policy: &outputs[..], values: None, free: None };
-    let (grads, total, problems) = shim::ppo_loss(&PPO, Machine::default(), &shared, steps);
+    let (grads, total, problems) = shim::ppo_loss(&PPO, Machine::default(), &shared, steps, [&advantages, &returns]);
     assert_eq!(problems.count, 0, "{}", problems.first);
     let parts = [total.total, total.policy, total.value, total.kl, total.approx_kl, total.clipped];
     sum(&[&grads.policy, &parts.map(|part| part as f32)])
@@ -279,21 +278,19 @@ fn losses() -> Vec<(String, u64)> {
         let outputs = Outputs { policy: &policy[..], values: values.as_deref(), free: free.as_deref() };
         let mut numbers = Numbers::new(103);
         let [advantages, returns, log_probs] = [0.6, 0.6, 0.3].map(|scale| single(&numbers.vec(60, scale)));
-        let (advantages, returns) = (&advantages[..], &returns[..]);
-        let steps = A2cSteps { policy: &distribution, actions, advantages, returns, counts: None };
-        let (of_a2c, _, problems) = shim::a2c_loss_of_steps(&A2C, Machine::default(), &outputs, steps);
+        let targets = [&advantages[..], &returns];
+        let steps = A2cSteps { policy: &distribution, actions, counts: None };
+        let (of_a2c, _, problems) = shim::a2c_loss_of_steps(&A2C, Machine::default(), &outputs, steps, targets);
         assert_eq!(problems.count, 0, "{}", problems.first);
         let steps = PpoSteps {
             policy: &distribution,
             actions,
-            advantages,
-            returns,
             log_probs: &log_probs,
             values: &old_values,
             distributions: Some(&behaviour),
             counts: None,
         };
-        let (of_ppo, _, problems) = shim::ppo_loss(&PPO, Machine::default(), &outputs, steps);
+        let (of_ppo, _, problems) = shim::ppo_loss(&PPO, Machine::default(), &outputs, steps, targets);
         assert_eq!(problems.count, 0, "{}", problems.first);
         let [of_a2c, of_ppo] = [&of_a2c, &of_ppo].map(|grads| {
             sum(&[&grads.policy, grads.values.as_deref().unwrap_or(&[]), grads.free.as_deref().unwrap_or(&[])])
