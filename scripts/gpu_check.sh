@@ -106,6 +106,14 @@ for task in cartpole pendulum-masked memory "popgym repeat-previous" "popgym bat
     done
 done
 
+echo "== a supervised task: three epochs, and the best network on test data =="
+for where in cuda cpu; do
+    within 25 "$stpn" train art --device $where --updates 3 --set task.training_sequences=20000 \
+        --run-dir "$runs/art-$where" || [ $? = 124 ] || exit 1
+    echo "art, $where: loss $(last art-$where losses/training_loss)," \
+        "validated $(last art-$where charts/validation_accuracy)"
+done
+
 echo "== $resumed updates, killed and resumed: the same bits =="
 within 60 "$stpn" train "$experiment" --device cuda --updates "$resumed" --run-dir "$runs/whole"
 timeout 60 "$stpn" train "$experiment" --device cuda --updates "$resumed" --set checkpoint.every=5 \
