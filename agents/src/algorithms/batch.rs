@@ -27,8 +27,8 @@ pub fn sequences(fragments: &[&Fragment]) -> Vec<SequenceId> {
     fragments.iter().enumerate().flat_map(of_worker).collect()
 }
 
-/// The columns of a rollout's sequences on a device: all environments of the first segment, worker by worker, then those
-/// of the next one.
+/// The columns of a rollout's sequences on a device: all environments of the first segment, worker by worker, then
+/// those of the next one.
 #[derive(Clone, Debug)]
 pub struct SequenceColumns {
     /// Of each worker's first environment in the first segment.

@@ -46,8 +46,8 @@ impl PpoState {
     }
 }
 
-/// All epochs over a rollout, with the advantages `acted` of the policy that acted, which come from the `estimator` too.
-/// Returns the losses of the last one, as means over its steps.
+/// All epochs over a rollout, with the advantages `acted` of the policy that acted, which the `estimator` gave. Returns
+/// the losses of the last one, as means over its steps.
 ///
 /// # Errors
 /// Fails if the network does, or numbers stop being finite.

@@ -35,8 +35,8 @@ pub enum Values<'v> {
 /// Advantages and returns, here and on the device.
 #[derive(Clone, Debug)]
 pub struct KeptAdvantages {
-    /// Those on the device, as training sequences `[L, S·B]`: all environments of the first of the S = ⌈T / L⌉ segments,
-    /// then those of the next one.
+    /// Those on the device, as training sequences `[L, S·B]`: all environments of the first of the S = ⌈T / L⌉
+    /// segments, then those of the next one.
     pub kept: Kept,
     /// `[T, B]` how much better an action turned out than the value expected.
     pub advantages: Vec<f32>,
