@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 use super::block::Block;
+use super::config::TaskConfig;
 use super::data::Sequences;
-use super::loss::Objective;
 use super::network::Network;
 use super::on_device;
 use super::sampling::{EnergySampling, MEASURED};
@@ -16,13 +16,13 @@ use crate::policy::encoder::ObservationRef;
 use crate::policy::trunk::PreparedTrunk;
 use crate::stop::Stop;
 
-/// Answers of `network` to all of `data`.
+/// Answers of `network` to all of `data` of a task.
 ///
 /// # Errors
 /// Fails if candle does, and with [`Error::Stopped`](crate::Error::Stopped) if `stop` says so.
 pub fn evaluate(
     network: &Network,
-    objective: Objective,
+    task: &TaskConfig,
     data: &dyn Sequences,
     energy: EnergySampling<'_>,
     stop: &Stop,
@@ -30,9 +30,9 @@ pub fn evaluate(
     let values = FlatLayout::new(network.parameters()).values()?;
     if let Some(device) = network.accelerator() {
         let parameters = device.place(&values)?;
-        return on_device::evaluate((network, device.as_ref(), &parameters), objective, data, energy, stop);
+        return on_device::evaluate((network, device.as_ref(), &parameters), task, data, energy, stop);
     }
-    let prepared = network.prepare(&values);
+    let (prepared, objective) = (network.prepare(&values), task.objective());
     let indices: Vec<u32> = (0..data.len() as u32).collect();
     let parts: Vec<Scores> = indices
         .par_chunks(MEASURED)
@@ -52,8 +52,8 @@ pub fn evaluate(
     Ok(parts.into_iter().sum())
 }
 
-/// Activities `[T·B, H]` step by step, with the energy. A network without a kernel is measured so too: whole sequences would build a graph
-/// that nobody needs.
+/// Activities `[T·B, H]` step by step, with the energy. A network without a kernel is measured so too: whole sequences
+/// would build a graph that nobody needs.
 fn step(trunk: &PreparedTrunk<f32>, block: &Block, sampling: Option<EnergySampling<'_>>) -> Result<(Vec<f32>, Scores)> {
     let inputs = block.inputs();
     let mut stepper = trunk.stepper(inputs.batch)?;
@@ -81,13 +81,12 @@ mod tests {
     use super::*;
     use crate::supervised::NetworkConfig;
     use crate::supervised::art::{ArtConfig, ArtSequences, SYMBOLS};
-    use crate::supervised::config::TaskConfig;
     use crate::supervised::data::Split;
 
     /// Energy from the kernel's stepper, from the composed path, and as defined: Σ_units Σ_j |G_ij| z_j².
     #[test]
     fn energy_and_answers_are_the_same_on_every_path() {
-        let objective = TaskConfig::Art(ArtConfig::default()).objective();
+        let task = TaskConfig::Art(ArtConfig::default());
         let data = ArtSequences::new(2, Split::Test, 40);
         let mut mask = vec![1.0; SYMBOLS];
         mask[SYMBOLS - 1] = 0.0;
@@ -97,7 +96,7 @@ mod tests {
                 let inputs = TaskConfig::Art(ArtConfig::default()).inputs();
                 Network::new(&config, &inputs, SYMBOLS, 1, DType::F32).unwrap()
             };
-            let run = |kernel, energy| evaluate(&network(kernel), objective, &data, energy, &Stop::default()).unwrap();
+            let run = |kernel, energy| evaluate(&network(kernel), &task, &data, energy, &Stop::default()).unwrap();
             let [auto, composed] = [Kernel::Auto, Kernel::Composed].map(|kernel| run(kernel, EnergySampling::full()));
             assert_eq!((auto.answers, auto.energy_samples), (40, 360));
             assert_eq!((auto.answers, auto.right), (composed.answers, composed.right), "{cell}");

@@ -1,6 +1,7 @@
 //! Sequences of a task on a device, which is given many of them at once.
 
 use super::block::Block;
+use super::config::TaskConfig;
 use super::data::Sequences;
 use super::loss::Objective;
 use super::network::Network;
@@ -10,9 +11,6 @@ use crate::Result;
 use crate::learner::PlacedGradient;
 use crate::policy::accelerator::{self, EnergySteps, Kept, ReadoutDevice, Seen};
 use crate::stop::Stop;
-
-/// Sequences that are measured at once.
-const AT_ONCE: usize = 512;
 
 /// A block as a device is given it; `seen` and `state` are those of its sequences.
 fn given<'s>(block: &'s Block, seen: &'s Seen<'s>, state: &'s [f32]) -> accelerator::Sequences<'s> {
@@ -47,22 +45,23 @@ pub(super) fn gradient(
     Ok((PlacedGradient::There(gradient), scores))
 }
 
-/// Answers to all of `data` with `parameters`.
+/// Answers to all of `data` of a task with `parameters`. As many sequences are measured at once as a batch has: memory
+/// that suffices for learning from them suffices for this.
 ///
 /// # Errors
 /// Fails if the device does, and with [`Error::Stopped`](crate::Error::Stopped) if `stop` says so.
 pub(super) fn evaluate(
     (network, device, parameters): (&Network, &dyn ReadoutDevice, &Kept),
-    objective: Objective,
+    task: &TaskConfig,
     data: &dyn Sequences,
     energy: EnergySampling<'_>,
     stop: &Stop,
 ) -> Result<Scores> {
-    let indices: Vec<u32> = (0..data.len() as u32).collect();
+    let (objective, indices) = (task.objective(), (0..data.len() as u32).collect::<Vec<u32>>());
     // Those that are measured without a device.
     let measured = energy.sequences.min(indices.len()).next_multiple_of(MEASURED);
     let parts: Result<Vec<Scores>> = indices
-        .chunks(AT_ONCE)
+        .chunks(task.batch_size())
         .map(|indices| {
             stop.go_on()?;
             let block = Block::new(data, objective.answers, indices);

@@ -100,17 +100,23 @@ pub fn test(config: &SupervisedConfig, checkpoint: &Checkpoint, seed: Option<u64
     layout.assign(&checkpoint.parameters(&layout)?)?;
     let mask = energy_mask(&config.log.energy_skip_inputs, network.cell().input_size())?;
     let energy = EnergySampling { input_mask: mask.as_deref(), ..EnergySampling::full() };
-    let (objective, data) = (config.task.objective(), config.task.test(seed));
-    let scores = evaluate(&network, objective, data.as_ref(), energy, stop)?;
-    let (binary, generalization) = match &config.task {
+    let (task, data) = (&config.task, config.task.test(seed));
+    let scores = evaluate(&network, task, data.as_ref(), energy, stop)?;
+    let (binary, generalization) = match task {
         TaskConfig::Art(_) => (false, Vec::new()),
-        TaskConfig::Familiarity(task) => {
+        TaskConfig::Familiarity(of_task) => {
             let at = |&interval: &usize| {
-                let data = task.sequence(seed, Split::Test, interval as u64, interval);
-                let scores = TestScores::new(&evaluate(&network, objective, &data, energy, stop)?, true);
+                let data = of_task.sequence(seed, Split::Test, interval as u64, interval);
+                let scores = TestScores::new(&evaluate(&network, task, &data, energy, stop)?, true);
                 Ok(Generalization { interval, scores })
             };
-            (true, task.test_intervals.par_iter().map(at).collect::<Result<_>>()?)
+            let intervals = &of_task.test_intervals;
+            let all: Result<_> = match network.accelerator() {
+                None => intervals.par_iter().map(at).collect(),
+                // A device has the memory of one at a time.
+                Some(_) => intervals.iter().map(at).collect(),
+            };
+            (true, all?)
         }
     };
     Ok(TestReport {

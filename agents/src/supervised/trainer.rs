@@ -129,8 +129,7 @@ impl SupervisedTrainer {
             every: self.validation.steps().div_ceil(ENERGY_STEPS),
             input_mask: self.energy_mask.as_deref(),
         };
-        let (network, objective) = (self.learner.network(), self.config.task.objective());
-        evaluate(network, objective, self.validation.as_ref(), energy, &self.stop)
+        evaluate(self.learner.network(), &self.config.task, self.validation.as_ref(), energy, &self.stop)
     }
 
     fn saved(progress: &Progress, parameters: &[f32], adam: &Adam) -> SavedTrainer {

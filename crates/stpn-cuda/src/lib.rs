@@ -4,7 +4,8 @@
 //! Backpropamine, forward and backward, one block of threads for each environment; the same of LSTM, GRU and RNN, one
 //! block for some environments; the energy of their units; matrix products for dense layers and convolutions; rollouts
 //! with any of these cells in mazes, in games of POPGym, and in environments of which everything is known in advance
-//! but the action before; the losses of A2C and PPO; advantages; and steps of Adam. They are C++ without any header of the vendor.
+//! but the action before; the losses of A2C and PPO; advantages; and steps of Adam. They are C++ without any header of
+//! the vendor.
 //!
 //! * With the feature `cuda`, NVRTC compiles them for one layer at its first use, and they run on the device. The
 //!   driver and NVRTC are loaded when they are needed: the crate builds, and programs start, on machines without them.

@@ -25,22 +25,19 @@ mod sequences;
 mod stepper;
 mod trunk;
 
-use std::sync::Arc;
-
 use stpn_cuda::EnergyOf;
 use stpn_cuda::cuda::{Buffer, Device, General, PpoBatch};
 
 use super::accelerator::{
-    Accelerator, AdamPiece, DeviceAdvantages, DeviceBehaviour, DeviceLoss, DeviceOptimizer, DeviceStepper, DeviceSteps,
-    EnergySteps, Kept, KeptAdvantages, Loss, Losses, ParameterDevice, Ran, RolloutSteps, Rollouts, Sequences, Values,
+    Accelerator, DeviceAdvantages, DeviceBehaviour, DeviceLoss, DeviceStepper, DeviceSteps, EnergySteps, Kept,
+    KeptAdvantages, Loss, Losses, Ran, RolloutSteps, Rollouts, Sequences, Values,
 };
 use super::heads::Heads;
 use crate::Result;
-use crate::optimizer::Adam;
 use advantages::of_advantages;
 pub(super) use network::DeviceNetwork;
-use network::{elsewhere, of_gradient, of_parameters};
-use optimizer::{Layers, Optimizer};
+use network::{elsewhere, of_parameters};
+use optimizer::Layers;
 use pass::NetworkPass;
 pub(crate) use readout::DeviceReadout;
 use sequences::{NetworkInputs, PlacedSequences};
@@ -50,25 +47,6 @@ use stepper::Stepper;
 struct PlacedRollout {
     sequences: PlacedSequences,
     batch: PpoBatch<f32>,
-}
-
-impl ParameterDevice for DeviceNetwork {
-    fn place(&self, parameters: &[f32]) -> Result<Kept> {
-        self.divided(&self.device.upload(parameters)?)
-    }
-
-    fn read(&self, gradient: &Kept) -> Result<Vec<f32>> {
-        Ok(self.device.download(of_gradient(gradient)?)?)
-    }
-
-    fn optimizer(
-        self: Arc<Self>,
-        pieces: &[AdamPiece],
-        parameters: &[f32],
-        adam: &Adam,
-    ) -> Result<Box<dyn DeviceOptimizer>> {
-        Ok(Box::new(Optimizer::new(self, pieces, parameters, adam)?))
-    }
 }
 
 impl Layers for DeviceNetwork {

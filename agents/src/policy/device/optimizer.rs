@@ -9,7 +9,7 @@ use stpn_cuda::cuda::{Adam as DeviceAdam, Buffer, Device, General};
 use super::network::of_gradient;
 use crate::Result;
 use crate::optimizer::{Adam, AdamConfig};
-use crate::policy::accelerator::{AdamPiece, DeviceOptimizer, GradientOf, Kept};
+use crate::policy::accelerator::{AdamPiece, DeviceOptimizer, GradientOf, Kept, ParameterDevice};
 
 /// Layers whose parameters lie in one array.
 pub(super) trait Layers: Debug + Send + Sync {
@@ -22,6 +22,25 @@ pub(super) trait Layers: Debug + Send + Sync {
     /// # Errors
     /// Fails if the device does.
     fn divided(&self, all: &Buffer<f32>) -> Result<Kept>;
+}
+
+impl<N: Layers + 'static> ParameterDevice for N {
+    fn place(&self, parameters: &[f32]) -> Result<Kept> {
+        self.divided(&self.device().upload(parameters)?)
+    }
+
+    fn read(&self, gradient: &Kept) -> Result<Vec<f32>> {
+        Ok(self.device().download(of_gradient(gradient)?)?)
+    }
+
+    fn optimizer(
+        self: Arc<Self>,
+        pieces: &[AdamPiece],
+        parameters: &[f32],
+        adam: &Adam,
+    ) -> Result<Box<dyn DeviceOptimizer>> {
+        Ok(Box::new(Optimizer::new(self, pieces, parameters, adam)?))
+    }
 }
 
 /// A network's parameters under training.

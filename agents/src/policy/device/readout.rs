@@ -1,22 +1,18 @@
 //! The network of a supervised task on a device: a trunk under one linear head.
 
 use std::ops::Range;
-use std::sync::Arc;
 
 use stpn_core::CellConfig;
 use stpn_cuda::cuda::{Buffer, Device, General};
 use stpn_cuda::{EnergyOf, Extent};
 
 use super::heads::DeviceHeads;
-use super::network::{elsewhere, of_gradient};
-use super::optimizer::{Layers, Optimizer};
+use super::network::elsewhere;
+use super::optimizer::Layers;
 use super::parameters::BranchParameters;
 use super::trunk::{DeviceTrunk, TrunkInputs, TrunkPass};
 use crate::Result;
-use crate::optimizer::Adam;
-use crate::policy::accelerator::{
-    AdamPiece, AnswerLoss, Answers, DeviceOptimizer, EnergySteps, Kept, ParameterDevice, ReadoutDevice, Seen, Sequences,
-};
+use crate::policy::accelerator::{AnswerLoss, Answers, EnergySteps, Kept, ReadoutDevice, Seen, Sequences};
 use crate::policy::trunk::Trunk;
 
 /// Such a network, whose first parameters are the trunk's, then the readout's.
@@ -26,7 +22,6 @@ pub(crate) struct DeviceReadout {
     general: General<f32>,
     trunk: DeviceTrunk,
     readout: DeviceHeads,
-    outputs: usize,
     state_len: usize,
     hidden: usize,
     parameters_len: usize,
@@ -63,7 +58,6 @@ impl DeviceReadout {
         Ok(Self {
             trunk: DeviceTrunk::new(&general, trunk, cell)?,
             readout: DeviceHeads::new(&general, hidden, vec![(place.clone(), outputs)])?,
-            outputs,
             state_len: trunk.state_len(),
             hidden,
             parameters_len: place.end,
@@ -91,37 +85,19 @@ impl DeviceReadout {
         })
     }
 
-    /// All outputs `[N, O]`, there, and the last `count` of them, here.
-    fn read(
+    /// Activities `[count, H]` of the last `count` steps of sequences, and their outputs `[count, O]`.
+    fn answer(
         &self,
         inputs: &Inputs,
         own: &BranchParameters,
         pass: &TrunkPass,
         count: usize,
-    ) -> Result<(Buffer<f32>, Vec<f32>)> {
-        let outputs = self.readout.forward(inputs.rows(), &own.heads, pass.hidden(inputs.of_trunk()))?;
-        let last = self.device.part(&outputs, (inputs.rows() - count) * self.outputs..inputs.rows() * self.outputs)?;
-        let last = self.device.download(&last)?;
-        Ok((outputs, last))
-    }
-}
-
-impl ParameterDevice for DeviceReadout {
-    fn place(&self, parameters: &[f32]) -> Result<Kept> {
-        self.divided(&self.device.upload(parameters)?)
-    }
-
-    fn read(&self, gradient: &Kept) -> Result<Vec<f32>> {
-        Ok(self.device.download(of_gradient(gradient)?)?)
-    }
-
-    fn optimizer(
-        self: Arc<Self>,
-        pieces: &[AdamPiece],
-        parameters: &[f32],
-        adam: &Adam,
-    ) -> Result<Box<dyn DeviceOptimizer>> {
-        Ok(Box::new(Optimizer::new(self, pieces, parameters, adam)?))
+    ) -> Result<[Buffer<f32>; 2]> {
+        let rows = inputs.rows();
+        let all = pass.hidden(inputs.of_trunk());
+        let hidden = self.device.part(all, (rows - count) * self.hidden..rows * self.hidden)?;
+        let outputs = self.readout.forward(count, &own.heads, &hidden)?;
+        Ok([hidden, outputs])
     }
 }
 
@@ -153,14 +129,15 @@ impl ReadoutDevice for DeviceReadout {
         let (inputs, own) = (self.upload(sequences)?, parameters.get::<BranchParameters>().ok_or_else(elsewhere)?);
         let (of_trunk, device) = (inputs.of_trunk(), &self.device);
         let pass = self.trunk.forward(of_trunk, &own.trunk, &inputs.start, true)?;
-        let (outputs, mut answers) = self.read(&inputs, own, &pass, count)?;
-        // The answers are read here anyway, to count those that are right.
+        let [hidden, outputs] = self.answer(&inputs, own, &pass, count)?;
+        // They come here anyway, to count those that are right.
+        let mut answers = device.download(&outputs)?;
         loss(&mut answers);
-        let mut grad_outputs = device.zeros(outputs.len())?;
-        device.put(&device.upload(&answers)?, &mut grad_outputs, outputs.len() - answers.len())?;
         let mut gradient = device.zeros(self.parameters_len)?;
-        let arrays = [&own.heads, pass.hidden(of_trunk), &outputs, &grad_outputs];
-        let grad_hidden = self.readout.backward(device, inputs.rows(), arrays, &mut gradient)?;
+        let arrays = [&own.heads, &hidden, &outputs, &device.upload(&answers)?];
+        let of_answers = self.readout.backward(device, count, arrays, &mut gradient)?;
+        let mut grad_hidden = device.zeros(inputs.rows() * self.hidden)?;
+        device.put(&of_answers, &mut grad_hidden, (inputs.rows() - count) * self.hidden)?;
         let passes = (&own.trunk, &inputs.start, &pass);
         self.trunk.backward(device, of_trunk, passes, grad_hidden, (&mut gradient, 0))?;
         Ok(Kept::new(gradient))
@@ -183,7 +160,8 @@ impl ReadoutDevice for DeviceReadout {
                 self.trunk.forward_measured(&self.device, of_trunk, &own.trunk, &inputs.start, &measured)?
             }
         };
-        let (_, answers) = self.read(&inputs, own, &pass, count)?;
+        let [_, outputs] = self.answer(&inputs, own, &pass, count)?;
+        let answers = self.device.download(&outputs)?;
         let energy = (energies.iter().map(|&energy| f64::from(energy)).sum(), (energies.len() / self.hidden) as u64);
         Ok(Answers { answers, energy })
     }
